@@ -1,0 +1,51 @@
+# `make run` and `make test` need nothing but make and a Python: the first call sets up .venv.
+#
+#     PYTHON=python3.12   which interpreter (default: what .venv has, else the first supported one found)
+#     ARGS="..."          more flags for `run`, or more arguments for `test`
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check test-all test-pythons lock format clean environment lint wheel-check
+
+PYTHON ?=
+ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+
+help: ## show these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: environment ## extract the bundled corpus with the bundled model into ./out
+	@$(PY) -m pipeline.run --runner=DirectRunner $(ARGS)
+
+test: environment ## the tests, but for those marked slow
+	@$(PY) -m pytest $(ARGS)
+
+# One recipe, so that the order is kept under `make -j` too; quick checks first.
+check: environment ## what CI runs: ruff, mypy, the built wheel in an empty environment, the tests
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.ci/wheel-check $(PY)
+	$(PY) -m pytest
+
+test-all: check ## check, then the slow tests, then Python 3.12 and 3.13
+	$(PY) -m pytest -m slow
+	.ci/test-pythons 3.12 3.13
+
+test-pythons: ## extraction and tests with real Python 3.12 and 3.13, where the machine has them
+	@.ci/test-pythons 3.12 3.13
+
+# Not on `environment`: that needs a lock that fits pyproject.toml, and this makes one.
+lock: ## resolve pyproject.toml anew into requirements.lock (UPGRADE=--upgrade for newer versions)
+	@.ci/lock "$(PYTHON)" $(UPGRADE)
+
+format: environment ## format the code, and fix what ruff can fix
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean: ## remove environments, caches, builds and ./out
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+environment:
+	@.ci/environment $(VENV) "$(PYTHON)"

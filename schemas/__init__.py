@@ -1,0 +1,1 @@
+"""Data contracts without logic: records, tables, the run manifest and errors."""

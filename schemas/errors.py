@@ -1,0 +1,49 @@
+"""Errors that gleaner raises on purpose.
+
+GleanerError
+├── RecordError          one record is at fault: it becomes a dead letter, the run goes on
+└── JobError             the run stops with one sentence and `exit_code`
+    ├── UsageError       2  flags, paths, input that does not exist: nothing was written
+    │   ├── ArtifactError   2  a model directory that is damaged, foreign or too new
+    │   └── CorpusError     2  a labelled file that cannot be trained or measured on
+    ├── WorkerLostError  1  a worker process died
+    └── OutputBusyError  5  another run holds the output
+"""
+
+
+class GleanerError(Exception):
+    """Base of every error that gleaner raises on purpose."""
+
+
+class RecordError(GleanerError):
+    """A record cannot be processed; the message names the cause for the dead letter."""
+
+
+class JobError(GleanerError):
+    """The run stops; the message is the one sentence that the user sees."""
+
+    exit_code = 1
+
+
+class UsageError(JobError):
+    """Flags, paths or inputs are wrong; nothing has been written."""
+
+    exit_code = 2
+
+
+class ArtifactError(UsageError):
+    """A model directory is missing, damaged, foreign or of a newer format."""
+
+
+class CorpusError(UsageError):
+    """A labelled file is broken; the message names file, line and reason."""
+
+
+class WorkerLostError(JobError):
+    """A worker process died before its work was done."""
+
+
+class OutputBusyError(JobError):
+    """Another run holds the output directory."""
+
+    exit_code = 5

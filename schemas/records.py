@@ -1,0 +1,157 @@
+"""The records that flow through the pipeline, one frozen dataclass each.
+
+Offsets are half-open and count Unicode code points of the document's text. Records are never
+changed once made: a stage builds the next record from the last. Those that hold arrays compare
+by identity, since arrays have no single truth value.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A file, or a range of bytes of one, that is read as one unit of work.
+
+    A range owns every record that begins in `[start, stop)`; `stop` is None for a whole file.
+    `size` counts the stored bytes of this unit, so sizes add up to the file's. `fingerprint` names
+    the state of the file when it was matched.
+    """
+
+    source: str
+    format: str
+    start: int
+    stop: int | None
+    size: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One record of the input: its identity, its text exactly as read, and its kept fields.
+
+    `record` is the byte offset in the decompressed shard (jsonl, lines), the row number from 0
+    (csv, parquet), or 0 (text). `fields` follow the order of `--keep_fields`.
+    """
+
+    doc_id: str
+    source: str
+    record: int
+    text: str
+    fields: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenizedDocument:
+    """A document with its tokens and sentences, as columns.
+
+    words, token_start, token_end: one value a token, in order of the text.
+    sentence_offsets: (sentences + 1,), sentence i holds tokens [offsets[i], offsets[i + 1]);
+    sentence_start, sentence_end: where each sentence stands in the text. No sentence is empty.
+    """
+
+    document: Document
+    words: Sequence[str]
+    token_start: Ints  # (token,)
+    token_end: Ints  # (token,)
+    sentence_offsets: Ints  # (sentence + 1,)
+    sentence_start: Ints  # (sentence,)
+    sentence_end: Ints  # (sentence,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bucket:
+    """Windows of similar length, padded to the longest of them.
+
+    A window is a sentence, or a piece of one that is too long to run at once. `first` is the
+    position of its first token among all tokens of the batch. Of a piece, only the emissions in
+    `[keep_from, keep_to)` (positions in the window) count; its neighbours supply the others.
+    Padding has word 0 and lies right of `lengths`.
+    """
+
+    words: Ints  # (batch, time): positions in the batch's `vocabulary`
+    lengths: Ints  # (batch,)
+    first: Ints  # (batch,)
+    keep_from: Ints  # (batch,)
+    keep_to: Ints  # (batch,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaddedBatch:
+    """Documents whose tokens go through the model together; `len()` counts the documents.
+
+    vocabulary: the distinct words of the batch; `buckets` refer to them by position.
+    sentence_lengths: tokens of every sentence, in the order of the documents.
+    """
+
+    documents: tuple[TokenizedDocument, ...]
+    vocabulary: Sequence[str]
+    sentence_lengths: Ints  # (sentence,)
+    buckets: tuple[Bucket, ...]
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TaggedDocument:
+    """A document with its entities, as columns in order of the text, and what was counted."""
+
+    document: Document
+    sentences: int
+    tokens: int
+    unknown_tokens: int
+    sentence: Ints  # (entity,) number of the sentence in the document
+    sentence_start: Ints  # (entity,)
+    sentence_end: Ints  # (entity,)
+    start_char: Ints  # (entity,)
+    end_char: Ints  # (entity,)
+    labels: tuple[str, ...]  # (entity,)
+    confidence: Floats  # (entity,) the CRF's probability of exactly this span and label
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be processed; with `record` None, a shard that could not be read."""
+
+    source: str
+    record: int | None
+    doc_id: str | None
+    stage: str
+    error: str
+    message: str
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """What the reader counted in one shard; `complete` is False where reading broke off."""
+
+    source: str
+    start: int
+    fingerprint: str
+    records: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """A Parquet file that was written in full.
+
+    sources: its rows by source, without dead letters of whole shards; sums: further totals of its
+    rows by name.
+    """
+
+    table: str
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    sources: Mapping[str, int]
+    sums: Mapping[str, int]

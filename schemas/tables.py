@@ -1,0 +1,66 @@
+"""Arrow schemas of the three tables. Later versions only add columns."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+
+
+def _field(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"doc": doc})
+
+
+ENTITIES = pa.schema(
+    [
+        _field("doc_id", pa.string(), "the input's id, or made from source and record"),
+        _field("source", _NAME, "the shard's path"),
+        _field("sentence", pa.int32(), "number of the sentence in the document, from 0"),
+        _field("sentence_start", pa.int64(), "where that sentence starts, in code points"),
+        _field("sentence_end", pa.int64(), "where that sentence ends, half-open"),
+        _field("start_char", pa.int64(), "first code point of the entity in the document's text"),
+        _field("end_char", pa.int64(), "end of the entity in code points, half-open"),
+        _field("text", pa.string(), "exactly document_text[start_char:end_char]"),
+        _field("label", _NAME, "kind of the entity"),
+        _field("confidence", pa.float32(), "the CRF's probability of exactly this span and label"),
+        _field("model", _NAME, "name and content hash of the model"),
+    ]
+)
+
+DOCUMENTS = pa.schema(
+    [
+        _field("doc_id", pa.string(), "the input's id, or made from source and record"),
+        _field("source", _NAME, "the shard's path"),
+        _field("record", pa.int64(), "byte offset, row number or 0 in the decompressed shard"),
+        _field("characters", pa.int64(), "code points of the text"),
+        _field("sentences", pa.int32(), "sentences found"),
+        _field("tokens", pa.int32(), "tokens found"),
+        _field("unknown_tokens", pa.int32(), "tokens that the model's vocabulary lacks"),
+        _field("entities", pa.int32(), "rows of this document in `entities`"),
+        _field("content_hash", pa.string(), "BLAKE2b-128 of the UTF-8 text, hexadecimal"),
+        _field("processed_at", pa.timestamp("us", tz="UTC"), "when the run started"),
+        _field("text", pa.string(), "the text, where --keep_text kept it", nullable=True),
+    ]
+)
+
+DEAD_LETTERS = pa.schema(
+    [
+        _field("source", _NAME, "the shard's path"),
+        _field("record", pa.int64(), "as in `documents`; null: the shard", nullable=True),
+        _field("doc_id", pa.string(), "the input's id where it could be read", nullable=True),
+        _field("stage", _NAME, "the stage that failed"),
+        _field("error", _NAME, "class of the error"),
+        _field("message", pa.string(), "what was wrong, in one sentence"),
+        _field("raw", pa.binary(), "the record's bytes, up to 64 KiB", nullable=True),
+    ]
+)
+
+TABLES = {"entities": ENTITIES, "documents": DOCUMENTS, "dead_letters": DEAD_LETTERS}
+
+
+def documents_schema(keep_fields: Sequence[str] = ()) -> pa.Schema:
+    """The `documents` schema followed by one nullable string column for each kept field."""
+    kept = [_field(name, pa.string(), "kept from the input", nullable=True) for name in keep_fields]
+    return pa.schema([*DOCUMENTS, *kept])
