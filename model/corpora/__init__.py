@@ -1,0 +1,19 @@
+"""Labelled files: `read_labelled` reads any of the known formats, `split_sentences` splits them."""
+
+from model.corpora.read import read_labelled
+from model.corpora.records import (
+    CorpusFormat,
+    LabelledCorpus,
+    LabelledDocument,
+    LabelledSentence,
+)
+from model.corpora.split import split_sentences
+
+__all__ = [
+    "CorpusFormat",
+    "LabelledCorpus",
+    "LabelledDocument",
+    "LabelledSentence",
+    "read_labelled",
+    "split_sentences",
+]

@@ -1,0 +1,214 @@
+"""Tag schemes and spans: one tag a token (`B-PER`) here, labelled stretches (`PER`) there.
+
+Every family of schemes is read by one rule, that of the CoNLL-2000 and 2003 scorer `conlleval`
+(`startOfChunk`, `endOfChunk`), so that what is trained, decoded and scored can't drift apart:
+
+- a span begins at a `B`, `S` or `U`, and at any other tag of a label that is not open;
+- a span ends before the next beginning, before `O`, and after an `E`, `L`, `S` or `U`.
+
+This reads IOB1 (`I-` also begins a span, `B-` only where two spans of a label touch), IOB2, BIOES,
+BMES and BILOU alike.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = TypeVar("Array", bound=NDArray[np.generic])
+TagScheme = Literal["IOB1", "IOB2", "BIOES"]
+
+OUTSIDE = "O"
+_ALWAYS_BEGIN = frozenset("BSU")
+_ALWAYS_END = frozenset("ELSU")
+_PREFIXES = frozenset("BIMELSU")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A labelled stretch `[start, end)`.
+
+    Positions count tokens where a span comes from tags, and code points of the text where it comes
+    from a document: whoever hands one on says which.
+    """
+
+    start: int
+    end: int
+    label: str
+
+
+def is_label(label: str) -> bool:
+    """Whether `label` can be a span's label: not empty, and no white space around it."""
+    return label != "" and label == label.strip()
+
+
+def is_tag(tag: str) -> bool:
+    """Whether `tag` is `O`, or one of the prefixes B I E S M L U, a hyphen and a label."""
+    return tag == OUTSIDE or (tag[:1] in _PREFIXES and tag[1:2] == "-" and is_label(tag[2:]))
+
+
+def spans_of(tags: Sequence[str]) -> list[Span]:
+    """The spans, in token positions and in order, that a sequence of tags marks.
+
+    Reads IOB1, IOB2, BIOES and BILOU by the rule at the head of this module: an `I-X` after `O`,
+    at the start or after another label begins a span. Raises ValueError for a tag of any
+    other shape.
+    """
+    spans: list[Span] = []
+    start, label = 0, ""  # the open span; no label means none is open
+    for position, tag in enumerate(tags):
+        if tag == OUTSIDE:
+            if label:
+                spans.append(Span(start, position, label))
+                label = ""
+            continue
+        if not is_tag(tag):
+            raise ValueError(f"{tag!r} is not a tag")
+        prefix, tag_label = tag[0], tag[2:]
+        if prefix in _ALWAYS_BEGIN or tag_label != label:
+            if label:
+                spans.append(Span(start, position, label))
+            start, label = position, tag_label
+        if prefix in _ALWAYS_END:
+            spans.append(Span(start, position + 1, label))
+            label = ""
+    if label:
+        spans.append(Span(start, len(tags), label))
+    return spans
+
+
+def tags_of(spans: Iterable[Span], length: int) -> list[str]:
+    """The IOB2 tags of a sentence of `length` tokens with these spans, given in any order.
+
+    Raises ValueError where a span is empty, out of range, overlaps another, or has no label.
+    """
+    tags = [OUTSIDE] * length
+    for span in spans:
+        if not 0 <= span.start < span.end <= length:
+            raise ValueError(f"{span} is empty or not within {length} tokens")
+        if not is_label(span.label):
+            raise ValueError(f"{span} has no proper label")
+        if any(tag != OUTSIDE for tag in tags[span.start : span.end]):
+            raise ValueError(f"{span} overlaps another span")
+        tags[span.start] = f"B-{span.label}"
+        tags[span.start + 1 : span.end] = [f"I-{span.label}"] * (span.end - span.start - 1)
+    return tags
+
+
+def to_iob2(tags: Sequence[str]) -> list[str]:
+    """A sentence's tags in IOB1, IOB2, BIOES, BMES or BILOU, rewritten as IOB2.
+
+    No scheme has to be given: `spans_of` reads all of them, and IOB2 stays as it is.
+    Raises ValueError for a tag of any other shape.
+    """
+    return tags_of(spans_of(tags), len(tags))
+
+
+def scheme_of(sentences: Iterable[Sequence[str]]) -> TagScheme:
+    """The scheme in which all the sentences of a file are written.
+
+    Any `E S M L U` makes it BIOES (BMES and BILOU are its spellings). Otherwise the entities that
+    follow `O` or a sentence's start decide: IOB1 where all of them begin with `I-`, and IOB2 where
+    any begins with `B-` (a stray `I-` then is a slip, and read as conlleval does) or none is there.
+    """
+    begins_with_i = begins_with_b = False
+    for tags in sentences:
+        previous = OUTSIDE
+        for tag in tags:
+            if tag[0] in "ESMLU":
+                return "BIOES"
+            if previous == OUTSIDE:
+                begins_with_i |= tag[0] == "I"
+                begins_with_b |= tag[0] == "B"
+            previous = tag
+    return "IOB1" if begins_with_i and not begins_with_b else "IOB2"
+
+
+@dataclass(frozen=True)
+class TagSet:
+    """The tags of a model, in the order of its tag axis, and which may follow which.
+
+    `labels` are sorted and distinct; `TagSet.from_labels` sees to it. The arrays are read-only,
+    made on first use, and left out when a tag set is pickled. Raises ValueError for labels that
+    are improper, repeated or out of order, and for a scheme other than "BIO" (that is IOB2).
+    """
+
+    labels: tuple[str, ...]
+    scheme: str = "BIO"
+
+    def __post_init__(self) -> None:
+        if self.scheme != "BIO":
+            raise ValueError(f"tag scheme {self.scheme!r} is not known, expected 'BIO'")
+        for label in self.labels:
+            if not is_label(label):
+                raise ValueError(f"{label!r} is not a label")
+        if list(self.labels) != sorted(set(self.labels)):
+            raise ValueError(f"labels are repeated or out of order: {', '.join(self.labels)}")
+
+    def __reduce__(self) -> tuple[type["TagSet"], tuple[tuple[str, ...], str]]:
+        # numpy forgets on pickling that an array is read-only, so workers make their own.
+        return type(self), (self.labels, self.scheme)
+
+    @classmethod
+    def from_labels(cls, labels: Iterable[str]) -> "TagSet":
+        """The tag set of labels in any order, repeated or not."""
+        return cls(tuple(sorted(set(labels))))
+
+    @classmethod
+    def from_tags(cls, sentences: Iterable[Sequence[str]]) -> "TagSet":
+        """The tag set of all labels in these sentences' tags, `I-` and `B-` both, seen or not."""
+        seen = set().union(*sentences)
+        return cls.from_labels(tag[2:] for tag in seen if tag != OUTSIDE)
+
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """`O`, then `B-x` and `I-x` of every label in order: (tag,)."""
+        return (OUTSIDE, *(f"{prefix}-{label}" for label in self.labels for prefix in "BI"))
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """The position of every tag in `tags`."""
+        return {tag: position for position, tag in enumerate(self.tags)}
+
+    @cached_property
+    def begin(self) -> NDArray[np.bool_]:
+        """True for the tags that always begin a span, `B-x`."""
+        return _fixed(np.array([tag[0] == "B" for tag in self.tags]))  # (tag,)
+
+    @cached_property
+    def inside_of(self) -> NDArray[np.int32]:
+        """The tag that continues a span begun or continued by this tag; -1 for `O`."""
+        following = [self.index.get(f"I{tag[1:]}", -1) for tag in self.tags]
+        return _fixed(np.array(following, np.int32))  # (tag,)
+
+    @cached_property
+    def label_of(self) -> NDArray[np.int32]:
+        """The position in `labels` of a tag's label; -1 for `O`."""
+        positions = {label: position for position, label in enumerate(self.labels)}
+        labels = [positions.get(tag[2:], -1) for tag in self.tags]
+        return _fixed(np.array(labels, np.int32))  # (tag,)
+
+    @cached_property
+    def legal_start(self) -> NDArray[np.bool_]:
+        """Whether a sentence may begin with this tag: all but `I-x`."""
+        return _fixed(np.array([tag[0] != "I" for tag in self.tags]))  # (tag,)
+
+    @cached_property
+    def legal_end(self) -> NDArray[np.bool_]:
+        """Whether a sentence may end with this tag: in BIO, with any."""
+        return _fixed(np.ones(len(self.tags), np.bool_))  # (tag,)
+
+    @cached_property
+    def legal_transition(self) -> NDArray[np.bool_]:
+        """Whether the second tag may follow the first: `I-x` only after `B-x` or `I-x`."""
+        to = np.arange(len(self.tags))
+        continues = self.inside_of[:, None] == to[None, :]  # (tag, tag) [from, to]
+        return _fixed(self.legal_start[None, :] | continues)  # (tag, tag) [from, to]
+
+
+def _fixed(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
