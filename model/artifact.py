@@ -1,0 +1,205 @@
+"""A trained tagger as a directory of data files: no pickle, no executable graph.
+
+config.json          format version, name, segmentation, sizes, how it was trained
+labels.json          tag scheme and labels
+vocabulary.json      words and characters
+weights.safetensors  the arrays of `TaggerWeights`; word vectors in half precision
+metrics.json         scores and learning curves
+baseline.json        statistics of the training data, to compare a run's documents with
+MODEL_CARD.md, *.svg for people
+checksums.json       SHA-256 of every other file
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from model.encoding import WordEncoder
+from model.segmentation import Segmentation
+from model.tags import TagSet
+from model.vocabulary import RESERVED, Vocabulary
+from model.weights import TaggerWeights
+from schemas.errors import ArtifactError
+
+FORMAT = "gleaner-tagger"
+FORMAT_VERSION = 1
+BUNDLED = Path(__file__).with_name("bundled")
+
+# What a tagger computes depends on these files alone, so they make up its identity.
+_IDENTITY = ("config.json", "labels.json", "vocabulary.json", "weights.safetensors")
+_CHECKSUMS = "checksums.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """A tagger as loaded: everything that extraction needs, and the figures it came with."""
+
+    name: str
+    segmentation: Segmentation
+    encoder: WordEncoder
+    tags: TagSet
+    weights: TaggerWeights
+    training: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    baseline: Mapping[str, Any]
+    content_hash: str = ""
+
+    @property
+    def identity(self) -> str:
+        """`name@hash`, as it stands in the `model` column."""
+        return f"{self.name}@{self.content_hash}"
+
+
+def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]) -> None:
+    """Write the directory; `people` holds the texts for readers (model card, plots) by file name.
+
+    Raises ArtifactError where the directory exists and is not empty.
+    """
+    if directory.exists() and any(directory.iterdir()):
+        raise ArtifactError(f"{directory} exists and is not empty")
+    directory.mkdir(parents=True, exist_ok=True)
+    vocabulary = artifact.encoder.vocabulary
+    files = {
+        "config.json": _json(
+            {
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                "name": artifact.name,
+                "segmentation": artifact.segmentation.to_json(),
+                "max_characters": artifact.encoder.max_characters,
+                "training": dict(artifact.training),
+            }
+        ),
+        "labels.json": _json(
+            {"scheme": artifact.tags.scheme, "labels": list(artifact.tags.labels)}
+        ),
+        "vocabulary.json": _json(
+            {"words": list(vocabulary.words), "characters": list(vocabulary.characters)},
+            indent=None,
+        ),
+        "weights.safetensors": safetensors.numpy.save(_stored(artifact.weights)),
+        "metrics.json": _json(artifact.metrics),
+        "baseline.json": _json(artifact.baseline),
+        **{name: text.encode() for name, text in people.items()},
+    }
+    checksums = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    for name, data in {**files, _CHECKSUMS: _json(checksums)}.items():
+        (directory / name).write_bytes(data)
+
+
+def find_artifact(name_or_directory: str) -> Path:
+    """The directory of a bundled model's name, or the directory itself."""
+    for directory in (Path(name_or_directory), BUNDLED / name_or_directory):
+        if directory.is_dir():
+            return directory
+    bundled = ", ".join(sorted(path.name for path in BUNDLED.glob("*") if path.is_dir()))
+    raise ArtifactError(
+        f"--model {name_or_directory}: no such directory, and no bundled model of that name "
+        f"(bundled: {bundled or 'none'})"
+    )
+
+
+def read_files(directory: Path) -> dict[str, bytes]:
+    """Every file of a model directory by name."""
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
+
+
+def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:
+    """A verified artifact from its files; `where` names it in messages.
+
+    Raises ArtifactError where a file is missing, was changed, or does not fit the others.
+    """
+    checksums = _verified_checksums(files, where)
+    config = _parsed(files, "config.json", where)
+    if config.get("format") != FORMAT:
+        raise ArtifactError(
+            f"{where} is not a gleaner model: its format is {config.get('format')!r}"
+        )
+    if config.get("format_version") != FORMAT_VERSION:
+        raise ArtifactError(
+            f"{where} has model format version {config.get('format_version')}, "
+            f"this release reads version {FORMAT_VERSION}"
+        )
+    labels = _parsed(files, "labels.json", where)
+    words = _parsed(files, "vocabulary.json", where)
+    try:
+        tags = TagSet(tuple(labels["labels"]), labels["scheme"])
+        vocabulary = Vocabulary(tuple(words["words"]), tuple(words["characters"]))
+        artifact = Artifact(
+            name=config["name"],
+            segmentation=Segmentation(**config["segmentation"]),
+            encoder=WordEncoder(vocabulary, config["max_characters"]),
+            tags=tags,
+            weights=_weights(files["weights.safetensors"], vocabulary, tags),
+            training=config["training"],
+            metrics=_parsed(files, "metrics.json", where),
+            baseline=_parsed(files, "baseline.json", where),
+            content_hash=_content_hash(checksums),
+        )
+    except ArtifactError as error:
+        raise ArtifactError(f"{where}: {error}") from error
+    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        raise ArtifactError(f"{where} does not fit together: {error!r}") from error
+    return artifact
+
+
+def _verified_checksums(files: Mapping[str, bytes], where: str) -> dict[str, str]:
+    if _CHECKSUMS not in files:
+        raise ArtifactError(f"{where} is not a gleaner model: it has no {_CHECKSUMS}")
+    checksums: dict[str, str] = _parsed(files, _CHECKSUMS, where)
+    for name in sorted({*_IDENTITY, "metrics.json", "baseline.json", *checksums}):
+        if name not in files:
+            raise ArtifactError(f"{where} is incomplete: {name} is missing")
+        if hashlib.sha256(files[name]).hexdigest() != checksums.get(name):
+            raise ArtifactError(f"{where} is damaged: {name} does not match its checksum")
+    return checksums
+
+
+def _content_hash(checksums: Mapping[str, str]) -> str:
+    joined = "\n".join(f"{name} {checksums[name]}" for name in _IDENTITY)
+    return hashlib.sha256(joined.encode()).hexdigest()[:12]
+
+
+def _stored(weights: TaggerWeights) -> dict[str, np.ndarray[Any, Any]]:
+    arrays = {name: np.ascontiguousarray(array) for name, array in weights.arrays().items()}
+    return {**arrays, "words": arrays["words"].astype(np.float16)}
+
+
+def _weights(data: bytes, vocabulary: Vocabulary, tags: TagSet) -> TaggerWeights:
+    arrays = safetensors.numpy.load(data)
+    expected = {f.name for f in fields(TaggerWeights)}
+    if arrays.keys() != expected:
+        raise ValueError(f"weights {sorted(arrays)} where {sorted(expected)} are expected")
+    weights = TaggerWeights(**{name: array.astype(np.float32) for name, array in arrays.items()})
+    sizes = (len(weights.words), len(weights.characters), len(weights.start))
+    wanted = (
+        len(vocabulary.words) + RESERVED,
+        len(vocabulary.characters) + RESERVED,
+        len(tags.tags),
+    )
+    if sizes != wanted:
+        raise ValueError(f"weights for {sizes} words, characters and tags, the files list {wanted}")
+    return weights
+
+
+def _parsed(files: Mapping[str, bytes], name: str, where: str) -> dict[str, Any]:
+    if name not in files:
+        raise ArtifactError(f"{where} is incomplete: {name} is missing")
+    try:
+        parsed = json.loads(files[name])
+    except ValueError as error:
+        raise ArtifactError(f"{where} is damaged: {name} is no JSON") from error
+    if not isinstance(parsed, dict):
+        raise ArtifactError(f"{where} is damaged: {name} holds no object")
+    return parsed
+
+
+def _json(value: Mapping[str, Any], indent: int | None = 1) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=True).encode()

@@ -1,0 +1,90 @@
+"""Tokenized documents -> one padded batch: distinct words, windows, length buckets."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.records import Bucket, Ints, PaddedBatch, TokenizedDocument
+
+# Cells (batch x time) of one run of the network: 4,096 of them are enough to fill two cores,
+# and at 128 units the widest tensor then takes 8 MB.
+BUCKET_CELLS = 8192
+# A longer sentence runs in windows of this many tokens. Of each window, all but the outer
+# WINDOW_CONTEXT tokens towards a neighbour are kept.
+WINDOW_TOKENS = 256
+WINDOW_CONTEXT = 32
+
+Positions = NDArray[np.int64]
+
+
+def pad_documents(documents: Sequence[TokenizedDocument]) -> PaddedBatch:
+    """The documents as one batch. How sentences share buckets follows from their lengths alone."""
+    positions: dict[str, int] = {}
+    words = np.array(
+        [positions.setdefault(word, len(positions)) for d in documents for word in d.words],
+        np.int32,
+    )
+    lengths = np.concatenate(
+        [np.zeros(0, np.int32), *(np.diff(d.sentence_offsets) for d in documents)]
+    ).astype(np.int32)
+    first, length, keep_from, keep_to = windows(lengths)
+    order = np.argsort(length, kind="stable")
+    buckets = []
+    for rows in _buckets(length[order]):
+        chosen = order[rows]
+        times = np.arange(length[chosen].max())
+        cells = first[chosen][:, None] + times  # (batch, time)
+        inside = times < length[chosen][:, None]
+        buckets.append(
+            Bucket(
+                words=np.where(inside, words[np.minimum(cells, len(words) - 1)], 0).astype(
+                    np.int32
+                ),
+                lengths=length[chosen].astype(np.int32),
+                first=first[chosen].astype(np.int32),
+                keep_from=keep_from[chosen].astype(np.int32),
+                keep_to=keep_to[chosen].astype(np.int32),
+            )
+        )
+    return PaddedBatch(
+        documents=tuple(documents),
+        vocabulary=list(positions),
+        sentence_lengths=lengths,
+        buckets=tuple(buckets),
+    )
+
+
+def windows(lengths: Ints) -> tuple[Positions, Positions, Positions, Positions]:
+    """Sentence lengths -> first token, length, keep_from, keep_to of every window, each (window,).
+
+    A sentence of at most WINDOW_TOKENS is one window. The kept parts of a longer one's windows
+    lie end to end and are its tokens, each once.
+    """
+    starts = np.cumsum(lengths, dtype=np.int64) - lengths
+    whole = lengths <= WINDOW_TOKENS
+    zeros = np.zeros(int(whole.sum()), np.int64)
+    columns = [[starts[whole]], [lengths[whole].astype(np.int64)], [zeros], [lengths[whole]]]
+    stride = WINDOW_TOKENS - 2 * WINDOW_CONTEXT
+    for start, length in zip(starts[~whole].tolist(), lengths[~whole].tolist(), strict=True):
+        kept = np.arange(0, length, stride)
+        kept_end = np.minimum(kept + stride, length)
+        begin = np.maximum(kept - WINDOW_CONTEXT, 0)
+        end = np.minimum(kept_end + WINDOW_CONTEXT, length)
+        for column, values in zip(
+            columns, (start + begin, end - begin, kept - begin, kept_end - begin), strict=True
+        ):
+            column.append(values)
+    first, length_, keep_from, keep_to = (np.concatenate(column) for column in columns)
+    return first, length_, keep_from, keep_to
+
+
+def _buckets(ascending: Positions) -> list[slice]:
+    """Slices of windows in ascending length whose padded size stays within BUCKET_CELLS."""
+    slices, begin = [], 0
+    while begin < len(ascending):
+        sizes = ascending[begin:] * np.arange(1, len(ascending) - begin + 1)
+        count = max(1, int(np.searchsorted(sizes, BUCKET_CELLS, side="right")))
+        slices.append(slice(begin, begin + count))
+        begin += count
+    return slices
