@@ -1,0 +1,69 @@
+"""How a tagger is built and fitted; fields are called as the flags are, and as in Keras."""
+
+from dataclasses import dataclass
+
+from schemas.errors import UsageError
+
+
+def _require(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        raise UsageError(f"--{name} is {value}, expected {expected}")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes and regularisation of the network. Raises UsageError naming a value that is off."""
+
+    embedding_size: int = 100
+    character_size: int = 24
+    character_filters: int = 48
+    character_width: int = 3
+    casing_size: int = 8
+    units: int = 100
+    dropout: float = 0.5
+    recurrent_dropout: float = 0.0
+    kernel_initializer: str = "glorot_uniform"
+
+    def __post_init__(self) -> None:
+        for name in (
+            "embedding_size",
+            "character_size",
+            "character_filters",
+            "character_width",
+            "casing_size",
+            "units",
+        ):
+            value = getattr(self, name)
+            _require(value >= 1, name, value, "at least 1")
+        for name in ("dropout", "recurrent_dropout"):
+            value = getattr(self, name)
+            _require(0 <= value < 1, name, value, "at least 0 and below 1")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the network is fitted. Raises UsageError naming a value that is off."""
+
+    batch_size: int = 32
+    epochs: int = 6
+    optimizer: str = "adam"
+    learning_rate: float = 0.003
+    clipnorm: float = 5.0
+    min_word_count: int = 1
+    unknown_rate: float = 0.5
+    monitor: str = "val_f1"
+    mode: str = "max"
+    save_best_only: bool = True
+    verbose: int = 1
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "epochs", "min_word_count"):
+            value = getattr(self, name)
+            _require(value >= 1, name, value, "at least 1")
+        for name in ("learning_rate", "clipnorm"):
+            value = getattr(self, name)
+            _require(value > 0, name, value, "more than 0")
+        _require(self.unknown_rate >= 0, "unknown_rate", self.unknown_rate, "at least 0")
+        _require(self.mode in ("max", "min"), "mode", self.mode, "max or min")
+        _require(self.verbose in (0, 1, 2), "verbose", self.verbose, "0, 1 or 2")

@@ -1,0 +1,80 @@
+"""What all command lines share: one sentence and an exit code instead of a traceback.
+
+Nothing here imports Beam or TensorFlow, so that `--help` and a mistyped flag answer at once.
+"""
+
+import argparse
+import difflib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
+
+from schemas.errors import JobError, UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises UsageError, names the nearest flag, and never abbreviates."""
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            allow_abbrev=False,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """The parsed flags; raises UsageError for whatever is not one."""
+        namespace, unknown = self.parse_known_args(arguments)
+        if unknown:
+            raise UsageError(unknown_argument(unknown[0], self.flags))
+        return namespace
+
+    @property
+    def flags(self) -> list[str]:
+        """Every flag that this parser takes."""
+        return list(self._option_string_actions)
+
+
+def unknown_argument(argument: str, known: Iterable[str]) -> str:
+    """The sentence for an argument that no flag takes."""
+    flag = argument.split("=", maxsplit=1)[0]
+    if not flag.startswith("-"):
+        return f"{argument!r} belongs to no flag"
+    nearest = difflib.get_close_matches(flag, list(known), 1)
+    return f"unknown flag {flag}" + (f", did you mean {nearest[0]}?" if nearest else "")
+
+
+def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
+    """Run a job with the process's arguments and leave with its exit code."""
+    quiet_libraries()
+    try:
+        code = run(sys.argv[1:])
+    except JobError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        code = 1
+    # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
+    # half-destroyed modules; all files are closed by now.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def quiet_libraries() -> None:
+    """Keep notices about processors, missing GPUs and optional packages off the user's terminal.
+
+    Called before Beam and TensorFlow are imported, which is when they read these.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    # The end of life of tensorflow_addons is known: it is needed for training only.
+    warnings.filterwarnings("ignore", module="tensorflow_addons")
