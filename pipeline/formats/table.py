@@ -1,0 +1,204 @@
+"""Formats whose records are rows of named columns: `csv` and `parquet`."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.formats.records import (
+    RAW_BYTES,
+    MissingColumnError,
+    Record,
+    RecordBuilder,
+    ShardError,
+    encodable,
+    getter,
+)
+from schemas.errors import RecordError
+from schemas.records import Document
+
+# The largest field that the csv module takes; its default of 131,072 is short for documents.
+_FIELD_LIMIT = 2**31 - 1
+_PARQUET_ROWS = 256
+_COLUMNS_SHOWN = 20
+
+
+def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
+    """A stream of comma-separated values with a header row in, one record for each row out.
+
+    Blank lines are no rows. An empty id is a missing one, since csv knows no null. Raises
+    ShardError when the header lacks the text column, and when the file ends inside a quoted field:
+    what follows the quote is then not one record, but what is left of many.
+    """
+    csv.field_size_limit(_FIELD_LIMIT)
+    lines = _Lines(stream)
+    rows = csv.reader(lines, strict=True)
+    try:
+        header = next(rows, None)
+    except csv.Error as error:
+        raise ShardError(f"The header cannot be read: {error}.") from error
+    if header is None:
+        return
+    config = builder.config
+    text_column = _column(header, config.text_field, required=True)
+    id_column = _column(header, config.id_field)
+    kept_columns = [_column(header, name) for name in config.keep_fields]
+    for number, row in enumerate(_csv_rows(rows, lines, len(header))):
+        if isinstance(row, Exception):
+            yield builder.dead_letter(number, row, lines.raw())
+            continue
+        yield builder.build(
+            number,
+            lines.raw(),
+            _cell(row, text_column),
+            _cell(row, id_column) or None,
+            tuple(_cell(row, column) for column in kept_columns),
+        )
+
+
+def _csv_rows(
+    rows: Iterator[list[str]], lines: "_Lines", width: int
+) -> Iterator[list[str] | Exception]:
+    """Each row that is not blank, or what is wrong with it."""
+    while True:
+        lines.taken.clear()
+        try:
+            row = next(rows, None)
+            if row is None:
+                return
+            if not row:
+                continue
+            # Bytes that are not UTF-8 came through as surrogates; decoding again names the byte.
+            if not encodable("".join(row)):
+                lines.raw().decode()
+            if len(row) != width:
+                raise RecordError(f"The row has {len(row)} fields, the header has {width}.")
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                raise ShardError("The file ends inside a quoted field.") from error
+            yield RecordError(f"The row is malformed: {error}.")
+        except (RecordError, UnicodeDecodeError) as error:
+            yield error
+        else:
+            yield row
+
+
+class _Lines:
+    """Hands lines of text to the csv reader, and keeps those that the present row is made of."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._text = io.TextIOWrapper(
+            stream, encoding="utf-8-sig", errors="surrogateescape", newline=""
+        )
+        self.taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self.taken.append(line)
+        return line
+
+    def raw(self) -> bytes:
+        """The bytes of the row, exactly as they stand in the file."""
+        return "".join(self.taken).encode("utf-8", "surrogateescape")
+
+
+def _column(header: Sequence[str], name: str, *, required: bool = False) -> int | None:
+    found = [position for position, column in enumerate(header) if column == name]
+    if len(found) > 1:
+        raise ShardError(f"The header names the column {name!r} {len(found)} times.")
+    if not found and required:
+        raise MissingColumnError(_missing(name, header))
+    return found[0] if found else None
+
+
+def _missing(name: str, columns: Sequence[str]) -> str:
+    shown = ", ".join(repr(column)[1:-1] for column in columns[:_COLUMNS_SHOWN])
+    hidden = len(columns) - _COLUMNS_SHOWN
+    more = f" and {hidden} more" if hidden > 0 else ""
+    return f"There is no column {name!r}; the columns are {shown}{more}."
+
+
+def _cell(row: Sequence[str], column: int | None) -> str | None:
+    return None if column is None else row[column]
+
+
+def read_parquet(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
+    """A seekable stream of a Parquet file in, one record for each row out.
+
+    Only the columns that are needed are read, 256 rows at a time. Binary columns count as UTF-8
+    text. Raises ShardError when there is no text column, and pyarrow's errors for a broken file.
+    """
+    config = builder.config
+    # Without `pre_buffer`, which holds the columns of a whole row group, memory follows the page.
+    file = pq.ParquetFile(pa.PythonFile(stream, mode="r"), pre_buffer=False, buffer_size=2**20)
+    schema = file.schema_arrow
+    if not _reachable(schema, config.text_field):
+        raise MissingColumnError(_missing(config.text_field, schema.names))
+    names = [config.text_field, config.id_field, *config.keep_fields]
+    needed = list(dict.fromkeys(name for name in names if _reachable(schema, name)))
+    number = 0
+    for batch in file.iter_batches(batch_size=_PARQUET_ROWS, columns=needed):
+        columns = [_values(batch, name) for name in names]
+        for values in zip(*columns, strict=True):
+            yield _parquet_record(builder, number, names, values)
+            number += 1
+
+
+def _parquet_record(
+    builder: RecordBuilder, number: int, names: Sequence[str], values: Sequence[Any]
+) -> Record:
+    try:
+        text, identity = (
+            value.decode() if isinstance(value, bytes) else value for value in values[:2]
+        )
+        record = builder.build(number, b"", text, identity, tuple(values[2:]))
+    except UnicodeDecodeError as error:
+        record = builder.dead_letter(number, error, b"")
+    if isinstance(record, Document):
+        return record
+    # A row has no bytes of its own: the bytes of its text, or else what was read of it, as JSON.
+    raw = values[0]
+    if not isinstance(raw, bytes):
+        row = dict(zip(names, values, strict=True))
+        raw = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace")
+    return replace(record, raw=raw[:RAW_BYTES])
+
+
+def _reachable(schema: pa.Schema, name: str) -> bool:
+    if name in schema.names:
+        return True
+    top, _, rest = name.partition(".")
+    if not rest or top not in schema.names:
+        return False
+    kind = schema.field(top).type
+    for key in rest.split("."):
+        if not pa.types.is_struct(kind) or kind.get_field_index(key) < 0:
+            return False
+        kind = kind.field(key).type
+    return True
+
+
+def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
+    if name in batch.schema.names:
+        return _python(batch.column(name))
+    top = name.partition(".")[0]
+    if top not in batch.schema.names:
+        return [None] * batch.num_rows
+    get = getter(name.partition(".")[2])
+    return [None if value is None else get(value) for value in batch.column(top).to_pylist()]
+
+
+def _python(column: pa.Array) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        # One bad string fails the whole column, so hand out bytes and let each row decode its own.
+        return list(column.cast(pa.large_binary()).to_pylist())

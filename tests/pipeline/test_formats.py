@@ -1,0 +1,372 @@
+"""Reading shards without Beam: every record once, as it stands in the file, or as a dead letter."""
+
+import csv
+import io
+import itertools
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.formats import ReadConfig, Record, ShardError, read_records
+from schemas.errors import UsageError
+from schemas.records import DeadLetter, Document, Shard
+
+BOM = b"\xef\xbb\xbf"
+DEFAULT = ReadConfig()
+
+
+def read(data: bytes, name: str, config: ReadConfig = DEFAULT) -> list[Record]:
+    return read_range(data, name, 0, None, config)
+
+
+def read_range(
+    data: bytes, name: str, start: int, stop: int | None, config: ReadConfig = DEFAULT
+) -> list[Record]:
+    shard = Shard("in.x", name, start, stop, len(data), "")
+    return list(read_records(io.BytesIO(data), shard, config))
+
+
+def one(data: bytes, name: str = "jsonl", config: ReadConfig = DEFAULT) -> Document:
+    (record,) = read(data, name, config)
+    assert isinstance(record, Document), record
+    return record
+
+
+def dead(data: bytes, name: str = "jsonl", config: ReadConfig = DEFAULT) -> DeadLetter:
+    (record,) = read(data, name, config)
+    assert isinstance(record, DeadLetter), record
+    return record
+
+
+def parquet(columns: dict[str, Any], **options: int) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, **options)
+    return sink.getvalue()
+
+
+def csv_bytes(rows: list[list[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+# Pieces that decide where lines begin and end, in any order and number.
+line_pieces = st.lists(
+    st.sampled_from(
+        [
+            *(b"\n", b"\r\n", b"\r", b"", b" ", b"Oslo", "Čapek é 😀".encode()),
+            *(b"\xff", BOM, b"\x85", b'{"text": null}', b"{"),
+            *(b'{"text": "Ada"}', b'{"id": 7, "text": "a\\nb"}'),
+        ]
+    ),
+    max_size=25,
+).map(b"".join)
+
+
+@given(
+    data=line_pieces,
+    bom=st.booleans(),
+    name=st.sampled_from(["lines", "jsonl"]),
+    seeds=st.lists(st.integers(0, 400), max_size=8),
+)
+def test_ranges_of_any_cut_give_the_records_of_the_whole(
+    data: bytes, bom: bool, name: str, seeds: list[int]
+) -> None:
+    data = BOM * bom + data
+    cuts = sorted({0, len(data), *(seed % (len(data) + 1) for seed in seeds)})
+    parts: list[Record] = []
+    for start, stop in itertools.pairwise(cuts):
+        part = read_range(data, name, start, stop)
+        assert all(start <= (record.record or 0) < stop for record in part)
+        parts += part
+    assert parts == read(data, name)
+
+
+@given(data=line_pieces)
+def test_lines_are_what_stands_between_newlines(data: bytes) -> None:
+    """The oracle: split at every newline, byte by byte, without a BOM at the start."""
+    expected, position = [], 0
+    pieces = data.split(b"\n")
+    for number, piece in enumerate(pieces):
+        last = number == len(pieces) - 1
+        body = piece if last else piece.removesuffix(b"\r")
+        if position == 0:
+            body = body.removeprefix(BOM)
+        if not last or body:
+            expected.append((position, body))
+        position += len(piece) + 1
+    found = []
+    for record in read(data, "lines"):
+        if isinstance(record, Document):
+            found.append((record.record, record.text.encode()))
+        else:
+            assert record.raw is not None
+            body = record.raw
+            if body.endswith(b"\n"):
+                body = body.removesuffix(b"\n").removesuffix(b"\r")
+            found.append((record.record or 0, body))
+    assert found == expected
+
+
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=8),
+    escape=st.booleans(),
+)
+def test_any_text_comes_through_jsonl_csv_parquet_and_text_unchanged(
+    texts: list[str], escape: bool
+) -> None:
+    rows = [
+        json.dumps({"id": n, "text": text}, ensure_ascii=escape) for n, text in enumerate(texts)
+    ]
+    ids = [str(number) for number in range(len(texts))]
+    inputs = {
+        "jsonl": "\n".join(rows).encode(),
+        "csv": csv_bytes([["id", "text"], *([i, t] for i, t in zip(ids, texts, strict=True))]),
+        "parquet": parquet(
+            {"id": pa.array(ids, pa.string()), "text": pa.array(texts, pa.string())}
+        ),
+    }
+    for name, data in inputs.items():
+        records = read(data, name)
+        assert [(r.doc_id, r.text) for r in records if isinstance(r, Document)] == list(
+            zip(ids, texts, strict=True)
+        ), name
+    for text in texts:
+        # A file that begins with U+FEFF begins with a byte order mark, which is no text.
+        assert one(text.encode(), "text").text == text.removeprefix("\ufeff")
+
+
+@given(data=st.binary(max_size=300), name=st.sampled_from(["jsonl", "lines", "text", "csv"]))
+def test_no_bytes_make_a_reader_raise_anything_but_a_shard_error(data: bytes, name: str) -> None:
+    try:
+        records = read(b"text\n" + data if name == "csv" else data, name)
+    except ShardError:
+        return
+    assert all(record.record is not None for record in records)
+
+
+def test_jsonl_reads_ids_texts_kept_fields_and_offsets() -> None:
+    data = (
+        BOM + b'{"id": "a", "text": "x\\r\\ny", "year": 1892, "tags": ["\xc3\xa9"]}\r\n'
+        b"\n  \t\r\n"
+        b'{"id": 5, "text": "", "year": null, "tags": "plain"}\n'
+        b'{"text": "no id", "ok": true}'
+    )
+    records = read(data, "jsonl", ReadConfig(keep_fields=("year", "tags")))
+    second = data.index(b'{"id": 5')
+    third = data.index(b'{"text": "no id"')
+    assert records == [
+        Document("a", "in.x", 0, "x\r\ny", ("1892", '["é"]')),
+        Document("5", "in.x", second, "", (None, "plain")),
+        Document(f"in.x#{third}", "in.x", third, "no id", (None, None)),
+    ]
+
+
+def test_dotted_paths_reach_into_objects_and_a_literal_key_comes_first() -> None:
+    paths = ReadConfig(id_field="m.id", text_field="m.body.text", keep_fields=("m.x.y",))
+    line = b'{"m": {"id": 3, "body": {"text": "deep"}, "x": "no object"}}'
+    assert one(line, config=paths) == Document("3", "in.x", 0, "deep", (None,))
+    assert (
+        one(b'{"m.id": "lit", "m": {"id": 3, "body": {"text": "t"}}}', config=paths).doc_id == "lit"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "message"),
+    [
+        (b'{"text": ', "JSONDecodeError", "The record is not valid JSON: Expecting value at char"),
+        (b'{"text": "a"} x', "JSONDecodeError", "not valid JSON: Extra data at character 13."),
+        (b"[1]", "RecordError", "The record is an array, not a JSON object."),
+        (b"null", "RecordError", "The record is null, not a JSON object."),
+        (b"1.5", "RecordError", "The record is a number, not a JSON object."),
+        (b'{"id": "k"}', "RecordError", "The text field 'text' is missing or null."),
+        (b'{"text": null}', "RecordError", "The text field 'text' is missing or null."),
+        (b'{"text": 7}', "RecordError", "The text field 'text' holds a number, not a string."),
+        (b'{"text": {}}', "RecordError", "The text field 'text' holds an object, not a string."),
+        (b'{"text": "a\xff"}', "UnicodeDecodeError", "not valid UTF-8: byte 0xff at offset 11."),
+        (b'{"text": "a\\ud800"}', "UnicodeEncodeError", "a lone surrogate, U+D800, which UTF-8"),
+        (b'{"text": "a", "k": ["\\uDC00"]}', "UnicodeEncodeError", "surrogate, U+DC00"),
+        (b'{"id": "\\ud83d", "text": "a"}', "UnicodeEncodeError", "surrogate, U+D83D"),
+        (b'{"id": true, "text": "a"}', "RecordError", "The id field 'id' holds a boolean, not a"),
+        (b'{"id": 1.0, "text": "a"}', "RecordError", "holds a number, not a string or an integer"),
+        (b'{"id": [], "text": "a"}', "RecordError", "The id field 'id' holds an array, not a str"),
+        (b'{"text": ' + b"[" * 99999, "RecursionError", "The record is JSON nested too deeply"),
+        (b'{"text": ' + b"1" * 9999 + b"}", "ValueError", "The record cannot be read: Exceeds the"),
+    ],
+)
+def test_a_bad_json_record_is_one_dead_letter(line: bytes, error: str, message: str) -> None:
+    letter = dead(line, config=ReadConfig(keep_fields=("k",)))
+    assert (letter.source, letter.record, letter.stage) == ("in.x", 0, "ReadDocuments")
+    assert letter.error == error
+    assert message in letter.message
+    assert letter.message.endswith(".")
+    assert "\n" not in letter.message
+    assert letter.raw == line[: 64 * 1024]
+    letter.message.encode()
+
+
+def test_a_dead_letter_names_the_id_that_could_be_read() -> None:
+    assert dead(b'{"id": "k", "text": 1}').doc_id == "k"
+    assert dead(b'{"id": "\\ud800", "text": "a"}').doc_id is None
+
+
+def test_paired_surrogate_escapes_are_one_character() -> None:
+    assert one(b'{"text": "\\ud83d\\ude00"}').text == "😀"
+
+
+def test_a_bad_record_leaves_its_neighbours_alone() -> None:
+    records = read(b'{"text": "a"}\n{"text": \xff}\n{"text": "b"}\n', "jsonl")
+    assert [type(record) for record in records] == [Document, DeadLetter, Document]
+    assert [record.record for record in records] == [0, 14, 26]
+
+
+def test_a_lone_bom_is_an_empty_file() -> None:
+    assert read(BOM, "lines") == []
+    assert read(BOM, "jsonl") == []
+    assert read(BOM + b"\n", "lines") == [Document("in.x#0", "in.x", 0, "")]
+    assert one(BOM, "text").text == ""
+
+
+def test_text_is_one_document_whatever_it_holds() -> None:
+    assert one(BOM + b"a\r\n\rb\n\n", "text") == Document("in.x#0", "in.x", 0, "a\r\n\rb\n\n")
+    letter = dead(b"ab\xe9c", "text")
+    assert letter.message == "The record is not valid UTF-8: byte 0xe9 at offset 2."
+    assert letter.raw == b"ab\xe9c"
+
+
+def test_range_that_skips_a_long_line_reads_no_further_than_its_end() -> None:
+    """Else a line of 1 GB would be read once for each of its ranges."""
+    stream = io.BytesIO(b"x" * 10_000)
+    shard = Shard("in.x", "lines", 100, 200, 100, "")
+    assert list(read_records(stream, shard, ReadConfig())) == []
+    assert stream.tell() == 200
+
+
+def test_csv_counts_rows_and_keeps_columns() -> None:
+    data = BOM + b'id,text,year\r\n7,"a ""b"",\r\nc",1892\r\n\r\n,plain,\r\n'
+    assert read(data, "csv", ReadConfig(keep_fields=("year", "other"))) == [
+        Document("7", "in.x", 0, 'a "b",\r\nc', ("1892", None)),
+        Document("in.x#1", "in.x", 1, "plain", ("", None)),
+    ]
+
+
+def test_a_bad_csv_row_is_a_dead_letter_with_its_very_bytes() -> None:
+    rows = [b"1,fine\n", b"2\n", b"3,a,b\n", b'4,"ab\r\n\xe9\xff"\n', b'5,"a"b\n', b"6,fine\n"]
+    records = read(b"id,text\n" + b"".join(rows), "csv")
+    assert [record.record for record in records] == [0, 1, 2, 3, 4, 5]
+    letters = [record for record in records if isinstance(record, DeadLetter)]
+    assert [letter.raw for letter in letters] == rows[1:5]
+    assert [letter.message for letter in letters] == [
+        "The row has 1 fields, the header has 2.",
+        "The row has 3 fields, the header has 2.",
+        "The record is not valid UTF-8: byte 0xe9 at offset 7.",
+        "The row is malformed: ',' expected after '\"'.",
+    ]
+    assert letters[2].error == "UnicodeDecodeError"
+
+
+def test_csv_takes_fields_larger_than_the_module_allows_by_default() -> None:
+    assert len(one(b"text\n" + b"x" * 300_000, "csv").text) == 300_000
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"id,body\n1,a\n", "There is no column 'text'; the columns are id, body."),
+        (b"text,text\na,b\n", "The header names the column 'text' 2 times."),
+        (b'text\na\n"b\nc\n', "The file ends inside a quoted field."),
+        (b'te"\n"x"y\n', "There is no column 'text'; the columns are te\"."),
+        (b'"a"b\n', "The header cannot be read: ',' expected after '\"'."),
+        (",".join(f"c{n}" for n in range(25)).encode(), "c19 and 5 more."),
+    ],
+)
+def test_a_csv_that_cannot_be_read_on_raises_a_shard_error(data: bytes, message: str) -> None:
+    with pytest.raises(ShardError) as caught:
+        read(data, "csv")
+    assert message in str(caught.value)
+
+
+def test_an_empty_csv_has_no_records() -> None:
+    assert read(b"", "csv") == []
+    assert read(b"text\n", "csv") == []
+
+
+def test_parquet_reads_only_what_is_needed_and_numbers_rows_through_all_batches() -> None:
+    size = 1000
+    data = parquet(
+        {
+            "id": list(range(size)),
+            "text": pa.array([f"t{n}" for n in range(size)]).dictionary_encode(),
+            "year": pa.array([None, 1892] * (size // 2)),
+            "unused": ["x"] * size,
+        },
+        row_group_size=300,
+    )
+    records = read(data, "parquet", ReadConfig(keep_fields=("year", "absent")))
+    assert [record.record for record in records] == list(range(size))
+    assert records[999] == Document("999", "in.x", 999, "t999", ("1892", None))
+
+
+def test_parquet_reaches_into_structs() -> None:
+    data = parquet({"m": [{"id": 1, "body": {"text": "a"}}, None]})
+    records = read(data, "parquet", ReadConfig(id_field="m.id", text_field="m.body.text"))
+    assert records[0] == Document("1", "in.x", 0, "a")
+    assert isinstance(records[1], DeadLetter)
+
+
+def test_bad_parquet_rows_are_dead_letters_and_binary_counts_as_text() -> None:
+    good = pa.array([b"a", b"b\xff", None, "é".encode()], pa.binary())
+    for column in (good, good.view(pa.string())):
+        records = read(parquet({"text": column, "id": [1, 2, 3, 4]}), "parquet")
+        assert records[0] == Document("1", "in.x", 0, "a")
+        assert records[3] == Document("4", "in.x", 3, "é")
+        bad, null = records[1], records[2]
+        assert isinstance(bad, DeadLetter)
+        assert isinstance(null, DeadLetter)
+        assert bad.message == "The record is not valid UTF-8: byte 0xff at offset 1."
+        assert bad.raw == b"b\xff"
+        assert null.message == "The text field 'text' is missing or null."
+        assert null.raw == b'{"text": null, "id": 3}'
+    letter = dead(parquet({"text": [1]}), "parquet")
+    assert letter.message == "The text field 'text' holds a number, not a string."
+
+
+def test_parquet_without_the_text_column_raises_a_shard_error() -> None:
+    with pytest.raises(
+        ShardError, match=r"^There is no column 'text'; the columns are id, body\.$"
+    ):
+        read(parquet({"id": [1], "body": ["a"]}), "parquet")
+
+
+def test_what_is_no_parquet_raises() -> None:
+    with pytest.raises(pa.ArrowInvalid):
+        read(b"no parquet at all", "parquet")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"input_format": "xml"}, "--input_format 'xml' is none of auto, jsonl, lines, text, csv"),
+        ({"id_field": ""}, "--id_field must not be empty."),
+        ({"text_field": ""}, "--text_field must not be empty."),
+        ({"keep_fields": ("a", "")}, "--keep_fields holds an empty name."),
+        ({"keep_fields": ("a", "b", "a")}, "--keep_fields names 'a' twice."),
+        ({"keep_fields": ("text",)}, "--keep_fields 'text' is already a column of the documents"),
+    ],
+)
+def test_a_configuration_that_fits_no_input_is_refused(
+    config: dict[str, str | tuple[str, ...]], message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        ReadConfig(**config)  # type: ignore[arg-type]  # by name
+    assert message in str(caught.value)
+
+
+def test_an_unknown_format_of_a_shard_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"in\.x has the unknown format 'xml'\."):
+        read(b"", "xml")
