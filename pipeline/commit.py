@@ -1,0 +1,93 @@
+"""CommitRun: the results of files and shards in, the committed run's manifest out."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+from apache_beam.typehints.decorators import IOTypeHints
+
+from pipeline.manifest import RunDescription, committed_manifest, encode_manifest
+from pipeline.parquet import TableWriter
+from pipeline.storage import RunStorage
+from schemas.records import FileResult, ShardResult
+from schemas.tables import TABLES, documents_schema
+
+
+class CommitInputs(NamedTuple):
+    """What the run did."""
+
+    files: PCollection[FileResult]
+    shards: PCollection[ShardResult]
+
+
+class CommitRun(beam.PTransform[CommitInputs, PCollection[dict[str, Any]]]):
+    """All results in, gathered under one key; the manifest out, once it is written.
+
+    Committing again does nothing more: tables are renamed only where that is still to do, and the
+    manifest is replaced by its equal.
+    """
+
+    def __init__(self, run: RunDescription, storage: RunStorage) -> None:
+        super().__init__()
+        self.run = run
+        self.storage = storage
+
+    def default_type_hints(self) -> IOTypeHints:
+        """No hints of the whole: Beam cannot use `CommitInputs` as one."""
+        return IOTypeHints.empty()
+
+    def expand(self, inputs: CommitInputs) -> PCollection[dict[str, Any]]:
+        # The seed makes a group even where nothing was read.
+        seed = inputs.files.pipeline | "Seed" >> beam.Create([None], reshuffle=False)
+        return (
+            (seed, inputs.files, inputs.shards)
+            | "Results" >> beam.Flatten()
+            | "OneKey" >> beam.Map(_under_one_key)
+            | "Gather" >> beam.GroupByKey()
+            | "Commit" >> beam.Map(_commit, run=self.run, storage=self.storage)
+        )
+
+
+Result = FileResult | ShardResult | None
+
+
+def _under_one_key(result: Result) -> tuple[str, Result]:
+    return "", result
+
+
+def _commit(
+    keyed: tuple[str, Iterable[Result]], run: RunDescription, storage: RunStorage
+) -> dict[str, Any]:
+    gathered = list(keyed[1])
+    return commit_run(
+        [result for result in gathered if isinstance(result, FileResult)],
+        [result for result in gathered if isinstance(result, ShardResult)],
+        run,
+        storage,
+    )
+
+
+def commit_run(
+    files: list[FileResult], shards: list[ShardResult], run: RunDescription, storage: RunStorage
+) -> dict[str, Any]:
+    """Check that every record is accounted for, publish the tables, write the manifest.
+
+    Raises JobError where records are missing or doubled; nothing is published then.
+    """
+    files = [*files, *_empty_tables({file.table for file in files}, run, storage)]
+    manifest = committed_manifest(run, files, shards, storage)
+    for table in TABLES:
+        storage.publish(table)
+    storage.write_manifest(encode_manifest(manifest))
+    return manifest
+
+
+def _empty_tables(
+    written: set[str], run: RunDescription, storage: RunStorage
+) -> Iterable[FileResult]:
+    schemas = {**TABLES, "documents": documents_schema(run.keep_fields)}
+    for table, schema in schemas.items():
+        if table not in written:
+            directory = storage.writing_directory(table)
+            yield from TableWriter(table, schema, directory, 1, storage.create).write_empty()

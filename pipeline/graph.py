@@ -1,0 +1,55 @@
+"""The whole graph on one screen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import ModelHandler
+from apache_beam.pvalue import PCollection
+
+from model.segmentation import Segmentation
+from pipeline.batch import BatchByTokens
+from pipeline.commit import CommitInputs, CommitRun
+from pipeline.formats import ReadConfig
+from pipeline.manifest import RunDescription
+from pipeline.match import MatchShards
+from pipeline.pad import PadBatches
+from pipeline.read import ReadDocuments
+from pipeline.sinks import WriteConfig
+from pipeline.tag import TagBatches
+from pipeline.tokenize import TokenizeDocuments
+from pipeline.write import TableInputs, WriteTables
+from schemas.records import Shard, TaggedDocument
+
+if TYPE_CHECKING:
+    from model.tagger import Tagger
+
+
+@dataclass(frozen=True)
+class ExtractionPlan:
+    """All that the graph needs, settled and checked before it is built."""
+
+    shards: Sequence[Shard]
+    read: ReadConfig
+    segmentation: Segmentation
+    batch_tokens: int
+    handler: "ModelHandler[Any, TaggedDocument, Tagger]"
+    write: WriteConfig
+    run: RunDescription
+
+
+def extract(pipeline: beam.Pipeline, plan: ExtractionPlan) -> PCollection[dict[str, Any]]:
+    """Shards in, tables written and committed; the one element is the run's manifest."""
+    shards = pipeline | "MatchShards" >> MatchShards(plan.shards)
+    read = shards | "ReadDocuments" >> ReadDocuments(plan.read)
+    tagged = (
+        read.documents
+        | "TokenizeDocuments" >> TokenizeDocuments(plan.segmentation)
+        | "BatchByTokens" >> BatchByTokens(plan.batch_tokens)
+        | "PadBatches" >> PadBatches()
+        | "TagBatches" >> TagBatches(plan.handler)
+    )
+    files = TableInputs(tagged, read.dead_letters) | "WriteTables" >> WriteTables(plan.write)
+    results = CommitInputs(files, read.shard_results)
+    return results | "CommitRun" >> CommitRun(plan.run, plan.write.storage)

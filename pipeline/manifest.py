@@ -1,0 +1,165 @@
+"""The manifest of a run: what was read, written and counted, as `schemas/manifest.schema.json`."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from platform import python_version
+from typing import Any
+
+from pipeline.storage import RunStorage
+from schemas.errors import JobError
+from schemas.records import FileResult, ShardResult
+from schemas.tables import SCHEMA_VERSION, TABLES
+
+_PACKAGES = ("gleaner", "apache-beam", "pyarrow", "numpy", "tensorflow")
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """What is known of a run before it starts. `inputs` maps each source to its fingerprint."""
+
+    run_id: str
+    started_at: datetime
+    model: str
+    configuration: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    keep_fields: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide about the result."""
+    return {"python": python_version(), **{name: _version(name) for name in _PACKAGES}}
+
+
+def _version(package: str) -> str:
+    candidates = (package, f"{package}-cpu")  # TensorFlow has builds under other names
+    for name in candidates:
+        try:
+            return version(name)
+        except ModuleNotFoundError:
+            continue
+    return "unknown"
+
+
+def committed_manifest(
+    run: RunDescription,
+    files: Sequence[FileResult],
+    shards: Sequence[ShardResult],
+    storage: RunStorage,
+) -> dict[str, Any]:
+    """The manifest of a run whose files are all written.
+
+    Raises JobError unless, for every source, the records that the reader saw are exactly the rows
+    in `documents` and the dead letters of records.
+    """
+    records: Counter[str] = Counter()
+    for shard in shards:
+        records[shard.source] += shard.records
+    broken = {shard.source for shard in shards if not shard.complete}
+    rows = {table: _by_source(files, table) for table in TABLES}
+    _reconcile(records, rows["documents"], rows["dead_letters"])
+    sums: Counter[str] = Counter()
+    for file in files:
+        if file.table != "entities":
+            sums.update(file.sums)
+    labels: Counter[str] = Counter()
+    for file in files:
+        if file.table == "entities":
+            labels.update(file.sums)
+    return {
+        **_head(run, "committed" if run.inputs else "empty"),
+        "counts": {
+            "files": len(run.inputs),
+            "broken_files": len(broken),
+            "records": records.total(),
+            "documents": rows["documents"].total(),
+            "dead_letters": rows["dead_letters"].total(),
+            "sentences": sums["sentences"],
+            "tokens": sums["tokens"],
+            "unknown_tokens": sums["unknown_tokens"],
+            "characters": sums["characters"],
+            "entities": rows["entities"].total(),
+            "entities_by_label": dict(sorted(labels.items())),
+        },
+        "inputs": [
+            {
+                "source": source,
+                "fingerprint": fingerprint,
+                "records": records[source],
+                "documents": rows["documents"][source],
+                "dead_letters": rows["dead_letters"][source],
+                "entities": rows["entities"][source],
+                "complete": source not in broken,
+            }
+            for source, fingerprint in run.inputs.items()
+        ],
+        "tables": {table: _table(files, table, storage) for table in TABLES},
+    }
+
+
+def failed_manifest(run: RunDescription, error: str) -> dict[str, Any]:
+    """The manifest of a run that left no rows; `error` says why, with what a developer needs."""
+    return {**_head(run, "failed"), "error": error}
+
+
+def encode_manifest(manifest: Mapping[str, Any]) -> bytes:
+    """The manifest as the bytes of its file."""
+    return json.dumps(manifest, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _head(run: RunDescription, status: str) -> dict[str, Any]:
+    finished = datetime.now(UTC)
+    return {
+        "run_id": run.run_id,
+        "status": status,
+        "schema_version": SCHEMA_VERSION,
+        "model": run.model,
+        "configuration": dict(run.configuration),
+        "versions": dict(run.versions),
+        "timings": {
+            "started_at": run.started_at.isoformat(),
+            "finished_at": finished.isoformat(),
+            "seconds": (finished - run.started_at).total_seconds(),
+        },
+    }
+
+
+def _by_source(files: Iterable[FileResult], table: str) -> Counter[str]:
+    rows: Counter[str] = Counter()
+    for file in files:
+        if file.table == table:
+            rows.update(file.sources)
+    return rows
+
+
+def _reconcile(
+    records: Mapping[str, int], documents: Counter[str], dead_letters: Counter[str]
+) -> None:
+    accounted = documents + dead_letters
+    for source in sorted({*records, *accounted}):
+        if accounted[source] != records.get(source, 0):
+            raise JobError(
+                f"{source}: {records.get(source, 0)} records were read, but {documents[source]} "
+                f"documents and {dead_letters[source]} dead letters were written"
+            )
+
+
+def _table(files: Iterable[FileResult], table: str, storage: RunStorage) -> dict[str, Any]:
+    own = sorted((file for file in files if file.table == table), key=lambda file: file.path)
+    return {
+        "rows": sum(file.rows for file in own),
+        "bytes": sum(file.bytes for file in own),
+        "files": [
+            {
+                "path": storage.relative(table, file.path),
+                "rows": file.rows,
+                "bytes": file.bytes,
+                "sha256": file.sha256,
+            }
+            for file in own
+        ],
+    }

@@ -1,0 +1,173 @@
+"""Flags in, one frozen configuration out. Nothing below reads flags or the environment."""
+
+import argparse
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+
+from pipeline.command_line import Parser, unknown_argument
+from pipeline.formats import FORMATS, ReadConfig
+from pipeline.shards import is_remote
+from schemas.errors import UsageError
+
+BUNDLED_CORPUS = str(Path(__file__).with_name("bundled") / "*.jsonl")
+DIRECT_RUNNER = "DirectRunner"
+
+_RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_LOCAL_RUNNERS = {"directrunner", "fnapirunner", "bundlebaseddirectrunner"}
+
+
+@dataclass(frozen=True)
+class ExtractionConfig:
+    """What to read, with which model, and where to; raises UsageError for values that are off."""
+
+    inputs: tuple[str, ...]
+    read: ReadConfig
+    output: str
+    model: str
+    run_id: str
+    keep_text: str
+    batch_tokens: int
+    target_file_mb: int
+    allow_no_input: bool
+    beam: PipelineOptions
+
+    def __post_init__(self) -> None:
+        if not _RUN_ID.fullmatch(self.run_id):
+            raise UsageError(
+                f"--run_id {self.run_id!r} is not a letter followed by letters, digits, "
+                "underscores, dots or hyphens"
+            )
+        for name in ("batch_tokens", "target_file_mb"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name} is {getattr(self, name)}, expected at least 1")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the runner is the local one."""
+        runner = self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER
+        return runner.lower() in _LOCAL_RUNNERS
+
+    def described(self) -> Mapping[str, Any]:
+        """The configuration as the manifest records it."""
+        return {
+            "input": list(self.inputs),
+            "input_format": self.read.input_format,
+            "id_field": self.read.id_field,
+            "text_field": self.read.text_field,
+            "keep_fields": list(self.read.keep_fields),
+            "keep_text": self.keep_text,
+            "batch_tokens": self.batch_tokens,
+            "target_file_mb": self.target_file_mb,
+            "runner": self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER,
+        }
+
+
+def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> ExtractionConfig:
+    """The command line of `pipeline.run` in, its configuration out; raises UsageError."""
+    parser = _parser()
+    flags, rest = parser.parse_known_args(arguments)
+    return ExtractionConfig(
+        inputs=tuple(flags.input),
+        read=ReadConfig(
+            input_format=flags.input_format,
+            id_field=flags.id_field,
+            text_field=flags.text_field,
+            keep_fields=tuple(flags.keep_fields.split(",")) if flags.keep_fields else (),
+        ),
+        output=_output(flags.output),
+        model=flags.model,
+        run_id=flags.run_id or default_run_id(now or datetime.now(UTC)),
+        keep_text=flags.keep_text,
+        batch_tokens=flags.batch_tokens,
+        target_file_mb=flags.target_file_mb,
+        allow_no_input=flags.allow_no_input,
+        beam=_beam_options(rest, parser),
+    )
+
+
+def default_run_id(now: datetime) -> str:
+    """An id that sorts by time and that two runs of one second do not share."""
+    return f"r{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def chosen_direct_options(options: PipelineOptions) -> tuple[str | None, int | None]:
+    """The local running mode and number of workers as far as the user chose them."""
+    direct = options.view_as(DirectOptions)
+    chosen = options.get_all_options(drop_default=True)
+    return (
+        direct.direct_running_mode if "direct_running_mode" in chosen else None,
+        direct.direct_num_workers if "direct_num_workers" in chosen else None,
+    )
+
+
+def _beam_options(arguments: Sequence[str], own: Parser) -> PipelineOptions:
+    """Beam's options; where Beam would warn of an unknown flag, raise UsageError."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(parser)  # type: ignore[arg-type]  # noqa: SLF001 - as Beam does
+    try:
+        _, unknown = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise UsageError(str(error)) from error
+    if unknown:
+        known = [*own.flags, *parser._option_string_actions]  # noqa: SLF001 - argparse lists its flags nowhere else
+        raise UsageError(unknown_argument(unknown[0], known))
+    return PipelineOptions(list(arguments))
+
+
+def _output(path: str) -> str:
+    if not path:
+        raise UsageError("--output must not be empty")
+    return path.rstrip("/") if is_remote(path) else str(Path(path).absolute())
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m pipeline.run",
+        description="Extract named entities from documents into Parquet. Flags that are not listed "
+        "here go to Beam and its runner, such as --runner=FlinkRunner or --direct_num_workers=4.",
+    )
+    add = parser.add_argument_group("input").add_argument
+    add(
+        "--input",
+        nargs="+",
+        default=[BUNDLED_CORPUS],
+        metavar="GLOB",
+        help="files, globs or directories on any Beam filesystem; .gz, .bz2 and .zst too",
+    )
+    add(
+        "--input_format",
+        default="auto",
+        metavar="FORMAT",
+        help="|".join(("auto", *FORMATS)) + " (auto: by extension)",
+    )
+    add("--id_field", default="id", metavar="FIELD", help="dotted paths allowed")
+    add("--text_field", default="text", metavar="FIELD", help="dotted paths allowed")
+    add(
+        "--keep_fields",
+        default="",
+        metavar="A,B",
+        help="fields of the input carried into `documents`",
+    )
+    add("--allow_no_input", action="store_true", help="an empty run where no file matches")
+    add = parser.add_argument_group("model").add_argument
+    add("--model", default="gmb-en", metavar="DIR_OR_NAME", help="a model directory")
+    add("--batch_tokens", type=int, default=30_000, metavar="N", help="tokens tagged together")
+    add = parser.add_argument_group("output").add_argument
+    add("--output", default="out", metavar="DIR", help="where the tables are")
+    add("--run_id", metavar="ID", help="name of the run (default: made from the time)")
+    add(
+        "--keep_text",
+        default="sample",
+        choices=("none", "sample", "all"),
+        help="texts kept in `documents`; sample: about 1,000, chosen by hash",
+    )
+    add("--target_file_mb", type=int, default=128, metavar="N", help="size of a Parquet file")
+    return parser

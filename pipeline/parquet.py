@@ -1,0 +1,130 @@
+"""Arrow tables in, Parquet files of a target size out, each with its checksum and its counts."""
+
+import hashlib
+import io
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.records import FileResult
+from schemas.tables import SCHEMA_VERSION
+
+ROW_GROUP_ROWS = 128 * 1024
+
+Create = Callable[[str], BinaryIO]
+
+
+class TableWriter:
+    """Writes one table into files below `directory`, a new one whenever `target_bytes` is reached.
+
+    Names are unique, so a bundle that is retried never meets its first attempt. Files are opened
+    with `create`, only once there are rows for them.
+    """
+
+    def __init__(
+        self, table: str, schema: pa.Schema, directory: str, target_bytes: int, create: Create
+    ) -> None:
+        self.table = table
+        self.schema = schema.with_metadata({"gleaner.schema_version": str(SCHEMA_VERSION)})
+        self.directory = directory
+        self.target_bytes = target_bytes
+        self.create = create
+        self._file: _OpenFile | None = None
+
+    def write(
+        self, rows: pa.Table, sources: Mapping[str, int], sums: Mapping[str, int]
+    ) -> list[FileResult]:
+        """Append rows; returns the file that this filled, if it did.
+
+        sources: rows by source; sums: further totals of these rows, both added up by file.
+        """
+        if not len(rows):
+            return []
+        if self._file is None:
+            self._file = _OpenFile(self)
+        self._file.append(rows, sources, sums)
+        return self.close() if self._file.bytes >= self.target_bytes else []
+
+    def write_empty(self) -> list[FileResult]:
+        """A file without rows, so that a reader finds the table's columns."""
+        self._file = _OpenFile(self)
+        return self.close()
+
+    def close(self) -> list[FileResult]:
+        """Finish the open file, if there is one."""
+        if self._file is None:
+            return []
+        result = self._file.close()
+        self._file = None
+        return [result]
+
+
+class _OpenFile:
+    def __init__(self, table: TableWriter) -> None:
+        self._table = table
+        self._path = f"{table.directory}/part-{uuid.uuid4().hex}.parquet"
+        self._stream = _HashingStream(table.create(self._path))
+        self._writer = pq.ParquetWriter(
+            self._stream,
+            table.schema,
+            compression="zstd",
+            write_statistics=True,
+            write_page_index=True,
+        )
+        self._rows = 0
+        self._sources: Counter[str] = Counter()
+        self._sums: Counter[str] = Counter()
+
+    @property
+    def bytes(self) -> int:
+        return self._stream.bytes
+
+    def append(self, rows: pa.Table, sources: Mapping[str, int], sums: Mapping[str, int]) -> None:
+        self._writer.write_table(rows.cast(self._table.schema), row_group_size=ROW_GROUP_ROWS)
+        self._rows += len(rows)
+        self._sources.update(sources)
+        self._sums.update(sums)
+
+    def close(self) -> FileResult:
+        self._writer.close()
+        self._stream.close()
+        return FileResult(
+            table=self._table.table,
+            path=self._path,
+            rows=self._rows,
+            bytes=self._stream.bytes,
+            sha256=self._stream.digest(),
+            sources=dict(self._sources),
+            sums=dict(self._sums),
+        )
+
+
+class _HashingStream(io.RawIOBase):
+    """A stream that counts and hashes what passes through it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # pyarrow gives bytes
+        self._stream.write(data)
+        self._hash.update(data)
+        self.bytes += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+    def digest(self) -> str:
+        return self._hash.hexdigest()

@@ -1,0 +1,22 @@
+"""Extract entities from documents: `python -m pipeline.run --runner=DirectRunner`."""
+
+from collections.abc import Sequence
+
+from pipeline.command_line import main
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run an extraction as the flags say and print its account; returns the exit code."""
+    # Beam logs at import, so it is imported once the libraries are quiet.
+    from pipeline.extraction import run_extraction
+    from pipeline.options import parse_extraction
+    from pipeline.summary import format_summary
+
+    config = parse_extraction(arguments)
+    manifest = run_extraction(config)
+    print(format_summary(manifest, config.output))
+    return 0
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,104 @@
+"""What stands between records and files: one sink for tagged documents, one for dead letters."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+
+from pipeline.parquet import TableWriter
+from pipeline.progress import ProgressLog
+from pipeline.rows import RowConfig, dead_letter_rows, document_rows, entity_rows
+from pipeline.storage import RunStorage
+from schemas.records import DeadLetter, FileResult, TaggedDocument
+from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
+
+R_contra = TypeVar("R_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteConfig:
+    """Where and how the tables are written.
+
+    progress: the directory where workers report, None where nobody looks.
+    """
+
+    storage: RunStorage
+    rows: RowConfig
+    target_bytes: int
+    progress: str | None = None
+
+    def writer(self, table: str, schema: pa.Schema) -> TableWriter:
+        directory = self.storage.writing_directory(table)
+        return TableWriter(table, schema, directory, self.target_bytes, self.storage.create)
+
+
+class Sink(Protocol[R_contra]):
+    """Takes records of one kind, and knows what they weigh in characters."""
+
+    def weight(self, record: R_contra) -> int: ...
+
+    def write(self, records: Sequence[R_contra]) -> list[FileResult]:
+        """Write the records; returns the files that this filled."""
+        ...
+
+    def close(self) -> list[FileResult]:
+        """Finish the open files."""
+        ...
+
+
+class TaggedSink:
+    """Tagged documents -> rows of `entities` and `documents`."""
+
+    def __init__(self, config: WriteConfig) -> None:
+        self._rows = config.rows
+        self._entities = config.writer("entities", ENTITIES)
+        self._documents = config.writer("documents", documents_schema(config.rows.keep_fields))
+        self._progress = ProgressLog(config.progress) if config.progress else None
+
+    def weight(self, record: TaggedDocument) -> int:
+        if self._progress:
+            self._progress.add(documents=1, tokens=record.tokens)
+        return len(record.document.text)
+
+    def write(self, records: Sequence[TaggedDocument]) -> list[FileResult]:
+        entities: Counter[str] = Counter()
+        labels: Counter[str] = Counter()
+        for record in records:
+            if record.labels:
+                entities[record.document.source] += len(record.labels)
+                labels.update(record.labels)
+        documents = Counter(record.document.source for record in records)
+        sums = {
+            "sentences": sum(record.sentences for record in records),
+            "tokens": sum(record.tokens for record in records),
+            "unknown_tokens": sum(record.unknown_tokens for record in records),
+            "characters": sum(len(record.document.text) for record in records),
+        }
+        return [
+            *self._entities.write(entity_rows(records, self._rows), entities, labels),
+            *self._documents.write(document_rows(records, self._rows), documents, sums),
+        ]
+
+    def close(self) -> list[FileResult]:
+        if self._progress:
+            self._progress.flush()
+        return [*self._entities.close(), *self._documents.close()]
+
+
+class DeadLetterSink:
+    """Dead letters -> rows of `dead_letters`; those of whole shards belong to no record."""
+
+    def __init__(self, config: WriteConfig) -> None:
+        self._letters = config.writer("dead_letters", DEAD_LETTERS)
+
+    def weight(self, record: DeadLetter) -> int:
+        return len(record.raw or b"")
+
+    def write(self, records: Sequence[DeadLetter]) -> list[FileResult]:
+        sources = Counter(letter.source for letter in records if letter.record is not None)
+        return self._letters.write(dead_letter_rows(records), sources, {})
+
+    def close(self) -> list[FileResult]:
+        return self._letters.close()

@@ -1,0 +1,112 @@
+"""Where a run's files stand: staged and renamed on a local disk, in place on an object store."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from pipeline.shards import is_remote
+from schemas.tables import TABLES
+
+STAGING = "_staging"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStorage:
+    """The places of one run below `root`, a local directory or a URL of a Beam filesystem.
+
+    On a local disk a table is written below `_staging` and appears by one rename, so that a reader
+    who lists the directory never sees half a run. Object stores have no rename: files are
+    written where they stay, and only the manifest says that they count.
+    """
+
+    root: str
+    run_id: str
+
+    @property
+    def is_staged(self) -> bool:
+        return not is_remote(self.root)
+
+    @property
+    def staging(self) -> str:
+        return f"{self.root}/{STAGING}/{self.run_id}"
+
+    @property
+    def manifest(self) -> str:
+        return f"{self.root}/runs/{self.run_id}.json"
+
+    def table_directory(self, table: str) -> str:
+        """Where a table's files stand once the run is committed."""
+        return f"{self.root}/{table}/run_id={self.run_id}"
+
+    def writing_directory(self, table: str) -> str:
+        """Where a table's files are written."""
+        return f"{self.staging}/{table}" if self.is_staged else self.table_directory(table)
+
+    def relative(self, table: str, path: str) -> str:
+        """The committed place, relative to the root, of a file that was written as `path`."""
+        return f"{table}/run_id={self.run_id}/{path.rpartition('/')[2]}"
+
+    def create(self, path: str) -> BinaryIO:
+        """A new file to write to, with the directories above it."""
+        if self.is_staged:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            return open(path, "xb")
+        return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+    def publish(self, table: str) -> None:
+        """Let a staged table appear in its place; done already means nothing is left to do."""
+        if not self.is_staged:
+            return
+        written, final = self.writing_directory(table), self.table_directory(table)
+        if os.path.isdir(final) and not os.path.isdir(written):
+            return
+        os.makedirs(os.path.dirname(final), exist_ok=True)
+        os.rename(written, final)
+
+    def write_manifest(self, data: bytes) -> None:
+        """Write the manifest: whole or not at all, and last of all files."""
+        if not self.is_staged:
+            with self.create(self.manifest) as stream:
+                stream.write(data)
+            return
+        partial = f"{self.staging}/manifest.json"
+        os.makedirs(os.path.dirname(partial), exist_ok=True)
+        os.makedirs(os.path.dirname(self.manifest), exist_ok=True)
+        with open(partial, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, self.manifest)
+
+    def discard_staging(self) -> None:
+        """Remove what the run staged and did not publish."""
+        if not self.is_staged:
+            return
+        shutil.rmtree(self.staging, ignore_errors=True)
+        try:
+            os.rmdir(f"{self.root}/{STAGING}")
+        except OSError:
+            return  # another run stages there, or there was nothing
+
+    def take_back(self) -> None:
+        """Remove what a failed run staged or published; readers go by the manifest elsewhere."""
+        if self.is_staged:
+            shutil.rmtree(self.staging, ignore_errors=True)
+            for table in TABLES:
+                shutil.rmtree(self.table_directory(table), ignore_errors=True)
+
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest as it was written."""
+        with FileSystems.open(self.manifest) as stream:
+            manifest: dict[str, Any] = json.load(stream)
+        return manifest
+
+    def run_exists(self) -> bool:
+        """Whether a run of this id left a manifest or a table."""
+        places = [self.manifest, *map(self.table_directory, TABLES)]
+        return any(FileSystems.exists(place) for place in places)
