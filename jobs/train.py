@@ -5,6 +5,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,8 @@ from pipeline.command_line import Parser, main
 from schemas.errors import UsageError
 
 Config = TypeVar("Config", NetworkConfig, TrainingConfig)
+
+_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
 
 # Flag -> what it means. Names, types and defaults are those of the configurations' fields.
 _NETWORK_FLAGS = {
@@ -71,6 +74,7 @@ def run(arguments: Sequence[str]) -> int:
     output = Path(flags.output)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"--output {output} exists and is not an empty directory")
+    _require_packages()
     parts = _read_parts(flags)
     segmentation = Segmentation(language=flags.language)
 
@@ -119,6 +123,15 @@ def run(arguments: Sequence[str]) -> int:
     save_artifact(artifact, output, {"MODEL_CARD.md": card, "learning_curves.svg": curves})
     _print_summary(scores, output, fitted.kept_epoch, seconds)
     return 0
+
+
+def _require_packages() -> None:
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"training needs {', '.join(missing)}: pip install 'gleaner[train]' on Python 3.11 "
+            "(tensorflow-addons has no release for later ones; the models it trains run there)"
+        )
 
 
 def _read_parts(flags: argparse.Namespace) -> Parts:

@@ -1,0 +1,94 @@
+"""What tests of several packages share: shared data, a small model, and where training runs."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.artifact import Artifact, save_artifact
+from model.encoding import CASINGS, WordEncoder
+from model.segmentation import Segmentation
+from model.tags import TagSet
+from model.vocabulary import RESERVED, Vocabulary
+from model.weights import Floats, TaggerWeights
+
+_TRAINING_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
+_NO_TRAINING = "training needs Keras 2.15 and tensorflow-addons, which exist for Python 3.11 only"
+
+_WORDS = (
+    *("the", "a", "of", "in", "to", "and", "on", "at", ".", ",", "is", "was", "said", "met"),
+    *("maria", "lisbon", "harbour", "ships", "monday", "river", "council", "00", "0000"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what trains where the packages for it are missing."""
+    if all(find_spec(package) for package in _TRAINING_PACKAGES):
+        return
+    for item in items:
+        if item.get_closest_marker("training"):
+            item.add_marker(pytest.mark.skip(reason=_NO_TRAINING))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of shared corpora that the environment names; without it the test is skipped."""
+    folder = os.environ.get("GLEANER_DATA")
+    if not folder:
+        pytest.skip("GLEANER_DATA does not name the folder of shared corpora")
+    return Path(folder)
+
+
+def tiny_weights(vocabulary: Vocabulary, tags: TagSet, seed: int = 7) -> TaggerWeights:
+    """Random weights, large enough that an untrained tagger finds entities in ordinary text."""
+    random = np.random.default_rng(seed)
+    embedding, casing, character, filters, width, units = 8, 4, 4, 6, 3, 7
+    features, count = embedding + casing + filters, len(tags.tags)
+
+    def normal(*shape: int) -> Floats:
+        return random.normal(size=shape).astype(np.float32)
+
+    return TaggerWeights(
+        words=normal(len(vocabulary.words) + RESERVED, embedding),
+        casing=normal(CASINGS, casing),
+        characters=normal(len(vocabulary.characters) + RESERVED, character),
+        convolution_kernel=normal(width, character, filters),
+        convolution_bias=normal(filters),
+        lstm_kernel=normal(2, features, 4 * units),
+        lstm_recurrent=normal(2, units, 4 * units) / 2,
+        lstm_bias=normal(2, 4 * units),
+        dense_kernel=normal(2 * units, count) * 2,
+        dense_bias=normal(count),
+        start=np.where(tags.legal_start, normal(count), -np.inf).astype(np.float32),
+        transitions=np.where(tags.legal_transition, normal(count, count), -np.inf).astype(
+            np.float32
+        ),
+        end=normal(count),
+    ).as_stored()
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Artifact:
+    """A tagger of random, seeded weights in memory; it knows 23 words and three labels."""
+    vocabulary = Vocabulary(_WORDS, tuple("etaoinshrdlcumwfgypbvk.,M0"))
+    tags = TagSet.from_labels(("geo", "org", "per"))
+    return Artifact(
+        name="tiny",
+        segmentation=Segmentation(),
+        encoder=WordEncoder(vocabulary, 12),
+        tags=tags,
+        weights=tiny_weights(vocabulary, tags),
+        training={"seed": 7},
+        metrics={"scores": {}},
+        baseline={"tokens": 0},
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_artifact(tiny_model: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a small valid model that finds entities in ordinary text."""
+    directory = tmp_path_factory.mktemp("models") / "tiny"
+    save_artifact(tiny_model, directory, {"MODEL_CARD.md": "# tiny\n\nRandom weights.\n"})
+    return directory
