@@ -1,6 +1,7 @@
 """Train a tagger on labelled sentences: `python -m jobs.train --train FILE --output DIR`."""
 
 import argparse
+import os
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from model.card import learning_curves, model_card
 from model.configuration import NetworkConfig, TrainingConfig
 from model.corpora import LabelledSentence, read_labelled, split_sentences
 from model.metrics import EntityScores, format_scores
+from model.runtime import start_tensorflow
 from model.segmentation import Segmentation
 from pipeline.command_line import Parser, main
 from schemas.errors import UsageError
@@ -44,7 +46,7 @@ _TRAINING_FLAGS = {
     "min_word_count": "rarer words are unknown words",
     "unknown_rate": "r: a word seen n times is trained as unknown with probability r / (r + n)",
     "monitor": "the logged value that decides which epoch is kept",
-    "mode": "whether a good monitored value is large (max) or small (min)",
+    "mode": "whether a good monitored value is large (max) or small (min); auto: min for a loss",
     "save_best_only": "keep the best epoch (true) or the last one (false)",
     "verbose": "progress as in Keras: 0 none, 1 a bar, 2 a line an epoch",
     "seed": "the same seed gives the same weights on the same machine",
@@ -74,11 +76,15 @@ def run(arguments: Sequence[str]) -> int:
     output = Path(flags.output)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"--output {output} exists and is not an empty directory")
+    parent = next(path for path in output.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UsageError(f"--output {output} cannot be made: {parent} is no folder to write in")
     _require_packages()
     parts = _read_parts(flags)
     segmentation = Segmentation(language=flags.language)
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
+    start_tensorflow()
     from model.evaluation import score_sentences
     from model.tagger import Tagger
     from model.training import fit_tagger
@@ -146,6 +152,8 @@ def _read_parts(flags: argparse.Namespace) -> Parts:
         train, dev = split_sentences(train, flags.validation_split, flags.seed)
     if not any(tag != "O" for sentence in train for tag in sentence.tags):
         raise UsageError(f"--train {flags.train} holds no entity: there is nothing to learn")
+    if not dev:
+        raise UsageError(f"--train {flags.train} holds too few sentences to split: give --dev")
     return Parts(train, dev, _read(flags.test) if flags.test else ())
 
 

@@ -129,6 +129,7 @@ def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:
         )
     labels = _parsed(files, "labels.json", where)
     words = _parsed(files, "vocabulary.json", where)
+    metrics, baseline = (_parsed(files, name, where) for name in ("metrics.json", "baseline.json"))
     try:
         tags = TagSet(tuple(labels["labels"]), labels["scheme"])
         vocabulary = Vocabulary(tuple(words["words"]), tuple(words["characters"]))
@@ -139,13 +140,13 @@ def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:
             tags=tags,
             weights=_weights(files["weights.safetensors"], vocabulary, tags),
             training=config["training"],
-            metrics=_parsed(files, "metrics.json", where),
-            baseline=_parsed(files, "baseline.json", where),
+            metrics=metrics,
+            baseline=baseline,
             content_hash=_content_hash(checksums),
         )
     except ArtifactError as error:
         raise ArtifactError(f"{where}: {error}") from error
-    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise ArtifactError(f"{where} does not fit together: {error!r}") from error
     return artifact
 

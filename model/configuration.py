@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from schemas.errors import UsageError
 
+# What training logs at the end of an epoch.
+MONITORED = ("loss", "val_f1", "val_loss", "val_precision", "val_recall")
+
 
 def _require(holds: bool, name: str, value: object, expected: str) -> None:
     if not holds:
@@ -52,7 +55,7 @@ class TrainingConfig:
     min_word_count: int = 1
     unknown_rate: float = 0.5
     monitor: str = "val_f1"
-    mode: str = "max"
+    mode: str = "auto"
     save_best_only: bool = True
     verbose: int = 1
     seed: int = 1
@@ -65,5 +68,18 @@ class TrainingConfig:
             value = getattr(self, name)
             _require(value > 0, name, value, "more than 0")
         _require(self.unknown_rate >= 0, "unknown_rate", self.unknown_rate, "at least 0")
-        _require(self.mode in ("max", "min"), "mode", self.mode, "max or min")
+        _require(
+            self.monitor in MONITORED, "monitor", self.monitor, f"one of {', '.join(MONITORED)}"
+        )
+        _require(self.mode in ("auto", "max", "min"), "mode", self.mode, "auto, max or min")
         _require(self.verbose in (0, 1, 2), "verbose", self.verbose, "0, 1 or 2")
+
+    @property
+    def best(self) -> str:
+        """Whether the best monitored value is the largest (max) or the smallest (min).
+
+        Keras's own "auto" would take the smallest `val_f1` for the best.
+        """
+        if self.mode != "auto":
+            return self.mode
+        return "min" if self.monitor.endswith("loss") else "max"

@@ -24,6 +24,9 @@ Scores = NDArray[np.float64]
 Positions = NDArray[np.int64]
 Emissions = NDArray[np.float32] | NDArray[np.float64]
 
+# float64's exp underflows at -708; this leaves room for the weight that it is multiplied with.
+_FAR = 500.0
+
 
 class TokenSpans(NamedTuple):
     """Spans as columns: tokens [start, end) of the batch, and the tag that begins each."""
@@ -107,7 +110,7 @@ def forward(potentials: Potentials, emissions: Emissions, lengths: Ints) -> tupl
     alpha[steps.first] += potentials.start
     weights = np.exp(potentials.transitions)
     for tokens, _ in steps.forward():
-        alpha[tokens] += _log_matmul(alpha[tokens - 1], weights)
+        alpha[tokens] += _log_matmul(alpha[tokens - 1], weights, potentials.transitions)
     ends = np.cumsum(lengths, dtype=np.int64) - 1
     return alpha, _logsumexp(alpha[ends] + potentials.end)
 
@@ -119,7 +122,8 @@ def backward(potentials: Potentials, emissions: Emissions, lengths: Ints) -> Sco
     beta[steps.last] = potentials.end
     weights = np.exp(potentials.transitions.T)
     for tokens, _ in steps.backward():
-        beta[tokens - 1] = _log_matmul(beta[tokens] + emissions[tokens], weights)
+        following = beta[tokens] + emissions[tokens]
+        beta[tokens - 1] = _log_matmul(following, weights, potentials.transitions.T)
     return beta
 
 
@@ -173,11 +177,17 @@ def _inside_scores(
     return entered
 
 
-def _log_matmul(scores: Scores, weights: Scores) -> Scores:
-    """log(exp(scores) @ weights), (sentence, tag), without overflow or needless underflow."""
+def _log_matmul(scores: Scores, weights: Scores, log_weights: Scores) -> Scores:
+    """log(exp(scores) @ weights), (sentence, tag), without overflow or underflow."""
     shift = scores.max(axis=1, keepdims=True)
+    behind = scores - shift
     with np.errstate(divide="ignore"):  # log 0 = -inf is what an unreachable tag must get
-        result: Scores = np.log(np.exp(scores - shift) @ weights) + shift
+        result: Scores = np.log(np.exp(behind) @ weights) + shift
+    if behind.min() < -_FAR:
+        # A tag that far behind comes out as exp = 0, and so do those that only it leads to.
+        far = ((behind < -_FAR) & (behind > -np.inf)).any(axis=1)
+        for row in np.flatnonzero(far).tolist():
+            result[row] = _logsumexp((scores[row][:, None] + log_weights).T)
     return result
 
 

@@ -45,6 +45,12 @@ class EntityScoreCallback(keras.callbacks.Callback):
         self.dev = dev
         self.tags = tags
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        # One function for all epochs: tracing the network takes seconds.
+        self._emit = tf.function(
+            lambda inputs: self.model(inputs, training=False), reduce_retracing=True
+        )
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         micro = self.score().micro
         if logs is not None:
@@ -54,12 +60,11 @@ class EntityScoreCallback(keras.callbacks.Callback):
     def score(self) -> EntityScores:
         """Strict entity scores of the model as it stands."""
         potentials = self.model.tagger_weights().potentials()
-        emit = tf.function(lambda inputs: self.model(inputs, training=False), reduce_retracing=True)
         gold: list[list[Span]] = []
         found: list[list[Span]] = []
         for inputs, tags in self.dev:
             lengths = inputs["lengths"].numpy()
-            emissions = unpadded(emit(inputs).numpy(), lengths)
+            emissions = unpadded(self._emit(inputs).numpy(), lengths)
             decoded = crf.decode(potentials, emissions, lengths)
             gold += self._spans(unpadded(tags.numpy(), lengths), lengths)
             found += self._spans(decoded, lengths)
@@ -81,6 +86,7 @@ def fit_tagger(
     Vocabulary and tags come from `train` alone. The same seed gives the same weights on the same
     machine.
     """
+    _require_initializer(network)
     keras.utils.set_random_seed(config.seed)
     tags = TagSet.from_tags(train.tags)
     vocabulary = Vocabulary.of(
@@ -124,7 +130,7 @@ class Checkpoint(keras.callbacks.ModelCheckpoint):
         super().__init__(
             self.path,
             monitor=config.monitor,
-            mode=config.mode,
+            mode=config.best,
             save_best_only=config.save_best_only,
             save_weights_only=True,
         )
@@ -135,6 +141,15 @@ class Checkpoint(keras.callbacks.ModelCheckpoint):
         super()._save_model(epoch, batch, logs)
         if not self.save_best_only or self.best != best:
             self.kept = epoch
+
+
+def _require_initializer(network: NetworkConfig) -> None:
+    try:
+        keras.initializers.get(network.kernel_initializer)
+    except ValueError as error:
+        raise UsageError(
+            f"--kernel_initializer {network.kernel_initializer}: Keras knows no such initializer"
+        ) from error
 
 
 def _optimizer(config: TrainingConfig, sentences: int) -> keras.optimizers.Optimizer:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from model.artifact import Artifact, save_artifact
 from model.encoding import CASINGS, WordEncoder
@@ -13,6 +14,10 @@ from model.segmentation import Segmentation
 from model.tags import TagSet
 from model.vocabulary import RESERVED, Vocabulary
 from model.weights import Floats, TaggerWeights
+
+# An example's first run may import TensorFlow or open a file; pytest's own timeout bounds the rest.
+settings.register_profile("gleaner", deadline=None)
+settings.load_profile("gleaner")
 
 _TRAINING_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
 _NO_TRAINING = "training needs Keras 2.15 and tensorflow-addons, which exist for Python 3.11 only"

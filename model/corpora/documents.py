@@ -45,6 +45,8 @@ def _document(line: str, line_number: int) -> LabelledDocument:
         raise _FaultError(f"'id' should be a string, found {_kind(doc_id)}")
     if not isinstance(text, str):
         raise _FaultError(f"'text' should be a string, found {_kind(text)}")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise _FaultError("'text' holds a lone surrogate, which UTF-8 cannot write")
     entities = record.get("entities")
     if not isinstance(entities, list):
         raise _FaultError(f"'entities' should be a list, found {_kind(entities)}")

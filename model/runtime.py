@@ -1,0 +1,36 @@
+"""Starting TensorFlow: how many threads, and without its notices about processors and GPUs."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+_STDERR = 2  # the file descriptor: TensorFlow's C++ code does not know of sys.stderr
+
+
+def start_tensorflow(threads: int | None = None) -> None:
+    """Import TensorFlow and open its devices; `threads` of each kind, None for all cores.
+
+    In a process where TensorFlow runs already, it keeps the threads that it has.
+    """
+    # From 2.16 on, no setting keeps it from announcing that it found no GPU.
+    with _silenced_stderr():
+        import tensorflow as tf
+
+        if threads is not None:
+            with contextlib.suppress(RuntimeError):
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
+                tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.constant(0)
+
+
+@contextlib.contextmanager
+def _silenced_stderr() -> Iterator[None]:
+    kept = os.dup(_STDERR)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, _STDERR)
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,135 @@
+"""`python -m jobs.evaluate`: the scores of a model on labelled data, printed and as JSON."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.evaluate import run
+from model.artifact import Artifact
+from schemas.errors import CorpusError, UsageError
+
+SCORE_KEYS = ["f1", "precision", "recall", "support"]
+
+
+@pytest.fixture
+def conll(tmp_path: Path) -> Path:
+    path = tmp_path / "gold.conll"
+    path.write_text(
+        "Maria\tB-per\nmet\tO\nin\tO\nLisbon\tB-geo\n.\tO\n\nNobody\tO\ncame\tO\n.\tO\n"
+    )
+    return path
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    path = tmp_path / "gold.jsonl"
+    text = "Maria met in Lisbon. Nobody came."
+    entities = [
+        {"start": 0, "end": 5, "label": "per"},
+        {"start": text.index("Lisbon"), "end": text.index("Lisbon") + 6, "label": "geo"},
+    ]
+    path.write_text(json.dumps({"id": "d", "text": text, "entities": entities}) + "\n")
+    return path
+
+
+def scores_of(model: Path, data: Path, output: Path) -> dict[str, dict[str, object]]:
+    assert run([f"--model={model}", f"--data={data}", f"--json={output}"]) == 0
+    loaded: dict[str, dict[str, object]] = json.loads(output.read_text())
+    return loaded
+
+
+def test_the_json_has_exactly_the_keys_of_the_contract(
+    tiny_artifact: Path, conll: Path, tmp_path: Path
+) -> None:
+    scores = scores_of(tiny_artifact, conll, tmp_path / "scores.json")
+    assert sorted(scores) == ["labels", "micro"]
+    assert sorted(scores["micro"]) == SCORE_KEYS
+    assert scores["micro"]["support"] == 2
+    assert {"geo", "per"} <= scores["labels"].keys()
+    for row in scores["labels"].values():
+        assert isinstance(row, dict)
+        assert sorted(row) == SCORE_KEYS
+
+
+def test_raw_documents_score_as_the_same_sentences_do(
+    tiny_artifact: Path, conll: Path, documents: Path, tmp_path: Path
+) -> None:
+    by_tokens = scores_of(tiny_artifact, conll, tmp_path / "tokens.json")
+    by_text = scores_of(tiny_artifact, documents, tmp_path / "text.json")
+    assert by_text == by_tokens
+
+
+def test_the_table_says_what_was_measured_on_what(
+    tiny_artifact: Path,
+    tiny_model: Artifact,
+    documents: Path,
+    conll: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run([f"--model={tiny_artifact}", f"--data={documents}"])
+    out = capsys.readouterr().out
+    assert out.startswith("tiny@")
+    assert f" on {documents} (1 documents, from raw text)\n" in out
+    assert out.splitlines()[-1].split()[0] == "micro"
+    run([f"--model={tiny_artifact}", f"--data={conll}"])
+    assert f" on {conll} (2 sentences)\n" in capsys.readouterr().out
+
+
+def test_a_json_that_cannot_be_written_is_found_out_before_the_model_runs(
+    tiny_artifact: Path, conll: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (tmp_path / "missing" / "scores.json", tmp_path):
+        with pytest.raises(UsageError) as caught:
+            run([f"--model={tiny_artifact}", f"--data={conll}", f"--json={path}"])
+        assert str(caught.value) == f"--json {path} cannot be written: not a file in a folder"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_lone_surrogate_in_a_document_is_refused(tiny_artifact: Path, tmp_path: Path) -> None:
+    """JSON can spell one; no table could hold it, and the sentence rules cannot read it."""
+    path = tmp_path / "odd.jsonl"
+    path.write_text('{"id": "a", "text": "Eva \\ud800 left.", "entities": []}\n')
+    with pytest.raises(CorpusError, match=r":1: 'text' holds a lone surrogate"):
+        run([f"--model={tiny_artifact}", f"--data={path}"])
+
+
+def test_mistakes_are_one_sentence(tiny_artifact: Path, conll: Path, tmp_path: Path) -> None:
+    for flags, message in (
+        ([f"--model={tmp_path / 'no'}", f"--data={conll}"], "no such directory, and no bundled"),
+        ([f"--model={tmp_path}", f"--data={conll}"], "is not a gleaner model"),
+        ([f"--model={tiny_artifact}", "--data=nowhere.csv"], "nowhere.csv"),
+        ([f"--model={tiny_artifact}", f"--data={tmp_path}"], str(tmp_path)),
+        ([f"--model={tiny_artifact}"], "the following arguments are required: --data"),
+        (
+            [f"--model={tiny_artifact}", f"--data={conll}", "--jsn=x"],
+            "unknown flag --jsn, did you mean --json?",
+        ),
+    ):
+        with pytest.raises(UsageError) as caught:
+            run(flags)
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_command_leaves_with_exit_code_2_and_one_line(tmp_path: Path) -> None:
+    """Without TensorFlow's own lines, and without importing it."""
+    command = [sys.executable, "-X", "importtime", "-m", "jobs.evaluate"]
+    done = subprocess.run(
+        [*command, f"--model={tmp_path}", "--data=x"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    lines = done.stderr.splitlines()
+    imported = {
+        line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")
+    }
+    said = [line for line in lines if not line.startswith("import time:")]
+    assert done.returncode == 2
+    assert said == [f"error: {tmp_path} is not a gleaner model: it has no checksums.json"]
+    assert "model.artifact" in imported
+    assert not {"tensorflow", "keras", "apache_beam"} & imported
