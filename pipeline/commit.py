@@ -78,7 +78,8 @@ def commit_run(
     files = [*files, *_empty_tables({file.table for file in files}, run, storage)]
     manifest = committed_manifest(run, files, shards, storage)
     for table in TABLES:
-        storage.publish(table)
+        names = [file.path.rpartition("/")[2] for file in files if file.table == table]
+        storage.publish(table, names)
     storage.write_manifest(encode_manifest(manifest))
     return manifest
 

@@ -45,6 +45,7 @@ class CheckedInputs:
     files: Sequence[InputFile]
     shards: Sequence[Shard]
     documents: int  # about how many
+    mode: LocalMode
 
 
 def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
@@ -54,7 +55,10 @@ def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
     """
     started = datetime.now(UTC)
     storage = RunStorage(config.output, config.run_id)
-    inputs = check(config, storage)
+    try:
+        inputs = check(config, storage)
+    except OSError as error:  # a path that the system refuses: too long, no permission
+        raise UsageError(f"{error.filename or 'a path'}: {error.strerror or error}") from error
     run = RunDescription(
         run_id=config.run_id,
         started_at=started,
@@ -67,7 +71,7 @@ def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
     try:
         return _run(config, inputs, run, storage)
     except JobError as error:
-        _record_failure(run, storage, str(error))
+        _record_failure(run, storage, "\n".join([str(error), *getattr(error, "__notes__", [])]))
         raise
     except KeyboardInterrupt:
         _record_failure(run, storage, "interrupted")
@@ -95,9 +99,18 @@ def check(config: ExtractionConfig, storage: RunStorage) -> CheckedInputs:
     _require_writable(storage)
     if storage.run_exists():
         raise UsageError(f"--run_id {storage.run_id} exists already in {storage.root}")
-    return CheckedInputs(
-        directory, artifact, files, shards, estimate_documents(shards, config.read)
-    )
+    mode = LocalMode(0, None)
+    if config.is_local:
+        mode = choose_mode(config.beam, sum(shard.size for shard in shards), _cores())
+    documents = estimate_documents(shards, config.read)
+    return CheckedInputs(directory, artifact, files, shards, documents, mode)
+
+
+def _cores() -> int:
+    """Cores that this process may use: a container's share rather than the host's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _require_writable(storage: RunStorage) -> None:
@@ -114,20 +127,15 @@ def _require_writable(storage: RunStorage) -> None:
 def _run(
     config: ExtractionConfig, inputs: CheckedInputs, run: RunDescription, storage: RunStorage
 ) -> dict[str, Any]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    mode = LocalMode(0, None)
-    if config.is_local:
-        size = sum(shard.size for shard in inputs.shards)
-        mode = choose_mode(config.beam, size, cores or 1)
     with tempfile.TemporaryDirectory(prefix="gleaner-", ignore_cleanup_errors=True) as scratch:
-        plan = _plan(config, inputs, run, storage, mode, scratch if config.is_local else None)
+        plan = _plan(config, inputs, run, storage, scratch if config.is_local else None)
         if config.is_local:
             line = ProgressLine(Path(scratch), inputs.documents, sys.stderr)
             try:
                 run_locally(
                     lambda pipeline: extract(pipeline, plan),
                     config.beam,
-                    mode,
+                    inputs.mode,
                     Path(scratch),
                     line.update,
                 )
@@ -146,7 +154,6 @@ def _plan(
     inputs: CheckedInputs,
     run: RunDescription,
     storage: RunStorage,
-    mode: LocalMode,
     progress: str | None,
 ) -> ExtractionPlan:
     share = {"none": 0.0, "all": 1.0}.get(
@@ -157,7 +164,7 @@ def _plan(
         read=config.read,
         segmentation=inputs.artifact.segmentation,
         batch_tokens=config.batch_tokens,
-        handler=TaggerHandler(str(inputs.directory), run.model, mode.threads),
+        handler=TaggerHandler(str(inputs.directory), run.model, inputs.mode.threads),
         write=WriteConfig(
             storage=storage,
             rows=RowConfig(run.model, run.started_at, config.read.keep_fields, share),

@@ -5,11 +5,13 @@ and without a network; here the local runner is chosen explicitly.
 """
 
 import contextlib
+import logging
 import os
 import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +23,18 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms import environments
 
-from pipeline.local_worker import signed_in
+from pipeline.local_worker import last_words, signed_in
 from pipeline.options import chosen_direct_options
-from schemas.errors import JobError, WorkerLostError
+from schemas.errors import JobError, UsageError, WorkerLostError
 
 # Two worker processes start up about 3 s slower than none, which is what 5 MB of text take.
 PARALLEL_BYTES = 5_000_000
 
 _POLL = 0.2  # seconds
-_WORKER_THREAD = "run_worker"  # Beam's name for the thread that waits for a worker process
+_PATIENCE = 5.0  # seconds
+# Beam's names for the threads that wait for a worker process, and that listen to one.
+_WORKER_THREAD = "run_worker"
+_WORKER_THREADS = {_WORKER_THREAD, "beam_control_read", "read_grpc_client_inputs"}
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,20 @@ class LocalMode:
 
 
 def choose_mode(options: PipelineOptions, input_bytes: int, cores: int) -> LocalMode:
-    """The user's choice, or else one process a core where the input is worth their start-up."""
+    """The user's choice, or else one process a core where the input is worth their start-up.
+
+    Raises UsageError for a choice that no local run could follow.
+    """
     mode, workers = chosen_direct_options(options)
     if workers == 0:  # Beam's word for one a core
         workers = cores
+    if workers is not None and workers < 0:
+        raise UsageError(f"--direct_num_workers is {workers}, expected at least 0")
+    if mode == "multi_threading":
+        raise UsageError(
+            "--direct_running_mode multi_threading: Python's threads would share one core, "
+            "expected in_memory or multi_processing"
+        )
     if mode is None:
         if workers is None:
             workers = cores if input_bytes > PARALLEL_BYTES else 1
@@ -67,6 +82,8 @@ def run_locally(
     scratch: a directory that workers can write to. Raises whatever the pipeline raises, and
     WorkerLostError when a worker process dies; then no worker is left alive.
     """
+    # Beam logs what it raises too, traceback and all; that stands in the failed run's manifest.
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     run = _BackgroundRun(lambda: _run(build, options, mode, scratch))
     with _worker_deaths() as lost:
         run.start()
@@ -74,13 +91,17 @@ def run_locally(
             while run.is_alive() and not lost.is_set():
                 run.join(_POLL)
                 on_tick()
-        except KeyboardInterrupt:
+            if run.is_alive():
+                error = WorkerLostError(
+                    "a worker process died; its work is lost, and the run has no result"
+                )
+                error.add_note(last_words(scratch))
+                raise error
+            return run.outcome()
+        except BaseException:
+            # Else they would go on writing what the failed run takes back.
             _end_workers(scratch)
             raise
-    if run.is_alive():
-        _end_workers(scratch)
-        raise WorkerLostError("a worker process died; its work is lost, and the run has no result")
-    return run.outcome()
 
 
 def _run(
@@ -141,15 +162,18 @@ class _BackgroundRun(threading.Thread):
 
 @contextlib.contextmanager
 def _worker_deaths() -> Iterator[threading.Event]:
-    """An event that is set when Beam's waiting thread finds that its worker failed."""
+    """An event that is set when Beam's waiting thread finds that its worker failed.
+
+    What Beam's threads raise then is not printed: it only says that connections broke.
+    """
     lost = threading.Event()
     previous = threading.excepthook
 
     def notice(arguments: threading.ExceptHookArgs) -> None:
-        if arguments.thread is not None and arguments.thread.name == _WORKER_THREAD:
-            lost.set()
-        else:
+        if arguments.thread is None or arguments.thread.name not in _WORKER_THREADS:
             previous(arguments)
+        elif arguments.thread.name == _WORKER_THREAD:
+            lost.set()
 
     threading.excepthook = notice
     try:
@@ -159,6 +183,11 @@ def _worker_deaths() -> Iterator[threading.Event]:
 
 
 def _end_workers(scratch: Path) -> None:
-    for pid in signed_in(scratch):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    """Kill all workers, those that are just starting too, and wait until Beam has noticed."""
+    deadline = time.monotonic() + _PATIENCE
+    for thread in threading.enumerate():
+        while thread.name in _WORKER_THREADS and thread.is_alive() and time.monotonic() < deadline:
+            for pid in signed_in(scratch):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            thread.join(_POLL)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.runner import create_runner
 
 from pipeline.command_line import Parser, unknown_argument
 from pipeline.formats import FORMATS, ReadConfig
@@ -19,8 +20,9 @@ from schemas.errors import UsageError
 BUNDLED_CORPUS = str(Path(__file__).with_name("bundled") / "*.jsonl")
 DIRECT_RUNNER = "DirectRunner"
 
-_RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-_LOCAL_RUNNERS = {"directrunner", "fnapirunner", "bundlebaseddirectrunner"}
+_RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
+# As Beam takes them: in any case, with or without the last word.
+_LOCAL_RUNNERS = {"direct", "fnapi", "bundlebaseddirect", "switchingdirect"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class ExtractionConfig:
         if not _RUN_ID.fullmatch(self.run_id):
             raise UsageError(
                 f"--run_id {self.run_id!r} is not a letter followed by letters, digits, "
-                "underscores, dots or hyphens"
+                "underscores, dots or hyphens, at most 100 in all"
             )
         for name in ("batch_tokens", "target_file_mb"):
             if getattr(self, name) < 1:
@@ -51,8 +53,7 @@ class ExtractionConfig:
     @property
     def is_local(self) -> bool:
         """Whether the runner is the local one."""
-        runner = self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER
-        return runner.lower() in _LOCAL_RUNNERS
+        return _is_local(self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER)
 
     def described(self) -> Mapping[str, Any]:
         """The configuration as the manifest records it."""
@@ -100,10 +101,11 @@ def default_run_id(now: datetime) -> str:
 def chosen_direct_options(options: PipelineOptions) -> tuple[str | None, int | None]:
     """The local running mode and number of workers as far as the user chose them."""
     direct = options.view_as(DirectOptions)
-    chosen = options.get_all_options(drop_default=True)
+    # Beam does not tell a default from a choice that equals it.
+    chosen = {flag.split("=", maxsplit=1)[0] for flag in options._flags or ()}  # noqa: SLF001 - kept nowhere else
     return (
-        direct.direct_running_mode if "direct_running_mode" in chosen else None,
-        direct.direct_num_workers if "direct_num_workers" in chosen else None,
+        direct.direct_running_mode if "--direct_running_mode" in chosen else None,
+        direct.direct_num_workers if "--direct_num_workers" in chosen else None,
     )
 
 
@@ -119,7 +121,18 @@ def _beam_options(arguments: Sequence[str], own: Parser) -> PipelineOptions:
     if unknown:
         known = [*own.flags, *parser._option_string_actions]  # noqa: SLF001 - argparse lists its flags nowhere else
         raise UsageError(unknown_argument(unknown[0], known))
-    return PipelineOptions(list(arguments))
+    beam = PipelineOptions(list(arguments))
+    runner = beam.view_as(StandardOptions).runner or DIRECT_RUNNER
+    if not _is_local(runner):
+        try:
+            create_runner(runner)
+        except (AttributeError, ImportError, TypeError, ValueError) as error:
+            raise UsageError(f"--runner {runner}: {error}") from error
+    return beam
+
+
+def _is_local(runner: str) -> bool:
+    return runner.lower().removesuffix("runner") in _LOCAL_RUNNERS
 
 
 def _output(path: str) -> str:

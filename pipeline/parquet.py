@@ -45,13 +45,16 @@ class TableWriter:
         if not len(rows):
             return []
         if self._file is None:
-            self._file = _OpenFile(self)
+            self._file = _OpenFile(self, uuid.uuid4().hex)
         self._file.append(rows, sources, sums)
         return self.close() if self._file.bytes >= self.target_bytes else []
 
     def write_empty(self) -> list[FileResult]:
-        """A file without rows, so that a reader finds the table's columns."""
-        self._file = _OpenFile(self)
+        """A file without rows, so that a reader finds the table's columns.
+
+        Its name is always the same, so that a commit that is retried makes no second one.
+        """
+        self._file = _OpenFile(self, "empty")
         return self.close()
 
     def close(self) -> list[FileResult]:
@@ -64,9 +67,9 @@ class TableWriter:
 
 
 class _OpenFile:
-    def __init__(self, table: TableWriter) -> None:
+    def __init__(self, table: TableWriter, name: str) -> None:
         self._table = table
-        self._path = f"{table.directory}/part-{uuid.uuid4().hex}.parquet"
+        self._path = f"{table.directory}/part-{name}.parquet"
         self._stream = _HashingStream(table.create(self._path))
         self._writer = pq.ParquetWriter(
             self._stream,

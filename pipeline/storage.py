@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -55,16 +56,22 @@ class RunStorage:
         """A new file to write to, with the directories above it."""
         if self.is_staged:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            return open(path, "xb")
+            return open(path, "wb")
         return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
-    def publish(self, table: str) -> None:
-        """Let a staged table appear in its place; done already means nothing is left to do."""
+    def publish(self, table: str, names: Collection[str]) -> None:
+        """Let the named files of a staged table appear in its place; done already means done.
+
+        Other files of the table go: a bundle that was tried twice leaves some that nobody counted.
+        """
         if not self.is_staged:
             return
         written, final = self.writing_directory(table), self.table_directory(table)
-        if os.path.isdir(final) and not os.path.isdir(written):
+        if os.path.isdir(final):
+            shutil.rmtree(written, ignore_errors=True)
             return
+        for name in set(os.listdir(written)).difference(names):
+            os.remove(f"{written}/{name}")
         os.makedirs(os.path.dirname(final), exist_ok=True)
         os.rename(written, final)
 

@@ -9,6 +9,7 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.pvalue import PCollection
 
 from model.artifact import load_artifact, read_files
+from model.runtime import start_tensorflow
 from schemas.errors import ArtifactError
 from schemas.records import PaddedBatch, TaggedDocument, TokenizedDocument
 
@@ -51,7 +52,7 @@ class TaggerHandler(ModelHandler[TokenizedDocument, TaggedDocument, "Tagger"]):
                 f"{self.directory} holds {artifact.identity}, the job was submitted for "
                 f"{self.identity}"
             )
-        self._limit_threads()
+        start_tensorflow(self.threads)
         from model.tagger import Tagger
 
         return Tagger(artifact)
@@ -71,15 +72,3 @@ class TaggerHandler(ModelHandler[TokenizedDocument, TaggedDocument, "Tagger"]):
 
     def get_metrics_namespace(self) -> str:
         return "TagBatches"
-
-    def _limit_threads(self) -> None:
-        if self.threads is None:
-            return
-        import tensorflow as tf
-
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(self.threads)
-            tf.config.threading.set_inter_op_parallelism_threads(self.threads)
-        except RuntimeError:
-            # TensorFlow has already started in this process: it keeps the threads that it has.
-            return

@@ -67,6 +67,8 @@ class RecordBuilder:
     def __init__(self, source: str, config: ReadConfig) -> None:
         self.source = source
         self.config = config
+        # Formats without fields (text, lines) have none of the kept ones either.
+        self._no_fields = (None,) * len(config.keep_fields)
 
     def build(
         self,
@@ -90,7 +92,7 @@ class RecordBuilder:
             if not text.isascii():
                 text.encode()
             doc_id.encode()
-            fields = tuple(map(field_text, kept)) if kept else ()
+            fields = tuple(map(field_text, kept)) if kept else self._no_fields
             for value in fields:
                 if value is not None:
                     value.encode()

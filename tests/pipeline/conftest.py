@@ -1,0 +1,50 @@
+"""What tests of several stages share: records made from a text and its spans."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from model.segmentation import Segmentation, tokenize_document
+from schemas.records import Document, TaggedDocument, TokenizedDocument
+
+Span = tuple[str, str, float]  # the entity's words, its label, its confidence
+
+MakeTokenized = Callable[[str, str], TokenizedDocument]
+MakeTagged = Callable[..., TaggedDocument]
+
+
+@pytest.fixture(scope="session")
+def make_tokenized() -> MakeTokenized:
+    """A tokenized document from its id and its text."""
+
+    def make(doc_id: str, text: str) -> TokenizedDocument:
+        return tokenize_document(Document(doc_id, "in.jsonl", 0, text), Segmentation())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_tagged() -> MakeTagged:
+    """A tagged document whose entities are the first places of the given words in its text."""
+
+    def make(document: Document, *spans: Span) -> TaggedDocument:
+        tokenized = tokenize_document(document, Segmentation())
+        starts = np.array([document.text.index(words) for words, _, _ in spans], np.int32)
+        ends = starts + np.array([len(words) for words, _, _ in spans], np.int32)
+        sentence = np.searchsorted(tokenized.sentence_start, starts, side="right") - 1
+        return TaggedDocument(
+            document=document,
+            sentences=len(tokenized.sentence_start),
+            tokens=len(tokenized.words),
+            unknown_tokens=len(tokenized.words) // 3,
+            sentence=sentence.astype(np.int32),
+            sentence_start=tokenized.sentence_start[sentence],
+            sentence_end=tokenized.sentence_end[sentence],
+            start_char=starts,
+            end_char=ends.astype(np.int32),
+            labels=tuple(label for _, label, _ in spans),
+            confidence=np.array([confidence for _, _, confidence in spans], np.float32),
+        )
+
+    return make

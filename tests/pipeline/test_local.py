@@ -1,0 +1,162 @@
+"""Running locally: how many processes, and what is left when one of them dies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.local import PARALLEL_BYTES, LocalMode, choose_mode
+from pipeline.local_worker import last_words, sign_in, signed_in
+from schemas.errors import UsageError
+
+BIG = PARALLEL_BYTES + 1
+IN_MEMORY = LocalMode(0, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "size", "cores", "mode"),
+    [
+        # The user names nothing: one process a core, where the input is worth it.
+        ("", 100, 4, IN_MEMORY),
+        ("", PARALLEL_BYTES, 4, IN_MEMORY),
+        ("", BIG, 4, LocalMode(4, 1)),
+        ("", BIG, 1, IN_MEMORY),
+        # The user names a number: it counts, whatever the input.
+        ("--direct_num_workers=1", BIG, 4, IN_MEMORY),
+        ("--direct_num_workers=2", 100, 4, LocalMode(2, 2)),
+        ("--direct_num_workers=3", 100, 8, LocalMode(3, 2)),
+        ("--direct_num_workers=8", 100, 2, LocalMode(8, 1)),
+        ("--direct_num_workers=0", 100, 4, LocalMode(4, 1)),  # Beam's word for one a core
+        # The user names a mode.
+        ("--direct_running_mode=in_memory", BIG, 4, IN_MEMORY),
+        ("--direct_running_mode=in_memory --direct_num_workers=2", BIG, 4, IN_MEMORY),
+        ("--direct_running_mode=multi_processing", 100, 4, LocalMode(4, 1)),
+        ("--direct_running_mode=multi_processing --direct_num_workers=1", 9, 4, LocalMode(1, 4)),
+    ],
+)
+def test_the_users_choice_counts_and_else_the_size_of_the_input(
+    flags: str, size: int, cores: int, mode: LocalMode
+) -> None:
+    assert choose_mode(PipelineOptions(flags.split()), size, cores) == mode
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--direct_num_workers=-1", "--direct_num_workers is -1, expected at least 0"),
+        (
+            "--direct_running_mode=multi_threading",
+            (
+                "--direct_running_mode multi_threading: Python's threads would share one core, "
+                "expected in_memory or multi_processing"
+            ),
+        ),
+    ],
+)
+def test_a_choice_that_no_local_run_could_follow_is_refused(flag: str, message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        choose_mode(PipelineOptions([flag]), BIG, 4)
+    assert str(refused.value) == message
+
+
+def test_what_workers_printed_last_is_kept_for_the_manifest(tmp_path: Path) -> None:
+    (tmp_path / "log-17.txt").write_text("\n".join(f"line {n}" for n in range(99)))
+    words = last_words(tmp_path)
+    assert words.startswith("log-17.txt\n")
+    assert words.endswith("line 98")
+    assert "line 9\n" not in words
+
+
+def test_workers_are_found_by_the_ids_they_leave(tmp_path: Path) -> None:
+    assert signed_in(tmp_path) == []
+    (tmp_path / "worker-4711").touch()
+    (tmp_path / "progress-4712.jsonl").touch()
+    sign_in(tmp_path)
+    assert sorted(signed_in(tmp_path)) == sorted([4711, os.getpid()])
+
+
+def children(parent: int) -> list[int]:
+    """Worker processes that a run started, by the system's own account."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+            command = stat.with_name("cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and b"pipeline.local_worker" in command:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_for(condition: object, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_killed_worker_ends_the_run_and_leaves_no_rows(
+    tmp_path: Path, tiny_artifact: Path
+) -> None:
+    """Beam alone would hang. Within 30 s: exit code 1, one sentence, nothing left behind."""
+    corpus = tmp_path / "in.jsonl"
+    text = "Maria met the council in Lisbon on Monday. " * 80
+    lines = [json.dumps({"id": n, "text": f"{n} {text}"}) + "\n" for n in range(6000)]
+    corpus.write_text("".join(lines))  # 20 MB, so half a minute of work
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    output = tmp_path / "out"
+    flags = ["--direct_num_workers=2", f"--model={tiny_artifact}", "--run_id=r1"]
+    flags += [f"--output={output}", f"--input={corpus}", "--batch_tokens=2000"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.run", *flags],
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        # In the middle: a worker reports what it has tagged.
+        assert wait_for(lambda: any(scratch.glob("gleaner-*/progress-*.jsonl")), 60)
+        workers = children(run.pid)
+        assert len(workers) == 2
+        assert run.poll() is None
+        killed = time.monotonic()
+        os.kill(workers[0], signal.SIGKILL)
+        stdout, stderr = run.communicate(timeout=60)
+        seconds = time.monotonic() - killed
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 1
+    assert seconds < 30, seconds
+    assert stdout == ""
+    assert stderr.splitlines() == [
+        "error: a worker process died; its work is lost, and the run has no result"
+    ]
+    assert wait_for(lambda: not any(map(is_alive, workers)), 5)
+    left = [path for path in output.rglob("*") if path.is_file()]
+    assert [str(path.relative_to(output)) for path in left] == ["runs/r1.json"]
+    assert not list(output.glob("*/run_id=*"))
+    assert not (output / "_staging").exists()
+    manifest = json.loads(left[0].read_text())
+    assert manifest["status"] == "failed"
+    assert manifest["error"].splitlines()[0] == stderr.removeprefix("error: ").strip()

@@ -1,0 +1,230 @@
+"""What ends a run early: one sentence, the promised exit code, and nothing that looks like rows."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.commit import commit_run
+from pipeline.run import run
+from schemas.errors import JobError, UsageError
+from schemas.records import FileResult
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 1, "text": "Maria left Lisbon."}\n' * 20)
+    return path
+
+
+@pytest.fixture
+def refused(tmp_path: Path, tiny_artifact: Path, corpus: Path) -> Callable[..., str]:
+    """Runs with flags that replace good ones; returns the sentence. No output may be made."""
+
+    def attempt(**flags: str) -> str:
+        good = {"model": str(tiny_artifact), "input": str(corpus), "output": f"{tmp_path}/out"}
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(UsageError) as caught:
+            run([f"--{name}={value}" for name, value in {**good, **flags}.items()])
+        assert caught.value.exit_code == 2
+        assert sorted(tmp_path.rglob("*")) == before
+        message = str(caught.value)
+        assert "\n" not in message
+        return message
+
+    return attempt
+
+
+def test_input_that_matches_nothing_is_refused(refused: Callable[..., str]) -> None:
+    assert refused(input="/no/such/*.jsonl") == "--input '/no/such/*.jsonl' matches no file."
+
+
+def test_a_file_of_no_known_format_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "a.docx").write_text("?")
+    assert "--input_format" in refused(input=f"{tmp_path}/a.docx")
+
+
+def test_a_table_without_the_text_column_is_refused(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("id,body\n1,a\n")
+    message = refused(input=f"{tmp_path}/a.csv")
+    assert message.startswith(f"--text_field does not fit {tmp_path}/a.csv: There is no column")
+
+
+def test_a_model_that_does_not_exist_is_refused(refused: Callable[..., str]) -> None:
+    assert "--model no-such-model: no such directory" in refused(model="no-such-model")
+
+
+@pytest.mark.parametrize("change", ["flipped", "missing", "foreign"])
+def test_a_model_that_is_damaged_is_refused(
+    change: str, refused: Callable[..., str], tmp_path: Path, tiny_artifact: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_artifact, model)
+    weights = model / "weights.safetensors"
+    if change == "flipped":
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+        expected = f"{model} is damaged: weights.safetensors does not match its checksum"
+    elif change == "missing":
+        weights.unlink()
+        expected = f"{model} is incomplete: weights.safetensors is missing"
+    else:
+        (model / "checksums.json").unlink()
+        expected = f"{model} is not a gleaner model: it has no checksums.json"
+    assert refused(model=str(model)) == expected
+
+
+def test_an_output_that_is_a_file_is_refused(
+    refused: Callable[..., str], tmp_path: Path, corpus: Path
+) -> None:
+    expected = f"--output {corpus}: {corpus} is not a directory"
+    assert refused(output=str(corpus)) == expected
+    expected = f"--output {corpus}/deep/er: {corpus} is not a directory"
+    assert refused(output=f"{corpus}/deep/er") == expected
+
+
+def test_an_output_without_permission_is_refused(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of the system, not of the mode bits: the superuser may write anywhere."""
+    monkeypatch.setattr("pipeline.extraction.os.access", lambda path, mode: False)
+    message = f"--output {tmp_path}/out: no permission to write to {tmp_path}"
+    assert refused() == message
+
+
+def test_a_path_that_the_system_refuses_is_named(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    name = "x" * 300
+    assert refused(output=f"{tmp_path}/{name}") == f"{tmp_path}/{name}: File name too long"
+    assert refused(model=name) == f"{name}: File name too long"
+
+
+def test_bad_flags_are_refused_before_anything_is_looked_up(refused: Callable[..., str]) -> None:
+    assert refused(imput="a") == "unknown flag --imput, did you mean --input?"
+    assert refused(run_id="1").startswith("--run_id '1' is not a letter")
+
+
+@pytest.mark.parametrize("trace", ["runs/r1.json", "entities/run_id=r1/a.parquet"])
+def test_an_existing_run_is_never_overwritten(
+    trace: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "out" / trace).parent.mkdir(parents=True)
+    (tmp_path / "out" / trace).touch()
+    assert refused(run_id="r1") == f"--run_id r1 exists already in {tmp_path}/out"
+
+
+def failed(tmp_path: Path, tiny_artifact: Path, corpus: Path) -> tuple[JobError, dict[str, Any]]:
+    """The error of a run that fails, and its manifest, which is all that it may leave."""
+    output = tmp_path / "out"
+    flags = [f"--model={tiny_artifact}", f"--output={output}", "--run_id=r1", f"--input={corpus}"]
+    with pytest.raises(JobError) as caught:
+        run(flags)
+    assert caught.value.exit_code == 1
+    assert "\n" not in str(caught.value)
+    files = [str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()]
+    assert files == ["runs/r1.json"]
+    assert not list(output.glob("*/run_id=*"))
+    assert not (output / "_staging").exists()
+    manifest = json.loads((output / "runs/r1.json").read_text())
+    assert manifest["status"] == "failed"
+    return caught.value, manifest
+
+
+def test_a_failing_predictor_fails_the_run_and_leaves_no_rows(
+    tmp_path: Path, tiny_artifact: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object, batch: object) -> None:
+        raise RuntimeError("first line\nthe cells are flooded")
+
+    monkeypatch.setattr("model.tagger.Tagger.tag", fail)
+    error, manifest = failed(tmp_path, tiny_artifact, corpus)
+    assert str(error).startswith("the run failed and left no rows (the cells are flooded")
+    assert str(error).endswith(f"; {tmp_path}/out/runs/r1.json has the details")
+    assert "Traceback" in manifest["error"]
+    assert "the cells are flooded" in manifest["error"]
+
+
+def test_records_that_do_not_add_up_fail_the_run(
+    tmp_path: Path, tiny_artifact: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_documents(files: list[FileResult], *arguments: Any) -> dict[str, Any]:
+        return commit_run([f for f in files if f.table != "documents"], *arguments)
+
+    monkeypatch.setattr("pipeline.commit.commit_run", lose_documents)
+    error, _ = failed(tmp_path, tiny_artifact, corpus)
+    assert "20 records were read, but 0 documents and 0 dead letters were written" in str(error)
+
+
+def test_a_failure_after_publishing_takes_the_tables_back(
+    tmp_path: Path, tiny_artifact: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.storage import RunStorage
+
+    publish, write = RunStorage.publish, RunStorage.write_manifest
+    published: list[str] = []
+
+    def noted(self: RunStorage, table: str, names: list[str]) -> None:
+        publish(self, table, names)
+        published.append(table)
+
+    def full_once(self: RunStorage, data: bytes) -> None:
+        if len(published) == 3:
+            published.clear()
+            raise OSError(28, os.strerror(28))
+        write(self, data)
+
+    monkeypatch.setattr(RunStorage, "publish", noted)
+    monkeypatch.setattr(RunStorage, "write_manifest", full_once)
+    error, _ = failed(tmp_path, tiny_artifact, corpus)
+    assert "No space left on device" in str(error)
+
+
+def command(*flags: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.run", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **({"PYTHONPATH": str(path)} if path else {})},
+    )
+
+
+def test_a_usage_error_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    done = command("--imput=a", f"--output={tmp_path}/out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: unknown flag --imput, did you mean --input?\n"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_in_a_worker_is_one_sentence_and_exit_code_1(
+    workers: int, tmp_path: Path, tiny_artifact: Path, corpus: Path
+) -> None:
+    """Beam and TensorFlow log and print tracebacks of their own; the manifest has them instead."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'model.tagger':\n"
+        "            raise RuntimeError('the tagger is broken')\n"
+        "sys.meta_path.insert(0, Broken())\n"
+    )
+    flags = [f"--model={tiny_artifact}", f"--input={corpus}", f"--direct_num_workers={workers}"]
+    done = command(*flags, f"--output={tmp_path}/out", "--run_id=r1", path=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("error: the run failed and left no rows (")
+    assert "the tagger is broken" in sentence
+    left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert left == [tmp_path / "out/runs/r1.json"]
+    assert "the tagger is broken" in json.loads(left[0].read_text())["error"]

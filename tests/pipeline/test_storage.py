@@ -1,0 +1,123 @@
+"""RunStorage: half a run is never seen, and one run never touches another."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.storage import RunStorage
+from schemas.tables import TABLES
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def put(storage: RunStorage, path: str, data: bytes = b"rows") -> None:
+    with storage.create(path) as stream:
+        stream.write(data)
+
+
+def stage(storage: RunStorage, name: str = "a.parquet") -> None:
+    for table in TABLES:
+        put(storage, f"{storage.writing_directory(table)}/{name}")
+
+
+def files(root: Path) -> dict[str, bytes]:
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
+
+
+def test_a_table_appears_by_publishing_and_not_before(root: Path) -> None:
+    storage = RunStorage(str(root), "r1")
+    stage(storage)
+    assert all(name.startswith("_staging/r1/") for name in files(root))
+    storage.publish("entities", ["a.parquet"])
+    assert "entities/run_id=r1/a.parquet" in files(root)
+    assert not (root / "documents").exists()
+    assert storage.relative("entities", storage.writing_directory("entities") + "/a.parquet") in (
+        files(root)
+    )
+
+
+def test_publishing_again_changes_nothing(root: Path) -> None:
+    """Also when the repeated attempt staged the table once more."""
+    storage = RunStorage(str(root), "r1")
+    stage(storage)
+    storage.publish("entities", ["a.parquet"])
+    storage.publish("entities", ["a.parquet"])
+    put(storage, storage.writing_directory("entities") + "/a.parquet")
+    storage.publish("entities", ["a.parquet"])
+    storage.discard_staging()
+    assert files(root) == {"entities/run_id=r1/a.parquet": b"rows"}
+
+
+def test_only_named_files_are_published(root: Path) -> None:
+    """A bundle that was retried leaves files that nobody counted; a reader would count them."""
+    storage = RunStorage(str(root), "r1")
+    stage(storage)
+    stage(storage, "retried.parquet")
+    storage.publish("entities", ["a.parquet"])
+    assert [p.name for p in (root / "entities/run_id=r1").iterdir()] == ["a.parquet"]
+
+
+def test_taking_back_leaves_nothing_of_the_run_and_everything_of_others(root: Path) -> None:
+    other = RunStorage(str(root), "r1-other")
+    stage(other)
+    for table in TABLES:
+        other.publish(table, ["a.parquet"])
+    other.write_manifest(b"{}\n")
+    stage(other, "b.parquet")
+    before = files(root)
+    storage = RunStorage(str(root), "r1")
+    stage(storage)
+    storage.publish("documents", ["a.parquet"])
+    storage.take_back()
+    assert files(root) == before
+    assert not (root / "documents/run_id=r1").exists()
+    assert not (root / "_staging/r1").exists()
+    storage.take_back()  # again: nothing to do
+
+
+def test_discarding_leaves_the_staging_of_others(root: Path) -> None:
+    storage, other = RunStorage(str(root), "r1"), RunStorage(str(root), "r2")
+    stage(storage)
+    stage(other)
+    storage.discard_staging()
+    assert {name.split("/")[1] for name in files(root)} == {"r2"}
+    other.discard_staging()
+    assert not (root / "_staging").exists()
+    other.discard_staging()
+
+
+def test_a_manifest_is_replaced_whole_and_read_again(root: Path) -> None:
+    storage = RunStorage(str(root), "r1")
+    storage.write_manifest(json.dumps({"name": "long" * 100}).encode())
+    storage.write_manifest(json.dumps({"name": "é"}).encode())
+    assert storage.read_manifest() == {"name": "é"}
+    storage.discard_staging()
+    assert list(files(root)) == ["runs/r1.json"]
+
+
+@pytest.mark.parametrize("trace", ["manifest", *TABLES])
+def test_a_run_exists_once_it_left_a_manifest_or_a_table(root: Path, trace: str) -> None:
+    storage = RunStorage(str(root), "r1")
+    assert not storage.run_exists()
+    if trace == "manifest":
+        storage.write_manifest(b"{}")
+    else:
+        stage(storage)
+        storage.publish(trace, ["a.parquet"])
+    assert storage.run_exists()
+    assert not RunStorage(str(root), "r").run_exists()
+
+
+def test_object_stores_are_written_in_place() -> None:
+    """They have no rename: only the manifest says that a file counts."""
+    storage = RunStorage("gs://bucket/out", "r1")
+    assert not storage.is_staged
+    assert storage.writing_directory("entities") == "gs://bucket/out/entities/run_id=r1"
+    storage.publish("entities", [])
+    storage.discard_staging()
+    storage.take_back()

@@ -1,0 +1,70 @@
+"""The tables are those of the documented contract (DESIGN.md, section 4)."""
+
+import pyarrow as pa
+import pytest
+
+from schemas.tables import DEAD_LETTERS, DOCUMENTS, ENTITIES, SCHEMA_VERSION, documents_schema
+
+NAME = "dictionary<values=string, indices=int32, ordered=0>"
+
+
+def columns(schema: pa.Schema) -> dict[str, str]:
+    return {field.name: str(field.type) + "?" * field.nullable for field in schema}
+
+
+def test_entities_are_as_documented() -> None:
+    assert columns(ENTITIES) == {
+        "doc_id": "string",
+        "source": NAME,
+        "sentence": "int32",
+        "sentence_start": "int64",
+        "sentence_end": "int64",
+        "start_char": "int64",
+        "end_char": "int64",
+        "text": "string",
+        "label": NAME,
+        "confidence": "float",
+        "model": NAME,
+    }
+
+
+def test_documents_are_as_documented_with_the_kept_fields_last() -> None:
+    expected = {
+        "doc_id": "string",
+        "source": NAME,
+        "record": "int64",
+        "characters": "int64",
+        "sentences": "int32",
+        "tokens": "int32",
+        "unknown_tokens": "int32",
+        "entities": "int32",
+        "content_hash": "string",
+        "processed_at": "timestamp[us, tz=UTC]",
+        "text": "string?",
+    }
+    assert columns(documents_schema()) == columns(DOCUMENTS) == expected
+    kept = columns(documents_schema(("year", "title")))
+    assert list(kept.items()) == [*expected.items(), ("year", "string?"), ("title", "string?")]
+
+
+def test_dead_letters_are_as_documented() -> None:
+    assert columns(DEAD_LETTERS) == {
+        "source": NAME,
+        "record": "int64?",
+        "doc_id": "string?",
+        "stage": NAME,
+        "error": NAME,
+        "message": "string",
+        "raw": "binary?",
+    }
+
+
+@pytest.mark.parametrize("schema", [ENTITIES, DOCUMENTS, DEAD_LETTERS])
+def test_every_column_says_what_it_holds(schema: pa.Schema) -> None:
+    for field in schema:
+        assert field.metadata[b"doc"], field.name
+
+
+def test_the_version_goes_up_when_the_columns_change() -> None:
+    """Whoever changes a column above changes this number and the manifest's schema with it."""
+    assert SCHEMA_VERSION == 1
