@@ -57,7 +57,8 @@ def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
     storage = RunStorage(config.output, config.run_id)
     try:
         inputs = check(config, storage)
-    except OSError as error:  # a path that the system refuses: too long, no permission
+        storage.prepare()
+    except OSError as error:  # a path that the system refuses: too long, no permission, no disk
         raise UsageError(f"{error.filename or 'a path'}: {error.strerror or error}") from error
     run = RunDescription(
         run_id=config.run_id,

@@ -52,6 +52,11 @@ class RunStorage:
         """The committed place, relative to the root, of a file that was written as `path`."""
         return f"{table}/run_id={self.run_id}/{path.rpartition('/')[2]}"
 
+    def prepare(self) -> None:
+        """Make the staging directory; raises OSError where nothing could be written."""
+        if self.is_staged:
+            os.makedirs(self.staging, exist_ok=True)
+
     def create(self, path: str) -> BinaryIO:
         """A new file to write to, with the directories above it."""
         if self.is_staged:

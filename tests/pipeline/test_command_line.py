@@ -1,0 +1,35 @@
+"""What every command does with errors, and with a reader that leaves."""
+
+import subprocess
+import sys
+
+import pytest
+
+_RUN = "from pipeline.command_line import main; from schemas.errors import *; main({})"
+
+
+def started(job: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _RUN.format(job)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [("UsageError", 2), ("WorkerLostError", 1), ("OutputBusyError", 5)]
+)
+def test_a_job_error_is_one_sentence_and_its_exit_code(error: str, code: int) -> None:
+    with started(f"lambda _: (_ for _ in ()).throw({error}('what was wrong'))") as job:
+        assert job.communicate(timeout=60) == ("", "error: what was wrong\n")
+    assert job.returncode == code
+
+
+def test_a_reader_that_leaves_early_is_no_failure() -> None:
+    with started("lambda _: print('account ' * 10) or 0") as job:
+        assert job.stdout is not None
+        assert job.stderr is not None
+        job.stdout.close()
+        assert job.stderr.read() == ""
+    assert job.returncode == 0
