@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from schemas.records import Bucket, Ints, PaddedBatch, TokenizedDocument
 
-# Cells (batch x time) of one run of the network: 4,096 of them are enough to fill two cores,
-# and at 128 units the widest tensor then takes 8 MB.
+# Cells (batch x time) of one run of the network: enough for a step's products to fill the cores,
+# and few enough for the hidden states (2 x units numbers a cell) to take 6.5 MB at 100 units.
 BUCKET_CELLS = 8192
 # A longer sentence runs in windows of this many tokens. Of each window, all but the outer
 # WINDOW_CONTEXT tokens towards a neighbour are kept.
