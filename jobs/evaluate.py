@@ -13,7 +13,7 @@ from model.artifact import find_artifact, load_artifact, read_files
 from model.corpora import LabelledCorpus, read_labelled
 from model.metrics import EntityScores, format_scores
 from model.runtime import start_tensorflow
-from pipeline.command_line import Parser, main
+from pipeline.command_line import Parser, account, main
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     from model.tagger import Tagger
 
     scores = _score(Tagger(artifact), corpus)
-    print(f"{artifact.identity} on {flags.data} ({_size(corpus)})\n{format_scores(scores)}")
+    account(f"{artifact.identity} on {flags.data} ({_size(corpus)})\n{format_scores(scores)}")
     if flags.json:
         try:
             Path(flags.json).write_text(json.dumps(scores.to_json(), indent=2) + "\n")

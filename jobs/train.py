@@ -18,7 +18,7 @@ from model.corpora import LabelledSentence, read_labelled, split_sentences
 from model.metrics import EntityScores, format_scores
 from model.runtime import start_tensorflow
 from model.segmentation import Segmentation
-from pipeline.command_line import Parser, main
+from pipeline.command_line import Parser, account, main
 from schemas.errors import UsageError
 
 Config = TypeVar("Config", NetworkConfig, TrainingConfig)
@@ -73,6 +73,7 @@ def run(arguments: Sequence[str]) -> int:
     """Train as the flags say, write the artifact, print its scores; returns the exit code."""
     flags = _parser().parse(arguments)
     network, config = _config(NetworkConfig, flags), _config(TrainingConfig, flags)
+    config = replace(config, mode=config.best)
     output = Path(flags.output)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"--output {output} exists and is not an empty directory")
@@ -120,6 +121,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     card = model_card(
         artifact.name,
+        artifact.tags.labels,
         "python -m jobs.train " + shlex.join(arguments),
         parts.described(),
         scores,
@@ -210,9 +212,9 @@ def _parser() -> Parser:
 def _print_summary(
     scores: Mapping[str, EntityScores], output: Path, kept_epoch: int, seconds: float
 ) -> None:
-    for part, part_scores in scores.items():
-        print(f"\n{part}\n{format_scores(part_scores)}")
-    print(f"\nepoch {kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}")
+    tables = [f"\n{part}\n{format_scores(table)}" for part, table in scores.items()]
+    end = f"\nepoch {kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
+    account("\n".join([*tables, end]))
 
 
 if __name__ == "__main__":

@@ -107,8 +107,22 @@ def find_artifact(name_or_directory: str) -> Path:
 
 
 def read_files(directory: Path) -> dict[str, bytes]:
-    """Every file of a model directory by name."""
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
+    """The files that a model directory's checksums name, and these; nothing else is opened.
+
+    Raises ArtifactError where there are no checksums, or a file cannot be read.
+    """
+    try:
+        listed = (directory / _CHECKSUMS).read_bytes()
+        names = _parsed({_CHECKSUMS: listed}, _CHECKSUMS, str(directory))
+        paths = [directory / Path(name).name for name in names]
+        files = {path.name: path.read_bytes() for path in paths if path.is_file()}
+    except FileNotFoundError as error:
+        raise ArtifactError(
+            f"{directory} is not a gleaner model: it has no {_CHECKSUMS}"
+        ) from error
+    except OSError as error:
+        raise ArtifactError(f"{directory} cannot be read: {error.strerror}") from error
+    return {**files, _CHECKSUMS: listed}
 
 
 def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:

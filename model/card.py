@@ -14,6 +14,7 @@ _LIMITS = (
 
 def model_card(
     name: str,
+    labels: Sequence[str],
     command: str,
     data: Mapping[str, str],
     scores: Mapping[str, EntityScores],
@@ -27,7 +28,7 @@ def model_card(
         f"# {name}",
         "A named-entity tagger for gleaner: word, character and casing features, a "
         "bidirectional LSTM and a linear-chain CRF. It finds "
-        + _sentence_list(sorted({label for s in scores.values() for label in s.labels}))
+        + ", ".join(f"`{label}`" for label in labels)
         + ".",
         "## Training",
         f"    {command}",
@@ -78,7 +79,3 @@ def _table(head: tuple[str, str], rows: Iterable[tuple[str, object]]) -> list[st
     lines = [f"| {head[0]} | {head[1]} |", "|" + " --- |" * columns]
     lines += [f"| {key} | {value} |" for key, value in rows]
     return ["\n".join(lines)]
-
-
-def _sentence_list(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

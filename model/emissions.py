@@ -16,6 +16,9 @@ from model.encoding import EncodedWords
 from model.weights import Floats, TaggerWeights
 from schemas.records import Ints
 
+# Words whose characters are convolved at once: 30 MB a tensor, whatever the size of a document.
+_PROJECTED_WORDS = 8192
+
 
 class EmissionGraph(tf.Module):
     """Weights and the two traced functions; every size but the weights' is free."""
@@ -35,7 +38,11 @@ class EmissionGraph(tf.Module):
 
     def project(self, encoded: EncodedWords) -> tf.Tensor:
         """Features of distinct words -> their LSTM input rows, (word, direction, 4 * units)."""
-        return self._project(encoded.word_ids, encoded.casing, encoded.characters)
+        parts = [
+            self._project(*(column[first : first + _PROJECTED_WORDS] for column in encoded))
+            for first in range(0, len(encoded.word_ids), _PROJECTED_WORDS)
+        ]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
 
     def emissions(self, rows: tf.Tensor, words: Ints, lengths: Ints) -> Floats:
         """Emissions (batch, time, tag) of padded windows; what lies past a length means nothing."""

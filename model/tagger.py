@@ -9,6 +9,9 @@ from model.emissions import EmissionGraph
 from model.vocabulary import normalize
 from schemas.records import Floats, Ints, PaddedBatch, TaggedDocument, TokenizedDocument
 
+# Tokens that are decoded together: a few arrays of 17 float64 a token, 7 MB each.
+_DECODED_TOKENS = 50_000
+
 
 class Tagger:
     """A loaded model. Its results for a document do not depend on the batch the document is in."""
@@ -21,14 +24,8 @@ class Tagger:
 
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
         """One tagged document for each document of the batch, in order."""
-        tags = self.artifact.tags
-        emissions = self.emissions(batch)
-        decoded = crf.decode(self.potentials, emissions, batch.sentence_lengths)
-        spans = self._spans(decoded)
-        confidence = crf.span_posteriors(
-            self.potentials, emissions, batch.sentence_lengths, spans, tags.inside_of
-        ).astype(np.float32)
-        labels = self.labels[tags.label_of[spans.begin_tag]]
+        spans, confidence = self._decoded(self.emissions(batch), batch.sentence_lengths)
+        labels = self.labels[self.artifact.tags.label_of[spans.begin_tag]]
         unknown = self._unknown(batch)
 
         tagged = []
@@ -64,6 +61,31 @@ class Tagger:
             positions = bucket.first[:, None] + times  # (batch, time)
             emissions[positions[kept]] = padded[kept]
         return emissions
+
+    def _decoded(self, emissions: Floats, lengths: Ints) -> tuple[crf.TokenSpans, Floats]:
+        """Spans in tokens of the batch, in order, and the probability of each."""
+        spans, confidence = [], []
+        ends = np.cumsum(lengths, dtype=np.int64)
+        sentence = token = 0
+        while sentence < len(lengths):
+            # At least one sentence, however long.
+            stop = max(sentence + 1, int(np.searchsorted(ends, token + _DECODED_TOKENS, "right")))
+            last = int(ends[stop - 1])
+            group, group_lengths = emissions[token:last], lengths[sentence:stop]
+            found = self._spans(crf.decode(self.potentials, group, group_lengths))
+            inside_of = self.artifact.tags.inside_of
+            confidence.append(
+                crf.span_posteriors(self.potentials, group, group_lengths, found, inside_of)
+            )
+            spans.append(crf.TokenSpans(found.start + token, found.end + token, found.begin_tag))
+            sentence, token = stop, last
+        nothing = np.zeros(0, np.int64)
+        joined = crf.TokenSpans(
+            np.concatenate([nothing, *(part.start for part in spans)]),
+            np.concatenate([nothing, *(part.end for part in spans)]),
+            np.concatenate([nothing, *(part.begin_tag for part in spans)]),
+        )
+        return joined, np.concatenate([nothing, *confidence]).astype(np.float32)
 
     def _spans(self, tags: Ints) -> crf.TokenSpans:
         """Spans of legal tags: each begins at a begin tag and runs while tags are inside."""

@@ -4,6 +4,7 @@ Nothing here imports Beam or TensorFlow, so that `--help` and a mistyped flag an
 """
 
 import argparse
+import contextlib
 import difflib
 import logging
 import os
@@ -56,22 +57,22 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     quiet_libraries()
     try:
         code = run(sys.argv[1:])
-        sys.stdout.flush()
     except JobError as error:
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         code = 1
-    except BrokenPipeError:
-        # Whoever reads the account left early, such as `head`; the work is done.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
     # half-destroyed modules; all files are closed by now.
-    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def account(text: str) -> None:
+    """Print what a job did, last of all; a reader that left, as `head` does, changes nothing."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)
 
 
 def quiet_libraries() -> None:

@@ -35,12 +35,18 @@ class _Decoder(Protocol):
 
 
 class _Decompressed(io.RawIOBase):
-    """Reads all members of a compressed stream; a truncated or damaged one raises OSError."""
+    """Reads all members of a compressed stream; a truncated one raises EOFError.
 
-    def __init__(self, stream: BinaryIO, decoder: Callable[[], _Decoder]) -> None:
+    A damaged one raises OSError. `padding` is the byte that may stand after a member, if any.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, decoder: Callable[[], _Decoder], padding: bytes = b""
+    ) -> None:
         super().__init__()
         self._stream = stream
         self._new_decoder = decoder
+        self._padding = padding
         self._decoder = decoder()
         self._pending = memoryview(b"")
 
@@ -49,8 +55,7 @@ class _Decompressed(io.RawIOBase):
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         while not self._pending:
-            data = self._decoder.unused_data if self._decoder.eof else b""
-            data = data or self._stream.read(_STEP)
+            data = self._next_member() if self._decoder.eof else self._stream.read(_STEP)
             if not data:
                 if self._decoder.eof:
                     return 0
@@ -66,6 +71,16 @@ class _Decompressed(io.RawIOBase):
         target[:size] = self._pending[:size]
         self._pending = self._pending[size:]
         return size
+
+    def _next_member(self) -> bytes:
+        """The first bytes of the member that follows, or none at the end of the stream."""
+        data = self._decoder.unused_data.lstrip(self._padding)
+        while not data:
+            block = self._stream.read(_STEP)
+            if not block:
+                break
+            data = block.lstrip(self._padding)
+        return data
 
     def close(self) -> None:
         self._stream.close()
@@ -83,7 +98,7 @@ def decompressed(stream: BinaryIO, path: str) -> BinaryIO:
 
     Closing the result closes `stream`. Reading raises EOFError where a compressed stream is
     truncated (an empty file too), and OSError where it is damaged; all that stands before can be
-    read first.
+    read first. Zero bytes after a member of gzip are padding.
     """
     decoders: dict[str, Callable[[], _Decoder]] = {
         ".gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
@@ -93,4 +108,6 @@ def decompressed(stream: BinaryIO, path: str) -> BinaryIO:
     decoder = decoders.get(compression_of(path))
     if decoder is None:
         return stream
-    return io.BufferedReader(_Decompressed(stream, decoder), _BUFFER)
+    # Tapes and block devices pad files with zeros; gzip's own tools skip them, the others do not.
+    padding = b"\0" if compression_of(path) == ".gz" else b""
+    return io.BufferedReader(_Decompressed(stream, decoder, padding), _BUFFER)

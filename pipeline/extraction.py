@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 
 from model.artifact import Artifact, find_artifact, load_artifact, read_files
 from pipeline.graph import ExtractionPlan, extract
@@ -66,6 +67,7 @@ def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
         model=inputs.artifact.identity,
         configuration=config.described(),
         inputs={file.path: file.fingerprint for file in inputs.files},
+        shards=tuple((shard.source, shard.start) for shard in inputs.shards),
         keep_fields=config.read.keep_fields,
         versions=installed_versions(),
     )
@@ -89,12 +91,7 @@ def check(config: ExtractionConfig, storage: RunStorage) -> CheckedInputs:
     """Look up model, inputs and output; raises UsageError if one of them is not in order."""
     directory = find_artifact(config.model)
     artifact = load_artifact(read_files(directory), str(directory))
-    try:
-        files = match_files(config.inputs)
-    except UsageError:
-        if not config.allow_no_input:
-            raise
-        files = []
+    files = match_files(config.inputs, allow_none=config.allow_no_input)
     shards = plan_shards(files, config.read)
     require_text_column(shards, config.read)
     _require_writable(storage)
@@ -102,20 +99,28 @@ def check(config: ExtractionConfig, storage: RunStorage) -> CheckedInputs:
         raise UsageError(f"--run_id {storage.run_id} exists already in {storage.root}")
     mode = LocalMode(0, None)
     if config.is_local:
-        mode = choose_mode(config.beam, sum(shard.size for shard in shards), _cores())
+        size = sum(shard.size for shard in shards)
+        mode = choose_mode(config.beam, size, min(_cores(), max(1, len(shards))))
     documents = estimate_documents(shards, config.read)
     return CheckedInputs(directory, artifact, files, shards, documents, mode)
 
 
 def _cores() -> int:
-    """Cores that this process may use: a container's share rather than the host's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use: those it is bound to, within a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return min(cores or 1, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):  # no such file outside Linux, and "max" where there is no quota
+        return cores or 1
 
 
 def _require_writable(storage: RunStorage) -> None:
     if not storage.is_staged:
+        try:
+            FileSystems.get_filesystem(storage.root)
+        except ValueError as error:
+            raise UsageError(f"--output {storage.root}: {error}") from error
         return
     root = Path(storage.root)
     existing = next(path for path in (root, *root.parents) if path.exists())

@@ -19,13 +19,17 @@ _PACKAGES = ("gleaner", "apache-beam", "pyarrow", "numpy", "tensorflow")
 
 @dataclass(frozen=True)
 class RunDescription:
-    """What is known of a run before it starts. `inputs` maps each source to its fingerprint."""
+    """What is known of a run before it starts.
+
+    inputs: the fingerprint of each source; shards: source and start of all that is to be read.
+    """
 
     run_id: str
     started_at: datetime
     model: str
     configuration: Mapping[str, Any]
     inputs: Mapping[str, str]
+    shards: Sequence[tuple[str, int]] = ()
     keep_fields: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -53,9 +57,11 @@ def committed_manifest(
 ) -> dict[str, Any]:
     """The manifest of a run whose files are all written.
 
-    Raises JobError unless, for every source, the records that the reader saw are exactly the rows
-    in `documents` and the dead letters of records.
+    Raises JobError unless every planned shard was read once, the records that the reader saw of
+    each source are exactly its rows in `documents` and its dead letters of records, and `entities`
+    has the rows that the documents count.
     """
+    _require_each_once(run.shards, shards)
     records: Counter[str] = Counter()
     for shard in shards:
         records[shard.source] += shard.records
@@ -70,6 +76,11 @@ def committed_manifest(
     for file in files:
         if file.table == "entities":
             labels.update(file.sums)
+    if sums["entities"] != rows["entities"].total():
+        raise JobError(
+            f"the documents count {sums['entities']} entities, but {rows['entities'].total()} were "
+            "written"
+        )
     return {
         **_head(run, "committed" if run.inputs else "empty"),
         "counts": {
@@ -134,6 +145,15 @@ def _by_source(files: Iterable[FileResult], table: str) -> Counter[str]:
         if file.table == table:
             rows.update(file.sources)
     return rows
+
+
+def _require_each_once(planned: Sequence[tuple[str, int]], shards: Sequence[ShardResult]) -> None:
+    surplus = Counter((shard.source, shard.start) for shard in shards)
+    surplus.subtract(planned)
+    for (source, start), times in sorted(surplus.items()):
+        if times:
+            wrong = "was not read" if times < 0 else "was read more often than planned"
+            raise JobError(f"{source}: the shard from byte {start} {wrong}")
 
 
 def _reconcile(

@@ -80,7 +80,7 @@ def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> E
             input_format=flags.input_format,
             id_field=flags.id_field,
             text_field=flags.text_field,
-            keep_fields=tuple(flags.keep_fields.split(",")) if flags.keep_fields else (),
+            keep_fields=_names(flags.keep_fields),
         ),
         output=_output(flags.output),
         model=flags.model,
@@ -135,9 +135,14 @@ def _is_local(runner: str) -> bool:
     return runner.lower().removesuffix("runner") in _LOCAL_RUNNERS
 
 
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in listed.split(",")) if listed.strip() else ()
+
+
 def _output(path: str) -> str:
     if not path:
         raise UsageError("--output must not be empty")
+    path = path.removeprefix("file://")
     return path.rstrip("/") if is_remote(path) else str(Path(path).absolute())
 
 

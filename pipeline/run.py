@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.command_line import main
+from pipeline.command_line import account, main
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -14,7 +14,7 @@ def run(arguments: Sequence[str]) -> int:
 
     config = parse_extraction(arguments)
     manifest = run_extraction(config)
-    print(format_summary(manifest, config.output))
+    account(format_summary(manifest, config.output))
     return 0
 
 

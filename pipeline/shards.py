@@ -45,7 +45,7 @@ class InputFile:
     fingerprint: str
 
 
-def match_files(patterns: Iterable[str]) -> list[InputFile]:
+def match_files(patterns: Iterable[str], *, allow_none: bool = False) -> list[InputFile]:
     """Patterns of any Beam filesystem in, the files they match out, each once, sorted by path.
 
     A pattern is a path, a directory (the files in it, not those further below: `DIR/**` gives all)
@@ -53,12 +53,12 @@ def match_files(patterns: Iterable[str]) -> list[InputFile]:
     become absolute, and a local file whose name holds glob characters is found by that name.
     Files and directories whose name begins with `.` or `_` (`_SUCCESS`, `.crc`, our `_staging`)
     are matched only by a pattern that itself has such a name. Raises UsageError for a pattern
-    that matches nothing or cannot be listed.
+    that cannot be listed, or that matches nothing unless `allow_none`.
     """
     found: dict[str, InputFile] = {}
     for pattern in patterns:
         matched = _match(pattern)
-        if not matched:
+        if not matched and not allow_none:
             raise UsageError(f"--input {pattern!r} matches no file.")
         for file in matched:
             try:
@@ -103,7 +103,7 @@ def _listed(pattern: str, glob: str) -> list[InputFile]:
     except Exception as error:  # each filesystem raises errors of its own
         raise UsageError(f"--input {pattern!r} cannot be listed: {_first_line(error)}.") from error
     fixed = re.split(r"[*?[]", glob)[0].rpartition("/")[0]
-    if _has_hidden(glob[len(fixed) :]) or fixed == glob:
+    if _has_hidden(glob[len(fixed) :]):
         wanted = listed
     else:
         wanted = [meta for meta in listed if not _has_hidden(meta.path[len(fixed) :])]
@@ -205,7 +205,8 @@ def plan_shards(
 def open_shard(path: str) -> BinaryIO:
     """The path of a matched file in, a buffered stream of its decompressed bytes out.
 
-    Opening raises OSError; so does reading, where a compressed stream is truncated or damaged.
+    Opening raises OSError; reading raises EOFError or OSError, where a compressed stream is
+    truncated or damaged.
     """
     stream = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     if not compression_of(path) and not is_remote(path):

@@ -71,6 +71,7 @@ class TaggedSink:
                 labels.update(record.labels)
         documents = Counter(record.document.source for record in records)
         sums = {
+            "entities": sum(len(record.labels) for record in records),
             "sentences": sum(record.sentences for record in records),
             "tokens": sum(record.tokens for record in records),
             "unknown_tokens": sum(record.unknown_tokens for record in records),

@@ -11,6 +11,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.shards import is_remote
+from schemas.errors import OutputBusyError
 from schemas.tables import TABLES
 
 STAGING = "_staging"
@@ -53,9 +54,19 @@ class RunStorage:
         return f"{table}/run_id={self.run_id}/{path.rpartition('/')[2]}"
 
     def prepare(self) -> None:
-        """Make the staging directory; raises OSError where nothing could be written."""
-        if self.is_staged:
-            os.makedirs(self.staging, exist_ok=True)
+        """Make the staging directory, which holds the run's id against others.
+
+        Raises OutputBusyError where it is there already, OSError where nothing can be written.
+        """
+        if not self.is_staged:
+            return
+        try:
+            os.makedirs(self.staging)
+        except FileExistsError as error:
+            raise OutputBusyError(
+                f"another run writes as {self.run_id}; if none does, a killed one left "
+                f"{self.staging}: remove it"
+            ) from error
 
     def create(self, path: str) -> BinaryIO:
         """A new file to write to, with the directories above it."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from operator import methodcaller
 from typing import Any
 
@@ -13,6 +14,8 @@ from schemas.tables import DOCUMENTS
 FORMATS = ("jsonl", "lines", "text", "csv", "parquet")
 STAGE = "ReadDocuments"
 RAW_BYTES = 64 * 1024
+# Above this a float may stand for several integers, so it is no id.
+_EXACT = 2**53
 BOM = b"\xef\xbb\xbf"
 
 Record = Document | DeadLetter
@@ -115,6 +118,12 @@ class RecordBuilder:
     def _doc_id(self, record: int, identity: object) -> str:
         if isinstance(identity, str):
             return identity
+        if isinstance(identity, float):
+            # pandas writes a column of integers with gaps as floats, and the gaps as NaN.
+            if isnan(identity):
+                identity = None
+            elif identity.is_integer() and abs(identity) < _EXACT:
+                identity = int(identity)
         if identity is None:
             return f"{self.source}#{record}"
         if isinstance(identity, int) and not isinstance(identity, bool):

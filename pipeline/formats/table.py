@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.formats.records import (
@@ -17,7 +18,6 @@ from pipeline.formats.records import (
     RecordBuilder,
     ShardError,
     encodable,
-    getter,
 )
 from schemas.errors import RecordError
 from schemas.records import Document
@@ -31,15 +31,15 @@ _COLUMNS_SHOWN = 20
 def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     """A stream of comma-separated values with a header row in, one record for each row out.
 
-    Blank lines are no rows. An empty id is a missing one, since csv knows no null. Raises
-    ShardError when the header lacks the text column, and when the file ends inside a quoted field:
-    what follows the quote is then not one record, but what is left of many.
+    Blank lines are no rows, nor the header. An empty id is a missing one, since csv knows no null.
+    Raises ShardError when the header lacks the text column, and when the file ends inside a quoted
+    field: what follows the quote is then not one record, but what is left of many.
     """
     csv.field_size_limit(_FIELD_LIMIT)
     lines = _Lines(stream)
     rows = csv.reader(lines, strict=True)
     try:
-        header = next(rows, None)
+        header = next(filter(None, rows), None)
     except csv.Error as error:
         raise ShardError(f"The header cannot be read: {error}.") from error
     if header is None:
@@ -189,16 +189,27 @@ def _reachable(schema: pa.Schema, name: str) -> bool:
 def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
     if name in batch.schema.names:
         return _python(batch.column(name))
-    top = name.partition(".")[0]
-    if top not in batch.schema.names:
+    if not _reachable(batch.schema, name):
         return [None] * batch.num_rows
-    get = getter(name.partition(".")[2])
-    return [None if value is None else get(value) for value in batch.column(top).to_pylist()]
+    top, *keys = name.split(".")
+    column = batch.column(top)
+    for key in keys:
+        # By number, since a name may be taken for a path. What a null struct holds is null.
+        column = pc.struct_field(column, [column.type.get_field_index(key)])
+    return _python(column)
 
 
 def _python(column: pa.Array) -> list[Any]:
     try:
         return list(column.to_pylist())
     except UnicodeDecodeError:
-        # One bad string fails the whole column, so hand out bytes and let each row decode its own.
-        return list(column.cast(pa.large_binary()).to_pylist())
+        # One bad string fails the whole column, so take values one by one.
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: pa.Scalar) -> object:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError as error:
+        # The bytes of the bad string, also where it is deep in a list: its row will decode them.
+        return error.object

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model.artifact import Artifact
 from model.evaluation import tag_documents
 from model.padding import WINDOW_TOKENS, pad_documents
-from model.segmentation import tokenize_document
+from model.segmentation import Segmentation, tokenize_document
 from model.tagger import Tagger
 from model.vocabulary import normalize
 from schemas.records import Document, TaggedDocument, TokenizedDocument
@@ -181,3 +181,24 @@ def test_no_text_breaks_the_tagger(tagger: Tagger, texts: list[str]) -> None:
     for text, tagged in zip(texts, tagger.tag(pad_documents(made)), strict=True):
         for start, end in zip(tagged.start_char, tagged.end_char, strict=True):
             assert re.fullmatch(r"\S(.*\S)?", text[start:end], re.DOTALL)
+
+
+def test_what_is_computed_in_pieces_is_the_same(
+    tiny_model: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Distinct words are projected, and sentences decoded, in groups: memory stays bounded."""
+    text = "The council met in Lisbon. Maria said the ships left at 10:45. " * 9
+    documents = [
+        tokenize_document(Document(str(n), "", 0, text + str(n)), Segmentation()) for n in range(3)
+    ]
+    whole = Tagger(tiny_model).tag(pad_documents(documents))
+    monkeypatch.setattr("model.tagger._DECODED_TOKENS", 7)
+    monkeypatch.setattr("model.emissions._PROJECTED_WORDS", 3)
+    for expected, found in zip(
+        whole, Tagger(tiny_model).tag(pad_documents(documents)), strict=True
+    ):
+        assert len(found.labels) > 0
+        assert found.labels == expected.labels
+        np.testing.assert_array_equal(found.start_char, expected.start_char)
+        np.testing.assert_array_equal(found.end_char, expected.end_char)
+        np.testing.assert_allclose(found.confidence, expected.confidence, atol=1e-5)

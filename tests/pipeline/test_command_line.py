@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-_RUN = "from pipeline.command_line import main; from schemas.errors import *; main({})"
+_RUN = "from pipeline.command_line import account, main; from schemas.errors import *; main({})"
 
 
 def started(job: str) -> subprocess.Popen[str]:
@@ -27,9 +27,19 @@ def test_a_job_error_is_one_sentence_and_its_exit_code(error: str, code: int) ->
 
 
 def test_a_reader_that_leaves_early_is_no_failure() -> None:
-    with started("lambda _: print('account ' * 10) or 0") as job:
+    with started("lambda _: account('what was done') or 0") as job:
         assert job.stdout is not None
         assert job.stderr is not None
         job.stdout.close()
         assert job.stderr.read() == ""
     assert job.returncode == 0
+
+
+def test_a_reader_that_leaves_unfinished_work_is_a_failure() -> None:
+    """`jobs.train | head -1` stops in the middle of an epoch: that must not look like success."""
+    with started("lambda _: print('progress', flush=True) or 0") as job:
+        assert job.stdout is not None
+        assert job.stderr is not None
+        job.stdout.close()
+        assert "BrokenPipeError" in job.stderr.read()
+    assert job.returncode == 1

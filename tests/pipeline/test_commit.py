@@ -32,6 +32,7 @@ RUN = RunDescription(
     model="tiny@0123456789ab",
     configuration={},
     inputs={"x.jsonl": "100-1", "y.jsonl": "200-1", "z.gz": "9-1"},
+    shards=(("x.jsonl", 0), ("x.jsonl", 50), ("y.jsonl", 0), ("z.gz", 0)),
     keep_fields=("year",),
 )
 SHARDS = [
@@ -133,7 +134,7 @@ def test_a_stage_that_got_nothing_commits_an_empty_run(storage: RunStorage) -> N
     with BeamPipeline("FnApiRunner") as pipeline:
         files = pipeline | "F" >> beam.Create([])
         shards = pipeline | "S" >> beam.Create([])
-        run = replace(RUN, inputs={})
+        run = replace(RUN, inputs={}, shards=())
         _ = CommitInputs(files, shards) | "CommitRun" >> CommitRun(run, storage)
     manifest = storage.read_manifest()
     check_manifest(manifest, Path(storage.root))
@@ -146,7 +147,9 @@ def test_a_stage_that_got_nothing_commits_an_empty_run(storage: RunStorage) -> N
         assert file["rows"] == 0
 
 
-@pytest.mark.parametrize("change", ["missing", "doubled", "foreign", "unread"])
+@pytest.mark.parametrize(
+    "change", ["missing", "doubled", "foreign", "unread", "reread", "uncounted"]
+)
 def test_a_record_that_is_not_accounted_for_stops_the_run(
     storage: RunStorage, make_tagged: MakeTagged, change: str
 ) -> None:
@@ -162,9 +165,15 @@ def test_a_record_that_is_not_accounted_for_stops_the_run(
     elif change == "foreign":
         files.append(replace(documents, sources={"q.jsonl": 1}))
         message = "q.jsonl: 0 records were read, but 1 documents and 0 dead letters were written"
-    else:
+    elif change == "unread":
         shards.remove(SHARDS[2])
-        message = "y.jsonl: 0 records were read, but 1 documents and 0 dead letters were written"
+        message = "y.jsonl: the shard from byte 0 was not read"
+    elif change == "reread":
+        shards.append(SHARDS[1])
+        message = "x.jsonl: the shard from byte 50 was read more often than planned"
+    else:
+        files = [file for file in files if file.table != "entities"]
+        message = "entities, but 0 were written"
     with pytest.raises(JobError, match=re.escape(message)):
         commit_run(files, shards, RUN, storage)
     root = Path(storage.root)
@@ -189,7 +198,11 @@ def test_committing_twice_is_committing_once(
     files = write(storage, make_tagged)
     shards = SHARDS
     if tables == "some":  # no dead letters and no entities: their files are made by the commit
-        files = [file for file in files if file.table == "documents"]
+        files = [
+            replace(file, sums={**file.sums, "entities": 0})
+            for file in files
+            if file.table == "documents"
+        ]
         shards = [replace(SHARDS[0], records=1), *SHARDS[1:]]
     first = commit_run(files, shards, RUN, storage)
     again = commit_run(files, shards, RUN, storage)
@@ -201,7 +214,7 @@ def test_committing_twice_is_committing_once(
 def test_a_commit_that_broke_off_between_two_tables_is_completed(
     storage: RunStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = replace(RUN, inputs={})
+    run = replace(RUN, inputs={}, shards=())
     published: list[str] = []
 
     def break_off(self: RunStorage, table: str, names: object) -> None:

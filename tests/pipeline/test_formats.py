@@ -148,7 +148,7 @@ def test_dotted_paths_reach_into_objects_and_a_literal_key_comes_first() -> None
         (b'{"text": "a", "k": ["\\uDC00"]}', "UnicodeEncodeError", "surrogate, U+DC00"),
         (b'{"id": "\\ud83d", "text": "a"}', "UnicodeEncodeError", "surrogate, U+D83D"),
         (b'{"id": true, "text": "a"}', "RecordError", "The id field 'id' holds a boolean, not a"),
-        (b'{"id": 1.0, "text": "a"}', "RecordError", "holds a number, not a string or an integer"),
+        (b'{"id": 1.5, "text": "a"}', "RecordError", "holds a number, not a string or an integer"),
         (b'{"id": [], "text": "a"}', "RecordError", "The id field 'id' holds an array, not a str"),
         (b'{"text": ' + b"[" * 99999, "RecursionError", "The record is JSON nested too deeply"),
         (b'{"text": ' + b"1" * 9999 + b"}", "ValueError", "The record cannot be read: Exceeds the"),
@@ -163,6 +163,12 @@ def test_a_bad_json_record_is_one_dead_letter(line: bytes, error: str, message: 
     assert "\n" not in letter.message
     assert letter.raw == line[: 64 * 1024]
     letter.message.encode()
+
+
+def test_a_float_id_that_is_an_integer_is_that_integer_and_nan_is_a_missing_one() -> None:
+    assert one(b'{"id": 1.0, "text": "a"}').doc_id == "1"
+    assert one(b'{"id": -2e3, "text": "a"}').doc_id == "-2000"
+    assert one(b'{"id": NaN, "text": "a"}').doc_id == "in.x#0"
 
 
 def test_a_dead_letter_names_the_id_that_could_be_read() -> None:

@@ -122,6 +122,12 @@ def test_a_csv_that_cannot_be_read_on_raises_a_shard_error(data: bytes, message:
 def test_an_empty_csv_has_no_records() -> None:
     assert read(b"", "csv") == []
     assert read(b"text\n", "csv") == []
+    assert read(BOM + b"\n\r\n", "csv") == []
+
+
+def test_blank_lines_before_the_header_of_a_csv_are_skipped() -> None:
+    for blank in (b"\n", b"\r\n\r\n", BOM + b"\n"):
+        assert read(blank + b"id,text\n7,a\n", "csv") == [Document("7", "in.x", 0, "a")]
 
 
 def test_parquet_reads_only_what_is_needed_and_numbers_rows_through_all_batches() -> None:
@@ -162,6 +168,49 @@ def test_bad_parquet_rows_are_dead_letters_and_binary_counts_as_text() -> None:
         assert null.raw == b'{"text": null, "id": 3}'
     letter = dead(parquet({"text": [1]}), "parquet")
     assert letter.message == "The text field 'text' holds a number, not a string."
+
+
+def test_one_bad_string_in_a_struct_is_one_dead_letter() -> None:
+    """Null structs, at either depth, are missing texts; a kept path that is absent is null."""
+    texts = pa.array([b"a", b"b\xff", b"c", b"d", "é".encode()], pa.binary()).view(pa.string())
+    inner = pa.StructArray.from_arrays([texts], ["text"], mask=pa.array([n == 2 for n in range(5)]))
+    outer = pa.StructArray.from_arrays(
+        [inner, pa.array([1, 2, 3, 4, 5])],
+        ["body", "id"],
+        mask=pa.array([n == 3 for n in range(5)]),
+    )
+    config = ReadConfig(id_field="d.id", text_field="d.body.text", keep_fields=("d.body.other",))
+    records = read(parquet({"d": outer}), "parquet", config)
+    assert [records[0], records[4]] == [
+        Document("1", "in.x", 0, "a", (None,)),
+        Document("5", "in.x", 4, "é", (None,)),
+    ]
+    bad, *null = [record for record in records if isinstance(record, DeadLetter)]
+    assert (bad.record, bad.raw) == (1, b"b\xff")
+    assert bad.message == "The record is not valid UTF-8: byte 0xff at offset 1."
+    missing = "The text field 'd.body.text' is missing or null."
+    assert [(letter.record, letter.message) for letter in null] == [(2, missing), (3, missing)]
+
+
+def test_one_bad_string_in_a_kept_list_or_struct_is_one_dead_letter() -> None:
+    strings = pa.array([b"x", b"b\xff"], pa.binary()).view(pa.string())
+    for kept, shown in (
+        (pa.ListArray.from_arrays([0, 1, 2], strings), '["x"]'),
+        (pa.StructArray.from_arrays([strings], ["k"]), '{"k": "x"}'),
+    ):
+        data = parquet({"text": ["a", "b"], "kept": kept})
+        good, bad = read(data, "parquet", ReadConfig(keep_fields=("kept",)))
+        assert good == Document("in.x#0", "in.x", 0, "a", (shown,))
+        assert isinstance(bad, DeadLetter)
+        assert bad.message == "The record is not valid UTF-8: byte 0xff at offset 1."
+
+
+def test_an_integer_id_that_pandas_wrote_as_a_float_is_that_integer() -> None:
+    """A column of integers with gaps becomes float64, and a gap NaN: a missing id."""
+    ids = pa.array([7.0, float("nan"), None, 1.5, float("inf")], pa.float64())
+    records = read(parquet({"id": ids, "text": ["a"] * 5}), "parquet")
+    assert [record.doc_id for record in records] == ["7", "in.x#1", "in.x#2", None, None]
+    assert [type(record) for record in records] == [Document] * 3 + [DeadLetter] * 2
 
 
 def test_parquet_without_the_text_column_raises_a_shard_error() -> None:

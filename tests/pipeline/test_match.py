@@ -243,3 +243,15 @@ def test_a_table_that_cannot_be_read_is_left_to_the_run(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b'text\n"a')
     (tmp_path / "b.parquet").write_bytes(b"")
     require_text_column(*shards_of(tmp_path))
+
+
+def test_an_empty_pattern_that_is_allowed_takes_nothing_from_the_others(tmp_path: Path) -> None:
+    """`--allow_no_input` in the night: one empty folder must not hide the full one."""
+    (tmp_path / "a.jsonl").write_text("{}")
+    patterns = [f"{tmp_path}/none-*.jsonl", f"{tmp_path}/*.jsonl"]
+    with pytest.raises(UsageError, match="matches no file"):
+        match_files(patterns)
+    (file,) = match_files(patterns, allow_none=True)
+    assert file.path == f"{tmp_path}/a.jsonl"
+    with pytest.raises(UsageError, match="cannot be listed"):
+        match_files(["nowhere://x/*", *patterns], allow_none=True)

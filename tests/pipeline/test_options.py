@@ -179,6 +179,12 @@ def test_what_the_user_did_not_choose_is_not_chosen() -> None:
     assert chosen_direct_options(defaults) == ("in_memory", 1)
 
 
+def test_blanks_in_a_list_of_fields_and_a_local_scheme_are_no_part_of_names(tmp_path: Path) -> None:
+    config = parse_extraction(["--keep_fields", "title, year", f"--output=file://{tmp_path}/o"])
+    assert config.read.keep_fields == ("title", "year")
+    assert config.output == f"{tmp_path}/o"
+
+
 def test_a_configuration_is_frozen() -> None:
     config = parse_extraction([])
     with pytest.raises(AttributeError):

@@ -161,6 +161,24 @@ def test_members_may_end_anywhere(suffix: str) -> None:
         assert stream.read() == data[: len(members) * size]
 
 
+@pytest.mark.parametrize("zeros", [1, 512, 10_000])
+def test_zero_bytes_after_a_gzip_member_are_padding(zeros: int) -> None:
+    """As in Python's gzip module and GNU gzip: tapes and block devices pad files with zeros."""
+    member, padding = gzip.compress(corpus(10)), bytes(zeros)
+    stream = decompressed(io.BytesIO((member + padding) * 2), "x.gz")
+    assert stream.read() == corpus(10) * 2
+    assert stream.read() == b""
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_only_zeros_after_a_gzip_member_are_padding(suffix: str) -> None:
+    member, zeros = COMPRESS[suffix](b"a"), bytes(10_000)
+    damaged = [zeros + member, member + zeros + b"garbage"]
+    for data in damaged if suffix == ".gz" else [*damaged, member + zeros]:
+        with pytest.raises(OSError, match="the compressed stream is damaged"):
+            decompressed(io.BytesIO(data), f"x{suffix}").read()
+
+
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [

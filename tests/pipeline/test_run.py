@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 import zstandard
 
 from pipeline.run import run
+from schemas.errors import OutputBusyError
 from schemas.tables import TABLES, documents_schema
 
 Rows = list[tuple[Any, ...]]
@@ -236,7 +238,7 @@ def test_without_input_an_allowed_run_is_empty_and_has_the_columns(
 
 
 def test_runs_stand_side_by_side(output: Path, tiny_artifact: Path, tmp_path: Path) -> None:
-    """What an earlier attempt of the same name staged before it was killed is in no table."""
+    """Runs share nothing, and a name that another run holds, or left when killed, is refused."""
     (tmp_path / "a.jsonl").write_bytes(jsonl("x"))
     flags = [f"--model={tiny_artifact}", f"--output={tmp_path}/o", f"--input={tmp_path}/a.jsonl"]
     stale = tmp_path / "o/_staging/r2/documents/part-0.parquet"
@@ -244,6 +246,9 @@ def test_runs_stand_side_by_side(output: Path, tiny_artifact: Path, tmp_path: Pa
     (copied,) = (output / "documents/run_id=r1").iterdir()
     stale.write_bytes(copied.read_bytes())
     assert run([*flags, "--run_id=r1"]) == 0
+    with pytest.raises(OutputBusyError, match="another run writes as r2"):
+        run([*flags, "--run_id=r2"])
+    shutil.rmtree(tmp_path / "o/_staging")
     assert run([*flags, "--run_id=r2"]) == 0
     rows = query(tmp_path / "o", "SELECT run_id, count(*) FROM documents GROUP BY 1 ORDER BY 1")
     assert rows == [("r1", 6), ("r2", 6)]

@@ -93,6 +93,10 @@ def test_an_output_that_is_a_file_is_refused(
     assert refused(output=f"{corpus}/deep/er") == expected
 
 
+def test_an_output_on_an_unknown_filesystem_is_refused(refused: Callable[..., str]) -> None:
+    assert refused(output="nowhere://bucket/out").startswith("--output nowhere://bucket/out: ")
+
+
 def test_an_output_without_permission_is_refused(
     refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

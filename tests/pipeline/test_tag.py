@@ -167,7 +167,7 @@ def test_the_size_of_a_batch_is_that_of_its_arrays(make_tokenized: MakeTokenized
 def test_a_handler_does_no_work_before_it_is_asked_to_load() -> None:
     """It is built where the job is submitted, which may lack the workers' disk."""
     handler = TaggerHandler("/no/such/directory", "x@1")
-    with pytest.raises(OSError, match="/no/such/directory"):
+    with pytest.raises(ArtifactError, match="/no/such/directory"):
         handler.load_model()
 
 
