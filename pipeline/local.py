@@ -31,6 +31,7 @@ from schemas.errors import JobError, UsageError, WorkerLostError
 PARALLEL_BYTES = 5_000_000
 
 _POLL = 0.2  # seconds
+_NOTICE = 1.0  # seconds in which the end of a process is known after its connection broke
 _PATIENCE = 5.0  # seconds
 # Beam's names for the threads that wait for a worker process, and that listen to one.
 _WORKER_THREAD = "run_worker"
@@ -91,7 +92,8 @@ def run_locally(
             while run.is_alive() and not lost.is_set():
                 run.join(_POLL)
                 on_tick()
-            if run.is_alive():
+            # When a worker dies, Beam hangs, or else fails over the broken connection.
+            if run.is_alive() or (run.failed and mode.processes and lost.wait(_NOTICE)):
                 error = WorkerLostError(
                     "a worker process died; its work is lost, and the run has no result"
                 )
@@ -151,6 +153,10 @@ class _BackgroundRun(threading.Thread):
             self._result = self._run_pipeline()
         except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
             self._error = error
+
+    @property
+    def failed(self) -> bool:
+        return self._error is not None
 
     def outcome(self) -> beam.runners.runner.PipelineResult:
         if self._error is not None:
