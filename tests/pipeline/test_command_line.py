@@ -42,4 +42,4 @@ def test_a_reader_that_leaves_unfinished_work_is_a_failure() -> None:
         assert job.stderr is not None
         job.stdout.close()
         assert "BrokenPipeError" in job.stderr.read()
-    assert job.returncode == 1
+    assert job.returncode != 0  # 1, or Python's own 120 where its last flush fails too
