@@ -1,4 +1,4 @@
-"""Linear-chain CRF over a batch of sentences: decoding, forward-backward, span posteriors.
+"""Linear-chain CRF over a batch of sentences: decoding and forward-backward in logs.
 
 A tag sequence y over emissions e scores
     start[y_0] + sum_t e[t, y_t] + sum_t transitions[y_{t-1}, y_t] + end[y_{n-1}]
@@ -6,12 +6,12 @@ and has probability exp(score) / Z (Lafferty et al. 2001; forward-backward as in
 Illegal starts, transitions and ends weigh -inf, so no sequence that holds one is ever decoded or
 given probability.
 
-Sentences lie end to end: `emissions` is (token, tag), `lengths` counts the tokens of each. All
+Sentences lie end to end: `emissions` is (token, tag), `lengths` counts the tokens of each. Many
 sentences advance together, longest first, so step t touches just those that are longer than t:
 there is no padding, and the result cannot depend on the company a sentence is in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +24,10 @@ Scores = NDArray[np.float64]
 Positions = NDArray[np.int64]
 Emissions = NDArray[np.float32] | NDArray[np.float64]
 
+# Sentences and tokens that advance together. More sentences would leave the processor's cache: a
+# step of `decode` has 1.2 MB with 17 tags; more tokens would only take memory.
+_PACKED_SENTENCES = 512
+_PACKED_TOKENS = 65_536
 # float64's exp underflows at -708; this leaves room for the weight that it is multiplied with.
 _FAR = 500.0
 
@@ -53,147 +57,127 @@ class Potentials:
             )
 
 
-class _Steps(NamedTuple):
-    """The order of work: sentences longest first, and how many are alive at each step."""
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedSentences:
+    """Sentences that advance together: all first tokens, longest sentence first, then all second.
 
-    first: Positions  # (sentence,) first token of each sentence, longest sentence first
-    last: Positions  # (sentence,) last token of each
-    alive: Positions  # (time,) sentences longer than t
+    Scores in this order are (tag, token): what a step touches is a slice of columns, and numpy's
+    inner loops run along the sentences, which are many, and not along the tags.
+    """
 
-    def forward(self) -> Iterator[tuple[Positions, int]]:
-        """Tokens of step t and their number, for t = 1, 2, ..."""
-        for t in range(1, len(self.alive)):
-            count = int(self.alive[t])
-            yield self.first[:count] + t, count
+    sentences: Positions  # (sentence,) which ones, longest first
+    tokens: Positions  # (token,) in packed order: where each stands in the input
+    begins: Positions  # (time,) first column of each step
+    last: Positions  # (sentence,) column of each sentence's last token
+    steps: Sequence[tuple[slice, slice]]  # for t = 1, 2, ...: columns of t, and theirs at t - 1
 
-    def backward(self) -> Iterator[tuple[Positions, int]]:
-        for t in range(len(self.alive) - 1, 0, -1):
-            count = int(self.alive[t])
-            yield self.first[:count] + t, count
+    def columns(self, scores: Emissions) -> Scores:
+        """(token, tag) in input order -> (tag, token) in packed order, a copy."""
+        return scores[self.tokens].T.astype(np.float64, order="C")
 
 
-def _steps(lengths: Ints) -> _Steps:
+def pack(lengths: Ints, sentences: Positions | None = None) -> Iterator[PackedSentences]:
+    """All sentences, or those that are named, in groups that keep temporary arrays in bounds."""
     if len(lengths) and lengths.min() < 1:
         raise ValueError("a sentence without tokens has no tag sequence")
     starts = np.cumsum(lengths, dtype=np.int64) - lengths
-    order = np.argsort(-lengths, kind="stable")
-    longest_first = lengths[order].astype(np.int64)
-    first = starts[order]
-    times = np.arange(longest_first[0] if len(order) else 0)
-    alive = np.searchsorted(-longest_first, -times, side="left")
-    return _Steps(first, first + longest_first - 1, alive)
+    chosen = np.arange(len(lengths)) if sentences is None else sentences
+    order = chosen[np.argsort(-lengths[chosen], kind="stable")]
+    while len(order):
+        ends = np.cumsum(lengths[order[:_PACKED_SENTENCES]], dtype=np.int64)
+        count = max(1, int(np.searchsorted(ends, _PACKED_TOKENS, side="right")))
+        yield _packed(lengths, starts, order[:count])
+        order = order[count:]
+
+
+def _packed(lengths: Ints, starts: Positions, order: Positions) -> PackedSentences:
+    size = lengths[order].astype(np.int64)
+    times = np.arange(size[0])
+    alive = np.searchsorted(-size, -times, side="left")  # (time,) sentences longer than t
+    ends = np.cumsum(alive)
+    begins = ends - alive
+    row = np.arange(ends[-1]) - np.repeat(begins, alive)  # of the sentence in `order`
+    columns = zip(begins[:-1].tolist(), begins[1:].tolist(), alive[1:].tolist(), strict=True)
+    return PackedSentences(
+        sentences=order,
+        tokens=starts[order][row] + np.repeat(times, alive),
+        begins=begins,
+        last=begins[size - 1] + np.arange(len(order)),
+        steps=[
+            (slice(now, now + count), slice(before, before + count))
+            for before, now, count in columns
+        ],
+    )
 
 
 def decode(potentials: Potentials, emissions: Emissions, lengths: Ints) -> Ints:
     """The most probable tag of every token, (token,): Viterbi, one sequence a sentence."""
-    steps = _steps(lengths)
-    scores = np.array(emissions, np.float64)  # (token, tag) best score of a path ending here
-    scores[steps.first] += potentials.start
-    into = potentials.transitions[:, None, :]  # (from, 1, to)
-    for tokens, _ in steps.forward():
-        # Reducing over the first axis keeps numpy's inner loop long and contiguous.
-        paths = scores[tokens - 1].T[:, :, None] + into  # (from, sentence, to)
-        scores[tokens] += paths.max(axis=0)
-    tags = np.empty(len(scores), np.int32)
-    tags[steps.last] = (scores[steps.last] + potentials.end).argmax(axis=1)
-    towards = potentials.transitions.T  # (to, from)
-    for tokens, _ in steps.backward():
-        # The best predecessor is found again from the scores: one tag a token, not one a tag.
-        tags[tokens - 1] = (scores[tokens - 1] + towards[tags[tokens]]).argmax(axis=1)
+    tags = np.empty(len(emissions), np.int32)
+    into = potentials.transitions[:, :, None]  # (from, to, 1)
+    for packed in pack(lengths):
+        scores = packed.columns(emissions)  # (tag, token) best score of a path ending here
+        scores[:, : len(packed.sentences)] += potentials.start[:, None]
+        for now, before in packed.steps:
+            paths = scores[:, None, before] + into  # (from, to, sentence)
+            scores[:, now] += paths.max(axis=0)
+        best = np.empty(len(packed.tokens), np.int32)
+        best[packed.last] = (scores[:, packed.last] + potentials.end[:, None]).argmax(axis=0)
+        for now, before in reversed(packed.steps):
+            # The best predecessor is found again from the scores: one tag a token, not one a tag.
+            paths = scores[:, before] + potentials.transitions[:, best[now]]  # (from, sentence)
+            best[before] = paths.argmax(axis=0)
+        tags[packed.tokens] = best
     return tags
 
 
 def forward(potentials: Potentials, emissions: Emissions, lengths: Ints) -> tuple[Scores, Scores]:
     """Log forward scores (token, tag) and log Z of every sentence (sentence,), in input order."""
-    steps = _steps(lengths)
-    alpha = np.array(emissions, np.float64)
-    alpha[steps.first] += potentials.start
-    weights = np.exp(potentials.transitions)
-    for tokens, _ in steps.forward():
-        alpha[tokens] += _log_matmul(alpha[tokens - 1], weights, potentials.transitions)
-    ends = np.cumsum(lengths, dtype=np.int64) - 1
-    return alpha, _logsumexp(alpha[ends] + potentials.end)
+    scores = np.empty(emissions.shape)
+    log_z = np.empty(len(lengths))
+    weights = np.exp(potentials.transitions.T)  # (to, from)
+    for packed in pack(lengths):
+        alpha = packed.columns(emissions)
+        alpha[:, : len(packed.sentences)] += potentials.start[:, None]
+        for now, before in packed.steps:
+            alpha[:, now] += _log_matmul(weights, potentials.transitions.T, alpha[:, before])
+        log_z[packed.sentences] = logsumexp(alpha[:, packed.last] + potentials.end[:, None])
+        scores[packed.tokens] = alpha.T
+    return scores, log_z
 
 
 def backward(potentials: Potentials, emissions: Emissions, lengths: Ints) -> Scores:
     """Log backward scores (token, tag): all that follows a token, its own emission left out."""
-    steps = _steps(lengths)
-    beta = np.empty(emissions.shape, np.float64)
-    beta[steps.last] = potentials.end
-    weights = np.exp(potentials.transitions.T)
-    for tokens, _ in steps.backward():
-        following = beta[tokens] + emissions[tokens]
-        beta[tokens - 1] = _log_matmul(following, weights, potentials.transitions.T)
-    return beta
+    scores = np.empty(emissions.shape)
+    weights = np.exp(potentials.transitions)  # (from, to)
+    for packed in pack(lengths):
+        following = packed.columns(emissions)
+        beta = np.empty(following.shape)
+        beta[:, packed.last] = potentials.end[:, None]
+        for now, before in reversed(packed.steps):
+            after = following[:, now] + beta[:, now]
+            beta[:, before] = _log_matmul(weights, potentials.transitions, after)
+        scores[packed.tokens] = beta.T
+    return scores
 
 
-def span_posteriors(
-    potentials: Potentials,
-    emissions: Emissions,
-    lengths: Ints,
-    spans: TokenSpans,
-    inside_of: Ints,
-) -> Scores:
-    """Probability of exactly each span with its label: not a token longer, not one shorter.
-
-    The mass of all tag sequences that begin the span at its first token, stay inside up to its
-    last, and do not stay inside after it. `inside_of`: (tag,) the tag that continues a span.
-    """
-    if not len(spans.start):
-        return np.zeros(0)
-    alpha, log_z = forward(potentials, emissions, lengths)
-    beta = backward(potentials, emissions, lengths)
-    ends = np.cumsum(lengths, dtype=np.int64)
-    sentence = np.searchsorted(ends, spans.start, side="right")
-    inside = inside_of[spans.begin_tag].astype(np.int64)
-    last = spans.end - 1
-    long = last > spans.start
-
-    score = alpha[spans.start, spans.begin_tag]
-    score = score + np.where(long, _inside_scores(potentials, emissions, spans, inside), 0.0)
-    last_tag = np.where(long, inside, spans.begin_tag)
-
-    at_end = spans.end == ends[sentence]
-    following = np.where(at_end, last, spans.end)  # any valid token where there is none
-    leave = potentials.transitions[last_tag] + emissions[following] + beta[following]
-    leave[np.arange(len(inside)), inside] = -np.inf  # (span, tag)
-    score += np.where(at_end, potentials.end[last_tag], _logsumexp(leave))
-    posteriors: Scores = np.exp(np.minimum(score - log_z[sentence], 0.0))
-    return posteriors
-
-
-def _inside_scores(
-    potentials: Potentials, emissions: Emissions, spans: TokenSpans, inside: Positions
-) -> Scores:
-    """Score of the steps from each span's first token to its last, through its inside tag."""
-    # Sums over a range are differences of running sums; float64 keeps them exact to 1e-10.
-    running = np.zeros((len(emissions) + 1, emissions.shape[1]))
-    np.cumsum(emissions, axis=0, dtype=np.float64, out=running[1:])
-    emitted = running[spans.end, inside] - running[spans.start + 1, inside]
-    steps = spans.end - spans.start - 2
-    stay = potentials.transitions[inside, inside]
-    stays = np.where(steps > 0, steps, 0) * np.where(steps > 0, stay, 0.0)
-    entered: Scores = potentials.transitions[spans.begin_tag, inside] + stays + emitted
-    return entered
-
-
-def _log_matmul(scores: Scores, weights: Scores, log_weights: Scores) -> Scores:
-    """log(exp(scores) @ weights), (sentence, tag), without overflow or underflow."""
-    shift = scores.max(axis=1, keepdims=True)
+def _log_matmul(weights: Scores, log_weights: Scores, scores: Scores) -> Scores:
+    """log(weights @ exp(scores)), (tag, sentence), without overflow or underflow."""
+    shift = scores.max(axis=0)
     behind = scores - shift
     with np.errstate(divide="ignore"):  # log 0 = -inf is what an unreachable tag must get
-        result: Scores = np.log(np.exp(behind) @ weights) + shift
+        result: Scores = np.log(weights @ np.exp(behind)) + shift
     if behind.min() < -_FAR:
         # A tag that far behind comes out as exp = 0, and so do those that only it leads to.
-        far = ((behind < -_FAR) & (behind > -np.inf)).any(axis=1)
-        for row in np.flatnonzero(far).tolist():
-            result[row] = _logsumexp((scores[row][:, None] + log_weights).T)
+        far = ((behind < -_FAR) & (behind > -np.inf)).any(axis=0)
+        for column in np.flatnonzero(far).tolist():
+            result[:, column] = logsumexp((log_weights + scores[:, column]).T)
     return result
 
 
-def _logsumexp(scores: Scores) -> Scores:
-    shift = scores.max(axis=1)
+def logsumexp(scores: Scores) -> Scores:
+    """log(sum(exp(scores))) over the first axis, (tag, ...) -> (...,)."""
+    shift = scores.max(axis=0)
     shift = np.where(np.isfinite(shift), shift, 0.0)
     with np.errstate(divide="ignore"):
-        result: Scores = np.log(np.exp(scores - shift[:, None]).sum(axis=1)) + shift
+        result: Scores = np.log(np.exp(scores - shift).sum(axis=0)) + shift
     return result

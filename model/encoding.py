@@ -29,6 +29,9 @@ class Casing(IntEnum):
 
 CASINGS = len(Casing) + 1
 
+# Distinct words that a tagger keeps ready: 160 MB at 100 units, once that many have been met.
+FOLDED_WORDS = 50_000
+
 
 class EncodedWords(NamedTuple):
     """Features of distinct words."""

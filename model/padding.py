@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from schemas.records import Bucket, Ints, PaddedBatch, TokenizedDocument
 
-# Cells (batch x time) of one run of the network: enough for a step's products to fill the cores,
-# and few enough for the hidden states (2 x units numbers a cell) to take 6.5 MB at 100 units.
-BUCKET_CELLS = 8192
+# Cells (batch x time) of one run of the network. The graph skips padding, so larger buckets cost
+# nothing but a few bytes a cell, and fill its steps; hidden states take 26 MB at 100 units.
+BUCKET_CELLS = 32_768
 # A longer sentence runs in windows of this many tokens. Of each window, all but the outer
 # WINDOW_CONTEXT tokens towards a neighbour are kept.
 WINDOW_TOKENS = 256
@@ -29,11 +29,11 @@ def pad_documents(documents: Sequence[TokenizedDocument]) -> PaddedBatch:
         [np.zeros(0, np.int32), *(np.diff(d.sentence_offsets) for d in documents)]
     ).astype(np.int32)
     first, length, keep_from, keep_to = windows(lengths)
-    order = np.argsort(length, kind="stable")
+    order = np.argsort(-length, kind="stable")
     buckets = []
     for rows in _buckets(length[order]):
         chosen = order[rows]
-        times = np.arange(length[chosen].max())
+        times = np.arange(length[chosen[0]])
         cells = first[chosen][:, None] + times  # (batch, time)
         inside = times < length[chosen][:, None]
         buckets.append(
@@ -79,12 +79,11 @@ def windows(lengths: Ints) -> tuple[Positions, Positions, Positions, Positions]:
     return first, length_, keep_from, keep_to
 
 
-def _buckets(ascending: Positions) -> list[slice]:
-    """Slices of windows in ascending length whose padded size stays within BUCKET_CELLS."""
+def _buckets(descending: Positions) -> list[slice]:
+    """Slices of windows, longest first, whose padded size stays within BUCKET_CELLS."""
     slices, begin = [], 0
-    while begin < len(ascending):
-        sizes = ascending[begin:] * np.arange(1, len(ascending) - begin + 1)
-        count = max(1, int(np.searchsorted(sizes, BUCKET_CELLS, side="right")))
-        slices.append(slice(begin, begin + count))
-        begin += count
+    while begin < len(descending):
+        end = min(begin + BUCKET_CELLS // int(descending[begin]), len(descending))
+        slices.append(slice(begin, end))
+        begin = end
     return slices

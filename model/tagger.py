@@ -1,32 +1,56 @@
 """The predictor: padded batches in, documents with their entities out."""
 
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from model import crf
 from model.artifact import Artifact
+from model.crf import TokenSpans, decode
 from model.emissions import EmissionGraph
-from model.vocabulary import normalize
+from model.encoding import FOLDED_WORDS
+from model.folding import FoldedWords, WordRows
+from model.padding import BUCKET_CELLS
+from model.posteriors import span_posteriors
 from schemas.records import Floats, Ints, PaddedBatch, TaggedDocument, TokenizedDocument
 
-# Tokens that are decoded together: a few arrays of 17 float64 a token, 7 MB each.
-_DECODED_TOKENS = 50_000
+
+class Emitted(NamedTuple):
+    """What the network says of every token of a batch."""
+
+    emissions: Floats  # (token, tag)
+    unknown: NDArray[np.bool_]  # (token,) whether the vocabulary lacks it
 
 
 class Tagger:
-    """A loaded model. Its results for a document do not depend on the batch the document is in."""
+    """A loaded model. Its results for a document do not depend on the batch the document is in.
 
-    def __init__(self, artifact: Artifact) -> None:
+    folded_words: distinct words whose rows are kept (8 * units float32 each). Threads may share a
+    tagger: the network, which they take turns at, uses TensorFlow's own threads.
+    """
+
+    def __init__(self, artifact: Artifact, folded_words: int = FOLDED_WORDS) -> None:
+        if folded_words < BUCKET_CELLS:
+            raise ValueError(f"folded_words is {folded_words}, expected at least {BUCKET_CELLS}")
         self.artifact = artifact
-        self.graph = EmissionGraph(artifact.weights)
+        self.graph = EmissionGraph(artifact.weights, folded_words)
+        self.words = FoldedWords(artifact.encoder, self.graph)
         self.potentials = artifact.weights.potentials()
         self.labels = np.array(artifact.tags.labels, dtype=object)
+        self._turn = threading.Lock()
 
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
         """One tagged document for each document of the batch, in order."""
-        spans, confidence = self._decoded(self.emissions(batch), batch.sentence_lengths)
+        emitted = self.emit(batch)
+        lengths = batch.sentence_lengths
+        spans = self._spans(decode(self.potentials, emitted.emissions, lengths))
+        inside_of = self.artifact.tags.inside_of
+        confidence = span_posteriors(
+            self.potentials, emitted.emissions, lengths, spans, inside_of
+        ).astype(np.float32)
         labels = self.labels[self.artifact.tags.label_of[spans.begin_tag]]
-        unknown = self._unknown(batch)
 
         tagged = []
         token, span = 0, 0
@@ -41,53 +65,40 @@ class Tagger:
                     (spans.end[mine] - token).astype(np.int32),
                     tuple(labels[mine]),
                     confidence[mine],
-                    int(unknown[token:stop].sum()),
+                    int(emitted.unknown[token:stop].sum()),
                 )
             )
             token, span = stop, last
         return tagged
 
-    def emissions(self, batch: PaddedBatch) -> Floats:
-        """Emissions of all tokens of the batch, documents end to end, (token, tag)."""
-        tags = len(self.artifact.tags.tags)
-        emissions = np.zeros((int(batch.sentence_lengths.sum()), tags), np.float32)
-        if not len(emissions):
-            return emissions
-        rows = self.graph.project(self.artifact.encoder.encode(batch.vocabulary))
+    def emit(self, batch: PaddedBatch) -> Emitted:
+        """The network's view of all tokens of the batch, documents end to end."""
+        tokens = int(batch.sentence_lengths.sum())
+        emissions = np.empty((tokens, len(self.artifact.tags.tags)), np.float32)
+        unknown = np.empty(tokens, bool)
         for bucket in batch.buckets:
-            padded = self.graph.emissions(rows, bucket.words, bucket.lengths)
-            times = np.arange(padded.shape[1])
+            times = np.arange(bucket.words.shape[1])
+            inside = times < bucket.lengths[:, None]  # (batch, time)
             kept = (times >= bucket.keep_from[:, None]) & (times < bucket.keep_to[:, None])
-            positions = bucket.first[:, None] + times  # (batch, time)
-            emissions[positions[kept]] = padded[kept]
-        return emissions
+            positions = (bucket.first[:, None] + times)[kept]
+            with self._turn:
+                rows = self._rows(batch.vocabulary, bucket.words[inside])
+                found = self.graph.emissions(rows.positions[bucket.words], bucket.lengths)
+            emissions[positions] = found[kept[inside]]
+            unknown[positions] = ~rows.known[bucket.words[kept]]
+        return Emitted(emissions, unknown)
 
-    def _decoded(self, emissions: Floats, lengths: Ints) -> tuple[crf.TokenSpans, Floats]:
-        """Spans in tokens of the batch, in order, and the probability of each."""
-        spans, confidence = [], []
-        ends = np.cumsum(lengths, dtype=np.int64)
-        sentence = token = 0
-        while sentence < len(lengths):
-            # At least one sentence, however long.
-            stop = max(sentence + 1, int(np.searchsorted(ends, token + _DECODED_TOKENS, "right")))
-            last = int(ends[stop - 1])
-            group, group_lengths = emissions[token:last], lengths[sentence:stop]
-            found = self._spans(crf.decode(self.potentials, group, group_lengths))
-            inside_of = self.artifact.tags.inside_of
-            confidence.append(
-                crf.span_posteriors(self.potentials, group, group_lengths, found, inside_of)
-            )
-            spans.append(crf.TokenSpans(found.start + token, found.end + token, found.begin_tag))
-            sentence, token = stop, last
-        nothing = np.zeros(0, np.int64)
-        joined = crf.TokenSpans(
-            np.concatenate([nothing, *(part.start for part in spans)]),
-            np.concatenate([nothing, *(part.end for part in spans)]),
-            np.concatenate([nothing, *(part.begin_tag for part in spans)]),
-        )
-        return joined, np.concatenate([nothing, *confidence]).astype(np.float32)
+    def _rows(self, vocabulary: Sequence[str], words: Ints) -> WordRows:
+        """Where each word of the vocabulary stands in the table, as far as `words` has it."""
+        present = np.zeros(len(vocabulary), bool)
+        present[words] = True
+        distinct = np.flatnonzero(present)
+        found = self.words.find([vocabulary[word] for word in distinct.tolist()])
+        rows = WordRows(np.zeros(len(vocabulary), np.int32), present)
+        rows.positions[distinct], rows.known[distinct] = found
+        return rows
 
-    def _spans(self, tags: Ints) -> crf.TokenSpans:
+    def _spans(self, tags: Ints) -> TokenSpans:
         """Spans of legal tags: each begins at a begin tag and runs while tags are inside."""
         tag_set = self.artifact.tags
         begins = tag_set.begin[tags]
@@ -97,17 +108,7 @@ class Tagger:
         # A sentence's first tag is never inside, so spans cannot run across sentences.
         ends = np.flatnonzero((begins | inside) & ~continues[1:]) + 1
         starts = np.flatnonzero(begins)
-        return crf.TokenSpans(starts, ends, tags[starts].astype(np.int64))
-
-    def _unknown(self, batch: PaddedBatch) -> NDArray[np.bool_]:
-        """Whether the vocabulary lacks each token, (token,)."""
-        known = self.artifact.encoder.vocabulary.word_ids
-        lacks = {word for word in batch.vocabulary if normalize(word) not in known}
-        return np.fromiter(
-            (word in lacks for document in batch.documents for word in document.words),
-            bool,
-            int(batch.sentence_lengths.sum()),
-        )
+        return TokenSpans(starts, ends, tags[starts].astype(np.int64))
 
 
 def _tagged(

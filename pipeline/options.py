@@ -177,7 +177,7 @@ def _parser() -> Parser:
     add("--allow_no_input", action="store_true", help="an empty run where no file matches")
     add = parser.add_argument_group("model").add_argument
     add("--model", default="gmb-en", metavar="DIR_OR_NAME", help="a model directory")
-    add("--batch_tokens", type=int, default=30_000, metavar="N", help="tokens tagged together")
+    add("--batch_tokens", type=int, default=60_000, metavar="N", help="tokens tagged together")
     add = parser.add_argument_group("output").add_argument
     add("--output", default="out", metavar="DIR", help="where the tables are")
     add("--run_id", metavar="ID", help="name of the run (default: made from the time)")

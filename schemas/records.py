@@ -67,7 +67,7 @@ class TokenizedDocument:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bucket:
-    """Windows of similar length, padded to the longest of them.
+    """Windows of similar length, longest first, padded to the length of the first.
 
     A window is a sentence, or a piece of one that is too long to run at once. `first` is the
     position of its first token among all tokens of the batch. Of a piece, only the emissions in

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from model.crf import Potentials, TokenSpans, backward, decode, forward, span_posteriors
+from model.crf import Potentials, TokenSpans, backward, decode, forward
+from model.posteriors import span_posteriors
 from model.tags import Span, TagSet, spans_of
 from schemas.records import Ints
 

@@ -98,12 +98,13 @@ def test_buckets_hold_every_token_once_and_its_word(documents: list[list[int]]) 
 @given(st.lists(SIZES, max_size=4))
 @settings(max_examples=60)
 def test_buckets_are_bounded_and_padded_with_zeros(documents: list[list[int]]) -> None:
-    """At most BUCKET_CELLS cells each, as wide as their longest window, int32 throughout."""
+    """At most BUCKET_CELLS cells each, longest window first, int32 throughout."""
     batch = pad_documents([document_of(sizes) for sizes in documents])
     for bucket in batch.buckets:
         rows, time = bucket.words.shape
         assert rows == 1 or rows * time <= BUCKET_CELLS
-        assert time == bucket.lengths.max()
+        assert time == bucket.lengths[0]
+        assert (np.diff(bucket.lengths) <= 0).all()
         assert not bucket.words[np.arange(time) >= bucket.lengths[:, None]].any()
         columns = (bucket.words, bucket.lengths, bucket.first, bucket.keep_from, bucket.keep_to)
         assert {column.dtype for column in columns} == {np.dtype(np.int32)}
@@ -115,7 +116,7 @@ def test_many_short_sentences_fill_few_buckets() -> None:
     sizes = np.random.default_rng(1).integers(1, 60, 2000).tolist()
     batch = pad_documents([document_of(sizes)])
     cells = sum(bucket.words.size for bucket in batch.buckets)
-    assert cells < 1.15 * sum(sizes)
+    assert cells < 1.4 * sum(sizes)
     assert len(batch.buckets) <= 1.5 * sum(sizes) / BUCKET_CELLS + 2
 
 

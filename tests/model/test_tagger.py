@@ -149,14 +149,14 @@ def test_every_token_of_a_long_sentence_has_emissions(tagger: Tagger, tiny_model
     assert len(document.sentence_start) == 1
     assert len(document.words) > 3 * WINDOW_TOKENS
 
-    cut = tagger.emissions(pad_documents([document]))
+    cut = tagger.emit(pad_documents([document])).emissions
 
     assert cut.shape == (len(document.words), len(tiny_model.tags.tags))
     assert (np.abs(cut).sum(axis=1) > 0).all()
-    rows = tagger.graph.project(tiny_model.encoder.encode(document.words))
-    positions = np.arange(len(document.words), dtype=np.int32)[None]
-    lengths = np.array([len(document.words)], np.int32)
-    whole = tagger.graph.emissions(rows, positions, lengths)[0]
+    distinct = sorted(set(document.words))
+    rows = tagger.words.find(distinct)
+    positions = rows.positions[[distinct.index(word) for word in document.words]]
+    whole = tagger.graph.emissions(positions[None], np.array([len(document.words)], np.int32))
     # An LSTM forgets: 32 tokens of context decide nearly all that is beyond them.
     assert np.abs(cut - whole).max() < 0.01 * np.abs(whole).max()
 
@@ -186,14 +186,15 @@ def test_no_text_breaks_the_tagger(tagger: Tagger, texts: list[str]) -> None:
 def test_what_is_computed_in_pieces_is_the_same(
     tiny_model: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Distinct words are projected, and sentences decoded, in groups: memory stays bounded."""
+    """Words are folded, and sentences decoded, in groups: memory stays bounded."""
     text = "The council met in Lisbon. Maria said the ships left at 10:45. " * 9
     documents = [
         tokenize_document(Document(str(n), "", 0, text + str(n)), Segmentation()) for n in range(3)
     ]
     whole = Tagger(tiny_model).tag(pad_documents(documents))
-    monkeypatch.setattr("model.tagger._DECODED_TOKENS", 7)
-    monkeypatch.setattr("model.emissions._PROJECTED_WORDS", 3)
+    monkeypatch.setattr("model.crf._PACKED_TOKENS", 7)
+    monkeypatch.setattr("model.crf._PACKED_SENTENCES", 2)
+    monkeypatch.setattr("model.folding._PROJECTED_WORDS", 3)
     for expected, found in zip(
         whole, Tagger(tiny_model).tag(pad_documents(documents)), strict=True
     ):
