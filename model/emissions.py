@@ -59,12 +59,13 @@ class EmissionGraph(tf.Module):
         self._store(*encoded, positions)
 
     @tf.function(
+        autograph=False,  # no Python control flow to convert, which takes half of the tracing
         input_signature=[
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None, None], tf.int32),
             tf.TensorSpec([None], tf.int32),
-        ]
+        ],
     )
     def _store(
         self,
@@ -99,10 +100,11 @@ class EmissionGraph(tf.Module):
         return result
 
     @tf.function(
+        autograph=False,  # no Python control flow to convert, which takes half of the tracing
         input_signature=[
             tf.TensorSpec([None, None], tf.int32),
             tf.TensorSpec([None], tf.int32),
-        ]
+        ],
     )
     def _emissions(self, words: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         batch, time = tf.shape(words)[0], tf.shape(words)[1]

@@ -1,5 +1,6 @@
 """One extraction from configuration to committed run: check, plan, run, account."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -15,7 +16,8 @@ from apache_beam.io.filesystems import FileSystems
 
 from model.artifact import Artifact, find_artifact, load_artifact, read_files
 from pipeline.graph import ExtractionPlan, extract
-from pipeline.local import LocalMode, choose_mode, run_locally
+from pipeline.local import LocalMode, choose_mode, most_processes, run_locally, usable_cores
+from pipeline.local_worker import WorkerPool
 from pipeline.manifest import (
     RunDescription,
     encode_manifest,
@@ -56,6 +58,15 @@ def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
     """
     started = datetime.now(UTC)
     storage = RunStorage(config.output, config.run_id)
+    # Before anything is opened that a fork would share.
+    pool = WorkerPool(most_processes(config.beam, usable_cores()) if config.is_local else 0)
+    with contextlib.closing(pool):
+        return _extract(config, storage, pool, started)
+
+
+def _extract(
+    config: ExtractionConfig, storage: RunStorage, pool: WorkerPool, started: datetime
+) -> dict[str, Any]:
     try:
         inputs = check(config, storage)
         storage.prepare()
@@ -72,7 +83,7 @@ def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
         versions=installed_versions(),
     )
     try:
-        return _run(config, inputs, run, storage)
+        return _run(config, inputs, run, storage, pool)
     except JobError as error:
         _record_failure(run, storage, "\n".join([str(error), *getattr(error, "__notes__", [])]))
         raise
@@ -100,19 +111,9 @@ def check(config: ExtractionConfig, storage: RunStorage) -> CheckedInputs:
     mode = LocalMode(0, None)
     if config.is_local:
         size = sum(shard.size for shard in shards)
-        mode = choose_mode(config.beam, size, min(_cores(), max(1, len(shards))))
+        mode = choose_mode(config.beam, size, min(usable_cores(), max(1, len(shards))))
     documents = estimate_documents(shards, config.read)
     return CheckedInputs(directory, artifact, files, shards, documents, mode)
-
-
-def _cores() -> int:
-    """Cores that this process may use: those it is bound to, within a container's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return min(cores or 1, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):  # no such file outside Linux, and "max" where there is no quota
-        return cores or 1
 
 
 def _require_writable(storage: RunStorage) -> None:
@@ -131,7 +132,11 @@ def _require_writable(storage: RunStorage) -> None:
 
 
 def _run(
-    config: ExtractionConfig, inputs: CheckedInputs, run: RunDescription, storage: RunStorage
+    config: ExtractionConfig,
+    inputs: CheckedInputs,
+    run: RunDescription,
+    storage: RunStorage,
+    pool: WorkerPool,
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="gleaner-", ignore_cleanup_errors=True) as scratch:
         plan = _plan(config, inputs, run, storage, scratch if config.is_local else None)
@@ -142,6 +147,7 @@ def _run(
                     lambda pipeline: extract(pipeline, plan),
                     config.beam,
                     inputs.mode,
+                    pool,
                     Path(scratch),
                     line.update,
                 )
@@ -170,7 +176,9 @@ def _plan(
         read=config.read,
         segmentation=inputs.artifact.segmentation,
         batch_tokens=config.batch_tokens,
-        handler=TaggerHandler(str(inputs.directory), run.model, inputs.mode.threads),
+        handler=TaggerHandler(
+            str(inputs.directory), run.model, inputs.mode.threads, config.folded_words
+        ),
         write=WriteConfig(
             storage=storage,
             rows=RowConfig(run.model, run.started_at, config.read.keep_fields, share),

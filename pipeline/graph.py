@@ -10,6 +10,7 @@ from apache_beam.pvalue import PCollection
 
 from model.segmentation import Segmentation
 from pipeline.batch import BatchByTokens
+from pipeline.coders import register_coders
 from pipeline.commit import CommitInputs, CommitRun
 from pipeline.formats import ReadConfig
 from pipeline.manifest import RunDescription
@@ -41,6 +42,7 @@ class ExtractionPlan:
 
 def extract(pipeline: beam.Pipeline, plan: ExtractionPlan) -> PCollection[dict[str, Any]]:
     """Shards in, tables written and committed; the one element is the run's manifest."""
+    register_coders()
     shards = pipeline | "MatchShards" >> MatchShards(plan.shards)
     read = shards | "ReadDocuments" >> ReadDocuments(plan.read)
     tagged = (

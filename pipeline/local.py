@@ -1,4 +1,4 @@
-"""Running a pipeline on this machine: the FnApiRunner, its worker processes, and their watch.
+"""Running a pipeline on this machine: the FnApiRunner, its workers' environment, and their watch.
 
 `--runner=DirectRunner` would first try to download another runner, and behave differently with
 and without a network; here the local runner is chosen explicitly.
@@ -7,23 +7,27 @@ and without a network; here the local runner is chosen explicitly.
 import contextlib
 import logging
 import os
-import shlex
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
-from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.portability.api import beam_provision_api_pb2, endpoints_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
+    GrpcWorkerHandler,
+    WorkerHandler,
+)
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms import environments
+from google.protobuf import json_format, text_format
 
-from pipeline.local_worker import last_words, signed_in
+from pipeline.local_worker import Preparation, WorkerPool, last_words
 from pipeline.options import chosen_direct_options
 from schemas.errors import JobError, UsageError, WorkerLostError
 
@@ -32,10 +36,9 @@ PARALLEL_BYTES = 5_000_000
 
 _POLL = 0.2  # seconds
 _NOTICE = 1.0  # seconds in which the end of a process is known after its connection broke
-_PATIENCE = 5.0  # seconds
-# Beam's names for the threads that wait for a worker process, and that listen to one.
-_WORKER_THREAD = "run_worker"
-_WORKER_THREADS = {_WORKER_THREAD, "beam_control_read", "read_grpc_client_inputs"}
+_ENVIRONMENT = "gleaner:env:local_worker:v1"
+# Beam's names for the threads that listen to a worker process.
+_LISTENERS = {"beam_control_read", "read_grpc_client_inputs"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,22 @@ class LocalMode:
 
     processes: int
     threads: int | None
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: those it is bound to, within a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return min(cores or 1, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):  # no such file outside Linux, and "max" where there is no quota
+        return cores or 1
+
+
+def most_processes(options: PipelineOptions, cores: int) -> int:
+    """How many worker processes `choose_mode` could come to, whatever the input."""
+    _, workers = chosen_direct_options(options)
+    return workers if workers and workers > 0 else cores
 
 
 def choose_mode(options: PipelineOptions, input_bytes: int, cores: int) -> LocalMode:
@@ -75,42 +94,39 @@ def run_locally(
     build: Callable[[beam.Pipeline], object],
     options: PipelineOptions,
     mode: LocalMode,
+    pool: WorkerPool,
     scratch: Path,
     on_tick: Callable[[], None],
 ) -> beam.runners.runner.PipelineResult:
     """Build and run a pipeline, calling `on_tick` about five times a second meanwhile.
 
     scratch: a directory that workers can write to. Raises whatever the pipeline raises, and
-    WorkerLostError when a worker process dies; then no worker is left alive.
+    WorkerLostError when a worker process dies; no worker is left alive.
     """
     # Beam logs what it raises too, traceback and all; that stands in the failed run's manifest.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    run = _BackgroundRun(lambda: _run(build, options, mode, scratch))
-    with _worker_deaths() as lost:
+    pool.prepare(mode.processes, Preparation(scratch, mode.threads))
+    run = _BackgroundRun(lambda: _run(build, options, mode, pool))
+    with _quiet_listeners(), contextlib.closing(pool):
         run.start()
-        try:
-            while run.is_alive() and not lost.is_set():
-                run.join(_POLL)
-                on_tick()
-            # When a worker dies, Beam hangs, or else fails over the broken connection.
-            if run.is_alive() or (run.failed and mode.processes and lost.wait(_NOTICE)):
-                error = WorkerLostError(
-                    "a worker process died; its work is lost, and the run has no result"
-                )
-                error.add_note(last_words(scratch))
-                raise error
-            return run.outcome()
-        except BaseException:
-            # Else they would go on writing what the failed run takes back.
-            _end_workers(scratch)
-            raise
+        while run.is_alive() and not pool.any_lost():
+            run.join(_POLL)
+            on_tick()
+        # When a worker dies, Beam hangs, or else fails over the broken connection.
+        if run.is_alive() or (run.failed and _comes_true(pool.any_lost, _NOTICE)):
+            error = WorkerLostError(
+                "a worker process died; its work is lost, and the run has no result"
+            )
+            error.add_note(last_words(scratch))
+            raise error
+        return run.outcome()
 
 
 def _run(
     build: Callable[[beam.Pipeline], object],
     options: PipelineOptions,
     mode: LocalMode,
-    scratch: Path,
+    pool: WorkerPool,
 ) -> beam.runners.runner.PipelineResult:
     options.view_as(WorkerOptions).default_sdk_harness_log_level = "WARNING"
     all_options = options.get_all_options()
@@ -120,9 +136,11 @@ def _run(
             pipeline_options=JobServiceHandle.encode_pipeline_options(all_options)
         )
     )
-    runner = fn_runner.FnApiRunner(
-        default_environment=_environment(mode, scratch), provision_info=provision
-    )
+    environment: environments.Environment = environments.EmbeddedPythonEnvironment.default()
+    if mode.processes:
+        WorkerHandler.register_environment(_ENVIRONMENT, bytes)(partial(_PooledWorker, pool))
+        environment = _LocalEnvironment(environments.python_sdk_capabilities())
+    runner = fn_runner.FnApiRunner(default_environment=environment, provision_info=provision)
     local = PipelineOptions.from_dictionary(
         {"direct_num_workers": max(1, mode.processes), "direct_running_mode": "in_memory"}
     )
@@ -131,12 +149,38 @@ def _run(
     return pipeline.run()
 
 
-def _environment(mode: LocalMode, scratch: Path) -> environments.Environment:
-    if not mode.processes:
-        return environments.EmbeddedPythonEnvironment.default()
-    # `exec` leaves no shell between us and the worker, so that signals and exit codes are its own.
-    worker = [sys.executable, "-m", "pipeline.local_worker", str(scratch)]
-    return environments.SubprocessSDKEnvironment.from_command_string("exec " + shlex.join(worker))
+@environments.Environment.register_urn(_ENVIRONMENT, None)
+class _LocalEnvironment(environments.Environment):
+    """The worker processes of this run's pool."""
+
+    def to_runner_api_parameter(self, context: object) -> tuple[str, bytes]:
+        return _ENVIRONMENT, b""
+
+    @staticmethod
+    def from_runner_api_parameter(*_: object) -> "_LocalEnvironment":
+        return _LocalEnvironment(environments.python_sdk_capabilities())
+
+
+class _PooledWorker(GrpcWorkerHandler):
+    """A worker process of the pool, as Beam's runner starts and stops it."""
+
+    def __init__(self, pool: WorkerPool, payload: bytes, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._pool = pool
+
+    def start_worker(self) -> None:
+        control = endpoints_pb2.ApiServiceDescriptor(url=self.control_address)
+        options = self.provision_info.provision_info.pipeline_options
+        self._process = self._pool.assign(
+            {
+                "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(control),
+                "PIPELINE_OPTIONS": json_format.MessageToJson(options),
+                "WORKER_ID": self.worker_id,
+            }
+        )
+
+    def stop_worker(self) -> None:
+        self._process.join()
 
 
 class _BackgroundRun(threading.Thread):
@@ -167,33 +211,23 @@ class _BackgroundRun(threading.Thread):
 
 
 @contextlib.contextmanager
-def _worker_deaths() -> Iterator[threading.Event]:
-    """An event that is set when Beam's waiting thread finds that its worker failed.
-
-    What Beam's threads raise then is not printed: it only says that connections broke.
-    """
-    lost = threading.Event()
+def _quiet_listeners() -> Iterator[None]:
+    """What Beam's threads raise when a worker dies is not printed: that connections broke."""
     previous = threading.excepthook
 
-    def notice(arguments: threading.ExceptHookArgs) -> None:
-        if arguments.thread is None or arguments.thread.name not in _WORKER_THREADS:
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.thread is None or arguments.thread.name not in _LISTENERS:
             previous(arguments)
-        elif arguments.thread.name == _WORKER_THREAD:
-            lost.set()
 
-    threading.excepthook = notice
+    threading.excepthook = hook
     try:
-        yield lost
+        yield
     finally:
         threading.excepthook = previous
 
 
-def _end_workers(scratch: Path) -> None:
-    """Kill all workers, those that are just starting too, and wait until Beam has noticed."""
-    deadline = time.monotonic() + _PATIENCE
-    for thread in threading.enumerate():
-        while thread.name in _WORKER_THREADS and thread.is_alive() and time.monotonic() < deadline:
-            for pid in signed_in(scratch):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            thread.join(_POLL)
+def _comes_true(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(_POLL / 10)
+    return condition()

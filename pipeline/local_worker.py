@@ -1,47 +1,98 @@
-"""A worker process of a local run: `python -m pipeline.local_worker DIRECTORY`.
+"""The worker processes of a local run: Beam's own workers, made ready before they are needed.
 
-Beam's own worker, which also signs in (so that the run can end it), and leaves when the run dies.
+Importing Beam and TensorFlow takes a worker longer than a small corpus. So workers are forked from
+the run as soon as it has imported Beam, wait until it is known how many are needed, and import
+TensorFlow while the run builds its graph.
 """
 
 import logging
+import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from model.runtime import start_tensorflow
 from pipeline.command_line import quiet_libraries
 
 _POLL = 1.0  # seconds
+_PATIENCE = 5.0  # seconds for a worker to leave
 _LOG_LINES = 30
 
 
-def sign_in(directory: Path) -> None:
-    """Leave this process's id where the run finds it."""
-    (directory / f"worker-{os.getpid()}").touch()
+@dataclass(frozen=True)
+class Preparation:
+    """What a worker does first: speak into a log of its own, and start TensorFlow's threads."""
+
+    scratch: Path
+    threads: int | None
 
 
-def signed_in(directory: Path) -> list[int]:
-    """The process ids of all workers that signed in."""
-    return [int(path.name.removeprefix("worker-")) for path in directory.glob("worker-*")]
+@dataclass(frozen=True)
+class _Worker:
+    process: BaseProcess
+    orders: Connection  # a Preparation, then the environment that Beam's worker reads
 
 
-def leave_with(parent: int) -> None:
-    """End this process when `parent` is no longer its parent; never returns while it is."""
-    while os.getppid() == parent:
-        time.sleep(_POLL)
-    os._exit(1)
+class WorkerPool:
+    """At most `most` worker processes. Made before the run opens files, connections or threads."""
+
+    def __init__(self, most: int) -> None:
+        self._context = _context()
+        forks = self._context.get_start_method() == "fork"
+        self._waiting = [self._start() for _ in range(most if forks else 0)]
+        self._working: list[_Worker] = []
+
+    def prepare(self, count: int, preparation: Preparation) -> None:
+        """Make `count` workers ready, and let the others go."""
+        for _ in range(count):
+            worker = self._waiting.pop() if self._waiting else self._start()
+            worker.orders.send(preparation)
+            self._working.append(worker)
+        self._ready = iter(self._working)
+        for worker in self._waiting:
+            worker.process.kill()
+
+    def assign(self, environment: Mapping[str, str]) -> BaseProcess:
+        """Let the next worker that is ready run Beam's worker in this environment."""
+        worker = next(self._ready)
+        worker.orders.send(dict(environment))
+        return worker.process
+
+    @property
+    def processes(self) -> Sequence[BaseProcess]:
+        """Those that were made ready."""
+        return [worker.process for worker in self._working]
+
+    def any_lost(self) -> bool:
+        """Whether a worker ended otherwise than it should."""
+        return any(process.exitcode for process in self.processes)
+
+    def close(self) -> None:
+        """Leave no worker behind."""
+        for worker in [*self._waiting, *self._working]:
+            worker.process.kill()
+            worker.process.join(_PATIENCE)
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)  # type: ignore[attr-defined]  # every context has its class
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
 
 
-def speak_into(log: Path) -> None:
-    """Let only the run itself speak on the user's terminal: what this process prints goes to `log`.
-
-    What a worker raises reaches the run through Beam; the log is for one that could not even start.
-    """
-    logging.getLogger().handlers = [logging.NullHandler()]
-    stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(stream, sys.stdout.fileno())
-    os.dup2(stream, sys.stderr.fileno())
+def _context() -> BaseContext:
+    """Fork where nothing runs yet that a fork would break, else a new interpreter."""
+    alone = threading.active_count() == 1 and "tensorflow" not in sys.modules
+    return multiprocessing.get_context("fork" if alone and sys.platform == "linux" else "spawn")
 
 
 def last_words(directory: Path) -> str:
@@ -53,18 +104,21 @@ def last_words(directory: Path) -> str:
     )
 
 
-def main() -> None:
-    """Sign in, watch the parent, and work."""
-    quiet_libraries()
-    directory = Path(sys.argv[1])
-    speak_into(directory / f"log-{os.getpid()}.txt")
-    sign_in(directory)
-    threading.Thread(target=leave_with, args=(os.getppid(),), daemon=True).start()
-    # Beam logs at import, so it is imported once the libraries are quiet.
-    from apache_beam.runners.worker import sdk_worker_main
-
+def _work(orders: Connection, run: int) -> None:
+    """Follow the orders, in the worker's process; never returns."""
     code = 1
     try:
+        # An interrupt reaches the whole terminal; the run decides what becomes of its workers.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=_leave_with, args=(run,), daemon=True).start()
+        preparation: Preparation = orders.recv()
+        quiet_libraries()
+        _speak_into(preparation.scratch / f"log-{os.getpid()}.txt")
+        start_tensorflow(preparation.threads)
+        os.environ.update(orders.recv())
+        # Beam logs at import, so it is imported once the libraries are quiet.
+        from apache_beam.runners.worker import sdk_worker_main
+
         sdk_worker_main.main(sys.argv)
         code = 0
     finally:
@@ -72,5 +126,19 @@ def main() -> None:
         os._exit(code)
 
 
-if __name__ == "__main__":
-    main()
+def _leave_with(run: int) -> None:
+    """End this process when `run` is no longer its parent."""
+    while os.getppid() == run:
+        time.sleep(_POLL)
+    os._exit(1)
+
+
+def _speak_into(log: Path) -> None:
+    """Let only the run itself speak on the user's terminal: what this process prints goes to `log`.
+
+    What a worker raises reaches the run through Beam; the log is for one that could not even start.
+    """
+    logging.getLogger().handlers = [logging.NullHandler()]
+    stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(stream, 1)
+    os.dup2(stream, 2)

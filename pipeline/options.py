@@ -12,6 +12,8 @@ from typing import Any
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import create_runner
 
+from model.encoding import FOLDED_WORDS
+from model.padding import BUCKET_CELLS
 from pipeline.command_line import Parser, unknown_argument
 from pipeline.formats import FORMATS, ReadConfig
 from pipeline.shards import is_remote
@@ -36,6 +38,7 @@ class ExtractionConfig:
     run_id: str
     keep_text: str
     batch_tokens: int
+    folded_words: int
     target_file_mb: int
     allow_no_input: bool
     beam: PipelineOptions
@@ -46,9 +49,13 @@ class ExtractionConfig:
                 f"--run_id {self.run_id!r} is not a letter followed by letters, digits, "
                 "underscores, dots or hyphens, at most 100 in all"
             )
-        for name in ("batch_tokens", "target_file_mb"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"--{name} is {getattr(self, name)}, expected at least 1")
+        for name, least in (
+            ("batch_tokens", 1),
+            ("folded_words", BUCKET_CELLS),  # all words of a bucket are in the table at once
+            ("target_file_mb", 1),
+        ):
+            if getattr(self, name) < least:
+                raise UsageError(f"--{name} is {getattr(self, name)}, expected at least {least}")
 
     @property
     def is_local(self) -> bool:
@@ -65,6 +72,7 @@ class ExtractionConfig:
             "keep_fields": list(self.read.keep_fields),
             "keep_text": self.keep_text,
             "batch_tokens": self.batch_tokens,
+            "folded_words": self.folded_words,
             "target_file_mb": self.target_file_mb,
             "runner": self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER,
         }
@@ -87,6 +95,7 @@ def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> E
         run_id=flags.run_id or default_run_id(now or datetime.now(UTC)),
         keep_text=flags.keep_text,
         batch_tokens=flags.batch_tokens,
+        folded_words=flags.folded_words,
         target_file_mb=flags.target_file_mb,
         allow_no_input=flags.allow_no_input,
         beam=_beam_options(rest, parser),
@@ -178,6 +187,13 @@ def _parser() -> Parser:
     add = parser.add_argument_group("model").add_argument
     add("--model", default="gmb-en", metavar="DIR_OR_NAME", help="a model directory")
     add("--batch_tokens", type=int, default=60_000, metavar="N", help="tokens tagged together")
+    add(
+        "--folded_words",
+        type=int,
+        default=FOLDED_WORDS,
+        metavar="N",
+        help="distinct words that each process keeps ready, 8 * units float32 each",
+    )
     add = parser.add_argument_group("output").add_argument
     add("--output", default="out", metavar="DIR", help="where the tables are")
     add("--run_id", metavar="ID", help="name of the run (default: made from the time)")

@@ -22,7 +22,7 @@ class ProgressLog:
     def __init__(self, directory: str) -> None:
         self._path = Path(directory, f"progress-{os.getpid()}.jsonl")
         self._pending = Progress()
-        self._due = time.monotonic() + _INTERVAL
+        self._due = time.monotonic()  # the first result shows at once
 
     def add(self, documents: int, tokens: int) -> None:
         self._pending = Progress(self._pending.documents + documents, self._pending.tokens + tokens)

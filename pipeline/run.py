@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from model.runtime import forgo_keras
 from pipeline.command_line import account, main
 
 
@@ -19,4 +20,5 @@ def run(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    forgo_keras()  # worker processes inherit it
     main(run)

@@ -35,9 +35,11 @@ class WriteConfig:
 
 
 class Sink(Protocol[R_contra]):
-    """Takes records of one kind, and knows what they weigh in characters."""
+    """Takes records of one kind."""
 
-    def weight(self, record: R_contra) -> int: ...
+    def accept(self, record: R_contra) -> int:
+        """Count a record that will be written; returns what it weighs in characters."""
+        ...
 
     def write(self, records: Sequence[R_contra]) -> list[FileResult]:
         """Write the records; returns the files that this filled."""
@@ -57,7 +59,7 @@ class TaggedSink:
         self._documents = config.writer("documents", documents_schema(config.rows.keep_fields))
         self._progress = ProgressLog(config.progress) if config.progress else None
 
-    def weight(self, record: TaggedDocument) -> int:
+    def accept(self, record: TaggedDocument) -> int:
         if self._progress:
             self._progress.add(documents=1, tokens=record.tokens)
         return len(record.document.text)
@@ -94,7 +96,7 @@ class DeadLetterSink:
     def __init__(self, config: WriteConfig) -> None:
         self._letters = config.writer("dead_letters", DEAD_LETTERS)
 
-    def weight(self, record: DeadLetter) -> int:
+    def accept(self, record: DeadLetter) -> int:
         return len(record.raw or b"")
 
     def write(self, records: Sequence[DeadLetter]) -> list[FileResult]:

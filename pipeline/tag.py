@@ -9,6 +9,7 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.pvalue import PCollection
 
 from model.artifact import load_artifact, read_files
+from model.encoding import FOLDED_WORDS
 from model.runtime import start_tensorflow
 from schemas.errors import ArtifactError
 from schemas.records import PaddedBatch, TaggedDocument, TokenizedDocument
@@ -37,13 +38,21 @@ class TaggerHandler(ModelHandler[TokenizedDocument, TaggedDocument, "Tagger"]):
 
     identity: the artifact that was checked when the job was submitted; a worker that finds another
     one raises ArtifactError. threads: TensorFlow threads in each process, None for all cores.
+    folded_words: distinct words whose rows are kept ready.
     """
 
-    def __init__(self, directory: str, identity: str, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: str,
+        identity: str,
+        threads: int | None = None,
+        folded_words: int = FOLDED_WORDS,
+    ) -> None:
         super().__init__()
         self.directory = directory
         self.identity = identity
         self.threads = threads
+        self.folded_words = folded_words
 
     def load_model(self) -> "Tagger":
         artifact = load_artifact(read_files(Path(self.directory)), self.directory)
@@ -55,7 +64,7 @@ class TaggerHandler(ModelHandler[TokenizedDocument, TaggedDocument, "Tagger"]):
         start_tensorflow(self.threads)
         from model.tagger import Tagger
 
-        return Tagger(artifact)
+        return Tagger(artifact, self.folded_words)
 
     def run_inference(  # type: ignore[override]  # the element is the batch, see TagBatches
         self,

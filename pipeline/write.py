@@ -65,7 +65,7 @@ class _WriteRecords(beam.DoFn):
 
     def process(self, record: TaggedDocument | DeadLetter) -> Iterator[FileResult]:
         self._records.append(record)
-        self._weight += RECORD_CHARACTERS + self._sink.weight(record)
+        self._weight += RECORD_CHARACTERS + self._sink.accept(record)
         if self._weight >= BUFFER_CHARACTERS:
             yield from self._flush()
 

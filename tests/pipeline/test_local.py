@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.local import PARALLEL_BYTES, LocalMode, choose_mode
-from pipeline.local_worker import last_words, sign_in, signed_in
+from pipeline.local import PARALLEL_BYTES, LocalMode, choose_mode, most_processes
+from pipeline.local_worker import Preparation, WorkerPool, last_words
 from schemas.errors import UsageError
 
 BIG = PARALLEL_BYTES + 1
@@ -43,7 +43,9 @@ IN_MEMORY = LocalMode(0, None)
 def test_the_users_choice_counts_and_else_the_size_of_the_input(
     flags: str, size: int, cores: int, mode: LocalMode
 ) -> None:
-    assert choose_mode(PipelineOptions(flags.split()), size, cores) == mode
+    options = PipelineOptions(flags.split())
+    assert choose_mode(options, size, cores) == mode
+    assert mode.processes <= most_processes(options, cores)
 
 
 @pytest.mark.parametrize(
@@ -73,24 +75,44 @@ def test_what_workers_printed_last_is_kept_for_the_manifest(tmp_path: Path) -> N
     assert "line 9\n" not in words
 
 
-def test_workers_are_found_by_the_ids_they_leave(tmp_path: Path) -> None:
-    assert signed_in(tmp_path) == []
-    (tmp_path / "worker-4711").touch()
-    (tmp_path / "progress-4712.jsonl").touch()
-    sign_in(tmp_path)
-    assert sorted(signed_in(tmp_path)) == sorted([4711, os.getpid()])
+def test_a_pool_leaves_no_process_behind(tmp_path: Path) -> None:
+    """Forked or spawned: those that are not needed go at once, the others when it is closed."""
+    before = set(descendants(os.getpid()))
+    pool = WorkerPool(3)
+    pool.prepare(2, Preparation(tmp_path, 1))
+    processes = pool.processes
+    assert len(processes) == 2
+    assert {process.pid for process in processes} <= set(descendants(os.getpid())) - before
+    assert not pool.any_lost()
+    os.kill(processes[0].pid or 0, signal.SIGKILL)
+    assert wait_for(pool.any_lost, 20)
+    pool.close()
+    assert not any(process.is_alive() for process in processes)
 
 
-def children(parent: int) -> list[int]:
-    """Worker processes that a run started, by the system's own account."""
+def test_a_process_with_threads_is_never_forked() -> None:
+    """A fork would take over locks that its copy of the threads never gives back."""
+    code = """
+import threading
+from pipeline.local_worker import _context
+print(_context().get_start_method())
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+print(_context().get_start_method())
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first = "fork" if sys.platform == "linux" else "spawn"
+    assert found.stdout.split() == [first, "spawn"]
+
+
+def descendants(parent: int) -> list[int]:
+    """Processes that `parent` started, by the system's own account."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
-            command = stat.with_name("cmdline").read_bytes()
         except OSError:
             continue
-        if int(fields[1]) == parent and b"pipeline.local_worker" in command:
+        if int(fields[1]) == parent and fields[0] != "Z":
             found.append(int(stat.parent.name))
     return found
 
@@ -136,7 +158,7 @@ def test_a_killed_worker_ends_the_run_and_leaves_no_rows(
     try:
         # In the middle: a worker reports what it has tagged.
         assert wait_for(lambda: any(scratch.glob("gleaner-*/progress-*.jsonl")), 60)
-        workers = children(run.pid)
+        workers = descendants(run.pid)
         assert len(workers) == 2
         assert run.poll() is None
         killed = time.monotonic()

@@ -41,7 +41,8 @@ def test_without_flags_the_bundled_corpus_and_model_are_used() -> None:
 def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
     arguments = (
         "--input a.jsonl b*.gz gs://c/d --input_format lines --id_field m.id --text_field m.text "
-        "--keep_fields title,year --allow_no_input --model here --batch_tokens 7 --run_id nightly-1"
+        "--keep_fields title,year --allow_no_input --model here --batch_tokens 7 "
+        "--folded_words 40000 --run_id nightly-1"
         f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --direct_num_workers=4"
     )
     config = parse_extraction(arguments.split())
@@ -59,6 +60,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "keep_fields": ["title", "year"],
         "keep_text": "all",
         "batch_tokens": 7,
+        "folded_words": 40_000,
         "target_file_mb": 3,
         "runner": "DirectRunner",
     }
@@ -95,6 +97,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest(arguments: list[str], messa
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
+        (["--folded_words", "100"], ["--folded_words", "100", "at least 32768"]),
         (["--batch_tokens", "0"], ["--batch_tokens", "0", "at least 1"]),
         (["--batch_tokens", "-5"], ["--batch_tokens", "-5", "at least 1"]),
         (["--batch_tokens", "many"], ["--batch_tokens", "'many'", "int"]),

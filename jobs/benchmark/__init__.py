@@ -1,0 +1,1 @@
+"""The benchmark job: `python -m jobs.benchmark`."""

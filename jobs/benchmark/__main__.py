@@ -1,0 +1,78 @@
+"""How fast extraction is here: `python -m jobs.benchmark`, with any flag of `pipeline.run`.
+
+In every round the whole command runs, then the stages by themselves on the same documents, then, if
+it is there, spaCy with its entity recognizer alone. The figures are medians; ratios are taken
+within a round.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.runtime import forgo_keras
+from pipeline.command_line import Parser, account, main, quiet_libraries
+from schemas.errors import UsageError
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Measure as the flags say, print the table, and write what was asked for."""
+    flags, extraction = _parser().parse_known_args(arguments)
+    if flags.repeats < 1:
+        raise UsageError(f"--repeats is {flags.repeats}, expected at least 1")
+    for target in (flags.json, flags.chart):
+        if target and (Path(target).is_dir() or not Path(target).parent.is_dir()):
+            raise UsageError(f"{target} cannot be written: not a file in a folder")
+    named = {flag.split("=", maxsplit=1)[0] for flag in extraction}
+    for own in ("--output", "--run_id"):
+        if own in named:
+            raise UsageError(f"{own} is the benchmark's own: what it writes is thrown away")
+
+    # Beam logs at import, so it is imported once the libraries are quiet.
+    from jobs.benchmark.corpus import bundled_copies
+    from jobs.benchmark.measure import Reference, measure
+    from jobs.benchmark.report import chart, table
+
+    reference = Reference(flags.spacy_python, flags.spacy_model, flags.spacy_characters)
+    with tempfile.TemporaryDirectory(prefix="gleaner-benchmark-") as scratch:
+        if "--input" not in named:
+            extraction += ["--input", bundled_copies(Path(scratch))]
+        found = measure(extraction, flags.repeats, reference, Path(scratch))
+    account(table(found))
+    if flags.json:
+        Path(flags.json).write_text(json.dumps(found, indent=1) + "\n")
+    if flags.chart:
+        Path(flags.chart).write_text(chart(found))
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m jobs.benchmark", description=__doc__)
+    add = parser.add_argument
+    add("--repeats", type=int, default=3, metavar="N", help="rounds")
+    add("--json", metavar="FILE", help="where all figures go")
+    add("--chart", metavar="FILE", help="where an SVG of the rates goes (needs matplotlib)")
+    add(
+        "--spacy_python",
+        default=sys.executable,
+        metavar="PYTHON",
+        help="an interpreter that has spaCy, since spaCy and training want different numpy",
+    )
+    add("--spacy_model", default="en_core_web_sm", metavar="PACKAGE", help="spaCy's model package")
+    add(
+        "--spacy_characters",
+        type=int,
+        default=3_000_000,
+        metavar="N",
+        help="about how much text spaCy gets: it would take minutes for what we do in seconds",
+    )
+    return parser
+
+
+if __name__ == "__mp_main__":  # a process that runs the stages, and is about to import Beam
+    quiet_libraries()
+
+if __name__ == "__main__":
+    forgo_keras()  # the processes that are started inherit it
+    main(run)
