@@ -27,7 +27,7 @@ Emissions = NDArray[np.float32] | NDArray[np.float64]
 # Sentences and tokens that advance together. More sentences would leave the processor's cache: a
 # step of `decode` has 1.2 MB with 17 tags; more tokens would only take memory.
 _PACKED_SENTENCES = 512
-_PACKED_TOKENS = 65_536
+_PACKED_TOKENS = 131_072
 # float64's exp underflows at -708; this leaves room for the weight that it is multiplied with.
 _FAR = 500.0
 

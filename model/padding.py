@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from schemas.records import Bucket, Ints, PaddedBatch, TokenizedDocument
 
 # Cells (batch x time) of one run of the network. The graph skips padding, so larger buckets cost
-# nothing but a few bytes a cell, and fill its steps; hidden states take 26 MB at 100 units.
-BUCKET_CELLS = 32_768
+# nothing but a few bytes a cell, and fill its steps; hidden states take 13 MB at 100 units.
+BUCKET_CELLS = 16_384
 # A longer sentence runs in windows of this many tokens. Of each window, all but the outer
 # WINDOW_CONTEXT tokens towards a neighbour are kept.
 WINDOW_TOKENS = 256

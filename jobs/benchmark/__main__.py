@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.runtime import forgo_keras
-from pipeline.command_line import Parser, account, main, quiet_libraries
+from pipeline.command_line import Parser, account, main
 from schemas.errors import UsageError
 
 
@@ -69,9 +69,6 @@ def _parser() -> Parser:
     )
     return parser
 
-
-if __name__ == "__mp_main__":  # a process that runs the stages, and is about to import Beam
-    quiet_libraries()
 
 if __name__ == "__main__":
     forgo_keras()  # the processes that are started inherit it

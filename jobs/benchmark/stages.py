@@ -14,18 +14,14 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jobs.benchmark.corpus import documents_of
-from model.artifact import load_artifact, read_files
-from model.padding import pad_documents
-from model.runtime import start_tensorflow
-from model.segmentation import Segmentation, tokenize_document
-from pipeline.batch import batch_weight
+from pipeline.command_line import quiet_libraries
 from pipeline.formats import ReadConfig
-from pipeline.rows import RowConfig
-from pipeline.sinks import TaggedSink, WriteConfig
-from pipeline.storage import RunStorage
 from schemas.records import Document, PaddedBatch, Shard, TaggedDocument, TokenizedDocument
+
+if TYPE_CHECKING:
+    from model.segmentation import Segmentation
 
 STAGES = ("read", "tokenize", "pad", "network", "decode", "write")
 _MODEL = ("network", "decode")
@@ -91,6 +87,17 @@ def measure_stages(plan: StagePlan, processes: int) -> list[StageTimes]:
 def _measure(
     plan: StagePlan, number: int, processes: int, barrier: Barrier, results: Connection
 ) -> None:
+    # Beam logs at import, so it is imported once the libraries are quiet.
+    quiet_libraries()
+    from jobs.benchmark.corpus import documents_of
+    from model.artifact import load_artifact, read_files
+    from model.padding import pad_documents
+    from model.runtime import start_tensorflow
+    from model.segmentation import tokenize_document
+    from pipeline.rows import RowConfig
+    from pipeline.sinks import TaggedSink, WriteConfig
+    from pipeline.storage import RunStorage
+
     artifact = load_artifact(read_files(plan.model), str(plan.model))
     start_tensorflow(plan.threads)
     from model.tagger import Emitted, Tagger
@@ -132,9 +139,16 @@ def _measure(
 
 
 def _prepared(
-    documents: Iterator[Document], segmentation: Segmentation, batch_tokens: int, times: StageTimes
+    documents: Iterator[Document],
+    segmentation: "Segmentation",
+    batch_tokens: int,
+    times: StageTimes,
 ) -> list[PaddedBatch]:
     """The next padded batches, cut as `BatchByTokens` cuts them; none at the end."""
+    from model.padding import pad_documents
+    from model.segmentation import tokenize_document
+    from pipeline.batch import batch_weight
+
     lists: list[list[TokenizedDocument]] = [[]]
     weight = 0
     while len(lists) <= _BATCHES_AT_ONCE:

@@ -97,7 +97,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest(arguments: list[str], messa
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["--folded_words", "100"], ["--folded_words", "100", "at least 32768"]),
+        (["--folded_words", "100"], ["--folded_words", "100", "at least 16384"]),
         (["--batch_tokens", "0"], ["--batch_tokens", "0", "at least 1"]),
         (["--batch_tokens", "-5"], ["--batch_tokens", "-5", "at least 1"]),
         (["--batch_tokens", "many"], ["--batch_tokens", "'many'", "int"]),

@@ -189,7 +189,7 @@ def test_rows_do_not_depend_on_batches_or_processes(
         "b500": ["--batch_tokens=500"],
         "b5000": ["--batch_tokens=5000"],
         "b50000": ["--batch_tokens=50000"],
-        "folded": ["--batch_tokens=50000", "--folded_words=32768"],
+        "folded": ["--batch_tokens=50000", "--folded_words=16384"],
         "two": ["--batch_tokens=5000", "--direct_num_workers=2"],
     }.items():
         folder = tmp_path / name

@@ -1,0 +1,50 @@
+"""Inputs at the edge finish, in bounded memory, with every record accounted for."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(sys.platform != "linux", reason="reads the system's account of memory"),
+]
+
+
+def extract(corpus: Path, model: Path, output: Path) -> tuple[dict[str, Any], float]:
+    """Run the command; returns its manifest and the peak memory of its largest process in MB."""
+    command = [sys.executable, "-m", "pipeline.run", f"--input={corpus}", f"--model={model}"]
+    run = subprocess.Popen(
+        [*command, f"--output={output}", "--run_id=r1"], stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(run.pid, 0)
+    run.returncode = os.waitstatus_to_exitcode(status)
+    assert run.returncode == 0
+    return json.loads((output / "runs" / "r1.json").read_text()), usage.ru_maxrss / 1024
+
+
+def test_a_document_of_20_mb_without_a_sentence_end(tmp_path: Path, tiny_artifact: Path) -> None:
+    corpus = tmp_path / "in.jsonl"
+    words = "the mayor of Lisbon and Maria of the river council met on Monday in the harbour "
+    text = words * (20_000_000 // len(words))
+    corpus.write_text(json.dumps({"id": "long", "text": text}) + "\n")
+    manifest, peak = extract(corpus, tiny_artifact, tmp_path / "out")
+    assert manifest["counts"]["documents"] == 1
+    assert manifest["counts"]["tokens"] == len(text.split())
+    assert manifest["counts"]["sentences"] >= len(text.split()) // 4096
+    assert peak < 2000, peak
+
+
+def test_a_million_empty_documents(tmp_path: Path, tiny_artifact: Path) -> None:
+    corpus = tmp_path / "in.jsonl"
+    with corpus.open("w") as stream:
+        stream.writelines(f'{{"id": "{n}", "text": ""}}\n' for n in range(1_000_000))
+    manifest, peak = extract(corpus, tiny_artifact, tmp_path / "out")
+    assert manifest["counts"]["records"] == manifest["counts"]["documents"] == 1_000_000
+    assert manifest["counts"]["tokens"] == manifest["counts"]["dead_letters"] == 0
+    assert peak < 1200, peak
