@@ -87,7 +87,9 @@ class FoldedWords:
             return fresh
         oldest = np.argpartition(self._last_used[:used], evicted - 1)[:evicted].astype(np.int32)
         for position in oldest.tolist():
-            del self._positions[self._words[position]]
+            # Empty until its new row is there, so that an error in between leaves no trace.
+            self._positions.pop(self._words[position], None)
+            self._words[position] = ""
         return np.concatenate([fresh, oldest])
 
 

@@ -1,6 +1,7 @@
 """Tokenized documents -> one padded batch: distinct words, windows, length buckets."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,10 @@ Positions = NDArray[np.int64]
 
 def pad_documents(documents: Sequence[TokenizedDocument]) -> PaddedBatch:
     """The documents as one batch. How sentences share buckets follows from their lengths alone."""
-    positions: dict[str, int] = {}
-    words = np.array(
-        [positions.setdefault(word, len(positions)) for d in documents for word in d.words],
-        np.int32,
+    distinct = dict.fromkeys(chain.from_iterable(d.words for d in documents))
+    positions = dict(zip(distinct, range(len(distinct)), strict=True))
+    words = np.fromiter(
+        map(positions.__getitem__, chain.from_iterable(d.words for d in documents)), np.int32
     )
     lengths = np.concatenate(
         [np.zeros(0, np.int32), *(np.diff(d.sentence_offsets) for d in documents)]
@@ -49,7 +50,7 @@ def pad_documents(documents: Sequence[TokenizedDocument]) -> PaddedBatch:
         )
     return PaddedBatch(
         documents=tuple(documents),
-        vocabulary=list(positions),
+        vocabulary=list(distinct),
         sentence_lengths=lengths,
         buckets=tuple(buckets),
     )

@@ -222,6 +222,11 @@ def _quiet_listeners() -> Iterator[None]:
     threading.excepthook = hook
     try:
         yield
+    except BaseException:
+        for thread in threading.enumerate():
+            if thread.name in _LISTENERS:  # it is about to notice that its worker is gone
+                thread.join(_NOTICE)
+        raise
     finally:
         threading.excepthook = previous
 

@@ -5,6 +5,7 @@ the run as soon as it has imported Beam, wait until it is known how many are nee
 TensorFlow while the run builds its graph.
 """
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -115,6 +116,7 @@ def _work(orders: Connection, run: int) -> None:
         quiet_libraries()
         _speak_into(preparation.scratch / f"log-{os.getpid()}.txt")
         start_tensorflow(preparation.threads)
+        gc.freeze()  # what was imported stays, so no later collection needs to look at it
         os.environ.update(orders.recv())
         # Beam logs at import, so it is imported once the libraries are quiet.
         from apache_beam.runners.worker import sdk_worker_main

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from model.runtime import forgo_keras
+from model.runtime import forgo_keras, lasting_imports
 from pipeline.command_line import account, main
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run an extraction as the flags say and print its account; returns the exit code."""
     # Beam logs at import, so it is imported once the libraries are quiet.
-    from pipeline.extraction import run_extraction
-    from pipeline.options import parse_extraction
-    from pipeline.summary import format_summary
+    with lasting_imports():
+        from pipeline.extraction import run_extraction
+        from pipeline.options import parse_extraction
+        from pipeline.summary import format_summary
 
     config = parse_extraction(arguments)
     manifest = run_extraction(config)

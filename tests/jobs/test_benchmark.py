@@ -1,4 +1,4 @@
-"""The benchmark measures the command and its stages on the same documents, and spaCy beside them."""
+"""The benchmark measures the command, its stages and spaCy on the same documents."""
 
 import json
 import stat
@@ -97,8 +97,8 @@ def test_ratios_are_taken_within_a_round_and_medians_over_rounds() -> None:
         slow, fast = StageTimes(tokens=600, cells=900), StageTimes(tokens=400, cells=600)
         slow.seconds["network"], slow.seconds["decode"] = 1.5, 0.5
         fast.seconds["network"] = 1.0
-        spacy = {"characters": 500, "tokens": 90, "seconds": spacy_seconds}
-        spacy |= {"spacy": "3", "model": "x", "processes": 2}
+        spacy: dict[str, object] = {"spacy": "3", "model": "x", "processes": 2}
+        spacy |= {"characters": 500, "tokens": 90, "seconds": spacy_seconds}
         return Round(WatchedRun(seconds, 1.0, None, manifest), [slow, fast], spacy)
 
     figures = round_figures(measured(4.0, 2.0))

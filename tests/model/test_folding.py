@@ -143,3 +143,24 @@ def test_threads_may_share_a_tagger(tiny_model: Artifact, monkeypatch: pytest.Mo
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_a_table_survives_an_error(tiny_model: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words whose rows could not be made are made later; no word gets another's row."""
+    folded = FoldedWords(tiny_model.encoder, EmissionGraph(tiny_model.weights, 3))
+    folded.find(["a", "b", "c"])
+    expected = {word: rows_of(folded, folded.find([word]).positions) for word in "abc"}
+    with monkeypatch.context() as broken:
+        broken.setattr(folded.graph, "store", failing)
+        with pytest.raises(MemoryError):
+            folded.find(["d", "e"])
+    for words in (["a"], ["b", "c"], ["a", "b", "c"], ["d"], ["a"], ["c", "b"]):
+        positions = folded.find(words).positions
+        for word, row in zip(words, rows_of(folded, positions), strict=True):
+            if word in expected:
+                np.testing.assert_allclose(row, expected[word][0], atol=1e-5)
+    assert len(folded.kept) == 3
+
+
+def failing(*arguments: object) -> None:
+    raise MemoryError
