@@ -13,7 +13,7 @@ from model.artifact import find_artifact, load_artifact, read_files
 from model.corpora import LabelledCorpus, read_labelled
 from model.metrics import EntityScores, format_scores
 from model.runtime import start_tensorflow
-from pipeline.command_line import Parser, account, main
+from pipeline.command_line import Parser, account, main, require_file
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 def run(arguments: Sequence[str]) -> int:
     """Print the scores, and write them as JSON where asked; returns the exit code."""
     flags = _parser().parse(arguments)
-    if flags.json and (Path(flags.json).is_dir() or not Path(flags.json).parent.is_dir()):
-        raise UsageError(f"--json {flags.json} cannot be written: not a file in a folder")
+    require_file("--json", flags.json)
     directory = find_artifact(flags.model)
     artifact = load_artifact(read_files(directory), str(directory))
     corpus = read_labelled(flags.data)

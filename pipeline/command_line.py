@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from schemas.errors import JobError, UsageError
@@ -67,6 +68,12 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     # half-destroyed modules; all files are closed by now.
     sys.stderr.flush()
     os._exit(code)
+
+
+def require_file(flag: str, path: str | None) -> None:
+    """Raise UsageError where `flag` names a file that cannot be written; None is no file."""
+    if path and (Path(path).is_dir() or not Path(path).parent.is_dir()):
+        raise UsageError(f"{flag} {path} cannot be written: not a file in a folder")
 
 
 def account(text: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.runtime import forgo_keras
-from pipeline.command_line import Parser, account, main
+from pipeline.command_line import Parser, account, main, require_file
 from schemas.errors import UsageError
 
 
@@ -21,9 +21,8 @@ def run(arguments: Sequence[str]) -> int:
     flags, extraction = _parser().parse_known_args(arguments)
     if flags.repeats < 1:
         raise UsageError(f"--repeats is {flags.repeats}, expected at least 1")
-    for target in (flags.json, flags.chart):
-        if target and (Path(target).is_dir() or not Path(target).parent.is_dir()):
-            raise UsageError(f"{target} cannot be written: not a file in a folder")
+    require_file("--json", flags.json)
+    require_file("--chart", flags.chart)
     named = {flag.split("=", maxsplit=1)[0] for flag in extraction}
     for own in ("--output", "--run_id"):
         if own in named:
