@@ -16,7 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from model.artifact import Artifact, find_artifact, load_artifact, read_files
 from pipeline.graph import ExtractionPlan, extract
-from pipeline.local import LocalMode, choose_mode, most_processes, run_locally, usable_cores
+from pipeline.local import LocalMode, mode_for, most_processes, run_locally, usable_cores
 from pipeline.local_worker import WorkerPool
 from pipeline.manifest import (
     RunDescription,
@@ -110,8 +110,7 @@ def check(config: ExtractionConfig, storage: RunStorage) -> CheckedInputs:
         raise UsageError(f"--run_id {storage.run_id} exists already in {storage.root}")
     mode = LocalMode(0, None)
     if config.is_local:
-        size = sum(shard.size for shard in shards)
-        mode = choose_mode(config.beam, size, min(usable_cores(), max(1, len(shards))))
+        mode = mode_for(config.beam, shards)
     documents = estimate_documents(shards, config.read)
     return CheckedInputs(directory, artifact, files, shards, documents, mode)
 

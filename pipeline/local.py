@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from google.protobuf import json_format, text_format
 from pipeline.local_worker import Preparation, WorkerPool, last_words
 from pipeline.options import chosen_direct_options
 from schemas.errors import JobError, UsageError, WorkerLostError
+from schemas.records import Shard
 
 # Two worker processes start up about 3 s slower than none, which is what 5 MB of text take.
 PARALLEL_BYTES = 5_000_000
@@ -63,6 +64,12 @@ def most_processes(options: PipelineOptions, cores: int) -> int:
     """How many worker processes `choose_mode` could come to, whatever the input."""
     _, workers = chosen_direct_options(options)
     return workers if workers and workers > 0 else cores
+
+
+def mode_for(options: PipelineOptions, shards: Sequence[Shard]) -> LocalMode:
+    """The mode in which this machine runs these shards; raises UsageError as `choose_mode` does."""
+    size = sum(shard.size for shard in shards)
+    return choose_mode(options, size, min(usable_cores(), max(1, len(shards))))
 
 
 def choose_mode(options: PipelineOptions, input_bytes: int, cores: int) -> LocalMode:

@@ -13,7 +13,7 @@ from jobs.benchmark.corpus import documents_of, plan_corpus
 from jobs.benchmark.report import Round, summary
 from jobs.benchmark.stages import StagePlan, measure_stages
 from model.artifact import find_artifact
-from pipeline.local import choose_mode, usable_cores
+from pipeline.local import mode_for
 from pipeline.options import ExtractionConfig, parse_extraction
 from schemas.errors import JobError, UsageError
 from schemas.records import Shard
@@ -38,8 +38,7 @@ def measure(
     if not config.is_local:
         raise UsageError("the benchmark runs on this machine: leave --runner out")
     shards = plan_corpus(config.inputs, config.read)
-    size = sum(shard.size for shard in shards)
-    mode = choose_mode(config.beam, size, min(usable_cores(), max(1, len(shards))))
+    mode = mode_for(config.beam, shards)
     texts = _reference_texts(reference, config, shards, scratch)
     plan = StagePlan(
         shards,
