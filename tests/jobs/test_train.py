@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.train import run
+from jobs.train.__main__ import run
 from model.artifact import load_artifact, read_files
 from schemas.errors import UsageError
 
@@ -167,9 +167,9 @@ def test_required_flags_are_named(missing: str) -> None:
 def test_a_mistyped_flag_costs_no_import_of_tensorflow() -> None:
     """Exit code 2 and one line, before anything heavy is loaded."""
     code = (
-        "import sys, jobs.train\n"
+        "import sys, jobs.train.__main__\n"
         "from schemas.errors import UsageError\n"
-        "try:\n    jobs.train.run(['--train=a', '--output=b', '--epocs=1'])\n"
+        "try:\n    jobs.train.__main__.run(['--train=a', '--output=b', '--epocs=1'])\n"
         "except UsageError as error:\n    print(error)\n"
         "print([m for m in ('tensorflow', 'keras', 'apache_beam') if m in sys.modules])\n"
     )

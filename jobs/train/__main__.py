@@ -1,0 +1,85 @@
+"""Train a tagger on labelled sentences: `python -m jobs.train --train FILE --output DIR`."""
+
+import os
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from jobs.train.flags import configuration, training_parser
+from jobs.train.outcome import Recipe, outcome
+from jobs.train.parts import read_parts
+from model.artifact import save_artifact
+from model.configuration import NetworkConfig, TrainingConfig
+from model.metrics import EntityScores, format_scores
+from model.runtime import start_tensorflow
+from model.segmentation import Segmentation
+from pipeline.command_line import account, main
+from schemas.errors import UsageError
+
+_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Train as the flags say, write the artifact, print its scores; returns the exit code."""
+    flags = training_parser().parse(arguments)
+    network = configuration(NetworkConfig, flags)
+    fitting = configuration(TrainingConfig, flags)
+    fitting = replace(fitting, mode=fitting.best)
+    output = Path(flags.output)
+    _require_new(output)
+    _require_packages()
+    parts = read_parts(flags)
+    recipe = Recipe(
+        name=flags.name or output.name,
+        command="python -m jobs.train " + shlex.join(arguments),
+        data=parts.described(),
+        segmentation=Segmentation(language=flags.language),
+        network=network,
+        fitting=fitting,
+    )
+
+    # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
+    start_tensorflow()
+    from model.training import fit_tagger
+    from model.training_data import TokenizedSentences
+
+    train, dev, test = map(TokenizedSentences.of, (parts.train, parts.dev, parts.test))
+    started = time.monotonic()
+    fitted = fit_tagger(train, dev, network, fitting)
+    seconds = time.monotonic() - started
+    result = outcome(fitted, recipe, dev, test)
+    save_artifact(result.artifact, output, result.people)
+    _print_summary(result.scores, output, fitted.kept_epoch, seconds)
+    return 0
+
+
+def _require_new(output: Path) -> None:
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"--output {output} exists and is not an empty directory")
+    parent = next(path for path in output.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UsageError(f"--output {output} cannot be made: {parent} is no folder to write in")
+
+
+def _require_packages() -> None:
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"training needs {', '.join(missing)}: pip install 'gleaner[train]' on Python 3.11 "
+            "(tensorflow-addons has no release for later ones; the models it trains run there)"
+        )
+
+
+def _print_summary(
+    scores: Mapping[str, EntityScores], output: Path, kept_epoch: int, seconds: float
+) -> None:
+    tables = [f"\n{part}\n{format_scores(table)}" for part, table in scores.items()]
+    end = f"\nepoch {kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
+    account("\n".join([*tables, end]))
+
+
+if __name__ == "__main__":
+    main(run)
