@@ -3,7 +3,7 @@
 config.json          format version, name, segmentation, sizes, how it was trained
 labels.json          tag scheme and labels
 vocabulary.json      words and characters
-weights.safetensors  the arrays of `TaggerWeights`; word vectors in half precision
+weights.safetensors  the arrays of `TaggerWeights`; word tables in half precision
 metrics.json         scores and learning curves
 baseline.json        statistics of the training data, to compare a run's documents with
 MODEL_CARD.md, *.svg for people
@@ -12,6 +12,7 @@ checksums.json       SHA-256 of every other file
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,7 +26,7 @@ from model.encoding import WordEncoder
 from model.segmentation import Segmentation
 from model.tags import TagSet
 from model.vocabulary import RESERVED, Vocabulary
-from model.weights import TaggerWeights
+from model.weights import HALF_PRECISION, TaggerWeights
 from schemas.errors import ArtifactError
 
 FORMAT = "gleaner-tagger"
@@ -58,13 +59,14 @@ class Artifact:
 
 
 def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]) -> None:
-    """Write the directory; `people` holds the texts for readers (model card, plots) by file name.
+    """Write the directory, whole or not at all.
+
+    `people` holds the texts for readers (model card, plots) by file name.
 
     Raises ArtifactError where the directory exists and is not empty.
     """
     if directory.exists() and any(directory.iterdir()):
         raise ArtifactError(f"{directory} exists and is not empty")
-    directory.mkdir(parents=True, exist_ok=True)
     vocabulary = artifact.encoder.vocabulary
     files = {
         "config.json": _json(
@@ -90,8 +92,13 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
         **{name: text.encode() for name, text in people.items()},
     }
     checksums = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
-    for name, data in {**files, _CHECKSUMS: _json(checksums)}.items():
-        (directory / name).write_bytes(data)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".model-", dir=directory.parent) as scratch:
+        whole = Path(scratch, directory.name)
+        whole.mkdir()
+        for name, data in {**files, _CHECKSUMS: _json(checksums)}.items():
+            (whole / name).write_bytes(data)
+        whole.replace(directory)
 
 
 def find_artifact(name_or_directory: str) -> Path:
@@ -183,17 +190,20 @@ def _content_hash(checksums: Mapping[str, str]) -> str:
 
 
 def _stored(weights: TaggerWeights) -> dict[str, np.ndarray[Any, Any]]:
-    arrays = {name: np.ascontiguousarray(array) for name, array in weights.arrays().items()}
-    return {**arrays, "words": arrays["words"].astype(np.float16)}
+    return {
+        name: np.ascontiguousarray(array, np.float16 if name in HALF_PRECISION else None)
+        for name, array in weights.arrays().items()
+    }
 
 
 def _weights(data: bytes, vocabulary: Vocabulary, tags: TagSet) -> TaggerWeights:
     arrays = safetensors.numpy.load(data)
+    arrays.setdefault("vectors", np.zeros((len(arrays["words"]), 0), np.float16))
     expected = {f.name for f in fields(TaggerWeights)}
     if arrays.keys() != expected:
         raise ValueError(f"weights {sorted(arrays)} where {sorted(expected)} are expected")
     weights = TaggerWeights(**{name: array.astype(np.float32) for name, array in arrays.items()})
-    sizes = (len(weights.words), len(weights.characters), len(weights.start))
+    sizes = (len(weights.vectors), len(weights.characters), len(weights.start))
     wanted = (
         len(vocabulary.words) + RESERVED,
         len(vocabulary.characters) + RESERVED,

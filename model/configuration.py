@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from schemas.errors import UsageError
 
 # What training logs at the end of an epoch.
+SCHEMES = ("BIO", "BIOES")
+
 MONITORED = ("loss", "val_f1", "val_loss", "val_precision", "val_recall")
 
 
@@ -25,6 +27,7 @@ class NetworkConfig:
     units: int = 100
     dropout: float = 0.5
     recurrent_dropout: float = 0.0
+    word_dropout: float = 0.0
     kernel_initializer: str = "glorot_uniform"
 
     def __post_init__(self) -> None:
@@ -38,7 +41,7 @@ class NetworkConfig:
         ):
             value = getattr(self, name)
             _require(value >= 1, name, value, "at least 1")
-        for name in ("dropout", "recurrent_dropout"):
+        for name in ("dropout", "recurrent_dropout", "word_dropout"):
             value = getattr(self, name)
             _require(0 <= value < 1, name, value, "at least 0 and below 1")
 
@@ -47,16 +50,21 @@ class NetworkConfig:
 class TrainingConfig:
     """How the network is fitted. Raises UsageError naming a value that is off."""
 
-    batch_size: int = 32
-    epochs: int = 6
+    scheme: str = "BIO"
+    batch_size: int = 64
+    epochs: int = 8
     optimizer: str = "adam"
-    learning_rate: float = 0.003
+    learning_rate: float = 0.004
+    final_rate: float = 0.1
     clipnorm: float = 5.0
+    average_decay: float = 0.998
     min_word_count: int = 1
+    vocabulary_size: int = 50_000
     unknown_rate: float = 0.5
     monitor: str = "val_f1"
     mode: str = "auto"
     save_best_only: bool = True
+    patience: int = 0
     verbose: int = 1
     seed: int = 1
 
@@ -67,7 +75,14 @@ class TrainingConfig:
         for name in ("learning_rate", "clipnorm"):
             value = getattr(self, name)
             _require(value > 0, name, value, "more than 0")
-        _require(self.unknown_rate >= 0, "unknown_rate", self.unknown_rate, "at least 0")
+        for name in ("unknown_rate", "patience", "vocabulary_size"):
+            value = getattr(self, name)
+            _require(value >= 0, name, value, "at least 0")
+        _require(self.scheme in SCHEMES, "scheme", self.scheme, f"one of {', '.join(SCHEMES)}")
+        _require(0 <= self.final_rate <= 1, "final_rate", self.final_rate, "from 0 to 1")
+        _require(
+            0 <= self.average_decay < 1, "average_decay", self.average_decay, "at least 0, below 1"
+        )
         _require(
             self.monitor in MONITORED, "monitor", self.monitor, f"one of {', '.join(MONITORED)}"
         )

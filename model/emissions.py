@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from model.encoding import EncodedWords
+from model.vocabulary import UNKNOWN
 from model.weights import Floats, TaggerWeights
 from schemas.records import Ints
 
@@ -79,9 +80,11 @@ class EmissionGraph(tf.Module):
         features = tf.gather(w["characters"], characters) * present
         features = tf.nn.conv1d(features, w["convolution_kernel"], stride=1, padding="SAME")
         features = tf.nn.relu(features + w["convolution_bias"]) * present
+        trained = tf.where(word_ids < tf.shape(w["words"])[0], word_ids, UNKNOWN)
         inputs = tf.concat(
             [
-                tf.gather(w["words"], word_ids),
+                tf.gather(w["words"], trained),
+                tf.gather(w["vectors"], word_ids),
                 tf.reduce_max(features, axis=1),
                 tf.gather(w["casing"], casing),
             ],

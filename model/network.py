@@ -1,6 +1,6 @@
 """The Keras model: Embedding -> Bidirectional LSTM -> TimeDistributed Dense -> CRF."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,43 +10,14 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
+from model.averaging import WeightAverage
+from model.bilstm import BiLSTM
 from model.configuration import NetworkConfig
 from model.crf_likelihood import ILLEGAL, log_likelihood
-from model.encoding import CASINGS
+from model.dropout import Draws
 from model.tags import TagSet
 from model.weights import Floats, TaggerWeights
-
-Inputs = Mapping[str, tf.Tensor]
-
-
-class CharacterCNN(layers.Layer):
-    """Characters of distinct words (word, character) -> their features (word, filters).
-
-    Convolution with ReLU, then the largest value over the word (Ma and Hovy 2016, section 2.1).
-    Padding is zero to the convolution and takes no part in the maximum.
-    """
-
-    def __init__(self, characters: int, config: NetworkConfig, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.embedding = layers.Embedding(characters, config.character_size, name="embedding")
-        self.convolution = layers.Conv1D(
-            config.character_filters,
-            config.character_width,
-            padding="same",
-            activation="relu",
-            kernel_initializer=config.kernel_initializer,
-            name="convolution",
-        )
-        self.config = {"characters": characters, **asdict(config)}
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.config}
-
-    def call(self, characters: tf.Tensor) -> tf.Tensor:
-        present = tf.cast(characters > 0, tf.float32)[:, :, None]
-        features = self.convolution(self.embedding(characters) * present)
-        # ReLU is never negative, so a padded position that is set to 0 cannot win.
-        return tf.reduce_max(features * present, axis=1)
+from model.word_features import Inputs, WordFeatures
 
 
 class CRF(layers.Layer):
@@ -84,106 +55,107 @@ class CRF(layers.Layer):
         )
 
 
+Part = tuple[Inputs, tf.Tensor]
+
+
 class BiLSTMCRF(keras.Model):
     """Emissions of padded sentences; its loss is the CRF's, whatever `compile` is given.
 
     Inputs: `word_ids`, `casing` (word,) and `characters` (word, character) of the distinct words
-    of a batch; `words` (batch, time), positions in them; `lengths` (batch,).
-    Output: emissions (batch, time, tag). Targets: tag ids (batch, time), 0 as padding.
+    of a batch; `words` (batch, time), positions in them; `lengths` (batch,); in training also
+    `unknown_rate` (word,). Output: emissions (batch, time, tag). Targets: tag ids (batch, time),
+    0 as padding.
+
+    `fit` takes batches in parts, `((inputs, tags), ...)`: the parts of a step run side by side,
+    each on a thread of its own, which a CPU rewards more than threads within one operation.
+    vectors: (word id, dimension), pretrained and not trained further.
     """
 
     def __init__(
-        self, words: int, characters: int, tags: TagSet, config: NetworkConfig, **kwargs: Any
+        self,
+        words: int,
+        characters: int,
+        tags: TagSet,
+        config: NetworkConfig,
+        vectors: Floats,
+        seed: int = 0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.sizes = {"words": words, "characters": characters}
         self.config = config
+        self.seed = seed
+        self.average: WeightAverage | None = None
         self.loss_tracker = keras.metrics.Mean(name="loss")
-        self.word_embedding = layers.Embedding(words, config.embedding_size, name="words")
-        self.characters = CharacterCNN(characters, config, name="characters")
-        self.casing_embedding = layers.Embedding(CASINGS, config.casing_size, name="casing")
-        # One mask for all time steps of a sentence (Gal and Ghahramani 2016).
-        self.input_dropout = layers.SpatialDropout1D(config.dropout, name="input_dropout")
-        self.bilstm = layers.Bidirectional(
-            layers.LSTM(
-                config.units,
-                return_sequences=True,
-                recurrent_dropout=config.recurrent_dropout,
-                kernel_initializer=config.kernel_initializer,
-            ),
-            name="bilstm",
-        )
-        self.output_dropout = layers.SpatialDropout1D(config.dropout, name="output_dropout")
+        self.word_features = WordFeatures(words, characters, vectors, config, name="words")
+        self.bilstm = BiLSTM(config.units, config.kernel_initializer, name="bilstm")
         self.dense = layers.TimeDistributed(
             layers.Dense(len(tags.tags), kernel_initializer=config.kernel_initializer),
             name="dense",
         )
         self.crf = CRF(tags, name="crf")
 
-    def call(self, inputs: Inputs, training: bool | None = None) -> tf.Tensor:
-        features = tf.concat(
-            [
-                self.word_embedding(inputs["word_ids"]),
-                self.characters(inputs["characters"]),
-                self.casing_embedding(inputs["casing"]),
-            ],
-            axis=-1,
-        )  # (word, feature)
-        sequence = tf.gather(features, inputs["words"])  # (batch, time, feature)
-        sequence = self.input_dropout(sequence, training=training)
-        mask = tf.sequence_mask(inputs["lengths"], tf.shape(sequence)[1])
-        hidden = self.bilstm(sequence, mask=mask, training=training)  # (batch, time, 2 * units)
-        hidden = self.output_dropout(hidden, training=training)
-        return self.crf(self.dense(hidden))
+    def call(self, inputs: Inputs, draws: Draws | None = None) -> tf.Tensor:
+        """`draws` makes it training, with dropout."""
+        config = self.config
+        features = self.word_features(inputs, draws=draws)  # (word, feature)
+        batch = tf.shape(inputs["words"])[0]
+        recurrent_mask = None
+        if draws is not None:
+            # A word keeps its mask wherever it stands in the batch, so that the input projection
+            # is still computed once for each distinct word.
+            features *= draws.mask(tf.shape(features), config.dropout)
+            if config.recurrent_dropout:
+                # One mask for all time steps of a sentence (Gal and Ghahramani 2016).
+                recurrent_mask = draws.mask([2, batch, config.units], config.recurrent_dropout)
+        hidden = self.bilstm(features, inputs["words"], inputs["lengths"], recurrent_mask)
+        if draws is not None:
+            hidden *= draws.mask([batch, 1, 2 * config.units], config.dropout)
+        return self.crf(self.dense(hidden))  # (batch, time, tag)
 
-    def compute_loss(
-        self,
-        x: Inputs | None = None,
-        y: tf.Tensor | None = None,
-        y_pred: tf.Tensor | None = None,
-        sample_weight: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        """Mean negative log-likelihood of the batch's sentences."""
-        if x is None or y_pred is None:
-            raise ValueError("the CRF's loss needs the lengths in x, and the emissions in y_pred")
-        losses = self.crf.negative_log_likelihood(y_pred, y, x["lengths"])
-        self.loss_tracker.update_state(losses)
-        return tf.reduce_mean(losses)
+    def train_step(self, parts: Sequence[Part]) -> dict[str, tf.Tensor]:
+        """One step of the optimizer on the mean loss of all the parts' sentences."""
+        with tf.GradientTape() as tape:
+            losses = []
+            for number, (inputs, tags) in enumerate(parts):
+                draws = Draws(self.seed, self.optimizer.iterations, number)
+                losses.append(self.losses(inputs, tags, self(inputs, draws=draws)))
+            loss = tf.reduce_mean(tf.concat(losses, axis=0))
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        if self.average is not None:
+            self.average.update(self.optimizer.iterations)
+        self.loss_tracker.update_state(loss)
+        return {"loss": self.loss_tracker.result()}
+
+    def losses(self, inputs: Inputs, tags: tf.Tensor, emissions: tf.Tensor) -> tf.Tensor:
+        """Negative log-likelihood of each sentence, (batch,)."""
+        return self.crf.negative_log_likelihood(emissions, tags, inputs["lengths"])
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        return [self.loss_tracker, *super().metrics]
-
-    def compute_metrics(
-        self, x: Inputs, y: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
-        logs: dict[str, tf.Tensor] = super().compute_metrics(x, y, y_pred, sample_weight)
-        return {**logs, "loss": self.loss_tracker.result()}
+        return [self.loss_tracker]
 
     def get_config(self) -> dict[str, Any]:
         return {**self.sizes, "labels": list(self.crf.tags.labels), **asdict(self.config)}
 
     def tagger_weights(self) -> TaggerWeights:
         """The weights as plain arrays: all that extraction needs."""
-        forward, backward = self.bilstm.forward_layer, self.bilstm.backward_layer
-        tags = self.crf.tags
+        words, lstm, tags = self.word_features, self.bilstm, self.crf.tags
 
         def masked(scores: tf.Variable, legal: NDArray[np.bool_]) -> Floats:
             return np.where(legal, scores.numpy(), -np.inf).astype(np.float32)
 
         dense_kernel, dense_bias = (w.numpy() for w in self.dense.layer.weights)
-        kernel, bias = (w.numpy() for w in self.characters.convolution.weights)
         return TaggerWeights(
-            words=self.word_embedding.embeddings.numpy(),
-            casing=self.casing_embedding.embeddings.numpy(),
-            characters=self.characters.embedding.embeddings.numpy(),
-            convolution_kernel=kernel,
-            convolution_bias=bias,
-            lstm_kernel=np.stack([forward.cell.kernel.numpy(), backward.cell.kernel.numpy()]),
-            lstm_recurrent=np.stack(
-                [forward.cell.recurrent_kernel.numpy(), backward.cell.recurrent_kernel.numpy()]
-            ),
-            lstm_bias=np.stack([forward.cell.bias.numpy(), backward.cell.bias.numpy()]),
+            words=words.embedding.embeddings.numpy(),
+            vectors=words.vectors.numpy(),
+            casing=words.casing.embeddings.numpy(),
+            characters=words.characters.embeddings.numpy(),
+            convolution_kernel=words.characters.kernel.numpy(),
+            convolution_bias=words.characters.bias.numpy(),
+            lstm_kernel=lstm.kernel.numpy(),
+            lstm_recurrent=lstm.recurrent.numpy(),
+            lstm_bias=lstm.bias.numpy(),
             dense_kernel=dense_kernel,
             dense_bias=dense_bias,
             start=masked(self.crf.start, tags.legal_start),

@@ -1,26 +1,30 @@
 """Fitting a tagger the Keras way: compile, callbacks, fit, and the best epoch kept."""
 
-import math
-import tempfile
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import keras
-import tensorflow as tf
+import numpy as np
 
-from model import crf
+from model.averaging import WeightAverage
+from model.callbacks import DevScores, EpochLog, ProgressLine, StateKeeper
 from model.configuration import NetworkConfig, TrainingConfig
 from model.encoding import WordEncoder
-from model.metrics import EntityScores, entity_scores
 from model.network import BiLSTMCRF
-from model.tags import Span, TagSet, spans_of
-from model.training_data import EncodedSentences, TokenizedSentences, sentences_of, unpadded
+from model.optimizer import make_optimizer
+from model.tags import TagSet
+from model.training_data import EncodedSentences, EpochPlan, TokenizedSentences
+from model.training_state import TrainingState, fingerprint
+from model.vectors import NO_VECTORS, WordVectors
 from model.vocabulary import RESERVED, Vocabulary
 from model.weights import TaggerWeights
 from schemas.errors import UsageError
-from schemas.records import Ints
+
+# Sentences of dev that are scored at once.
+_DEV_BATCH = 128
+# A part of a step with fewer sentences would not fill a thread.
+_PART_SENTENCES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,113 +38,82 @@ class FittedTagger:
     kept_epoch: int  # from 1
 
 
-class EntityScoreCallback(keras.callbacks.Callback):
-    """Adds `val_precision`, `val_recall` and `val_f1` of whole entities to an epoch's logs.
-
-    It stands first among the callbacks, so that a checkpoint can monitor what it adds.
-    """
-
-    def __init__(self, dev: tf.data.Dataset, tags: TagSet) -> None:
-        super().__init__()
-        self.dev = dev
-        self.tags = tags
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        # One function for all epochs: tracing the network takes seconds.
-        self._emit = tf.function(
-            lambda inputs: self.model(inputs, training=False), reduce_retracing=True
-        )
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        micro = self.score().micro
-        if logs is not None:
-            logs |= {"val_precision": micro.precision, "val_recall": micro.recall}
-            logs["val_f1"] = micro.f1
-
-    def score(self) -> EntityScores:
-        """Strict entity scores of the model as it stands."""
-        potentials = self.model.tagger_weights().potentials()
-        gold: list[list[Span]] = []
-        found: list[list[Span]] = []
-        for inputs, tags in self.dev:
-            lengths = inputs["lengths"].numpy()
-            emissions = unpadded(self._emit(inputs).numpy(), lengths)
-            decoded = crf.decode(potentials, emissions, lengths)
-            gold += self._spans(unpadded(tags.numpy(), lengths), lengths)
-            found += self._spans(decoded, lengths)
-        return entity_scores(gold, found)
-
-    def _spans(self, tags: Ints, lengths: Ints) -> list[list[Span]]:
-        names = self.tags.tags
-        return [spans_of([names[t] for t in sentence]) for sentence in sentences_of(tags, lengths)]
-
-
 def fit_tagger(
     train: TokenizedSentences,
     dev: TokenizedSentences,
     network: NetworkConfig,
     config: TrainingConfig,
+    vectors: WordVectors = NO_VECTORS,
+    log: EpochLog | None = None,
 ) -> FittedTagger:
     """Train on `train`, keep the epoch that does best on `dev` by the monitored value.
 
-    Vocabulary and tags come from `train` alone. The same seed gives the same weights on the same
-    machine.
+    Vocabulary and tags come from `train` alone, and from the vectors their words. The same seed
+    gives the same weights on the same machine. With `log`, progress is written and saved there, and
+    a training that `log` resumes ends as if it had never been interrupted. Raises UsageError for
+    names that Keras does not know, and where what is resumed had other data or settings.
     """
     _require_initializer(network)
     keras.utils.set_random_seed(config.seed)
+    log = log or EpochLog()
     tags = TagSet.from_tags(train.tags)
-    vocabulary = Vocabulary.of(
+    seen = Vocabulary.of(
         (word for words in train.words for word in words), min_count=config.min_word_count
     )
-    encoder = WordEncoder(vocabulary)
+    words = seen.words + vectors.further_words(seen.words, config.vocabulary_size)
+    encoder = WordEncoder(replace(seen, words=words))
     train_data = EncodedSentences.of(train, encoder, tags)
-    dev_data = EncodedSentences.of(dev, encoder, tags).batches(max(config.batch_size, 128))
+    dev_data = EncodedSentences.of(dev, encoder, tags)
 
+    plan = EpochPlan(train_data.lengths, config.batch_size, config.seed)
     model = BiLSTMCRF(
-        len(vocabulary.words) + RESERVED, len(vocabulary.characters) + RESERVED, tags, network
+        len(seen.words) + RESERVED,
+        len(seen.characters) + RESERVED,
+        tags,
+        network,
+        vectors.table(words, RESERVED),
+        config.seed,
     )
-    model.compile(optimizer=_optimizer(config, len(train)))
-    with tempfile.TemporaryDirectory(prefix="gleaner-train-") as scratch:
-        checkpoint = Checkpoint(scratch, config)
-        history = model.fit(
-            train_data.batches(
-                config.batch_size, shuffle_seed=config.seed, unknown_rate=config.unknown_rate
-            ),
-            validation_data=dev_data,
-            epochs=config.epochs,
-            verbose=config.verbose,
-            callbacks=[EntityScoreCallback(dev_data, tags), checkpoint],
-        )
-        if checkpoint.kept is not None:
-            model.load_weights(checkpoint.path)
+    model.compile(optimizer=make_optimizer(config, plan.steps * config.epochs))
+    build(model, dev_data)
+    average = model.average = WeightAverage(
+        model.trainable_variables, config.average_decay, every=int(np.clip(plan.steps // 10, 1, 10))
+    )
+    state = TrainingState(model, fingerprint(train_data, dev_data, network, config))
+    scores = DevScores(dev_data.batches(_DEV_BATCH), average, plan, config, state)
+    if log.resumed is not None:
+        state.load(log.resumed)
+    model.fit(
+        train_data.epochs(plan, parts=_parts(config), unknown_rate=config.unknown_rate),
+        initial_epoch=state.epochs,
+        epochs=max(config.epochs, state.epochs) if not state.stopped else state.epochs,
+        verbose=0,
+        callbacks=[
+            scores,
+            *log.callbacks(resumed=state.epochs > 0),
+            ProgressLine(train.tokens, config, state),
+            *([StateKeeper(state, log.state_file)] if log.state_file else []),
+        ],
+    )
+    model.set_weights(state.kept_weights)
     return FittedTagger(
         weights=model.tagger_weights(),
         encoder=encoder,
         tags=tags,
-        history={name: [float(v) for v in values] for name, values in history.history.items()},
-        kept_epoch=(config.epochs - 1 if checkpoint.kept is None else checkpoint.kept) + 1,
+        history=state.history,
+        kept_epoch=state.kept_epoch,
     )
 
 
-class Checkpoint(keras.callbacks.ModelCheckpoint):
-    """Keras's ModelCheckpoint that remembers which epoch it saved last."""
+def build(model: BiLSTMCRF, data: EncodedSentences) -> None:
+    """Make the weights of a compiled model and its optimizer, by a look at one batch."""
+    inputs, _ = next(iter(data.batches(1)))
+    model(inputs)
+    model.optimizer.build(model.trainable_variables)
 
-    def __init__(self, directory: str, config: TrainingConfig) -> None:
-        self.path = str(Path(directory, "kept.weights.h5"))
-        super().__init__(
-            self.path,
-            monitor=config.monitor,
-            mode=config.best,
-            save_best_only=config.save_best_only,
-            save_weights_only=True,
-        )
-        self.kept: int | None = None
 
-    def _save_model(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> None:
-        best = self.best
-        super()._save_model(epoch, batch, logs)
-        if not self.save_best_only or self.best != best:
-            self.kept = epoch
+def _parts(config: TrainingConfig) -> int:
+    return int(np.clip(config.batch_size // _PART_SENTENCES, 1, os.cpu_count() or 1))
 
 
 def _require_initializer(network: NetworkConfig) -> None:
@@ -150,28 +123,3 @@ def _require_initializer(network: NetworkConfig) -> None:
         raise UsageError(
             f"--kernel_initializer {network.kernel_initializer}: Keras knows no such initializer"
         ) from error
-
-
-def _optimizer(config: TrainingConfig, sentences: int) -> keras.optimizers.Optimizer:
-    steps = config.epochs * math.ceil(sentences / config.batch_size)
-    rate = config.learning_rate
-    try:
-        optimizer = keras.optimizers.get(
-            {
-                "class_name": config.optimizer,
-                "config": {
-                    # Falling to a tenth by the last step: the late epochs then refine.
-                    "learning_rate": keras.optimizers.schedules.PolynomialDecay(
-                        rate, steps, end_learning_rate=rate / 10
-                    ),
-                    "clipnorm": config.clipnorm,
-                },
-            }
-        )
-    except ValueError as error:
-        raise UsageError(
-            f"--optimizer {config.optimizer}: Keras knows no such optimizer"
-        ) from error
-    # XLA would compile the sparse update of the embeddings anew for every number of distinct words.
-    optimizer.jit_compile = False
-    return optimizer

@@ -1,4 +1,4 @@
-"""Labelled sentences -> shuffled, bucketed, padded tensors, without Python in the step."""
+"""Labelled sentences -> shuffled, padded batches of equal lengths, without Python in the step."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,7 @@ from model.corpora import LabelledSentence
 from model.encoding import EncodedWords, WordEncoder
 from model.segmentation import retokenize
 from model.tags import TagSet
-from model.vocabulary import UNKNOWN
 from schemas.records import Ints
-
-# Upper bounds of the length buckets: a batch is padded to its longest sentence, and sentences of
-# one bucket differ little. Above the last bound lie few sentences, in one bucket of their own.
-_BUCKET_BOUNDS = [8, 12, 16, 20, 24, 28, 32, 38, 46, 60, 90, 150]
 
 
 @dataclass(frozen=True)
@@ -67,59 +62,112 @@ class EncodedSentences:
             offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
         )
 
-    def batches(
-        self, batch_size: int, *, shuffle_seed: int | None = None, unknown_rate: float = 0.0
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each sentence, (sentence,)."""
+        return np.diff(self.offsets)
+
+    def batches(self, batch_size: int) -> tf.data.Dataset:
+        """(inputs, tags) as `BiLSTMCRF` takes them, shortest sentences first."""
+        cut = self._part(unknown_rate=0.0)
+        rows = batch_rows(self.lengths, np.arange(len(self.lengths)), batch_size)
+        return tf.data.Dataset.from_tensor_slices(rows).map(lambda row: cut(row[row >= 0]))
+
+    def epochs(
+        self, plan: "EpochPlan", *, parts: int = 1, unknown_rate: float = 0.0
     ) -> tf.data.Dataset:
-        """(inputs, tags) of one epoch, as `BiLSTMCRF` takes them.
+        """The steps of the epoch that `plan` is at, each a tuple of `parts` (inputs, tags).
 
-        With a `shuffle_seed` every epoch has another order. `unknown_rate` r teaches the unknown
-        word: a word seen n times is read as unknown with probability r / (r + n), drawn anew for
-        each batch.
+        `unknown_rate` r teaches the unknown word: a word seen n times gets r / (r + n) as the
+        probability with which the model reads it as unknown.
         """
-        sentences = tf.data.Dataset.range(len(self.offsets) - 1)
-        if shuffle_seed is not None:
-            sentences = sentences.shuffle(len(self.offsets), seed=shuffle_seed)
-        words, tags, offsets = map(tf.constant, (self.words, self.tags, self.offsets))
+        cut = self._part(unknown_rate)
+        smallest = plan.smallest_batch
+        parts = min(parts, smallest)
 
-        def tokens(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return words[offsets[i] : offsets[i + 1]], tags[offsets[i] : offsets[i + 1]]
+        def step(row: tf.Tensor) -> tuple[tuple[dict[str, tf.Tensor], tf.Tensor], ...]:
+            sentences = row[row >= 0]
+            return tuple(cut(sentences[part::parts]) for part in range(parts))
 
         return (
-            sentences.map(tokens)
-            .bucket_by_sequence_length(
-                lambda words, _: tf.shape(words)[0],
-                bucket_boundaries=_BUCKET_BOUNDS,
-                bucket_batch_sizes=[batch_size] * (len(_BUCKET_BOUNDS) + 1),
-                # Padding is told from a word by -1, since 0 is the first distinct word.
-                padding_values=(tf.constant(-1), tf.constant(0)),
+            tf.data.Dataset.from_tensors(0)
+            .flat_map(
+                # The one call into Python of an epoch.
+                lambda _: tf.data.Dataset.from_tensor_slices(
+                    tf.ensure_shape(
+                        tf.numpy_function(plan.rows, [], tf.int64), [None, plan.batch_size]
+                    )
+                )
             )
-            .map(self._features(unknown_rate, shuffle_seed))
+            .map(step)
+            .apply(tf.data.experimental.assert_cardinality(plan.steps))
             .prefetch(4)
         )
 
-    def _features(
-        self, unknown_rate: float, seed: int | None
-    ) -> Callable[[tf.Tensor, tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]:
+    def _part(
+        self, unknown_rate: float
+    ) -> Callable[[tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]:
+        """Sentence numbers -> (inputs, tags), padded to the longest of them."""
+        all_words, all_tags, offsets, sizes = map(
+            tf.constant, (self.words, self.tags, self.offsets[:-1], self.lengths)
+        )
         word_ids, casing, characters = map(tf.constant, self.distinct)
-        drop = tf.constant(unknown_rate / (unknown_rate + self.counts), tf.float32)
+        rates = tf.constant(unknown_rate / (unknown_rate + self.counts), tf.float32)
+        width = tf.constant(np.count_nonzero(self.distinct.characters, axis=1))  # (word,)
 
-        def features(words: tf.Tensor, tags: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-            lengths = tf.reduce_sum(tf.cast(words >= 0, tf.int32), axis=1)  # (batch,)
-            distinct, positions = tf.unique(tf.reshape(tf.maximum(words, 0), [-1]))
-            ids = tf.gather(word_ids, distinct)
-            if unknown_rate:
-                draw = tf.random.uniform(tf.shape(ids), seed=seed)
-                ids = tf.where(draw < tf.gather(drop, distinct), UNKNOWN, ids)
+        def part(sentences: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+            lengths = tf.gather(sizes, sentences)  # (batch,)
+            times = tf.range(tf.reduce_max(lengths))
+            inside = times < lengths[:, None]  # (batch, time)
+            cells = tf.where(inside, tf.gather(offsets, sentences)[:, None] + times, 0)
+            distinct, positions = tf.unique(tf.reshape(tf.gather(all_words, cells), [-1]))
+            longest = tf.reduce_max(tf.gather(width, distinct))
             inputs = {
-                "word_ids": ids,
+                "word_ids": tf.gather(word_ids, distinct),
                 "casing": tf.gather(casing, distinct),
-                "characters": tf.gather(characters, distinct),
-                "words": tf.reshape(positions, tf.shape(words)),
-                "lengths": lengths,
+                "characters": tf.gather(characters, distinct)[:, :longest],
+                "words": tf.reshape(positions, tf.shape(cells)),
+                "lengths": tf.cast(lengths, tf.int32),
             }
-            return inputs, tags
+            if unknown_rate:
+                inputs["unknown_rate"] = tf.gather(rates, distinct)
+            return inputs, tf.where(inside, tf.gather(all_tags, cells), 0)
 
-        return features
+        return part
+
+
+class EpochPlan:
+    """Which sentences share a batch, and the order of the batches, for the epoch that is set.
+
+    Sentences of equal length meet in ever new batches; padding is next to none. An epoch's plan
+    follows from seed and epoch alone, so that a training that is resumed goes on as it would have.
+    """
+
+    def __init__(self, lengths: NDArray[np.int64], batch_size: int, seed: int) -> None:
+        self.lengths = lengths
+        self.steps = -(-len(lengths) // batch_size)
+        self.smallest_batch = len(lengths) // self.steps
+        self.batch_size = -(-len(lengths) // self.steps)
+        self.seed = seed
+        self.epoch = 0
+
+    def rows(self) -> NDArray[np.int64]:
+        """Sentence numbers (step, batch_size); a batch that is one short ends in -1."""
+        random = np.random.default_rng([self.seed, self.epoch])
+        rows = batch_rows(self.lengths, random.permutation(len(self.lengths)), self.batch_size)
+        return random.permutation(rows)
+
+
+def batch_rows(
+    lengths: NDArray[np.int64], order: NDArray[np.int64], batch_size: int
+) -> NDArray[np.int64]:
+    """Sentences by length, and in `order` among equals, in rows of nearly equal size, -1 behind."""
+    ranked = order[np.argsort(lengths[order], kind="stable")]
+    batches = np.array_split(ranked, -(-len(ranked) // batch_size))
+    rows = np.full((len(batches), len(batches[0])), -1, np.int64)
+    for row, batch in zip(rows, batches, strict=True):
+        row[: len(batch)] = batch
+    return rows
 
 
 def unpadded(values: NDArray[Any], lengths: Ints) -> NDArray[Any]:

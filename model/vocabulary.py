@@ -1,7 +1,7 @@
 """What a model knows of words: the word and character dictionaries of its training data."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,8 +24,8 @@ def normalize(word: str) -> str:
 class Vocabulary:
     """Normalized words and characters; a position plus two is the id (0 padding, 1 unknown)."""
 
-    words: Sequence[str]
-    characters: Sequence[str]
+    words: tuple[str, ...]
+    characters: tuple[str, ...]
 
     @cached_property
     def word_ids(self) -> Mapping[str, int]:

@@ -7,8 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.crf import Potentials
+from model.vocabulary import RESERVED
 
 Floats = NDArray[np.float32]
+
+# The large tables, which a file holds in half precision.
+HALF_PRECISION = ("words", "vectors")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +22,8 @@ class TaggerWeights:
     Raises ValueError where shapes do not fit each other.
     """
 
-    words: Floats  # (word id, embedding)
+    words: Floats  # (trained word id, embedding)
+    vectors: Floats  # (word id, vector): pretrained, also of words that training never saw
     casing: Floats  # (casing, casing feature)
     characters: Floats  # (character id, character feature)
     convolution_kernel: Floats  # (width, character feature, filter)
@@ -34,7 +39,9 @@ class TaggerWeights:
 
     def __post_init__(self) -> None:
         _, character_features, filters = self.convolution_kernel.shape
-        features = self.words.shape[1] + filters + self.casing.shape[1]
+        features = (
+            sum(table.shape[1] for table in (self.words, self.vectors, self.casing)) + filters
+        )
         units, tags = self.units, len(self.dense_bias)
         expected = {
             "characters": (len(self.characters), character_features),
@@ -47,6 +54,8 @@ class TaggerWeights:
             "transitions": (tags, tags),
             "end": (tags,),
         }
+        if not RESERVED <= len(self.words) <= len(self.vectors):
+            raise ValueError(f"{len(self.words)} trained words, {len(self.vectors)} in all")
         for name, shape in expected.items():
             found = getattr(self, name).shape
             if found != shape:
@@ -57,8 +66,12 @@ class TaggerWeights:
         return int(self.lstm_recurrent.shape[1])
 
     def as_stored(self) -> "TaggerWeights":
-        """The weights as they come back from a file: word vectors rounded to half precision."""
-        return replace(self, words=self.words.astype(np.float16).astype(np.float32))
+        """The weights as they come back from a file: tables of words rounded to half precision."""
+        halves = {
+            name: getattr(self, name).astype(np.float16).astype(np.float32)
+            for name in HALF_PRECISION
+        }
+        return replace(self, **halves)
 
     def potentials(self) -> Potentials:
         """The CRF's own weights in the precision in which they are summed."""

@@ -49,19 +49,25 @@ def shared_data() -> Path:
 def tiny_weights(vocabulary: Vocabulary, tags: TagSet, seed: int = 7) -> TaggerWeights:
     """Random weights, large enough that an untrained tagger finds entities in ordinary text."""
     random = np.random.default_rng(seed)
-    embedding, casing, character, filters, width, units = 8, 4, 4, 6, 3, 7
+    embedding, vector, casing, character, filters, width, units = 8, 3, 4, 4, 6, 3, 7
     features, count = embedding + casing + filters, len(tags.tags)
+    words = len(vocabulary.words) + RESERVED
 
     def normal(*shape: int) -> Floats:
         return random.normal(size=shape).astype(np.float32)
 
+    vectors, more = (
+        np.random.default_rng(seed + 1).normal(scale=0.1, size=size).astype(np.float32)
+        for size in ((words, vector), (2, vector, 4 * units))
+    )
     return TaggerWeights(
-        words=normal(len(vocabulary.words) + RESERVED, embedding),
+        words=normal(words, embedding)[:-2],  # the last two words have only a vector
+        vectors=vectors,
         casing=normal(CASINGS, casing),
         characters=normal(len(vocabulary.characters) + RESERVED, character),
         convolution_kernel=normal(width, character, filters),
         convolution_bias=normal(filters),
-        lstm_kernel=normal(2, features, 4 * units),
+        lstm_kernel=np.insert(normal(2, features, 4 * units), [embedding] * vector, more, axis=1),
         lstm_recurrent=normal(2, units, 4 * units) / 2,
         lstm_bias=normal(2, 4 * units),
         dense_kernel=normal(2 * units, count) * 2,
@@ -70,7 +76,7 @@ def tiny_weights(vocabulary: Vocabulary, tags: TagSet, seed: int = 7) -> TaggerW
         transitions=np.where(tags.legal_transition, normal(count, count), -np.inf).astype(
             np.float32
         ),
-        end=normal(count),
+        end=np.where(tags.legal_end, normal(count), -np.inf).astype(np.float32),
     ).as_stored()
 
 

@@ -16,7 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("jobs", "pipeline", "model", "schemas")
 
 # Training modules: they build and fit the Keras model. Everything else runs without Keras.
-KERAS_MODULES = frozenset({"model.network", "model.training"})
+KERAS_MODULES = frozenset(
+    f"model.{name}"
+    for name in ("bilstm", "callbacks", "network", "optimizer", "training", "word_features")
+)
 # Modules that may import these at module level; the rest of their layer may not import them at all.
 ONLY_IN = {
     "tensorflow_addons": frozenset({"model.crf_likelihood"}),

@@ -16,6 +16,7 @@ from model.configuration import NetworkConfig, TrainingConfig
 from model.metrics import EntityScores, format_scores
 from model.runtime import start_tensorflow
 from model.segmentation import Segmentation
+from model.vectors import NO_VECTORS, read_vectors
 from pipeline.command_line import account, main
 from schemas.errors import UsageError
 
@@ -29,9 +30,16 @@ def run(arguments: Sequence[str]) -> int:
     fitting = configuration(TrainingConfig, flags)
     fitting = replace(fitting, mode=fitting.best)
     output = Path(flags.output)
+    state_file = output.with_name(output.name + ".training")
     _require_new(output)
+    if state_file.exists() and not flags.resume:
+        raise UsageError(
+            f"{state_file} is an interrupted training of --output {output}: "
+            "go on with --resume, or remove it"
+        )
     _require_packages()
     parts = read_parts(flags)
+    vectors = read_vectors(flags.vectors) if flags.vectors else NO_VECTORS
     recipe = Recipe(
         name=flags.name or output.name,
         command="python -m jobs.train " + shlex.join(arguments),
@@ -43,15 +51,23 @@ def run(arguments: Sequence[str]) -> int:
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     start_tensorflow()
+    from model.callbacks import EpochLog
     from model.training import fit_tagger
     from model.training_data import TokenizedSentences
 
     train, dev, test = map(TokenizedSentences.of, (parts.train, parts.dev, parts.test))
     started = time.monotonic()
-    fitted = fit_tagger(train, dev, network, fitting)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    log = EpochLog(
+        directory=Path(flags.logs) if flags.logs else None,
+        state_file=state_file,
+        resumed=state_file if state_file.exists() else None,
+    )
+    fitted = fit_tagger(train, dev, network, fitting, vectors, log)
     seconds = time.monotonic() - started
     result = outcome(fitted, recipe, dev, test)
     save_artifact(result.artifact, output, result.people)
+    state_file.unlink(missing_ok=True)
     _print_summary(result.scores, output, fitted.kept_epoch, seconds)
     return 0
 

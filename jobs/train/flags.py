@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import TypeVar
 
 from model.configuration import NetworkConfig, TrainingConfig
+from model.vectors import GLOVE
 from pipeline.command_line import Parser
 
 Config = TypeVar("Config", NetworkConfig, TrainingConfig)
@@ -19,20 +20,26 @@ _NETWORK_FLAGS = {
     "units": "LSTM units per direction",
     "dropout": "share of features dropped before and after the LSTM",
     "recurrent_dropout": "share of the LSTM's state dropped",
+    "word_dropout": "share of words that lose embedding and vector in a step of training",
     "kernel_initializer": "name of a Keras initializer",
 }
 _TRAINING_FLAGS = {
+    "scheme": "tags that the model writes spans in: BIO or BIOES",
     "batch_size": "sentences a step",
     "epochs": "passes over the training sentences",
     "optimizer": "name of a Keras optimizer",
-    "learning_rate": "step size at the start; it falls linearly to a tenth",
+    "learning_rate": "step size once warm; it falls linearly",
+    "final_rate": "share of the learning rate that is left at the last step",
     "clipnorm": "largest norm of a gradient",
+    "average_decay": "weights are averaged over about 1 / (1 - decay) steps; 0: not at all",
     "min_word_count": "rarer words are unknown words",
+    "vocabulary_size": "words kept in all; vectors fill up what training leaves",
     "unknown_rate": "r: a word seen n times is trained as unknown with probability r / (r + n)",
     "monitor": "the logged value that decides which epoch is kept",
     "mode": "whether a good monitored value is large (max) or small (min); auto: min for a loss",
     "save_best_only": "keep the best epoch (true) or the last one (false)",
-    "verbose": "progress as in Keras: 0 none, 1 a bar, 2 a line an epoch",
+    "patience": "epochs without a better one after which training stops; 0: never",
+    "verbose": "progress: 0 none, 1 a line that is redrawn, 2 a line an epoch",
     "seed": "the same seed gives the same weights on the same machine",
 }
 
@@ -64,9 +71,16 @@ def training_parser() -> Parser:
         help="without --dev: the share of the training sentences that serves as dev",
     )
     data.add_argument("--test", metavar="FILE", help="measured once, at the end")
+    data.add_argument(
+        "--vectors", metavar="NAME", help=f"pretrained word vectors: {GLOVE}, or a text file"
+    )
     data.add_argument("--language", default="en", help="of the sentence rules at extraction")
     data.add_argument("--output", required=True, metavar="DIR", help="the model's new directory")
     data.add_argument("--name", metavar="NAME", help="of the model (default: the directory's)")
+    data.add_argument(
+        "--resume", action="store_true", help="go on with an interrupted training of this output"
+    )
+    data.add_argument("--logs", metavar="DIR", help="where epochs.csv and TensorBoard's events go")
     for title, kind, texts in (
         ("network", NetworkConfig, _NETWORK_FLAGS),
         ("training", TrainingConfig, _TRAINING_FLAGS),

@@ -85,7 +85,10 @@ def test_word_vectors_are_stored_in_half_precision_and_nothing_else_is(
     tiny_model: Artifact, files: Files, tmp_path: Path
 ) -> None:
     stored = safetensors.numpy.load(files["weights.safetensors"])
-    assert {name for name, array in stored.items() if array.dtype == np.float16} == {"words"}
+    assert {name for name, array in stored.items() if array.dtype == np.float16} == {
+        "vectors",
+        "words",
+    }
     fine = replace(tiny_model.weights, words=tiny_model.weights.words + np.float32(1e-5))
     save_artifact(replace(tiny_model, weights=fine), tmp_path / "fine", {})
     loaded = load_artifact(read_files(tmp_path / "fine"), "fine").weights

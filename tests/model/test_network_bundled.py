@@ -29,23 +29,19 @@ def keras_model(artifact: Artifact) -> Any:  # noqa: ANN401 - Keras has no types
 
     config = NetworkConfig(**artifact.training["network"])
     weights = artifact.weights
-    model = BiLSTMCRF(len(weights.words), len(weights.characters), artifact.tags, config)
+    model = BiLSTMCRF(
+        len(weights.words), len(weights.characters), artifact.tags, config, weights.vectors
+    )
     encoded = artifact.encoder.encode(["a"])
     words = np.zeros((1, 1), np.int32)
     model({**encoded._asdict(), "words": words, "lengths": np.array([1], np.int32)})
-    model.word_embedding.embeddings.assign(weights.words)
-    model.casing_embedding.embeddings.assign(weights.casing)
-    model.characters.embedding.embeddings.assign(weights.characters)
-    model.characters.convolution.set_weights([weights.convolution_kernel, weights.convolution_bias])
-    layers = (model.bilstm.forward_layer, model.bilstm.backward_layer)
-    for direction, layer in enumerate(layers):
-        layer.cell.set_weights(
-            [
-                weights.lstm_kernel[direction],
-                weights.lstm_recurrent[direction],
-                weights.lstm_bias[direction],
-            ]
-        )
+    features, lstm = model.word_features, model.bilstm
+    features.embedding.embeddings.assign(weights.words)
+    features.casing.embeddings.assign(weights.casing)
+    features.characters.set_weights(
+        [weights.characters, weights.convolution_kernel, weights.convolution_bias]
+    )
+    lstm.set_weights([weights.lstm_kernel, weights.lstm_recurrent, weights.lstm_bias])
     model.dense.layer.set_weights([weights.dense_kernel, weights.dense_bias])
     return model
 
