@@ -41,9 +41,10 @@ class Tagger:
         if folded_words < BUCKET_CELLS:
             raise ValueError(f"folded_words is {folded_words}, expected at least {BUCKET_CELLS}")
         self.artifact = artifact
-        self.graph = EmissionGraph(artifact.weights, folded_words)
+        weights = artifact.weights.tempered(artifact.temperature)
+        self.graph = EmissionGraph(weights, folded_words)
         self.words = FoldedWords(artifact.encoder, self.graph)
-        self.potentials = artifact.weights.potentials()
+        self.potentials = weights.potentials()
         self.labels = np.array(artifact.tags.labels, dtype=object)
         # In the precision of the column, so that 0.9 lets an entity through that is shown as 0.9.
         self.min_confidence = np.float32(min_confidence)

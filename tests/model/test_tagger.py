@@ -130,6 +130,30 @@ def test_counts_and_confidences(
         assert set(tagged.labels) <= set(tiny_model.tags.labels)
 
 
+@pytest.mark.parametrize("temperature", [0.3, 1.7, 6.0])
+def test_a_temperature_changes_confidence_alone(
+    tiny_model: Artifact,
+    documents: list[TokenizedDocument],
+    alone: list[TaggedDocument],
+    temperature: float,
+) -> None:
+    """It is the one that forward-backward gives for emissions and CRF divided by it."""
+    tempered = Tagger(replace(tiny_model, temperature=temperature))
+    batch = pad_documents(documents)
+    found = tempered.tag(batch)
+    for one, other in zip(found, alone, strict=True):
+        assert_same_rows(replace(one, confidence=other.confidence), other)
+    assert np.abs(found[0].confidence - alone[0].confidence).max() > 0.01
+
+    own = Tagger(tiny_model)
+    np.testing.assert_allclose(
+        tempered.emit(batch).emissions, own.emit(batch).emissions / temperature, atol=1e-4
+    )
+    for name in ("start", "transitions", "end"):
+        scores = getattr(tempered.potentials, name)
+        np.testing.assert_allclose(scores, getattr(own.potentials, name) / temperature, rtol=1e-6)
+
+
 @pytest.mark.parametrize("rank", [0, 10, -1])
 def test_entities_below_the_least_confidence_are_left_out_and_others_stay(
     tiny_model: Artifact, documents: list[TokenizedDocument], rank: int
