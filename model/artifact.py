@@ -1,10 +1,10 @@
 """A trained tagger as a directory of data files: no pickle, no executable graph.
 
-config.json          format version, name, segmentation, sizes, how it was trained
+config.json          format version, name, segmentation, sizes, temperature, how it was trained
 labels.json          tag scheme and labels
 vocabulary.json      words and characters
 weights.safetensors  the arrays of `TaggerWeights`; word tables in half precision
-metrics.json         scores and learning curves
+metrics.json         scores, calibration and learning curves
 baseline.json        statistics of the training data, to compare a run's documents with
 MODEL_CARD.md, *.svg for people
 checksums.json       SHA-256 of every other file
@@ -12,6 +12,7 @@ checksums.json       SHA-256 of every other file
 
 import hashlib
 import json
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -40,7 +41,11 @@ _CHECKSUMS = "checksums.json"
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
-    """A tagger as loaded: everything that extraction needs, and the figures it came with."""
+    """A tagger as loaded: everything that extraction needs, and the figures it came with.
+
+    temperature: what the CRF's scores are divided by, so that its confidence is calibrated. Raises
+    ValueError where it is not a finite number above 0.
+    """
 
     name: str
     segmentation: Segmentation
@@ -50,7 +55,12 @@ class Artifact:
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
     baseline: Mapping[str, Any]
+    temperature: float = 1.0
     content_hash: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature is {self.temperature}, expected a number above 0")
 
     @property
     def identity(self) -> str:
@@ -76,6 +86,7 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
                 "name": artifact.name,
                 "segmentation": artifact.segmentation.to_json(),
                 "max_characters": artifact.encoder.max_characters,
+                "temperature": artifact.temperature,
                 "training": dict(artifact.training),
             }
         ),
@@ -163,6 +174,7 @@ def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:
             training=config["training"],
             metrics=metrics,
             baseline=baseline,
+            temperature=config.get("temperature", 1.0),
             content_hash=_content_hash(checksums),
         )
     except ArtifactError as error:

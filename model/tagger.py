@@ -27,18 +27,27 @@ class Emitted(NamedTuple):
 class Tagger:
     """A loaded model. Its results for a document do not depend on the batch the document is in.
 
-    folded_words: distinct words whose rows are kept (8 * units float32 each). Threads may share a
-    tagger: the network, which they take turns at, uses TensorFlow's own threads.
+    folded_words: distinct words whose rows are kept (8 * units float32 each). min_confidence:
+    entities below it are left out. Threads may share a tagger: the network, which they take turns
+    at, uses TensorFlow's own threads.
     """
 
-    def __init__(self, artifact: Artifact, folded_words: int = FOLDED_WORDS) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        folded_words: int = FOLDED_WORDS,
+        min_confidence: float = 0.0,
+    ) -> None:
         if folded_words < BUCKET_CELLS:
             raise ValueError(f"folded_words is {folded_words}, expected at least {BUCKET_CELLS}")
         self.artifact = artifact
-        self.graph = EmissionGraph(artifact.weights, folded_words)
+        weights = artifact.weights.tempered(artifact.temperature)
+        self.graph = EmissionGraph(weights, folded_words)
         self.words = FoldedWords(artifact.encoder, self.graph)
-        self.potentials = artifact.weights.potentials()
+        self.potentials = weights.potentials()
         self.labels = np.array(artifact.tags.labels, dtype=object)
+        # In the precision of the column, so that 0.9 lets an entity through that is shown as 0.9.
+        self.min_confidence = np.float32(min_confidence)
         self._turn = threading.Lock()
 
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
@@ -50,6 +59,8 @@ class Tagger:
         confidence = span_posteriors(
             self.potentials, emitted.emissions, lengths, spans, inside_of
         ).astype(np.float32)
+        kept = confidence >= self.min_confidence
+        spans, confidence = TokenSpans(*(column[kept] for column in spans)), confidence[kept]
         labels = self.labels[self.artifact.tags.label_of[spans.begin_tag]]
 
         tagged = []

@@ -73,6 +73,21 @@ class TaggerWeights:
         }
         return replace(self, **halves)
 
+    def tempered(self, temperature: float) -> "TaggerWeights":
+        """The weights whose CRF scores every tag sequence with its score divided by `temperature`.
+
+        Emissions are linear in the dense layer's weights, so dividing these divides the emissions.
+        """
+        t = np.float32(temperature)
+        return replace(
+            self,
+            dense_kernel=self.dense_kernel / t,
+            dense_bias=self.dense_bias / t,
+            start=self.start / t,
+            transitions=self.transitions / t,
+            end=self.end / t,
+        )
+
     def potentials(self) -> Potentials:
         """The CRF's own weights in the precision in which they are summed."""
         return Potentials(

@@ -176,7 +176,11 @@ def _plan(
         segmentation=inputs.artifact.segmentation,
         batch_tokens=config.batch_tokens,
         handler=TaggerHandler(
-            str(inputs.directory), run.model, inputs.mode.threads, config.folded_words
+            str(inputs.directory),
+            run.model,
+            inputs.mode.threads,
+            config.folded_words,
+            config.min_confidence,
         ),
         write=WriteConfig(
             storage=storage,

@@ -35,6 +35,7 @@ class ExtractionConfig:
     read: ReadConfig
     output: str
     model: str
+    min_confidence: float
     run_id: str
     keep_text: str
     batch_tokens: int
@@ -56,6 +57,8 @@ class ExtractionConfig:
         ):
             if getattr(self, name) < least:
                 raise UsageError(f"--{name} is {getattr(self, name)}, expected at least {least}")
+        if not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"--min_confidence is {self.min_confidence}, expected 0 to 1")
 
     @property
     def is_local(self) -> bool:
@@ -71,6 +74,7 @@ class ExtractionConfig:
             "text_field": self.read.text_field,
             "keep_fields": list(self.read.keep_fields),
             "keep_text": self.keep_text,
+            "min_confidence": self.min_confidence,
             "batch_tokens": self.batch_tokens,
             "folded_words": self.folded_words,
             "target_file_mb": self.target_file_mb,
@@ -92,6 +96,7 @@ def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> E
         ),
         output=_output(flags.output),
         model=flags.model,
+        min_confidence=flags.min_confidence,
         run_id=flags.run_id or default_run_id(now or datetime.now(UTC)),
         keep_text=flags.keep_text,
         batch_tokens=flags.batch_tokens,
@@ -186,6 +191,13 @@ def _parser() -> Parser:
     add("--allow_no_input", action="store_true", help="an empty run where no file matches")
     add = parser.add_argument_group("model").add_argument
     add("--model", default="gmb-en", metavar="DIR_OR_NAME", help="a model directory")
+    add(
+        "--min_confidence",
+        type=float,
+        default=0.0,
+        metavar="C",
+        help="0 to 1: entities below it are not written (the model's card has a table for it)",
+    )
     add("--batch_tokens", type=int, default=60_000, metavar="N", help="tokens tagged together")
     add(
         "--folded_words",

@@ -38,7 +38,8 @@ class TaggerHandler(ModelHandler[TokenizedDocument, TaggedDocument, "Tagger"]):
 
     identity: the artifact that was checked when the job was submitted; a worker that finds another
     one raises ArtifactError. threads: TensorFlow threads in each process, None for all cores.
-    folded_words: distinct words whose rows are kept ready.
+    folded_words: distinct words whose rows are kept ready. min_confidence: entities below it are
+    left out.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class TaggerHandler(ModelHandler[TokenizedDocument, TaggedDocument, "Tagger"]):
         identity: str,
         threads: int | None = None,
         folded_words: int = FOLDED_WORDS,
+        min_confidence: float = 0.0,
     ) -> None:
         super().__init__()
         self.directory = directory
         self.identity = identity
         self.threads = threads
         self.folded_words = folded_words
+        self.min_confidence = min_confidence
 
     def load_model(self) -> "Tagger":
         artifact = load_artifact(read_files(Path(self.directory)), self.directory)
@@ -64,7 +67,7 @@ class TaggerHandler(ModelHandler[TokenizedDocument, TaggedDocument, "Tagger"]):
         start_tensorflow(self.threads)
         from model.tagger import Tagger
 
-        return Tagger(artifact, self.folded_words)
+        return Tagger(artifact, self.folded_words, self.min_confidence)
 
     def run_inference(  # type: ignore[override]  # the element is the batch, see TagBatches
         self,

@@ -1,14 +1,18 @@
 """What a training run leaves: the artifact with its figures, and what people read of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from model.artifact import Artifact
 from model.baseline import baseline_statistics
-from model.card import learning_curves, model_card
+from model.calibration import Calibration, calibrate
+from model.card import CONFUSION, F1_BY_LABEL, LEARNING_CURVES, RELIABILITY, model_card
 from model.configuration import NetworkConfig, TrainingConfig
+from model.confusion import Confusion, confusion
+from model.corpora import LabelledSentence
 from model.metrics import EntityScores
+from model.plots import confusion_matrix, f1_by_label, learning_curves, reliability_diagram
 from model.segmentation import Segmentation
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ def outcome(
     test: "TokenizedSentences",
 ) -> Outcome:
     """Score the kept epoch through the code that extraction runs, and describe the model."""
-    from model.evaluation import score_sentences
+    from model.evaluation import character_spans, gold_spans, score_sentences
     from model.tagger import Tagger
 
     artifact = Artifact(
@@ -57,6 +61,8 @@ def outcome(
         metrics={},
         baseline={},
     )
+    calibration = calibrate(Tagger(artifact), _sentences(dev))
+    artifact = replace(artifact, temperature=calibration.temperature)
     tagger = Tagger(artifact)
     dev_scores, tagged = score_sentences(tagger, dev.words, dev.tags)
     scores = {"dev": dev_scores}
@@ -66,25 +72,39 @@ def outcome(
         artifact,
         metrics={
             "scores": {part: part_scores.to_json() for part, part_scores in scores.items()},
+            "calibration": calibration.to_json(),
             "history": dict(fitted.history),
             "kept_epoch": fitted.kept_epoch,
         },
         baseline=baseline_statistics(tagged, [document.tokens for document in tagged]),
     )
-    return Outcome(artifact, _people(artifact, recipe, scores, fitted), scores)
+    taken_for = confusion(gold_spans(dev.words, dev.tags), map(character_spans, tagged))
+    people = _people(artifact, recipe, fitted, scores, calibration, taken_for)
+    return Outcome(artifact, people, scores)
+
+
+def _sentences(part: "TokenizedSentences") -> list[LabelledSentence]:
+    pairs = zip(part.words, part.tags, strict=True)
+    return [LabelledSentence(tuple(words), tuple(tags)) for words, tags in pairs]
 
 
 def _people(
     artifact: Artifact,
     recipe: Recipe,
-    scores: Mapping[str, EntityScores],
     fitted: "FittedTagger",
+    scores: Mapping[str, EntityScores],
+    calibration: Calibration,
+    taken_for: Confusion,
 ) -> dict[str, str]:
     settings = {**asdict(recipe.network), **asdict(recipe.fitting)}
-    labels: Sequence[str] = artifact.tags.labels
-    return {
+    people = {
         "MODEL_CARD.md": model_card(
-            recipe.name, labels, recipe.command, recipe.data, scores, settings
+            artifact, recipe.command, recipe.data, settings, scores, calibration
         ),
-        "learning_curves.svg": learning_curves(fitted.history, fitted.kept_epoch),
+        LEARNING_CURVES: learning_curves(fitted.history, fitted.kept_epoch),
+        F1_BY_LABEL: f1_by_label(scores.get("test", scores["dev"])),
+        CONFUSION: confusion_matrix(taken_for),
     }
+    if calibration.is_fitted:
+        people[RELIABILITY] = reliability_diagram(calibration)
+    return people

@@ -1,6 +1,7 @@
 """`python -m jobs.train`: labelled sentences in, out a model that says how it was made."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,7 +78,8 @@ def test_a_csv_becomes_a_model(
     assert artifact.training["network"]["units"] == 6
 
     metrics = artifact.metrics
-    assert sorted(metrics) == ["history", "kept_epoch", "scores"]
+    assert sorted(metrics) == ["calibration", "history", "kept_epoch", "scores"]
+    assert artifact.temperature == metrics["calibration"]["temperature"] == 1.0  # too few entities
     assert sorted(metrics["scores"]) == ["dev", "test"]
     assert metrics["scores"]["test"]["micro"]["support"] == 40
     assert sorted(metrics["scores"]["test"]["micro"]) == ["f1", "precision", "recall", "support"]
@@ -91,7 +93,9 @@ def test_a_csv_becomes_a_model(
     card = (output / "MODEL_CARD.md").read_text()
     assert "python -m jobs.train " + " ".join(arguments) in card
     assert "| seed | 5 |" in card
-    assert (output / "learning_curves.svg").read_text().lstrip().startswith("<?xml")
+    plots = set(re.findall(r"\]\((.*\.svg)\)", card))
+    assert plots == {path.name for path in output.glob("*.svg")}
+    assert {"learning_curves.svg", "f1_by_label.svg", "confusion.svg"} <= plots
     assert f"model written to {output}" in capsys.readouterr().out
 
 

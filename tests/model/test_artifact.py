@@ -54,6 +54,7 @@ def test_what_is_saved_is_what_is_loaded(tiny_model: Artifact, files: Files) -> 
     assert loaded.segmentation == tiny_model.segmentation
     assert loaded.encoder == tiny_model.encoder
     assert loaded.tags == tiny_model.tags
+    assert loaded.temperature == tiny_model.temperature
     assert (loaded.training, loaded.metrics, loaded.baseline) == (
         tiny_model.training,
         tiny_model.metrics,
@@ -146,6 +147,12 @@ def test_an_empty_directory_is_no_model(tmp_path: Path) -> None:
             {"segmentation": {"language": "en", "max_sentence_tokens": 9, "version": 2}},
             "m: segmentation version 2 is not the one of this release (1): the model",
         ),
+        (
+            "config.json",
+            {"temperature": 0},
+            "m does not fit together: ValueError('temperature is 0",
+        ),
+        ("config.json", {"temperature": "1"}, "m does not fit together: TypeError("),
         ("config.json", {"segmentation": {"colour": "red"}}, "m does not fit together: TypeError("),
         ("labels.json", {"scheme": "BIOES"}, 'm does not fit together: ValueError("tag scheme'),
         ("labels.json", {"labels": [1]}, "m does not fit together: AttributeError("),
@@ -215,10 +222,18 @@ def test_identity_is_the_name_and_follows_what_is_computed(
     weights = replace(tiny_model.weights, dense_bias=tiny_model.weights.dense_bias + 1)
     others = {
         identity(replace(tiny_model, weights=weights)),
+        identity(replace(tiny_model, temperature=1.5)),
         identity(replace(tiny_model, segmentation=Segmentation("pt"))),
         identity(replace(tiny_model, encoder=replace(tiny_model.encoder, max_characters=9))),
     }
-    assert len(others | {own}) == 4
+    assert len(others | {own}) == 5
+
+
+def test_a_model_from_before_calibration_has_temperature_1(files: Files) -> None:
+    config = json.loads(files["config.json"])
+    del config["temperature"]
+    old = resealed({**files, "config.json": json.dumps(config).encode()})
+    assert load_artifact(old, "m").temperature == 1.0
 
 
 def test_a_directory_that_holds_something_is_not_written_to(

@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,6 +128,47 @@ def test_counts_and_confidences(
         assert tagged.confidence.dtype == np.float32
         assert ((tagged.confidence > 0) & (tagged.confidence <= 1)).all()
         assert set(tagged.labels) <= set(tiny_model.tags.labels)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.7, 6.0])
+def test_a_temperature_changes_confidence_alone(
+    tiny_model: Artifact,
+    documents: list[TokenizedDocument],
+    alone: list[TaggedDocument],
+    temperature: float,
+) -> None:
+    """It is the one that forward-backward gives for emissions and CRF divided by it."""
+    tempered = Tagger(replace(tiny_model, temperature=temperature))
+    batch = pad_documents(documents)
+    found = tempered.tag(batch)
+    for one, other in zip(found, alone, strict=True):
+        assert_same_rows(replace(one, confidence=other.confidence), other)
+    assert np.abs(found[0].confidence - alone[0].confidence).max() > 0.01
+
+    own = Tagger(tiny_model)
+    np.testing.assert_allclose(
+        tempered.emit(batch).emissions, own.emit(batch).emissions / temperature, atol=1e-4
+    )
+    for name in ("start", "transitions", "end"):
+        scores = getattr(tempered.potentials, name)
+        np.testing.assert_allclose(scores, getattr(own.potentials, name) / temperature, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rank", [0, 10, -1])
+def test_entities_below_the_least_confidence_are_left_out_and_others_stay(
+    tiny_model: Artifact, documents: list[TokenizedDocument], rank: int
+) -> None:
+    batch = pad_documents(documents)
+    everything = Tagger(tiny_model).tag(batch)
+    least = float(np.sort(np.concatenate([d.confidence for d in everything]))[rank])
+    some = Tagger(tiny_model, min_confidence=least).tag(batch)
+    for whole, found in zip(everything, some, strict=True):
+        kept = whole.confidence >= least
+        columns = ("sentence", "sentence_start", "sentence_end", "start_char", "end_char")
+        expected = {name: getattr(whole, name)[kept] for name in (*columns, "confidence")}
+        labels = tuple(np.array(whole.labels, object)[kept])
+        assert_same_rows(found, replace(whole, labels=labels, **expected))
+    assert sum(len(document.labels) for document in some) > 0
 
 
 def test_empty_documents_have_no_entities(tagger: Tagger, tiny_model: Artifact) -> None:

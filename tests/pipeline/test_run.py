@@ -9,10 +9,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -203,6 +205,34 @@ def test_rows_do_not_depend_on_batches_or_processes(
         assert max(abs(a[-1] - b[-1]) for a, b in zip(rows, expected, strict=True)) < 1e-4
 
 
+def test_entities_below_the_confidence_that_was_asked_for_are_in_no_row_and_no_count(
+    tiny_artifact: Path, tmp_path: Path
+) -> None:
+    """One that has exactly this confidence is kept; the others' rows stay as they are."""
+    (tmp_path / "a.jsonl").write_bytes(jsonl("x"))
+    flags = [f"--model={tiny_artifact}", f"--input={tmp_path}/a.jsonl"]
+    assert run([*flags, f"--output={tmp_path}/all"]) == 0
+    everything = query(tmp_path / "all", ENTITIES)
+    confidences = sorted(row[-1] for row in everything)
+    # As a query engine prints it: the shortest decimal that is this float32.
+    least = str(np.float32(confidences[len(confidences) // 2]))
+    expected = [row for row in everything if row[-1] >= np.float32(least)]
+    assert 0 < len(expected) < len(everything)
+    assert min(row[-1] for row in expected) == np.float32(least)
+
+    flags += [f"--min_confidence={least}", "--run_id=r1", f"--output={tmp_path}/some"]
+    assert run([*flags]) == 0
+    assert query(tmp_path / "some", ENTITIES) == expected
+    per_document = dict(Counter(row[1] for row in expected))
+    found = query(tmp_path / "some", "SELECT doc_id, entities FROM documents")
+    assert {doc_id: n for doc_id, n in found if n} == per_document
+    assert len(found) == len(GOOD)
+    manifest = manifest_of(tmp_path / "some")
+    assert manifest["configuration"]["min_confidence"] == float(least)
+    assert manifest["counts"]["entities"] == len(expected)
+    assert manifest["counts"]["entities_by_label"] == Counter(row[5] for row in expected)
+
+
 def test_lines_are_documents_where_the_flag_says_so(tiny_artifact: Path, tmp_path: Path) -> None:
     (tmp_path / "in.log").write_bytes(b"Maria left.\n\nThe river froze.\r\n")
     flags = [f"--model={tiny_artifact}", f"--output={tmp_path}/o", "--keep_text=all"]
@@ -283,5 +313,13 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for flag in ("input", "input_format", "id_field", "text_field", "keep_fields", "keep_text"):
         assert f"--{flag}" in text
-    for flag in ("output", "model", "run_id", "batch_tokens", "allow_no_input", "target_file_mb"):
+    for flag in (
+        "min_confidence",
+        "output",
+        "model",
+        "run_id",
+        "batch_tokens",
+        "allow_no_input",
+        "target_file_mb",
+    ):
         assert f"--{flag}" in text
