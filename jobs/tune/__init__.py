@@ -1,0 +1,1 @@
+"""The search over the flags of training: `python -m jobs.tune`."""

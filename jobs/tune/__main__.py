@@ -1,0 +1,132 @@
+"""Search the flags of training for those that do best: `python -m jobs.tune`.
+
+Any flag of `jobs.train` may follow, and stays fixed for all trials. The first trial takes
+training's own defaults. The same command again goes on where a search was interrupted.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.train.flags import configuration, training_parser
+from jobs.tune.search import Plan, search
+from jobs.tune.space import DEFAULT_SPACE, Domain, parse_space
+from jobs.tune.study import Search, require_optuna
+from jobs.tune.trial import TRAINER
+from model.configuration import NetworkConfig, TrainingConfig
+from pipeline.command_line import Parser, main, unknown_argument
+from schemas.errors import UsageError
+
+# Flags of training that a search sets itself, or that make no sense for many trials.
+_NOT_PASSED = ("check", "name", "resume")
+# What has no part in a trial's figure.
+_NO_SETTINGS = ("output", "verbose", *_NOT_PASSED)
+
+
+def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
+    """Search as the flags say, print the best command; returns the exit code."""
+    flags, given = _parser().parse_known_args(arguments)
+    _require_sensible(flags)
+    training = _training_flags(given)
+    space = _space(flags.search, given)
+    defaults = {flag: getattr(training, flag) for flag in space}
+    fitting = configuration(TrainingConfig, training)
+    settings = {
+        flag: str(value)
+        for flag, value in vars(training).items()
+        if flag not in space and flag not in _NO_SETTINGS
+    }
+    require_optuna()
+    search(
+        Search(settings, space, defaults, fitting.monitor, fitting.best, training.seed),
+        Plan(
+            trainer,
+            given,
+            Path(flags.output),
+            flags.trials,
+            None if flags.timeout_minutes is None else 60 * flags.timeout_minutes,
+            flags.keep_trials == "all",
+        ),
+    )
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m jobs.tune", description=__doc__)
+    add = parser.add_argument
+    add("--output", required=True, metavar="DIR", help="where the study and its trials are kept")
+    add("--trials", type=int, default=20, metavar="N", help="how many there are in the end")
+    add(
+        "--timeout_minutes",
+        type=float,
+        metavar="M",
+        help="start no trial after that; the one that runs then is finished",
+    )
+    add(
+        "--search",
+        action="append",
+        default=[],
+        metavar="FLAG=SPEC",
+        help="a flag to search and its values: units=64,100 or dropout=0.3..0.6 or "
+        "learning_rate=1e-4..1e-2:log; may be repeated, and then only these are searched "
+        f"(without: {'; '.join(f'{flag}={spec}' for flag, spec in DEFAULT_SPACE.items())})",
+    )
+    add("--keep_trials", choices=("all", "best"), default="best", help="whose models are kept")
+    return parser
+
+
+def _require_sensible(flags: argparse.Namespace) -> None:
+    if flags.trials < 1:
+        raise UsageError(f"--trials is {flags.trials}, expected at least 1")
+    if flags.timeout_minutes is not None and not flags.timeout_minutes > 0:
+        raise UsageError(f"--timeout_minutes is {flags.timeout_minutes}, expected more than 0")
+
+
+def _training_flags(given: Sequence[str]) -> argparse.Namespace:
+    """The flags that go to training, as it takes them; raises UsageError as it would."""
+    parser = training_parser()
+    for name in _names(given):
+        if name in _NOT_PASSED:
+            raise UsageError(f"--{name} is not for a search: leave it to `jobs.train`")
+    training, unknown = parser.parse_known_args([*given, "--output=x"])
+    if unknown:
+        raise UsageError(unknown_argument(unknown[0], [*_parser().flags, *parser.flags]))
+    configuration(NetworkConfig, training)
+    configuration(TrainingConfig, training)
+    for name in ("train", "dev", "test"):
+        path = getattr(training, name)
+        if path and not Path(path).is_file():
+            raise UsageError(f"--{name} {path} is no file")
+    return training
+
+
+def _space(specs: Sequence[str], given: Sequence[str]) -> dict[str, Domain]:
+    """The flags that vary; those that are given stay out of the default space."""
+    fixed = _names(given)
+    parser = training_parser()
+
+    def typed(flag: str, text: str) -> object:
+        training = parser.parse([*given, "--output=x", f"--{flag}={text}"])
+        configuration(NetworkConfig, training)
+        configuration(TrainingConfig, training)
+        return getattr(training, flag)
+
+    if not specs:
+        specs = [f"{flag}={spec}" for flag, spec in DEFAULT_SPACE.items() if flag not in fixed]
+        if not specs:
+            raise UsageError("every flag is given: name one to vary with --search")
+    space = parse_space(specs, parser.flags, typed)
+    for flag in space:
+        if flag in fixed:
+            raise UsageError(f"--{flag} is given, and searched as well: leave one of them out")
+    if "seed" in space and "dev" not in fixed:
+        raise UsageError("--search seed: it also draws the dev sentences, so give --dev")
+    return space
+
+
+def _names(given: Sequence[str]) -> set[str]:
+    return {flag.split("=", maxsplit=1)[0][2:] for flag in given if flag.startswith("--")}
+
+
+if __name__ == "__main__":
+    main(run)
