@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jobs.train.flags import configuration, training_parser
 from jobs.train.outcome import Recipe, outcome
-from jobs.train.parts import read_parts
+from jobs.train.parts import check_parts, read_parts
 from model.artifact import save_artifact
 from model.configuration import NetworkConfig, TrainingConfig
 from model.metrics import EntityScores, format_scores
@@ -28,10 +28,16 @@ def run(arguments: Sequence[str]) -> int:
     network = configuration(NetworkConfig, flags)
     fitting = configuration(TrainingConfig, flags)
     fitting = replace(fitting, mode=fitting.best)
+    if flags.check:
+        check_parts(read_parts(flags))
+        return 0
+    if flags.output is None:
+        raise UsageError("the following arguments are required: --output")
     output = Path(flags.output)
     _require_new(output)
     _require_packages()
     parts = read_parts(flags)
+    check_parts(parts)
     recipe = Recipe(
         name=flags.name or output.name,
         command="python -m jobs.train " + shlex.join(arguments),
