@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jobs.train.flags import configuration, training_parser
 from jobs.train.outcome import Recipe, outcome
-from jobs.train.parts import read_parts
+from jobs.train.parts import check_parts, read_parts
 from model.artifact import save_artifact
 from model.configuration import NetworkConfig, TrainingConfig
 from model.metrics import EntityScores, format_scores
@@ -29,6 +29,11 @@ def run(arguments: Sequence[str]) -> int:
     network = configuration(NetworkConfig, flags)
     fitting = configuration(TrainingConfig, flags)
     fitting = replace(fitting, mode=fitting.best)
+    if flags.check:
+        check_parts(read_parts(flags))
+        return 0
+    if flags.output is None:
+        raise UsageError("the following arguments are required: --output")
     output = Path(flags.output)
     state_file = output.with_name(output.name + ".training")
     _require_new(output)
@@ -39,6 +44,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     _require_packages()
     parts = read_parts(flags)
+    check_parts(parts)
     vectors = read_vectors(flags.vectors) if flags.vectors else NO_VECTORS
     recipe = Recipe(
         name=flags.name or output.name,

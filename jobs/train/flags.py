@@ -61,7 +61,7 @@ def training_parser() -> Parser:
         prog="python -m jobs.train", description="Train a tagger on labelled sentences."
     )
     data = parser.add_argument_group("data")
-    data.add_argument("--train", required=True, metavar="FILE", help="Kaggle CSV or CoNLL file")
+    data.add_argument("--train", required=True, metavar="FILE", help="any labelled file")
     data.add_argument("--dev", metavar="FILE", help="decides which epoch is kept")
     data.add_argument(
         "--validation_split",
@@ -75,8 +75,11 @@ def training_parser() -> Parser:
         "--vectors", metavar="NAME", help=f"pretrained word vectors: {GLOVE}, or a text file"
     )
     data.add_argument("--language", default="en", help="of the sentence rules at extraction")
-    data.add_argument("--output", required=True, metavar="DIR", help="the model's new directory")
+    data.add_argument("--output", metavar="DIR", help="the model's new directory")
     data.add_argument("--name", metavar="NAME", help="of the model (default: the directory's)")
+    data.add_argument(
+        "--check", action="store_true", help="report on the data and stop; needs no --output"
+    )
     data.add_argument(
         "--resume", action="store_true", help="go on with an interrupted training of this output"
     )

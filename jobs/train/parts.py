@@ -4,17 +4,24 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.corpora import LabelledSentence, read_labelled, split_sentences
+from model.corpora import LabelledSentence, read_labelled, split_documents, split_sentences
+from model.corpora.findings import pointless
+from model.corpora.projection import project_document
+from model.corpora.report import DataReport, LabelledPart, SourceFile, report_of
+from model.corpora.report_text import format_report
+from model.segmentation import Segmentation
+from pipeline.command_line import account
 from schemas.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The labelled sentences of a training run."""
+    """The labelled sentences of a training run, and the report on them."""
 
     train: Sequence[LabelledSentence]
     dev: Sequence[LabelledSentence]
     test: Sequence[LabelledSentence]
+    report: DataReport
 
     def described(self) -> dict[str, str]:
         return {
@@ -25,25 +32,62 @@ class Parts:
 
 
 def read_parts(flags: argparse.Namespace) -> Parts:
-    """The parts that the flags name; raises UsageError for what cannot be trained on."""
-    train = _read(flags.train)
+    """The parts that the flags name; raises UsageError for files and flags at fault."""
+    segmentation = Segmentation(language=flags.language)
+    train = _read(flags.train, segmentation)
+    train_sentences = train.sentences
     if flags.dev:
-        dev = _read(flags.dev)
+        dev = _read(flags.dev, segmentation).part("dev")
     else:
         if not 0 < flags.validation_split < 1:
             raise UsageError(
                 f"--validation_split is {flags.validation_split}, expected more than 0 and below 1"
             )
-        train, dev = split_sentences(train, flags.validation_split, flags.seed)
-    if not any(tag != "O" for sentence in train for tag in sentence.tags):
-        raise UsageError(f"--train {flags.train} holds no entity: there is nothing to learn")
-    if not dev:
-        raise UsageError(f"--train {flags.train} holds too few sentences to split: give --dev")
-    return Parts(train, dev, _read(flags.test) if flags.test else ())
+        train_sentences, dev_sentences = train.split(flags.validation_split, flags.seed)
+        origin = f"{100 * flags.validation_split:.3g}% of {flags.train}, apart by text"
+        dev = LabelledPart("dev", origin, None, dev_sentences)
+    parts = [LabelledPart("train", flags.train, train.source, train_sentences), dev]
+    if flags.test:
+        parts.append(_read(flags.test, segmentation).part("test"))
+    test_sentences = parts[2].sentences if flags.test else ()
+    return Parts(train_sentences, dev.sentences, test_sentences, report_of(*parts))
 
 
-def _read(path: str) -> list[LabelledSentence]:
-    corpus = read_labelled(path)
-    if corpus.documents:
-        raise UsageError(f"{path} holds documents; training reads sentences (Kaggle CSV or CoNLL)")
-    return list(corpus.sentences)
+def check_parts(parts: Parts) -> None:
+    """Print the report on the parts; raises UsageError where training on them is pointless."""
+    account(format_report(parts.report))
+    reason = pointless(parts.report)
+    if reason:
+        raise UsageError(reason)
+
+
+@dataclass(frozen=True)
+class _LabelledFile:
+    """A file's sentences: those of each document, or all in one list where it has none."""
+
+    source: SourceFile
+    documents: Sequence[Sequence[LabelledSentence]]
+
+    @property
+    def sentences(self) -> list[LabelledSentence]:
+        return [sentence for document in self.documents for sentence in document]
+
+    def part(self, name: str) -> LabelledPart:
+        return LabelledPart(name, self.source.path, self.source, self.sentences)
+
+    def split(
+        self, fraction: float, seed: int
+    ) -> tuple[list[LabelledSentence], list[LabelledSentence]]:
+        if self.source.documents:
+            return split_documents(self.documents, fraction, seed)
+        return split_sentences(self.sentences, fraction, seed)
+
+
+def _read(path: str, segmentation: Segmentation) -> _LabelledFile:
+    corpus = read_labelled(path, allow_overlaps=True)
+    if not corpus.documents:
+        return _LabelledFile(SourceFile.of(corpus), [corpus.sentences])
+    projected = [project_document(document, segmentation) for document in corpus.documents]
+    misfits = [misfit for document in projected for misfit in document.misfits]
+    source = SourceFile.of(corpus, misfits)
+    return _LabelledFile(source, [document.sentences for document in projected])

@@ -7,7 +7,7 @@ from model.corpora.records import (
     LabelledDocument,
     LabelledSentence,
 )
-from model.corpora.split import split_sentences
+from model.corpora.split import split_documents, split_sentences
 
 __all__ = [
     "CorpusFormat",
@@ -15,5 +15,6 @@ __all__ = [
     "LabelledDocument",
     "LabelledSentence",
     "read_labelled",
+    "split_documents",
     "split_sentences",
 ]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from model.corpora.legality import illegal_tags
 from model.corpora.records import LabelledCorpus, LabelledSentence, bad_tag, broken, wrong_columns
 from model.tags import is_tag, scheme_of, to_iob2
 
@@ -36,16 +37,16 @@ def read_columns(path: str, text: str, corpus_format: Literal["conll", "iob2"]) 
     Tags of any scheme become IOB2. Raises CorpusError for the first line at fault.
     """
     rows = _conll_rows if corpus_format == "conll" else _iob2_rows
-    found: list[tuple[list[str], list[str], int]] = []
+    found: list[tuple[list[str], list[str], list[int]]] = []
     words: list[str] = []
     tags: list[str] = []
+    lines: list[int] = []
     known_tags: set[str] = set()
-    first_line = 1
     for line_number, row in rows(path, text):
         if row is None:
             if words:
-                found.append((words, tags, first_line))
-                words, tags = [], []
+                found.append((words, tags, lines))
+                words, tags, lines = [], [], []
             continue
         word, tag = row
         if not word.strip(" "):
@@ -56,20 +57,21 @@ def read_columns(path: str, text: str, corpus_format: Literal["conll", "iob2"]) 
             if not is_tag(tag):
                 raise broken(path, line_number, bad_tag(tag))
             known_tags.add(tag)
-        if not words:
-            first_line = line_number
         words.append(word)
         tags.append(tag)
+        lines.append(line_number)
     if not found:
         raise broken(path, 1, "the file holds no sentence")
+    scheme = scheme_of(tags for _, tags, _ in found)
     return LabelledCorpus(
         path=path,
         format=corpus_format,
-        scheme=scheme_of(tags for _, tags, _ in found),
+        scheme=scheme,
         sentences=tuple(
-            LabelledSentence(tuple(words), tuple(to_iob2(tags)), line)
-            for words, tags, line in found
+            LabelledSentence(tuple(words), tuple(to_iob2(tags)), lines[0])
+            for words, tags, lines in found
         ),
+        illegal_tags=illegal_tags(((tags, lines) for _, tags, lines in found), scheme),
     )
 
 

@@ -13,19 +13,23 @@ class _FaultError(Exception):
     """A reason to refuse a line; `read_documents` adds path and line."""
 
 
-def read_documents(path: str, text: str) -> LabelledCorpus:
+def read_documents(path: str, text: str, *, allow_overlaps: bool = False) -> LabelledCorpus:
     """The documents of a JSONL text, in order.
 
     A line is `{"id", "text", "entities": [{"start", "end", "label"}]}`, with offsets in code
     points, half-open, in any order; other keys and blank lines are left out. An id may be an
-    integer, and becomes a string. Raises CorpusError for the first line at fault.
+    integer, and becomes a string. Raises CorpusError for the first line at fault; entities that
+    overlap are a fault unless `allow_overlaps`.
     """
     documents = []
     for line_number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            documents.append(_document(line, line_number))
+            document = _document(line, line_number)
+            if not allow_overlaps:
+                _refuse_overlaps(document.entities)
+            documents.append(document)
         except json.JSONDecodeError as error:
             reason = f"invalid JSON: {error.msg} at column {error.colno}"
             raise broken(path, line_number, reason) from error
@@ -51,7 +55,6 @@ def _document(line: str, line_number: int) -> LabelledDocument:
     if not isinstance(entities, list):
         raise _FaultError(f"'entities' should be a list, found {_kind(entities)}")
     spans = sorted(_span(entity, len(text)) for entity in entities)
-    _refuse_overlaps(spans)
     return LabelledDocument(str(doc_id), text, tuple(spans), line_number)
 
 

@@ -5,6 +5,7 @@ import io
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from model.corpora.legality import illegal_tags
 from model.corpora.records import LabelledCorpus, LabelledSentence, bad_tag, broken, wrong_columns
 from model.tags import is_tag, scheme_of, to_iob2
 from schemas.errors import UsageError
@@ -51,20 +52,23 @@ def read_kaggle(path: str, text: str) -> LabelledCorpus:
     if ids.isna().any():
         raise broken(path, row_lines[0], "no sentence id in this row, and none above it")
     # A dict groups GMB's 835,642 rows in 0.5 s, `groupby().agg(tuple)` in 7 s.
-    sentences: dict[str, tuple[list[str], list[str], int]] = {}
+    sentences: dict[str, tuple[list[str], list[str], list[int]]] = {}
     cells = (ids.tolist(), columns[WORD].tolist(), columns[TAG].tolist(), row_lines)
     for sentence_id, word, tag, line in zip(*cells, strict=True):
-        words, tags, _ = sentences.setdefault(sentence_id, ([], [], line))
+        words, tags, lines = sentences.setdefault(sentence_id, ([], [], []))
         words.append(word)
         tags.append(tag)
+        lines.append(line)
+    scheme = scheme_of(tags for _, tags, _ in sentences.values())
     return LabelledCorpus(
         path=path,
         format="kaggle",
-        scheme=scheme_of(tags for _, tags, _ in sentences.values()),
+        scheme=scheme,
         sentences=tuple(
-            LabelledSentence(tuple(words), tuple(to_iob2(tags)), line)
-            for words, tags, line in sentences.values()
+            LabelledSentence(tuple(words), tuple(to_iob2(tags)), lines[0])
+            for words, tags, lines in sentences.values()
         ),
+        illegal_tags=illegal_tags(((tags, lines) for _, tags, lines in sentences.values()), scheme),
     )
 
 

@@ -3,32 +3,36 @@
 import codecs
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from model.corpora.conll import read_columns, split_columns
 from model.corpora.documents import read_documents
 from model.corpora.kaggle import COLUMNS, SENTENCE, read_kaggle
-from model.corpora.records import CorpusFormat, LabelledCorpus, broken
+from model.corpora.records import CorpusFormat, Encoding, LabelledCorpus, broken
 from model.tags import is_tag
 from schemas.errors import CorpusError
 
 _TOKEN_ID = re.compile(r"\d+([-.]\d+)?")
 _IOB2_COLUMNS = 5
+_C1 = re.compile(rb"[\x80-\x9f]")
 
 
-def read_labelled(path: str | os.PathLike[str]) -> LabelledCorpus:
+def read_labelled(path: str | os.PathLike[str], *, allow_overlaps: bool = False) -> LabelledCorpus:
     """The sentences or documents of a labelled file, in its order.
 
     Recognised by content, whatever the file is called: the Kaggle CSV, CoNLL in 2 or 4 columns,
     CoNLL-U-like `.iob2`, and JSONL documents. Text is UTF-8, a BOM is dropped; a Kaggle CSV may be
     latin-1 instead. Raises CorpusError with `path:line: reason` for a file that is
-    broken or can't be read, and UsageError where a Kaggle CSV meets no pandas.
+    broken or can't be read, and UsageError where a Kaggle CSV meets no pandas. Entities of a
+    document that overlap are such a fault, unless `allow_overlaps`.
     """
     name = os.fspath(path)
     try:
-        raw = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
+        stored = Path(path).read_bytes()
     except OSError as error:
         raise CorpusError(f"{name}: cannot be read: {error.strerror}") from error
+    raw = stored.removeprefix(codecs.BOM_UTF8)
     text, encoding_error = _decode(raw)
     if not text.strip():
         raise broken(name, 1, "the file is empty")
@@ -37,14 +41,17 @@ def read_labelled(path: str | os.PathLike[str]) -> LabelledCorpus:
         raise broken(name, line, "a NUL character, so this is not a text file in UTF-8")
     corpus_format = recognise(text)
     if corpus_format == "kaggle":
-        return read_kaggle(name, text)
+        encoding = _utf_8(stored) if encoding_error is None else _one_byte_encoding(raw)
+        return replace(read_kaggle(name, text), encoding=encoding)
     if encoding_error is not None:
         line = raw.count(b"\n", 0, encoding_error.start) + 1
         byte = raw[encoding_error.start]
         raise broken(name, line, f"byte 0x{byte:02x} is not valid UTF-8") from encoding_error
     if corpus_format == "jsonl":
-        return read_documents(name, text)
-    return read_columns(name, text, corpus_format)
+        corpus = read_documents(name, text, allow_overlaps=allow_overlaps)
+    else:
+        corpus = read_columns(name, text, corpus_format)
+    return replace(corpus, encoding=_utf_8(stored))
 
 
 def recognise(text: str) -> CorpusFormat:
@@ -81,3 +88,22 @@ def _decode(raw: bytes) -> tuple[str, UnicodeDecodeError | None]:
         return raw.decode("utf-8"), None
     except UnicodeDecodeError as error:
         return raw.decode("latin-1"), error
+
+
+def _utf_8(stored: bytes) -> Encoding:
+    return "UTF-8 with BOM" if stored.startswith(codecs.BOM_UTF8) else "UTF-8"
+
+
+def _one_byte_encoding(raw: bytes) -> Encoding:
+    """What text that is not UTF-8 was likely written in.
+
+    Latin-1 has control characters from 0x80 to 0x9f, which nobody types; cp1252 has quotes, dashes
+    and an ellipsis there, and nothing at five of the places.
+    """
+    if not _C1.search(raw):
+        return "latin-1"
+    try:
+        raw.decode("cp1252")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "cp1252"

@@ -7,6 +7,8 @@ from model.tags import OUTSIDE, Span, TagScheme
 from schemas.errors import CorpusError
 
 CorpusFormat = Literal["kaggle", "conll", "iob2", "jsonl"]
+# "cp1252": read as latin-1, but its bytes speak for cp1252.
+Encoding = Literal["UTF-8", "UTF-8 with BOM", "latin-1", "cp1252"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class LabelledSentence:
 class LabelledDocument:
     """A raw text with its gold entities.
 
-    Entities are in order of the text, do not overlap, and count code points of `text`, half-open.
+    Entities are in order of the text and count code points of `text`, half-open. They overlap only
+    where the file was read with `allow_overlaps`.
     """
 
     doc_id: str
@@ -39,12 +42,24 @@ class LabelledDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class IllegalTag:
+    """A tag that its file's scheme allows at no such place: `fault` is, say, `I-geo after O`.
+
+    `line` is where the tag stands, from 1.
+    """
+
+    line: int
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledCorpus:
     """A labelled file that was read in full.
 
     It holds `documents` where `format` is "jsonl", and `sentences` otherwise; one of the two is
     empty and the other is not. `scheme` names the tag scheme of the file; the sentences' tags are
-    IOB2 whatever it was. Documents carry no tags, and their scheme is None.
+    IOB2 whatever it was, and read as conlleval does at `illegal_tags`, which are in order of their
+    lines. Documents carry no tags, and their scheme is None.
     """
 
     path: str
@@ -52,6 +67,8 @@ class LabelledCorpus:
     scheme: TagScheme | None
     sentences: tuple[LabelledSentence, ...] = ()
     documents: tuple[LabelledDocument, ...] = ()
+    encoding: Encoding = "UTF-8"
+    illegal_tags: tuple[IllegalTag, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:

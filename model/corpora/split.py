@@ -1,10 +1,12 @@
-"""Splitting labelled sentences into a training and a development part."""
+"""Splitting labelled sentences, or documents of them, into a training and a development part."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from model.corpora.records import LabelledSentence
+
+Document = Sequence[LabelledSentence]
 
 
 def split_sentences(
@@ -18,27 +20,90 @@ def split_sentences(
     sentences, less only where repeated texts don't fit in. Two or more distinct texts
     and a fraction above 0 leave neither side empty. Raises ValueError unless 0 <= fraction < 1.
     """
-    if not 0 <= fraction < 1:
-        raise ValueError(f"fraction {fraction} is not at least 0 and below 1")
-    texts = [" ".join(sentence.words) for sentence in sentences]
-    repeats = Counter(texts)
-    drawn = sorted(repeats, key=lambda text: (_draw(text, seed), text))
-    wanted = 0
-    if fraction > 0 and len(drawn) > 1:
-        wanted = min(max(round(fraction * len(texts)), 1), len(texts) - 1)
-    dev_texts: set[str] = set()
-    taken = 0
-    for text in drawn:
-        if taken + repeats[text] <= wanted:
-            dev_texts.add(text)
-            taken += repeats[text]
-    if wanted and not dev_texts:
-        dev_texts.add(min(drawn, key=lambda text: repeats[text]))
+    texts = [_text(sentence) for sentence in sentences]
+    dev_texts = _draw_groups(Counter(texts), fraction, seed)
     train: list[LabelledSentence] = []
     dev: list[LabelledSentence] = []
     for text, sentence in zip(texts, sentences, strict=True):
         (dev if text in dev_texts else train).append(sentence)
     return train, dev
+
+
+def split_documents(
+    documents: Sequence[Document], fraction: float, seed: int
+) -> tuple[list[LabelledSentence], list[LabelledSentence]]:
+    """As `split_sentences`, but all sentences of a document fall on the same side.
+
+    So do documents that share a sentence. Where that ties so many together that dev would be empty,
+    or off its share by half of it and by more than a document, as a greeting in each of them does,
+    only documents of equal text stay together. Documents without sentences are left out.
+    """
+    documents = [document for document in documents if document]
+    sentences, longest = sum(map(len, documents)), max(map(len, documents), default=0)
+    wanted = fraction * sentences
+    for groups in (_tied_by_sentences(documents), list(map(_whole_text, documents))):
+        sizes: Counter[str] = Counter()
+        for group, document in zip(groups, documents, strict=True):
+            sizes[group] += len(document)
+        dev_groups = _draw_groups(sizes, fraction, seed)
+        off = abs(sum(sizes[group] for group in dev_groups) - wanted)
+        if dev_groups and off <= max(wanted / 2, longest):
+            break
+    train: list[LabelledSentence] = []
+    dev: list[LabelledSentence] = []
+    for group, document in zip(groups, documents, strict=True):
+        (dev if group in dev_groups else train).extend(document)
+    return train, dev
+
+
+def _tied_by_sentences(documents: Sequence[Document]) -> list[str]:
+    """One name a document, the same for all that shared sentences tie together."""
+    parents = list(range(len(documents)))
+
+    def root(position: int) -> int:
+        while parents[position] != position:
+            parents[position] = parents[parents[position]]
+            position = parents[position]
+        return position
+
+    holder: dict[str, int] = {}
+    for position, document in enumerate(documents):
+        for sentence in document:
+            parents[root(position)] = root(holder.setdefault(_text(sentence), position))
+    # Named by their least text: the order of the documents must not matter.
+    names: dict[int, str] = {}
+    for position, document in enumerate(documents):
+        text = _whole_text(document)
+        names[root(position)] = min(names.get(root(position), text), text)
+    return [names[root(position)] for position in range(len(documents))]
+
+
+def _text(sentence: LabelledSentence) -> str:
+    return " ".join(sentence.words)
+
+
+def _whole_text(document: Document) -> str:
+    return "\n".join(map(_text, document))
+
+
+def _draw_groups(sizes: Mapping[str, int], fraction: float, seed: int) -> set[str]:
+    """The groups, by name, that dev takes of groups with so many sentences."""
+    if not 0 <= fraction < 1:
+        raise ValueError(f"fraction {fraction} is not at least 0 and below 1")
+    sentences = sum(sizes.values())
+    drawn = sorted(sizes, key=lambda name: (_draw(name, seed), name))
+    wanted = 0
+    if fraction > 0 and len(drawn) > 1:
+        wanted = min(max(round(fraction * sentences), 1), sentences - 1)
+    dev: set[str] = set()
+    taken = 0
+    for name in drawn:
+        if taken + sizes[name] <= wanted:
+            dev.add(name)
+            taken += sizes[name]
+    if wanted and not dev:
+        dev.add(min(drawn, key=lambda name: sizes[name]))
+    return dev
 
 
 def _draw(text: str, seed: int) -> bytes:

@@ -45,7 +45,18 @@ def csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def conll(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("labelled") / "toy.conll"
-    blocks = ["\n".join(f"{word}\t{tag}" for word, tag in sentence) for sentence in sentences()]
+    return columns(path, sentences())
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first sentences, with another word each: none of them stands in the other files."""
+    other = [[*sentence[:4], ("dusk", "O"), *sentence[5:]] for sentence in sentences()[:8]]
+    return columns(tmp_path_factory.mktemp("labelled") / "dev.conll", other)
+
+
+def columns(path: Path, sentences: list[list[tuple[str, str]]]) -> Path:
+    blocks = ["\n".join(f"{word}\t{tag}" for word, tag in sentence) for sentence in sentences]
     path.write_text("\n\n".join(blocks) + "\n")
     return path
 
@@ -101,11 +112,13 @@ def test_a_csv_becomes_a_model(
 
 @pytest.mark.training
 @pytest.mark.usefixtures("eager")
-def test_conll_with_a_dev_file_becomes_a_model_under_its_name(conll: Path, tmp_path: Path) -> None:
+def test_conll_with_a_dev_file_becomes_a_model_under_its_name(
+    conll: Path, dev: Path, tmp_path: Path
+) -> None:
     """The same command gives the same weights."""
     identities = []
     for output in (tmp_path / "a", tmp_path / "b"):
-        flags = [f"--train={conll}", f"--dev={conll}", f"--output={output}", "--name=ferry"]
+        flags = [f"--train={conll}", f"--dev={dev}", f"--output={output}", "--name=ferry"]
         assert run([*flags, *QUICK, "--epochs=1"]) == 0
         identities.append(load_artifact(read_files(output), "m").identity)
     assert identities[0] == identities[1]
@@ -113,6 +126,34 @@ def test_conll_with_a_dev_file_becomes_a_model_under_its_name(conll: Path, tmp_p
 
 
 DOCUMENT = {"id": "a", "text": "Eva left.", "entities": [{"start": 0, "end": 3, "label": "per"}]}
+
+
+@pytest.mark.training
+@pytest.mark.usefixtures("eager")
+def test_documents_become_a_model_and_the_report_comes_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Documents with a span for each entity, of which one cuts a word."""
+    lines = []
+    for number, sentence in enumerate(sentences()):
+        text = " ".join(word for word, _ in sentence)
+        spans = [
+            {"start": text.index(word), "end": text.index(word) + len(word) - cut, "label": tag[2:]}
+            for word, tag in sentence
+            if tag != "O"
+            for cut in [tag == "B-per" and number == 7]
+        ]
+        lines.append(json.dumps({"id": number, "text": text, "entities": spans}))
+    path = tmp_path / "toy.jsonl"
+    path.write_text("\n".join(lines))
+    output = tmp_path / "model"
+    assert run([f"--train={path}", f"--output={output}", *QUICK, "--epochs=1"]) == 0
+    artifact = load_artifact(read_files(output), "toy")
+    assert artifact.tags.labels == ("geo", "per")
+    assert artifact.metrics["scores"]["dev"]["micro"]["support"] == 4
+    told = capsys.readouterr().out
+    assert told.startswith("data\n  train  ")
+    assert "    7 [0, 2) per 'Ru' begins or ends within a token or a blank; tagged: 'Rui'\n" in told
 
 
 @pytest.mark.training
@@ -136,7 +177,7 @@ DOCUMENT = {"id": "a", "text": "Eva left.", "entities": [{"start": 0, "end": 3, 
             "--validation_split is 1.0, expected more than 0 and below 1",
         ),
         (["--dev=nowhere.csv"], "nowhere.csv"),
-        (["--train=documents.jsonl"], "documents.jsonl holds documents; training reads sentences"),
+        (["--train=documents.jsonl"], "--train documents.jsonl holds too few sentences to split"),
         (["--train=no_entity.conll"], "--train no_entity.conll holds no entity"),
         (["--train=one.conll"], "--train one.conll holds too few sentences to split: give --dev"),
         (["--output=full"], "--output full exists and is not an empty directory"),

@@ -113,6 +113,28 @@ words = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=
 )
 
 
+@pytest.mark.parametrize(
+    ("word", "encoding"),
+    [
+        (b"Zoe", "UTF-8"),
+        ("Zoë".encode(), "UTF-8"),
+        ("Zoë".encode("utf-8-sig"), "UTF-8 with BOM"),
+        (b"Zo\xeb", "latin-1"),
+        (b"Zo\xeb\x92s", "cp1252"),
+        (b"Zo\xebs\x92\x81", "latin-1"),  # cp1252 has nothing at 0x81
+    ],
+)
+def test_the_encoding_is_guessed_from_the_bytes(write: Write, word: bytes, encoding: str) -> None:
+    bom = b"\xef\xbb\xbf" if word.startswith(b"\xef\xbb\xbf") else b""
+    csv_file = bom + HEADER.encode() + b"1," + word.removeprefix(bom) + b",,O\n"
+    corpus = read_labelled(write(csv_file))
+    assert corpus.encoding == encoding
+    kept = word.removeprefix(bom).decode("utf-8" if "UTF" in encoding else "latin-1")
+    assert corpus.sentences[0].words == (kept,)
+    if "UTF" in encoding:
+        assert read_labelled(write(word + b" O\n")).encoding == encoding
+
+
 @settings(max_examples=50)
 @given(st.lists(st.lists(words, min_size=1, max_size=4), min_size=1, max_size=4), st.booleans())
 def test_kaggle_reads_any_words_that_a_csv_writer_wrote(

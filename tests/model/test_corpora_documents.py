@@ -99,6 +99,16 @@ def test_a_broken_document_is_refused(tmp_path: Path, content: str, message: str
         assert str(caught.value).startswith(f"{path}:{number}: {message}")
 
 
+def test_overlaps_are_read_where_they_are_allowed_and_nothing_else_is(tmp_path: Path) -> None:
+    path = tmp_path / "documents"
+    path.write_text(line(entities=[entity(3, 6), entity(0, 4), entity(0, 4)]))
+    spans = (Span(0, 4, "geo"), Span(0, 4, "geo"), Span(3, 6, "geo"))
+    assert read_labelled(path, allow_overlaps=True).documents[0].entities == spans
+    path.write_text(line(entities=[entity(3, 60)]))
+    with pytest.raises(CorpusError, match="outside the text"):
+        read_labelled(path, allow_overlaps=True)
+
+
 def test_another_kind_of_line_among_documents_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "documents"
     path.write_text(f"{line()}\n[1]", encoding="utf-8")

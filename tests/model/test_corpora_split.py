@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.corpora import LabelledSentence, split_sentences
+from model.corpora import LabelledSentence, split_documents, split_sentences
 
 
 def sentence(text: str, tag: str = "O") -> LabelledSentence:
@@ -78,6 +78,53 @@ def test_seeds_draw_different_sentences() -> None:
     sentences = [sentence(f"w{i}") for i in range(100)]
     draws = {tuple(split_sentences(sentences, 0.1, seed)[1]) for seed in range(5)}
     assert len(draws) == 5
+
+
+def document(number: int, *shared: str, sentences: int = 4) -> list[LabelledSentence]:
+    """A document of sentences of its own and of shared ones."""
+    return [sentence(text) for text in (*shared, *(f"d{number} s{i}" for i in range(sentences)))]
+
+
+texts = st.sampled_from([f"w{i} ." for i in range(12)])
+documents = st.lists(st.lists(st.builds(sentence, texts), max_size=4), max_size=12)
+
+
+@given(documents, fractions, st.integers(0, 5), st.randoms(use_true_random=False))
+def test_every_document_is_on_one_side_and_equal_ones_on_the_same(
+    documents: list[list[LabelledSentence]], fraction: float, seed: int, order: random.Random
+) -> None:
+    """Whatever the order; and two distinct documents leave neither side empty."""
+    train, dev = split_documents(documents, fraction, seed)
+    whole = {tuple(document) for document in documents if document}
+    assert len(train) + len(dev) == sum(map(len, documents))
+    assert all(contains(train, document) or contains(dev, document) for document in whole)
+    assert (bool(train), bool(dev)) == (bool(whole), len(whole) > 1 and fraction > 0)
+    shuffled = list(documents)
+    order.shuffle(shuffled)
+    _, dev_of_shuffled = split_documents(shuffled, fraction, seed)
+    assert sorted(item.words for item in dev) == sorted(item.words for item in dev_of_shuffled)
+
+
+def contains(part: list[LabelledSentence], document: tuple[LabelledSentence, ...]) -> bool:
+    size = len(document)
+    return any(tuple(part[i : i + size]) == document for i in range(len(part) - size + 1))
+
+
+def test_documents_that_share_a_sentence_stay_together() -> None:
+    """Twenty pairs, each with a sentence in common: no text is on both sides."""
+    pairs = [document(n, f"shared {n // 2}") for n in range(40)]
+    for seed in range(5):
+        train, dev = split_documents(pairs, 0.2, seed)
+        assert len(dev) == 40
+        assert {item.words for item in train}.isdisjoint(item.words for item in dev)
+
+
+def test_a_sentence_that_every_document_has_does_not_tie_them_all() -> None:
+    letters = [document(n, "Dear madam ,") for n in range(20)]
+    train, dev = split_documents(letters, 0.2, seed=1)
+    assert len(dev) == 20
+    only_train, only_dev = ({item.words[0] for item in part} - {"Dear"} for part in (train, dev))
+    assert only_train.isdisjoint(only_dev)
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, float("nan")])
