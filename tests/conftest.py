@@ -1,6 +1,7 @@
 """What tests of several packages share: shared data, a small model, and where training runs."""
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -103,3 +104,13 @@ def tiny_artifact(tiny_model: Artifact, tmp_path_factory: pytest.TempPathFactory
     directory = tmp_path_factory.mktemp("models") / "tiny"
     save_artifact(tiny_model, directory, {"MODEL_CARD.md": "# tiny\n\nRandom weights.\n"})
     return directory
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Run Keras without tracing graphs, which takes ten times as long as these tests need."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)  # noqa: FBT003 - TensorFlow's signature
+    yield
+    tf.config.run_functions_eagerly(False)  # noqa: FBT003

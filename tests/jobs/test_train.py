@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,16 +58,6 @@ def columns(path: Path, sentences: list[list[tuple[str, str]]]) -> Path:
     blocks = ["\n".join(f"{word}\t{tag}" for word, tag in sentence) for sentence in sentences]
     path.write_text("\n\n".join(blocks) + "\n")
     return path
-
-
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """Run Keras without tracing graphs, which takes longer than these tests train."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)  # noqa: FBT003 - TensorFlow's signature
-    yield
-    tf.config.run_functions_eagerly(False)  # noqa: FBT003
 
 
 @pytest.mark.training

@@ -1,6 +1,5 @@
 """The Keras model: its emissions are those of extraction, and fitting learns and keeps the best."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -113,16 +112,6 @@ def test_exported_weights_forbid_what_the_tag_scheme_forbids() -> None:
     np.testing.assert_array_equal(np.isfinite(weights.start), TAGS.legal_start)
     np.testing.assert_array_equal(np.isfinite(weights.transitions), TAGS.legal_transition)
     assert np.isfinite(weights.end).all()
-
-
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """Run Keras without tracing graphs, which takes ten times as long as these tests need."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)  # noqa: FBT003 - TensorFlow's signature
-    yield
-    tf.config.run_functions_eagerly(False)  # noqa: FBT003
 
 
 def fit(training: TrainingConfig, network: NetworkConfig = SMALL) -> Any:  # noqa: ANN401

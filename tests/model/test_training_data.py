@@ -1,6 +1,7 @@
 """Batches of training: every sentence once an epoch, alike on resumption, words once a batch."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def test_an_epoch_has_each_sentence_once_in_batches_of_one_size(
         (min(inside), max(inside))
         for inside in ([lengths[n] for n in row if n >= 0] for row in rows.tolist())
     )
-    assert all(left[1] <= right[0] for left, right in zip(ranges, ranges[1:], strict=False))
+    assert all(left[1] <= right[0] for left, right in pairwise(ranges))
 
 
 def test_a_plan_follows_from_seed_and_epoch_alone() -> None:

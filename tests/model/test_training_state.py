@@ -1,0 +1,135 @@
+"""A training that was interrupted and resumed ends as one that never was."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.configuration import NetworkConfig, TrainingConfig
+from schemas.errors import UsageError
+
+pytestmark = pytest.mark.training
+
+NETWORK = NetworkConfig(
+    embedding_size=6,
+    character_size=4,
+    character_filters=4,
+    casing_size=3,
+    units=5,
+    recurrent_dropout=0.2,
+    word_dropout=0.1,
+)
+CONFIG = TrainingConfig(batch_size=4, epochs=4, learning_rate=0.02, verbose=0, seed=9)
+PEOPLE, PLACES = ("Maria", "Rui", "Tom", "Eva"), ("Lisbon", "Porto", "Faro")
+
+
+class KilledError(Exception):
+    """Stands for a kill: nothing of the training runs after it."""
+
+
+def fit(log: Any = None, config: TrainingConfig = CONFIG) -> Any:  # noqa: ANN401 - imports TensorFlow
+    from model.training import fit_tagger
+    from model.training_data import TokenizedSentences
+
+    words = [
+        [person, "left", place, "."][n % 2 :] for n, person in enumerate(PEOPLE) for place in PLACES
+    ]
+    marks = dict.fromkeys(PEOPLE, "B-per") | dict.fromkeys(PLACES, "B-geo")
+    tags = [[marks.get(word, "O") for word in sentence] for sentence in words]
+    corpus = TokenizedSentences(words, tags)
+    return fit_tagger(corpus, corpus, NETWORK, config, log=log)
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state file of a training that was killed in its third epoch."""
+    from model import callbacks
+
+    class Killer(callbacks.StateKeeper):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
+            if self.state.epochs == 2 and batch == 1:
+                raise KilledError
+
+    monkeypatch.setattr("model.training.StateKeeper", Killer)
+    file = tmp_path / "toy.training"
+    with pytest.raises(KilledError):
+        fit(callbacks.EpochLog(state_file=file))
+    monkeypatch.undo()
+    return file
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_resumed_training_ends_with_the_weights_of_an_undisturbed_one(interrupted: Path) -> None:
+    from model.callbacks import EpochLog
+
+    undisturbed = fit()
+    resumed = fit(EpochLog(state_file=interrupted, resumed=interrupted))
+    assert resumed.history == undisturbed.history
+    assert resumed.kept_epoch == undisturbed.kept_epoch
+    for name, array in undisturbed.weights.arrays().items():
+        np.testing.assert_array_equal(array, resumed.weights.arrays()[name], err_msg=name)
+    again = fit(EpochLog(resumed=interrupted))
+    assert again.history == undisturbed.history, "a training that is done has nothing to do"
+
+
+@pytest.mark.usefixtures("eager")
+def test_another_training_is_not_resumed(interrupted: Path) -> None:
+    """Other settings are refused in one sentence; how much is shown does not matter."""
+    from model.callbacks import EpochLog
+
+    log = EpochLog(resumed=interrupted)
+    with pytest.raises(UsageError, match="is of a training with other data, settings or release"):
+        fit(log, replace(CONFIG, learning_rate=0.01))
+    assert len(fit(log, replace(CONFIG, verbose=2)).history["loss"]) == 4
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("damage", [b"", b"no state at all", None])
+def test_a_damaged_state_is_refused(interrupted: Path, damage: bytes | None) -> None:
+    from model.callbacks import EpochLog
+
+    data = interrupted.read_bytes()
+    interrupted.write_bytes(data[: len(data) // 2] if damage is None else damage)
+    with pytest.raises(UsageError, match="cannot be resumed from"):
+        fit(EpochLog(resumed=interrupted))
+
+
+@pytest.mark.usefixtures("eager")
+def test_patience_stops_a_training_that_gets_no_better() -> None:
+    """With a rate of nearly nothing, no epoch beats the first."""
+    still = replace(CONFIG, learning_rate=1e-12, epochs=9, patience=2, monitor="val_f1")
+    fitted = fit(config=still)
+    assert len(fitted.history["loss"]) == 3
+    assert fitted.kept_epoch == 1
+
+
+@pytest.mark.usefixtures("eager")
+def test_logs_hold_every_epoch(tmp_path: Path) -> None:
+    """A CSV for people and events for TensorBoard."""
+    from model.callbacks import EpochLog
+
+    fit(EpochLog(directory=tmp_path / "logs"))
+    lines = (tmp_path / "logs" / "epochs.csv").read_text().splitlines()
+    assert lines[0] == "epoch,loss,val_f1,val_loss,val_precision,val_recall"
+    assert [line.split(",")[0] for line in lines[1:]] == ["0", "1", "2", "3"]
+    assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_progress_is_a_line_an_epoch_with_rate_and_time(
+    capsys: pytest.CaptureFixture[str], verbose: int
+) -> None:
+    """Where the output is no terminal, nothing is redrawn."""
+    fitted = fit(config=replace(CONFIG, verbose=verbose))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == (4 if verbose else 0)
+    for number, line in enumerate(lines, 1):
+        assert line.startswith(f"epoch {number}/4  loss {fitted.history['loss'][number - 1]:.4f}")
+        assert f"val_f1 {fitted.history['val_f1'][number - 1]:.4f}" in line
+        assert "tokens/s  ETA 0:" in line
+    if lines:
+        assert " *  " in lines[fitted.kept_epoch - 1]
+        assert lines[-1].endswith("ETA 0:00")
