@@ -51,6 +51,7 @@ def run(arguments: Sequence[str]) -> int:
         command="python -m jobs.train " + shlex.join(arguments),
         data=parts.described(),
         segmentation=Segmentation(language=flags.language),
+        vectors=Path(flags.vectors).name if flags.vectors else None,
         network=network,
         fitting=fitting,
     )

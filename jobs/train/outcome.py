@@ -37,6 +37,7 @@ class Recipe:
     command: str
     data: Mapping[str, str]
     segmentation: Segmentation
+    vectors: str | None  # what they are called
     network: NetworkConfig
     fitting: TrainingConfig
 
@@ -57,7 +58,11 @@ def outcome(
         encoder=fitted.encoder,
         tags=fitted.tags,
         weights=fitted.weights.as_stored(),
-        training={"network": asdict(recipe.network), "fitting": asdict(recipe.fitting)},
+        training={
+            "network": asdict(recipe.network),
+            "fitting": asdict(recipe.fitting),
+            "vectors": recipe.vectors,
+        },
         metrics={},
         baseline={},
     )
@@ -96,7 +101,11 @@ def _people(
     calibration: Calibration,
     taken_for: Confusion,
 ) -> dict[str, str]:
-    settings = {**asdict(recipe.network), **asdict(recipe.fitting)}
+    settings = {
+        "vectors": recipe.vectors or "none",
+        **asdict(recipe.network),
+        **asdict(recipe.fitting),
+    }
     people = {
         "MODEL_CARD.md": model_card(
             artifact, recipe.command, recipe.data, settings, scores, calibration

@@ -48,6 +48,7 @@ def made(tiny_model: Artifact) -> Outcome:
         command="python -m jobs.train --train ferry.csv --output ferry",
         data={"train": "9 sentences", "dev": "400 sentences"},
         segmentation=Segmentation(),
+        vectors="glove-6b-50d",
         network=NetworkConfig(),
         fitting=TrainingConfig(),
     )
