@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,31 @@ def test_the_command_leaves_with_exit_code_2_and_one_line() -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "error: --units is 0, expected at least 1\n"
+
+
+@pytest.mark.slow
+@pytest.mark.training
+def test_a_training_killed_with_9_is_resumed_to_the_same_model(csv: Path, tmp_path: Path) -> None:
+    """As a process, in graph mode: the weights of the resumed one are those of the undisturbed."""
+    identities = []
+    for output in (tmp_path / "whole" / "toy", tmp_path / "killed" / "toy"):
+        flags = [f"--train={csv}", f"--output={output}", *QUICK, "--epochs=40", "--scheme=BIOES"]
+        command = [sys.executable, "-m", "jobs.train", *flags]
+        state = output.with_name("toy.training")
+        if output.parent.name == "killed":
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            while not state.exists():
+                assert process.poll() is None, "ended before it could be killed"
+                time.sleep(0.01)
+            process.kill()
+            process.wait()
+            assert not output.exists()
+            refused = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert refused.returncode == 2
+            assert "go on with --resume, or remove it" in refused.stderr
+            command.append("--resume")
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        assert not state.exists()
+        weights = load_artifact(read_files(output), "toy").weights.arrays()
+        identities.append({name: array.tobytes() for name, array in weights.items()})
+    assert identities[0] == identities[1]
