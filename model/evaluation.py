@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-
 from model.corpora import LabelledDocument
 from model.metrics import EntityScores, entity_scores
 from model.padding import pad_documents
-from model.segmentation import tokenize_document
+from model.segmentation import document_of_words, tokenize_document
 from model.tagger import Tagger
 from model.tags import Span, spans_of
 from schemas.records import Document, TaggedDocument, TokenizedDocument
@@ -19,16 +17,17 @@ def score_sentences(
     tagger: Tagger, words: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]
 ) -> tuple[EntityScores, list[TaggedDocument]]:
     """Strict scores on tokenized sentences, and what was tagged: one document a sentence."""
-    documents = [_document_of(sentence) for sentence in words]
-    tagged = list(tag_documents(tagger, documents))
-    gold = [
-        [
-            Span(int(document.token_start[s.start]), int(document.token_end[s.end - 1]), s.label)
-            for s in spans_of(sentence)
-        ]
-        for document, sentence in zip(documents, tags, strict=True)
-    ]
-    return entity_scores(gold, map(character_spans, tagged)), tagged
+    tagged = list(tag_documents(tagger, map(document_of_words, words)))
+    return entity_scores(gold_spans(words, tags), map(character_spans, tagged)), tagged
+
+
+def gold_spans(
+    words: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]
+) -> Iterator[list[Span]]:
+    """The entities of tokenized sentences in code points, with a blank between words."""
+    for document, sentence in zip(map(document_of_words, words), tags, strict=True):
+        starts, ends = document.token_start.tolist(), document.token_end.tolist()
+        yield [Span(starts[s.start], ends[s.end - 1], s.label) for s in spans_of(sentence)]
 
 
 def score_documents(
@@ -67,19 +66,3 @@ def character_spans(document: TaggedDocument) -> list[Span]:
             document.start_char.tolist(), document.end_char.tolist(), document.labels, strict=True
         )
     ]
-
-
-def _document_of(words: Sequence[str]) -> TokenizedDocument:
-    """A tokenized sentence as a document of its own: the words, with a blank between them."""
-    lengths = np.fromiter(map(len, words), np.int32, len(words))
-    ends = np.cumsum(lengths + 1) - 1
-    starts = ends - lengths
-    return TokenizedDocument(
-        document=Document("", "", 0, " ".join(words)),
-        words=words,
-        token_start=starts.astype(np.int32),
-        token_end=ends.astype(np.int32),
-        sentence_offsets=np.array([0, len(words)], np.int32),
-        sentence_start=starts[:1].astype(np.int32),
-        sentence_end=ends[-1:].astype(np.int32),
-    )

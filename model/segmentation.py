@@ -87,6 +87,22 @@ def token_offsets(text: str) -> tuple[Ints, Ints]:
     return starts.astype(np.int32), ends.astype(np.int32)
 
 
+def document_of_words(words: Sequence[str]) -> TokenizedDocument:
+    """A tokenized sentence as a document: its text is the words, with a blank between them."""
+    lengths = np.fromiter(map(len, words), np.int32, len(words))
+    ends = np.cumsum(lengths + 1) - 1
+    starts = ends - lengths
+    return TokenizedDocument(
+        document=Document("", "", 0, " ".join(words)),
+        words=words,
+        token_start=starts.astype(np.int32),
+        token_end=ends.astype(np.int32),
+        sentence_offsets=np.array([0, len(words)], np.int32),
+        sentence_start=starts[:1].astype(np.int32),
+        sentence_end=ends[-1:].astype(np.int32),
+    )
+
+
 def split_word(word: str) -> list[str]:
     """The tokens that extraction would cut `word` into; of a blank word, the word itself."""
     if word.isalnum():
