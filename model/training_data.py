@@ -1,6 +1,6 @@
 """Labelled sentences -> shuffled, bucketed, padded tensors, without Python in the step."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,36 +8,17 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from model.corpora import LabelledSentence
+from model.corpora.tokenized import TokenizedSentences
 from model.encoding import EncodedWords, WordEncoder
-from model.segmentation import retokenize
 from model.tags import TagSet
 from model.vocabulary import UNKNOWN
 from schemas.records import Ints
 
+__all__ = ["EncodedSentences", "TokenizedSentences", "sentences_of", "unpadded"]
+
 # Upper bounds of the length buckets: a batch is padded to its longest sentence, and sentences of
 # one bucket differ little. Above the last bound lie few sentences, in one bucket of their own.
 _BUCKET_BOUNDS = [8, 12, 16, 20, 24, 28, 32, 38, 46, 60, 90, 150]
-
-
-@dataclass(frozen=True)
-class TokenizedSentences:
-    """Labelled sentences cut into tokens as extraction would cut them."""
-
-    words: Sequence[Sequence[str]]
-    tags: Sequence[Sequence[str]]
-
-    @classmethod
-    def of(cls, sentences: Sequence[LabelledSentence]) -> "TokenizedSentences":
-        pairs = [retokenize(sentence.words, sentence.tags) for sentence in sentences]
-        return cls([words for words, _ in pairs], [tags for _, tags in pairs])
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    @property
-    def tokens(self) -> int:
-        return sum(map(len, self.words))
 
 
 @dataclass(frozen=True, eq=False)
