@@ -30,6 +30,7 @@ class EntityScoresJson(TypedDict):
     """The JSON of `jobs.evaluate --json` and of an artifact's metrics."""
 
     micro: ScoresJson
+    macro: ScoresJson
     labels: dict[str, ScoresJson]
 
 
@@ -56,6 +57,18 @@ class Scores:
             support=gold,
         )
 
+    @classmethod
+    def mean_of(cls, rows: Iterable["Scores"]) -> "Scores":
+        """The unweighted means of rows with support, and the sum of their support; of none, 0.0."""
+        kept = [row for row in rows if row.support]
+        count = max(len(kept), 1)
+        return cls(
+            precision=sum(row.precision for row in kept) / count,
+            recall=sum(row.recall for row in kept) / count,
+            f1=sum(row.f1 for row in kept) / count,
+            support=sum(row.support for row in kept),
+        )
+
     def to_json(self) -> ScoresJson:
         """The four numbers, unrounded, under their names."""
         return {
@@ -73,10 +86,16 @@ class EntityScores:
     micro: Scores
     labels: Mapping[str, Scores]
 
+    @property
+    def macro(self) -> Scores:
+        """The unweighted means over the labels in the gold, so that rare labels count as much."""
+        return Scores.mean_of(self.labels.values())
+
     def to_json(self) -> EntityScoresJson:
-        """`{"micro": {"precision", "recall", "f1", "support"}, "labels": {LABEL: {the same}}}`."""
+        """`{"micro": ROW, "macro": ROW, "labels": {LABEL: ROW}}`, a row as of `Scores.to_json`."""
         return {
             "micro": self.micro.to_json(),
+            "macro": self.macro.to_json(),
             "labels": {label: scores.to_json() for label, scores in self.labels.items()},
         }
 
@@ -108,8 +127,8 @@ def entity_scores(
 
 
 def format_scores(scores: EntityScores) -> str:
-    """The scores as a plain text table: one line a label, then `micro`, no final newline."""
-    rows = [*scores.labels.items(), ("micro", scores.micro)]
+    """The scores as a plain text table: one line a label, `micro`, `macro`, no final newline."""
+    rows = [*scores.labels.items(), ("micro", scores.micro), ("macro", scores.macro)]
     width = max(len("label"), *(len(label) for label, _ in rows))
     lines = [f"{'label':<{width}}  precision  recall      f1  support"]
     lines += [

@@ -10,11 +10,12 @@ import numpy as np
 from model.averaging import WeightAverage
 from model.callbacks import DevScores, EpochLog, ProgressLine, StateKeeper
 from model.configuration import NetworkConfig, TrainingConfig
+from model.corpora.tokenized import TokenizedSentences
 from model.encoding import WordEncoder
 from model.network import BiLSTMCRF
 from model.optimizer import make_optimizer
 from model.tags import TagSet
-from model.training_data import EncodedSentences, EpochPlan, TokenizedSentences
+from model.training_data import EncodedSentences, EpochPlan
 from model.training_state import TrainingState, fingerprint
 from model.vectors import NO_VECTORS, WordVectors
 from model.vocabulary import RESERVED, Vocabulary

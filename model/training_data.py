@@ -1,6 +1,6 @@
 """Labelled sentences -> shuffled, padded batches of equal lengths, without Python in the step."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,31 +8,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from model.corpora import LabelledSentence
+from model.corpora.tokenized import TokenizedSentences
 from model.encoding import EncodedWords, WordEncoder
-from model.segmentation import retokenize
 from model.tags import TagSet
 from schemas.records import Ints
-
-
-@dataclass(frozen=True)
-class TokenizedSentences:
-    """Labelled sentences cut into tokens as extraction would cut them."""
-
-    words: Sequence[Sequence[str]]
-    tags: Sequence[Sequence[str]]
-
-    @classmethod
-    def of(cls, sentences: Sequence[LabelledSentence]) -> "TokenizedSentences":
-        pairs = [retokenize(sentence.words, sentence.tags) for sentence in sentences]
-        return cls([words for words, _ in pairs], [tags for _, tags in pairs])
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    @property
-    def tokens(self) -> int:
-        return sum(map(len, self.words))
 
 
 @dataclass(frozen=True, eq=False)

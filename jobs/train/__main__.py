@@ -13,6 +13,7 @@ from jobs.train.outcome import Recipe, outcome
 from jobs.train.parts import check_parts, read_parts
 from model.artifact import save_artifact
 from model.configuration import NetworkConfig, TrainingConfig
+from model.corpora.tokenized import TokenizedSentences
 from model.metrics import EntityScores, format_scores
 from model.runtime import start_tensorflow
 from model.segmentation import Segmentation
@@ -60,7 +61,6 @@ def run(arguments: Sequence[str]) -> int:
     start_tensorflow()
     from model.callbacks import EpochLog
     from model.training import fit_tagger
-    from model.training_data import TokenizedSentences
 
     train, dev, test = map(TokenizedSentences.of, (parts.train, parts.dev, parts.test))
     started = time.monotonic()

@@ -11,13 +11,13 @@ from model.card import CONFUSION, F1_BY_LABEL, LEARNING_CURVES, RELIABILITY, mod
 from model.configuration import NetworkConfig, TrainingConfig
 from model.confusion import Confusion, confusion
 from model.corpora import LabelledSentence
+from model.corpora.tokenized import TokenizedSentences
 from model.metrics import EntityScores
 from model.plots import confusion_matrix, f1_by_label, learning_curves, reliability_diagram
 from model.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from model.training import FittedTagger
-    from model.training_data import TokenizedSentences
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +45,8 @@ class Recipe:
 def outcome(
     fitted: "FittedTagger",
     recipe: Recipe,
-    dev: "TokenizedSentences",
-    test: "TokenizedSentences",
+    dev: TokenizedSentences,
+    test: TokenizedSentences,
 ) -> Outcome:
     """Score the kept epoch through the code that extraction runs, and describe the model."""
     from model.evaluation import character_spans, gold_spans, score_sentences
@@ -88,7 +88,7 @@ def outcome(
     return Outcome(artifact, people, scores)
 
 
-def _sentences(part: "TokenizedSentences") -> list[LabelledSentence]:
+def _sentences(part: TokenizedSentences) -> list[LabelledSentence]:
     pairs = zip(part.words, part.tags, strict=True)
     return [LabelledSentence(tuple(words), tuple(tags)) for words, tags in pairs]
 

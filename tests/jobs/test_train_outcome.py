@@ -24,9 +24,9 @@ WORDS = ("the", "council", "of", "lisbon", "met", "maria", "harbour", "Zanzibar"
 @pytest.fixture(scope="module")
 def made(tiny_model: Artifact) -> Outcome:
     """The outcome of a training that left random weights, right about half of the sentences."""
+    from model.corpora.tokenized import TokenizedSentences
     from model.tagger import Tagger
     from model.training import FittedTagger
-    from model.training_data import TokenizedSentences
 
     random = np.random.default_rng(4)
     texts = [tuple(random.choice(WORDS, size=random.integers(3, 12))) for _ in range(400)]

@@ -52,6 +52,31 @@ def test_scores_equal_a_brute_force_count(cases: list[tuple[set[Span], set[Span]
         assert_close(scores.labels[label], brute(gold, predicted, label))
 
 
+@given(st.lists(st.tuples(span_sets, span_sets), max_size=6))
+def test_macro_is_the_mean_over_the_labels_in_the_gold(
+    cases: list[tuple[set[Span], set[Span]]],
+) -> None:
+    gold = [case[0] for case in cases]
+    predicted = [case[1] for case in cases]
+    rows = [
+        brute(gold, predicted, label)
+        for label in sorted({span.label for spans in gold for span in spans})
+    ]
+    count = len(rows) or 1
+    expected = Scores(
+        sum(row.precision for row in rows) / count,
+        sum(row.recall for row in rows) / count,
+        sum(row.f1 for row in rows) / count,
+        sum(row.support for row in rows),
+    )
+    assert_close(entity_scores(gold, predicted).macro, expected)
+
+
+def test_a_label_that_is_only_predicted_does_not_lower_the_macro_scores() -> None:
+    scores = entity_scores([[Span(0, 1, "per")]], [[Span(0, 1, "per"), Span(1, 2, "geo")]])
+    assert scores.macro == Scores(1.0, 1.0, 1.0, 1)
+
+
 @given(st.lists(span_sets, min_size=1, max_size=6))
 def test_gold_against_itself_is_perfect_or_empty(gold: list[set[Span]]) -> None:
     support = sum(map(len, gold))
@@ -116,6 +141,7 @@ def test_json_has_exactly_the_documented_keys() -> None:
     scores = entity_scores([[Span(0, 1, "per")]], [[Span(0, 1, "per"), Span(1, 2, "geo")]])
     assert json.loads(json.dumps(scores.to_json())) == {
         "micro": {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1},
+        "macro": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1},
         "labels": {
             "geo": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0},
             "per": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1},
@@ -131,10 +157,12 @@ def test_the_table_lines_up() -> None:
         "label     precision  recall      f1  support",
         "Chemical     0.5000  1.0000  0.6667   12,345",
         "micro        0.5000  1.0000  0.6667   12,345",
+        "macro        0.5000  1.0000  0.6667   12,345",
     ]
 
 
-def test_the_table_of_nothing_is_the_micro_line() -> None:
+def test_the_table_of_nothing_has_the_lines_of_all() -> None:
     assert format_scores(entity_scores([], [])).split("\n")[1:] == [
-        "micro     0.0000  0.0000  0.0000        0"
+        "micro     0.0000  0.0000  0.0000        0",
+        "macro     0.0000  0.0000  0.0000        0",
     ]

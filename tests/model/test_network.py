@@ -115,8 +115,8 @@ def test_exported_weights_forbid_what_the_tag_scheme_forbids() -> None:
 
 
 def fit(training: TrainingConfig, network: NetworkConfig = SMALL) -> Any:  # noqa: ANN401
+    from model.corpora.tokenized import TokenizedSentences
     from model.training import fit_tagger
-    from model.training_data import TokenizedSentences
 
     corpus = TokenizedSentences(*toy_corpus())
     return fit_tagger(corpus, corpus, network, training)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.corpora.tokenized import TokenizedSentences
 from model.encoding import WordEncoder
 from model.tags import TagSet
 from model.vocabulary import Vocabulary
@@ -63,7 +64,7 @@ def test_a_plan_follows_from_seed_and_epoch_alone() -> None:
 @pytest.mark.parametrize("parts", [1, 2, 9])
 def test_parts_hold_the_sentences_that_the_plan_named(parts: int) -> None:
     """Words, tags, lengths and features come out as they went in; no part is empty."""
-    from model.training_data import EncodedSentences, EpochPlan, TokenizedSentences
+    from model.training_data import EncodedSentences, EpochPlan
 
     encoder = WordEncoder(Vocabulary.of(word for words in WORDS for word in words))
     tags = TagSet(("geo", "per"))

@@ -30,8 +30,8 @@ class KilledError(Exception):
 
 
 def fit(log: Any = None, config: TrainingConfig = CONFIG) -> Any:  # noqa: ANN401 - imports TensorFlow
+    from model.corpora.tokenized import TokenizedSentences
     from model.training import fit_tagger
-    from model.training_data import TokenizedSentences
 
     words = [
         [person, "left", place, "."][n % 2 :] for n, person in enumerate(PEOPLE) for place in PLACES

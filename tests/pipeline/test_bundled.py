@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from jobs.evaluate import run as evaluate
+from jobs.evaluate.__main__ import run as evaluate
 from model.corpora import read_labelled
 from model.metrics import entity_scores
 from model.tags import Span

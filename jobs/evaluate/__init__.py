@@ -1,0 +1,1 @@
+"""The evaluation job: `python -m jobs.evaluate`."""

@@ -1,0 +1,114 @@
+"""Score a model on labelled data: `python -m jobs.evaluate --model DIR_OR_NAME --data FILE`.
+
+Labelled tokens are scored by tokens; JSONL documents with gold spans are read as raw text and
+scored by code points, through the code that extraction runs. Scores are strict and by the MUC
+kinds; the most frequent mistakes are listed, each with a sentence.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.evaluate.page import html_page
+from jobs.evaluate.report import evaluation
+from jobs.evaluate.terminal import format_evaluation
+from model.artifact import find_artifact, load_artifact, read_files
+from model.corpora import LabelledCorpus, read_labelled
+from model.corpora.tokenized import TokenizedSentences
+from model.metrics import EntityScores
+from model.mistakes import ComparedText
+from model.runtime import start_tensorflow
+from pipeline.command_line import Parser, account, main, require_file
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from model.tagger import Tagger
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print scores and mistakes, and write them where asked; returns the exit code."""
+    flags = _parser().parse(arguments)
+    if flags.mistakes < 0:
+        raise UsageError(f"--mistakes is {flags.mistakes}, expected at least 0")
+    require_file("--json", flags.json)
+    require_file("--html", flags.html)
+    directory = find_artifact(flags.model)
+    artifact = load_artifact(read_files(directory), str(directory))
+    corpus = read_labelled(flags.data)
+
+    # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
+    start_tensorflow()
+    from model.tagger import Tagger
+
+    scores, texts = _compare(Tagger(artifact), corpus)
+    found = evaluation(artifact.identity, corpus, scores, texts, flags.mistakes)
+    _print(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns))
+    if flags.json:
+        _write("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
+    if flags.html:
+        _write("--html", flags.html, html_page(found))
+    return 0
+
+
+def _compare(tagger: "Tagger", corpus: LabelledCorpus) -> tuple[EntityScores, list[ComparedText]]:
+    """The strict scores, and every sentence or document with its gold and what was found."""
+    from model.evaluation import character_spans, gold_spans, score_documents, score_sentences
+
+    if corpus.documents:
+        scores, tagged = score_documents(tagger, corpus.documents)
+        return scores, [
+            ComparedText(
+                text=document.text,
+                gold=document.entities,
+                predicted=character_spans(found),
+                confidence=found.confidence.tolist(),
+                line=document.line,
+                doc_id=document.doc_id,
+                segmentation=tagger.artifact.segmentation,
+            )
+            for document, found in zip(corpus.documents, tagged, strict=True)
+        ]
+    cut = TokenizedSentences.of(corpus.sentences)
+    scores, tagged = score_sentences(tagger, cut.words, cut.tags)
+    gold = gold_spans(cut.words, cut.tags)
+    return scores, [
+        ComparedText(
+            text=found.document.text,
+            gold=spans,
+            predicted=character_spans(found),
+            confidence=found.confidence.tolist(),
+            line=sentence.line,
+        )
+        for sentence, spans, found in zip(corpus.sentences, gold, tagged, strict=True)
+    ]
+
+
+def _print(text: str) -> None:
+    """Print, whatever characters the terminal can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    account(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _write(flag: str, path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"{flag} {path} cannot be written: {error.strerror}") from error
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m jobs.evaluate", description=__doc__)
+    add = parser.add_argument
+    add("--model", required=True, metavar="DIR_OR_NAME")
+    add("--data", required=True, metavar="FILE", help="any labelled file")
+    add("--json", metavar="FILE", help="where everything goes as JSON")
+    add("--html", metavar="FILE", help="where everything goes as a page to read, one file")
+    add("--mistakes", type=int, default=10, metavar="N", help="how many mistakes are listed")
+    return parser
+
+
+if __name__ == "__main__":
+    main(run)

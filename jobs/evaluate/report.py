@@ -1,0 +1,109 @@
+"""What an evaluation found, and its JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model.corpora import LabelledCorpus
+from model.metrics import EntityScores
+from model.mistakes import (
+    ComparedText,
+    FrequentMistake,
+    Kind,
+    Mistake,
+    count_kinds,
+    find_mistakes,
+    most_frequent,
+)
+from model.muc import MucScores, muc_scores
+from model.tags import Span
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores and mistakes of a model on a labelled file.
+
+    `kinds` counts all mistakes, `frequent` holds those that are listed.
+    """
+
+    model: str
+    corpus: LabelledCorpus
+    scores: EntityScores
+    muc: MucScores
+    kinds: Mapping[Kind, int]
+    frequent: Sequence[FrequentMistake]
+
+    @property
+    def size(self) -> str:
+        """How much was scored, in words."""
+        if self.corpus.documents:
+            return f"{len(self.corpus.documents):,} documents, from raw text"
+        return f"{len(self.corpus.sentences):,} sentences"
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures, and each listed mistake with its sentence.
+
+        Spans count code points of `sentence`, which begins at `sentence_start` of the document.
+        """
+        return {
+            "model": self.model,
+            "data": {
+                "path": self.corpus.path,
+                "format": self.corpus.format,
+                "sentences": len(self.corpus.sentences),
+                "documents": len(self.corpus.documents),
+            },
+            **self.scores.to_json(),
+            "muc": self.muc.to_json(),
+            "kinds": dict(self.kinds),
+            "mistakes": [
+                {
+                    "count": frequent.count,
+                    "kind": frequent.example.kind,
+                    "gold_label": frequent.example.pair.gold_label,
+                    "predicted_label": frequent.example.pair.predicted_label,
+                    "text": frequent.surface,
+                    "example": _example(frequent.example),
+                }
+                for frequent in self.frequent
+            ],
+        }
+
+
+def evaluation(
+    model: str,
+    corpus: LabelledCorpus,
+    scores: EntityScores,
+    texts: Sequence[ComparedText],
+    listed: int,
+) -> Evaluation:
+    """All there is to say of the compared texts of a corpus, with `listed` mistakes at most."""
+    mistakes = list(find_mistakes(texts))
+    return Evaluation(
+        model=model,
+        corpus=corpus,
+        scores=scores,
+        muc=muc_scores([text.gold for text in texts], [text.predicted for text in texts]),
+        kinds=count_kinds(mistakes),
+        frequent=most_frequent(mistakes, listed),
+    )
+
+
+def _example(mistake: Mistake) -> dict[str, Any]:
+    start, sentence = mistake.sentence()
+
+    def shown(span: Span | None) -> dict[str, Any] | None:
+        if span is None:
+            return None
+        first, last = span.start - start, span.end - start
+        return {"start": first, "end": last, "label": span.label, "text": sentence[first:last]}
+
+    predicted = shown(mistake.pair.predicted)
+    return {
+        "document": mistake.source.doc_id,
+        "line": mistake.source.line,
+        "sentence_start": start,
+        "sentence": sentence,
+        "gold": shown(mistake.pair.gold),
+        "predicted": predicted and {**predicted, "confidence": mistake.confidence},
+    }

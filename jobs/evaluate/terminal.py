@@ -1,0 +1,111 @@
+"""An evaluation as text tables for a terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from jobs.evaluate.excerpt import Segment, cells, excerpt, harmless, shorten
+from jobs.evaluate.report import Evaluation
+from model.metrics import format_scores
+from model.mistakes import KINDS, FrequentMistake, Mistake
+from model.muc import SCHEMES, MucScores
+
+_ORIGIN_CELLS = 40
+_NARROWEST = 40  # below this, lines are left to the terminal to wrap
+_INDENT = " " * 7
+
+
+def format_evaluation(found: Evaluation, width: int) -> str:
+    """Scores, kinds of mistakes and the most frequent ones, mistakes in lines of `width` cells.
+
+    Whatever stood in the data or in a name is harmless to print.
+    """
+    width = max(width, _NARROWEST)
+    lines = [
+        f"{found.model} on {found.corpus.path} ({found.size})",
+        *format_scores(found.scores).split("\n"),
+        "",
+        *_muc_lines(found.muc),
+        "",
+        *_kind_lines(found),
+    ]
+    if found.frequent:
+        lines += ["", *_mistake_lines(found.frequent, width)]
+    return "\n".join(map(harmless, lines))
+
+
+def origin(mistake: Mistake) -> str:
+    """Where a mistake's text stands: its document and its line."""
+    parts = []
+    if mistake.source.doc_id is not None:
+        parts.append(f"document {shorten(mistake.source.doc_id, _ORIGIN_CELLS)}")
+    if mistake.source.line is not None:
+        parts.append(f"line {mistake.source.line:,}")
+    return ", ".join(parts)
+
+
+def _muc_lines(muc: MucScores) -> Iterator[str]:
+    yield "MUC       correct  incorrect  partial  missed  spurious      f1  macro f1"
+    for scheme in SCHEMES:
+        counts, macro = muc.micro[scheme], muc.macro[scheme]
+        yield (
+            f"{scheme:<8}  {counts.correct:>7,}  {counts.incorrect:>9,}  {counts.partial:>7,}"
+            f"  {counts.missed:>6,}  {counts.spurious:>8,}  {counts.scores.f1:>6.4f}"
+            f"  {macro.f1:>8.4f}"
+        )
+
+
+def _kind_lines(found: Evaluation) -> Iterator[str]:
+    total = sum(found.kinds.values())
+    yield f"{total:,} mistake{'' if total == 1 else 's'}"
+    for kind, words in KINDS.items():
+        count = found.kinds[kind]
+        yield f"  {words:<26}  {count:>7,}  {count / max(total, 1):>6.1%}"
+
+
+def _mistake_lines(frequent: Sequence[FrequentMistake], width: int) -> Iterator[str]:
+    yield "the most frequent, with the first sentence of each: [gold], <predicted>"
+    header = ("times", "mistake", "gold", "predicted", "text")
+    rows = [
+        (
+            f"{each.count:,}",
+            KINDS[each.example.kind],
+            shorten(each.example.pair.gold_label or "-", width // 5),
+            shorten(each.example.pair.predicted_label or "-", width // 5),
+            each.surface,
+        )
+        for each in frequent
+    ]
+    widths = [max(cells(row[n]) for row in [header, *rows]) for n in range(len(header) - 1)]
+    room = max(width - sum(widths) - 2 * len(widths), 10)
+    yield _row(header, widths, room)
+    for row, each in zip(rows, frequent, strict=True):
+        yield _row(row, widths, room)
+        yield _INDENT + _source(each.example)
+        marks = 4  # a pair of brackets for each side
+        yield _INDENT + _marked(excerpt(each.example, width - len(_INDENT) - marks))
+
+
+def _row(row: Sequence[str], widths: Sequence[int], room: int) -> str:
+    times, *names = row[:-1]
+    padded = [name + " " * (to - cells(name)) for name, to in zip(names, widths[1:], strict=True)]
+    return "  ".join([times.rjust(widths[0]), *padded, shorten(row[-1], room)])
+
+
+def _source(mistake: Mistake) -> str:
+    where = origin(mistake)
+    if mistake.confidence is None:
+        return where
+    return f"{where}, confidence {mistake.confidence:.2f}"
+
+
+def _marked(segments: Sequence[Segment]) -> str:
+    """The segments with brackets where an entity begins and ends."""
+    text = ""
+    before = Segment("")
+    for segment in [*segments, Segment("")]:
+        text += ">" * (before.predicted and not segment.predicted)
+        text += "]" * (before.gold and not segment.gold)
+        text += "[" * (segment.gold and not before.gold)
+        text += "<" * (segment.predicted and not before.predicted)
+        text += segment.text
+        before = segment
+    return text
