@@ -19,7 +19,7 @@ from model.crf import Emissions, Potentials, Scores, TokenSpans, decode
 from model.padding import pad_documents
 from model.posteriors import span_posteriors
 from model.segmentation import document_of_words
-from model.tags import spans_of
+from model.tags import SpanTags, spans_of
 from schemas.records import Ints
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class FoundSpans:
     emissions: Emissions  # (token, tag)
     lengths: Ints  # (sentence,)
     spans: TokenSpans
-    inside_of: Ints  # (tag,)
+    span_tags: SpanTags
     right: Truth  # (span,) whether it is in the gold with its start, its end and its label
     gold: int
 
@@ -129,7 +129,7 @@ class FoundSpans:
             own.start / temperature, own.transitions / temperature, own.end / temperature
         )
         emissions = self.emissions / np.float32(temperature)
-        return span_posteriors(tempered, emissions, self.lengths, self.spans, self.inside_of)
+        return span_posteriors(tempered, emissions, self.lengths, self.spans, self.span_tags)
 
     @property
     def sample(self) -> Sample:
@@ -183,8 +183,8 @@ def find_spans(tagger: "Tagger", sentences: Sequence[LabelledSentence]) -> Found
         potentials=tagger.potentials,
         emissions=emitted,
         lengths=lengths,
-        spans=TokenSpans(start, end, tags[start].astype(np.int64)),
-        inside_of=tag_set.inside_of,
+        spans=TokenSpans(start, end, tag_set.label_of[tags[start]].astype(np.int64)),
+        span_tags=tag_set.span_tags,
         right=np.array(right, bool),
         gold=gold_count,
     )

@@ -33,11 +33,11 @@ _FAR = 500.0
 
 
 class TokenSpans(NamedTuple):
-    """Spans as columns: tokens [start, end) of the batch, and the tag that begins each."""
+    """Spans as columns: tokens [start, end) of the batch, and the position of each one's label."""
 
     start: Positions  # (span,)
     end: Positions  # (span,)
-    begin_tag: Positions  # (span,)
+    label: Positions  # (span,)
 
 
 @dataclass(frozen=True)

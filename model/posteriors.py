@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from model import crf
 from model.crf import Emissions, PackedSentences, Positions, Potentials, Scores, TokenSpans
+from model.tags import SpanTags
 from schemas.records import Ints
 
 # A forward score below this share of its step's largest may have lost digits.
@@ -43,12 +44,12 @@ def span_posteriors(
     emissions: Emissions,
     lengths: Ints,
     spans: TokenSpans,
-    inside_of: Ints,
+    span_tags: SpanTags,
 ) -> Scores:
     """Probability of exactly each span with its label: not a token longer, not one shorter.
 
-    The mass of all tag sequences that begin the span at its first token, stay inside up to its
-    last, and do not stay inside after it. `inside_of`: (tag,) the tag that continues a span.
+    The mass of all tag sequences that have the span's tags at its tokens, and do not go on inside
+    it at the token after. (In BIOES they cannot: `I-x` has no weight after `E-x` or `S-x`.)
     """
     posteriors = np.empty(len(spans.start))
     ends = np.cumsum(lengths, dtype=np.int64)
@@ -57,7 +58,7 @@ def span_posteriors(
         row = np.full(len(lengths), -1)
         row[packed.sentences] = np.arange(len(packed.sentences))
         mine = np.flatnonzero(row[sentence] >= 0)
-        start, end, begin_tag = (column[mine] for column in spans)
+        start, end, label = (column[mine] for column in spans)
         stop = ends[sentence[mine]]
         places = _Places(
             row[sentence[mine]],
@@ -65,12 +66,13 @@ def span_posteriors(
             end - start,
             end == stop,
         )
+        own_tags = SpanTags(*(tags[label] for tags in span_tags))  # (span,) each
         scaled = _scaled(potentials, packed.columns(emissions), packed)
-        posteriors[mine] = _posteriors(scaled, packed.begins, places, begin_tag, inside_of)
+        posteriors[mine] = _posteriors(scaled, packed.begins, places, own_tags)
         again = mine[_doubtful(potentials, scaled, packed)[places.row]]
         if len(again):
             few = TokenSpans(*(column[again] for column in spans))
-            posteriors[again] = _in_logs(potentials, emissions, lengths, few, inside_of)
+            posteriors[again] = _in_logs(potentials, emissions, lengths, few, span_tags)
     return posteriors
 
 
@@ -117,21 +119,20 @@ def _doubtful(
     return doubtful
 
 
-def _posteriors(
-    scaled: _Scaled, begins: Positions, places: _Places, begin_tag: Positions, inside_of: Ints
-) -> Scores:
+def _posteriors(scaled: _Scaled, begins: Positions, places: _Places, own_tags: SpanTags) -> Scores:
+    """own_tags: those of each span's label, (span,) each."""
     row, first, size, is_last = places
-    inside = inside_of[begin_tag]
+    begin, inside, end, single = own_tags
     with np.errstate(all="ignore"):  # as above
-        score = scaled.alpha[begin_tag, begins[first] + row]
-        tag = begin_tag
-        step, going = 1, size > 1  # (span,) those that are longer than the step
-        while going.any():
-            column = begins[(first + step)[going]] + row[going]
-            stay = scaled.weights[tag[going], inside[going]] * scaled.emitted[inside[going], column]
-            score[going] *= stay
-            tag = np.where(going, inside, tag)
-            step, going = step + 1, size > step + 1
+        tag = np.where(size > 1, begin, single)
+        score = scaled.alpha[tag, begins[first] + row]
+        step, going = 1, np.flatnonzero(size > 1)  # the spans that are longer than the step
+        while len(going):
+            column = begins[first[going] + step] + row[going]
+            to = np.where(size[going] > step + 1, inside[going], end[going])
+            score[going] *= scaled.weights[tag[going], to] * scaled.emitted[to, column]
+            tag[going] = to
+            step, going = step + 1, going[size[going] > step + 1]
         following = begins[np.where(is_last, 0, first + size)] + row
         leave = scaled.weights[tag].T * scaled.emitted[:, following] * scaled.beta[:, following]
         leave[inside, np.arange(len(inside))] = 0.0  # (tag, span)
@@ -145,20 +146,21 @@ def _in_logs(
     emissions: Emissions,
     lengths: Ints,
     spans: TokenSpans,
-    inside_of: Ints,
+    span_tags: SpanTags,
 ) -> Scores:
     """As `span_posteriors`, one sentence at a time and for scores of any size."""
     ends = np.cumsum(lengths, dtype=np.int64)
     posteriors = np.empty(len(spans.start))
-    for n, (start, end, begin) in enumerate(zip(*map(np.ndarray.tolist, spans), strict=True)):
+    for n, (start, end, label) in enumerate(zip(*map(np.ndarray.tolist, spans), strict=True)):
         sentence = int(np.searchsorted(ends, start, side="right"))
         first = int(ends[sentence] - lengths[sentence])
         scores = emissions[first : ends[sentence]]
         size = lengths[sentence : sentence + 1]
         alpha, log_z = crf.forward(potentials, scores, size)
-        inside = int(inside_of[begin])
-        tags = np.array([begin] + [inside] * (end - start - 1))
-        score = alpha[start - first, begin] + potentials.transitions[tags[:-1], tags[1:]].sum()
+        begin, inside, last, single = (int(tags[label]) for tags in span_tags)
+        between = [inside] * (end - start - 2)
+        tags = np.array([begin, *between, last] if end - start > 1 else [single])
+        score = alpha[start - first, tags[0]] + potentials.transitions[tags[:-1], tags[1:]].sum()
         score += scores[np.arange(start + 1, end) - first, tags[1:]].sum(dtype=np.float64)
         if end == ends[sentence]:
             score += potentials.end[tags[-1]]

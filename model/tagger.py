@@ -55,13 +55,12 @@ class Tagger:
         emitted = self.emit(batch)
         lengths = batch.sentence_lengths
         spans = self._spans(decode(self.potentials, emitted.emissions, lengths))
-        inside_of = self.artifact.tags.inside_of
         confidence = span_posteriors(
-            self.potentials, emitted.emissions, lengths, spans, inside_of
+            self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
         ).astype(np.float32)
         kept = confidence >= self.min_confidence
         spans, confidence = TokenSpans(*(column[kept] for column in spans)), confidence[kept]
-        labels = self.labels[self.artifact.tags.label_of[spans.begin_tag]]
+        labels = self.labels[spans.label]
 
         tagged = []
         token, span = 0, 0
@@ -110,16 +109,14 @@ class Tagger:
         return rows
 
     def _spans(self, tags: Ints) -> TokenSpans:
-        """Spans of legal tags: each begins at a begin tag and runs while tags are inside."""
+        """Spans of legal tags: each runs from a tag that begins one while tags continue it."""
         tag_set = self.artifact.tags
-        begins = tag_set.begin[tags]
-        inside = (tags > 0) & ~begins
-        continues = np.zeros(len(tags) + 1, bool)
-        continues[: len(tags)] = inside
-        # A sentence's first tag is never inside, so spans cannot run across sentences.
-        ends = np.flatnonzero((begins | inside) & ~continues[1:]) + 1
+        begins, continues = tag_set.begins[tags], tag_set.continues[tags]
+        continued = np.append(continues[1:], False)
+        # A sentence's first tag continues nothing, so spans cannot run across sentences.
         starts = np.flatnonzero(begins)
-        return TokenSpans(starts, ends, tags[starts].astype(np.int64))
+        ends = np.flatnonzero((begins | continues) & ~continued) + 1
+        return TokenSpans(starts, ends, tag_set.label_of[tags[starts]].astype(np.int64))
 
 
 def _tagged(

@@ -13,18 +13,35 @@ BMES and BILOU alike.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = TypeVar("Array", bound=NDArray[np.generic])
+Positions = NDArray[np.int64]
 TagScheme = Literal["IOB1", "IOB2", "BIOES"]
 
 OUTSIDE = "O"
 _ALWAYS_BEGIN = frozenset("BSU")
 _ALWAYS_END = frozenset("ELSU")
 _PREFIXES = frozenset("BIMELSU")
+
+
+class Marks(NamedTuple):
+    """The prefixes with which a scheme writes a span."""
+
+    begin: str  # the first of several tokens
+    inside: str  # those between
+    end: str  # the last of several tokens
+    single: str  # an only token
+
+
+# The schemes in which a tagger's tags can be written; "BIO" is IOB2.
+SCHEMES: Mapping[str, Marks] = {
+    "BIO": Marks(begin="B", inside="I", end="I", single="B"),
+    "BIOES": Marks(begin="B", inside="I", end="E", single="S"),
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,11 +97,13 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
     return spans
 
 
-def tags_of(spans: Iterable[Span], length: int) -> list[str]:
-    """The IOB2 tags of a sentence of `length` tokens with these spans, given in any order.
+def tags_of(spans: Iterable[Span], length: int, scheme: str = "BIO") -> list[str]:
+    """The tags of a sentence of `length` tokens with these spans, given in any order.
 
-    Raises ValueError where a span is empty, out of range, overlaps another, or has no label.
+    `scheme` is one of `SCHEMES`. Raises ValueError for any other, and where a span is empty, out
+    of range, overlaps another, or has no label.
     """
+    marks = _marks(scheme)
     tags = [OUTSIDE] * length
     for span in spans:
         if not 0 <= span.start < span.end <= length:
@@ -93,9 +112,19 @@ def tags_of(spans: Iterable[Span], length: int) -> list[str]:
             raise ValueError(f"{span} has no proper label")
         if any(tag != OUTSIDE for tag in tags[span.start : span.end]):
             raise ValueError(f"{span} overlaps another span")
-        tags[span.start] = f"B-{span.label}"
-        tags[span.start + 1 : span.end] = [f"I-{span.label}"] * (span.end - span.start - 1)
+        last = span.end - 1
+        tags[span.start : last] = [f"{marks.inside}-{span.label}"] * (last - span.start)
+        tags[last] = f"{marks.end}-{span.label}"
+        first = marks.begin if span.start < last else marks.single
+        tags[span.start] = f"{first}-{span.label}"
     return tags
+
+
+def _marks(scheme: str) -> Marks:
+    if scheme not in SCHEMES:
+        expected = " or ".join(map(repr, SCHEMES))
+        raise ValueError(f"tag scheme {scheme!r} is not known, expected {expected}")
+    return SCHEMES[scheme]
 
 
 def to_iob2(tags: Sequence[str]) -> list[str]:
@@ -127,21 +156,29 @@ def scheme_of(sentences: Iterable[Sequence[str]]) -> TagScheme:
     return "IOB1" if begins_with_i and not begins_with_b else "IOB2"
 
 
+class SpanTags(NamedTuple):
+    """The tags of a span of each label, as positions in `TagSet.tags`: the places of `Marks`."""
+
+    begin: Positions  # (label,)
+    inside: Positions  # (label,)
+    end: Positions  # (label,)
+    single: Positions  # (label,)
+
+
 @dataclass(frozen=True)
 class TagSet:
     """The tags of a model, in the order of its tag axis, and which may follow which.
 
-    `labels` are sorted and distinct; `TagSet.from_labels` sees to it. The arrays are read-only,
-    made on first use, and left out when a tag set is pickled. Raises ValueError for labels that
-    are improper, repeated or out of order, and for a scheme other than "BIO" (that is IOB2).
+    `labels` are sorted and distinct; `TagSet.from_labels` sees to it. `scheme` is one of `SCHEMES`.
+    The arrays are read-only, made on first use, and left out when a tag set is pickled. Raises
+    ValueError for labels that are improper, repeated or out of order, and for any other scheme.
     """
 
     labels: tuple[str, ...]
     scheme: str = "BIO"
 
     def __post_init__(self) -> None:
-        if self.scheme != "BIO":
-            raise ValueError(f"tag scheme {self.scheme!r} is not known, expected 'BIO'")
+        _marks(self.scheme)
         for label in self.labels:
             if not is_label(label):
                 raise ValueError(f"{label!r} is not a label")
@@ -153,20 +190,29 @@ class TagSet:
         return type(self), (self.labels, self.scheme)
 
     @classmethod
-    def from_labels(cls, labels: Iterable[str]) -> "TagSet":
+    def from_labels(cls, labels: Iterable[str], scheme: str = "BIO") -> "TagSet":
         """The tag set of labels in any order, repeated or not."""
-        return cls(tuple(sorted(set(labels))))
+        return cls(tuple(sorted(set(labels))), scheme)
 
     @classmethod
-    def from_tags(cls, sentences: Iterable[Sequence[str]]) -> "TagSet":
-        """The tag set of all labels in these sentences' tags, `I-` and `B-` both, seen or not."""
+    def from_tags(cls, sentences: Iterable[Sequence[str]], scheme: str = "BIO") -> "TagSet":
+        """The tag set of all labels in these sentences' tags, which may be in another scheme."""
         seen = set().union(*sentences)
-        return cls.from_labels(tag[2:] for tag in seen if tag != OUTSIDE)
+        return cls.from_labels((tag[2:] for tag in seen if tag != OUTSIDE), scheme)
+
+    def encode(self, tags: Sequence[str]) -> list[int]:
+        """A sentence's tags in any scheme -> positions in `tags`, rewritten in this one: (time,).
+
+        A span whose label is not among `labels` becomes `O`. Raises ValueError for what is no tag.
+        """
+        spans = [span for span in spans_of(tags) if span.label in self.labels]
+        return [self.index[tag] for tag in tags_of(spans, len(tags), self.scheme)]
 
     @cached_property
     def tags(self) -> tuple[str, ...]:
-        """`O`, then `B-x` and `I-x` of every label in order: (tag,)."""
-        return (OUTSIDE, *(f"{prefix}-{label}" for label in self.labels for prefix in "BI"))
+        """`O`, then of every label in order `B-x` and `I-x`, in BIOES also `E-x` and `S-x`."""
+        prefixes = tuple(dict.fromkeys(SCHEMES[self.scheme]))
+        return (OUTSIDE, *(f"{prefix}-{label}" for label in self.labels for prefix in prefixes))
 
     @cached_property
     def index(self) -> Mapping[str, int]:
@@ -174,15 +220,14 @@ class TagSet:
         return {tag: position for position, tag in enumerate(self.tags)}
 
     @cached_property
-    def begin(self) -> NDArray[np.bool_]:
-        """True for the tags that always begin a span, `B-x`."""
-        return _fixed(np.array([tag[0] == "B" for tag in self.tags]))  # (tag,)
-
-    @cached_property
-    def inside_of(self) -> NDArray[np.int32]:
-        """The tag that continues a span begun or continued by this tag; -1 for `O`."""
-        following = [self.index.get(f"I{tag[1:]}", -1) for tag in self.tags]
-        return _fixed(np.array(following, np.int32))  # (tag,)
+    def span_tags(self) -> SpanTags:
+        """The tags of a span of each label."""
+        return SpanTags(
+            *(
+                _fixed(np.array([self.index[f"{mark}-{x}"] for x in self.labels], np.int64))
+                for mark in SCHEMES[self.scheme]
+            )
+        )
 
     @cached_property
     def label_of(self) -> NDArray[np.int32]:
@@ -192,21 +237,39 @@ class TagSet:
         return _fixed(np.array(labels, np.int32))  # (tag,)
 
     @cached_property
+    def begins(self) -> NDArray[np.bool_]:
+        """True for the tags at which a span begins: `B-x` and `S-x`."""
+        return self._among(self.span_tags.begin, self.span_tags.single)  # (tag,)
+
+    @cached_property
+    def continues(self) -> NDArray[np.bool_]:
+        """True for the tags that continue the span of the token before: `I-x` and `E-x`."""
+        return self._among(self.span_tags.inside, self.span_tags.end)  # (tag,)
+
+    @cached_property
     def legal_start(self) -> NDArray[np.bool_]:
-        """Whether a sentence may begin with this tag: all but `I-x`."""
-        return _fixed(np.array([tag[0] != "I" for tag in self.tags]))  # (tag,)
+        """Whether a sentence may begin with this tag: all but those that continue a span."""
+        return _fixed(~self.continues)  # (tag,)
 
     @cached_property
     def legal_end(self) -> NDArray[np.bool_]:
-        """Whether a sentence may end with this tag: in BIO, with any."""
-        return _fixed(np.ones(len(self.tags), np.bool_))  # (tag,)
+        """Whether a sentence may end with this tag: in BIO any, in BIOES not `B-x` and `I-x`."""
+        return self._among(np.array([0]), self.span_tags.end, self.span_tags.single)  # (tag,)
 
     @cached_property
     def legal_transition(self) -> NDArray[np.bool_]:
-        """Whether the second tag may follow the first: `I-x` only after `B-x` or `I-x`."""
-        to = np.arange(len(self.tags))
-        continues = self.inside_of[:, None] == to[None, :]  # (tag, tag) [from, to]
-        return _fixed(self.legal_start[None, :] | continues)  # (tag, tag) [from, to]
+        """Whether the second tag may follow the first.
+
+        `I-x` and `E-x` may only after `B-x` and `I-x`, and all other tags where a sentence may end.
+        """
+        goes_on = self._among(self.span_tags.begin, self.span_tags.inside)
+        same_label = self.label_of[:, None] == self.label_of[None, :]  # (tag, tag) [from, to]
+        continued = goes_on[:, None] & same_label
+        return _fixed(np.where(self.continues, continued, self.legal_end[:, None]))
+
+    def _among(self, *some: Positions) -> NDArray[np.bool_]:
+        """Whether each tag is among these, (tag,)."""
+        return _fixed(np.isin(np.arange(len(self.tags)), np.concatenate(some)))
 
 
 def _fixed(array: Array) -> Array:

@@ -1,7 +1,7 @@
 """What tests of several packages share: shared data, a small model, and where training runs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from hypothesis import settings
 from model.artifact import Artifact, save_artifact
 from model.encoding import CASINGS, WordEncoder
 from model.segmentation import Segmentation
-from model.tags import TagSet
+from model.tags import SCHEMES, TagSet
 from model.vocabulary import RESERVED, Vocabulary
 from model.weights import Floats, TaggerWeights
 
@@ -81,11 +81,9 @@ def tiny_weights(vocabulary: Vocabulary, tags: TagSet, seed: int = 7) -> TaggerW
     ).as_stored()
 
 
-@pytest.fixture(scope="session")
-def tiny_model() -> Artifact:
-    """A tagger of random, seeded weights in memory; it knows 23 words and three labels."""
+def _tiny_model(scheme: str) -> Artifact:
     vocabulary = Vocabulary(_WORDS, tuple("etaoinshrdlcumwfgypbvk.,M0"))
-    tags = TagSet.from_labels(("geo", "org", "per"))
+    tags = TagSet.from_labels(("geo", "org", "per"), scheme)
     return Artifact(
         name="tiny",
         segmentation=Segmentation(),
@@ -96,6 +94,18 @@ def tiny_model() -> Artifact:
         metrics={"scores": {}},
         baseline={"tokens": 0},
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_models() -> Mapping[str, Artifact]:
+    """For each tag scheme, a tagger as `tiny_model` is."""
+    return {scheme: _tiny_model(scheme) for scheme in SCHEMES}
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_models: Mapping[str, Artifact]) -> Artifact:
+    """A tagger of random, seeded weights in memory; it knows 23 words and three labels."""
+    return tiny_models["BIO"]
 
 
 @pytest.fixture(scope="session")

@@ -74,9 +74,9 @@ def found_spans(potentials: Potentials, emissions: Scores, spans: list[Span]) ->
         spans=TokenSpans(
             np.array([span.start for span in spans], np.int64),
             np.array([span.end for span in spans], np.int64),
-            np.array([TAGS.index[f"B-{span.label}"] for span in spans], np.int64),
+            np.array([TAGS.labels.index(span.label) for span in spans], np.int64),
         ),
-        inside_of=TAGS.inside_of,
+        span_tags=TAGS.span_tags,
         right=np.zeros(len(spans), bool),
         gold=0,
     )

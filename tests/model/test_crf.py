@@ -12,29 +12,37 @@ from numpy.typing import NDArray
 
 from model.crf import Potentials, TokenSpans, backward, decode, forward
 from model.posteriors import span_posteriors
-from model.tags import Span, TagSet, spans_of
+from model.tags import SCHEMES, Span, TagSet, spans_of, tags_of
 from schemas.records import Ints
 
 Scores = NDArray[np.float64]
 
 SCALES = st.sampled_from([0.0, 0.1, 1.0, 10.0, 1e3, 1e5])
 SEEDS = st.integers(0, 2**32 - 1)
+SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=4)
 LABELS = ("geo", "org", "per")
+TAG_SETS = st.builds(TagSet, st.sampled_from([LABELS[:1], LABELS[:2]]), st.sampled_from([*SCHEMES]))
+each_scheme = pytest.mark.parametrize("scheme", list(SCHEMES))
 
 
 def random_potentials(
-    random: np.random.Generator, scale: float, start: NDArray[np.bool_], legal: NDArray[np.bool_]
+    random: np.random.Generator,
+    scale: float,
+    start: NDArray[np.bool_],
+    transition: NDArray[np.bool_],
+    end: NDArray[np.bool_],
 ) -> Potentials:
-    tags = len(start)
+    """Random scores where something is legal, and -inf elsewhere."""
     return Potentials(
-        np.where(start, random.normal(scale=scale, size=tags), -np.inf),
-        np.where(legal, random.normal(scale=scale, size=(tags, tags)), -np.inf),
-        random.normal(scale=scale, size=tags),
+        *(
+            np.where(legal, random.normal(scale=scale, size=legal.shape), -np.inf)
+            for legal in (start, transition, end)
+        )
     )
 
 
-def bio_potentials(random: np.random.Generator, scale: float, tags: TagSet) -> Potentials:
-    return random_potentials(random, scale, tags.legal_start, tags.legal_transition)
+def legal_potentials(random: np.random.Generator, scale: float, tags: TagSet) -> Potentials:
+    return random_potentials(random, scale, tags.legal_start, tags.legal_transition, tags.legal_end)
 
 
 @cache
@@ -65,9 +73,9 @@ def test_decode_and_log_z_equal_enumeration(
 ) -> None:
     """Of all legal sequences the best is decoded and all are summed, for scores of any size."""
     random = np.random.default_rng(seed)
-    start, legal = random.random(tags) < 0.6, random.random((tags, tags)) < 0.6
-    start[0] = legal[:, 0] = True  # as `O` is, so that some sequence is legal
-    potentials = random_potentials(random, own_scale, start, legal)
+    start, legal, end = (random.random(size) < 0.6 for size in (tags, (tags, tags), tags))
+    start[0] = legal[:, 0] = end[0] = True  # as `O` is, so that some sequence is legal
+    potentials = random_potentials(random, own_scale, start, legal, end)
     emissions = random.normal(scale=scale, size=(length, tags))
     scores = sequence_scores(potentials, emissions, sequences(tags, length))
 
@@ -88,7 +96,8 @@ def test_forward_and_backward_scores_equal_enumeration(
     random = np.random.default_rng(seed)
     legal = random.random((tags, tags)) < 0.7
     legal[:, 0] = legal[0] = True
-    potentials = random_potentials(random, 1.0, np.ones(tags, bool), legal)
+    anywhere = np.ones(tags, bool)
+    potentials = random_potentials(random, 1.0, anywhere, legal, anywhere)
     emissions = random.normal(scale=scale, size=(length, tags))
     all_tags = sequences(tags, length)
     scores = sequence_scores(potentials, emissions, all_tags)
@@ -102,75 +111,112 @@ def test_forward_and_backward_scores_equal_enumeration(
 
 
 @cache
-def spans_in_sequences(labels: int, length: int) -> dict[Span, NDArray[np.bool_]]:
-    """Every possible span -> which of `sequences` hold exactly it."""
-    tags = TagSet(LABELS[:labels])
-    all_tags = sequences(len(tags.tags), length)
-    found: dict[Span, NDArray[np.bool_]] = {
-        Span(start, end, label): np.zeros(len(all_tags), bool)
-        for start in range(length)
-        for end in range(start + 1, length + 1)
-        for label in tags.labels
-    }
-    for row, sequence in enumerate(all_tags):
-        for span in spans_of([tags.tags[tag] for tag in sequence]):
-            found[span][row] = True
-    return found
+def spannings(labels: tuple[str, ...], length: int) -> list[list[Span]]:
+    """All the ways in which a sentence can hold spans."""
+    if not length:
+        return [[]]
+    last_outside = spannings(labels, length - 1)
+    return last_outside + [
+        [*before, Span(length - size, length, label)]
+        for size in range(1, length + 1)
+        for label in labels
+        for before in spannings(labels, length - size)
+    ]
 
 
 def token_spans(spans: list[Span], tags: TagSet) -> TokenSpans:
-    begin = [tags.index[f"B-{span.label}"] for span in spans]
     return TokenSpans(
         np.array([span.start for span in spans], np.int64),
         np.array([span.end for span in spans], np.int64),
-        np.array(begin, np.int64),
+        np.array([tags.labels.index(span.label) for span in spans], np.int64),
     )
 
 
-@given(SEEDS, st.integers(1, 3), st.integers(1, 5), SCALES)
-@settings(max_examples=100)
+def spans_within(lengths: Ints, labels: tuple[str, ...]) -> list[Span]:
+    """Every possible span of every sentence of a batch."""
+    ends = np.cumsum(lengths).tolist()
+    return [
+        Span(start, end, label)
+        for stop, length in zip(ends, lengths.tolist(), strict=True)
+        for start in range(stop - length, stop)
+        for end in range(start + 1, stop + 1)
+        for label in labels
+    ]
+
+
+@given(SEEDS, TAG_SETS, st.integers(1, 6), SCALES, st.sampled_from([0.0, 1.0, 30.0]))
+@settings(max_examples=200)
 def test_span_posterior_is_the_mass_of_the_sequences_that_hold_the_span(
-    seed: int, labels: int, length: int, scale: float
+    seed: int, tags: TagSet, length: int, scale: float, own_scale: float
 ) -> None:
-    tags = TagSet(LABELS[:labels])
+    """Among what the scheme writes for all the ways in which a sentence can hold spans."""
     random = np.random.default_rng(seed)
-    potentials = bio_potentials(random, 1.0, tags)
+    potentials = legal_potentials(random, own_scale, tags)
     emissions = random.normal(scale=scale, size=(length, len(tags.tags)))
-    scores = sequence_scores(potentials, emissions, sequences(len(tags.tags), length))
+    ways = spannings(tags.labels, length)
+    written = [[tags.index[tag] for tag in tags_of(way, length, tags.scheme)] for way in ways]
+    scores = sequence_scores(potentials, emissions, np.array(written, np.int32))
     probabilities = np.exp(scores - log_sum(scores))
-    holders = spans_in_sequences(labels, length)
+    spans = spans_within(one(length), tags.labels)
 
     posteriors = span_posteriors(
-        potentials, emissions, one(length), token_spans(list(holders), tags), tags.inside_of
+        potentials, emissions, one(length), token_spans(spans, tags), tags.span_tags
     )
 
-    expected = [probabilities[rows].sum() for rows in holders.values()]
+    masses = dict.fromkeys(spans, 0.0)
+    for way, probability in zip(ways, probabilities.tolist(), strict=True):
+        for span in way:
+            masses[span] += probability
     # Scores of 1e5 keep ten of float64's sixteen digits behind the point.
-    np.testing.assert_allclose(posteriors, expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(posteriors, list(masses.values()), rtol=0, atol=1e-9)
 
 
-@given(SEEDS, st.lists(st.integers(1, 9), min_size=1, max_size=4), SCALES)
+@given(SEEDS, TAG_SETS, SIZES, SCALES)
 @settings(max_examples=50)
-def test_a_token_is_outside_or_in_exactly_one_span(
-    seed: int, sizes: list[int], scale: float
+def test_posteriors_do_not_depend_on_the_other_sentences_and_spans(
+    seed: int, tags: TagSet, sizes: list[int], scale: float
 ) -> None:
-    """At each token of a batch, P(O) and the posteriors of the spans over it sum to 1."""
-    tags = TagSet(LABELS[:2])
+    """All spans of a batch at once, or each one alone with its sentence."""
     random = np.random.default_rng(seed)
-    potentials = bio_potentials(random, 1.0, tags)
+    potentials = legal_potentials(random, 1.0, tags)
     lengths = np.array(sizes, np.int32)
     emissions = random.normal(scale=scale, size=(sum(sizes), len(tags.tags)))
     ends = np.cumsum(lengths)
-    spans = [
-        Span(start, end, label)
-        for first, stop in zip(ends - lengths, ends, strict=True)
-        for start in range(first, stop)
-        for end in range(start + 1, stop + 1)
-        for label in tags.labels
-    ]
+    spans = spans_within(lengths, tags.labels)
+    spans = [spans[n] for n in random.permutation(len(spans))]
+
+    together = span_posteriors(
+        potentials, emissions, lengths, token_spans(spans, tags), tags.span_tags
+    )
+
+    for span, posterior in zip(spans[:20], together, strict=False):
+        sentence = int(np.searchsorted(ends, span.start, side="right"))
+        first, stop = int(ends[sentence] - lengths[sentence]), int(ends[sentence])
+        moved = Span(span.start - first, span.end - first, span.label)
+        alone = span_posteriors(
+            potentials,
+            emissions[first:stop],
+            one(stop - first),
+            token_spans([moved], tags),
+            tags.span_tags,
+        )
+        assert alone[0] == pytest.approx(posterior, rel=1e-6, abs=1e-9)
+
+
+@given(SEEDS, TAG_SETS, SIZES, SCALES)
+@settings(max_examples=50)
+def test_a_token_is_outside_or_in_exactly_one_span(
+    seed: int, tags: TagSet, sizes: list[int], scale: float
+) -> None:
+    """At each token of a batch, P(O) and the posteriors of the spans over it sum to 1."""
+    random = np.random.default_rng(seed)
+    potentials = legal_potentials(random, 1.0, tags)
+    lengths = np.array(sizes, np.int32)
+    emissions = random.normal(scale=scale, size=(sum(sizes), len(tags.tags)))
+    spans = spans_within(lengths, tags.labels)
 
     posteriors = span_posteriors(
-        potentials, emissions, lengths, token_spans(spans, tags), tags.inside_of
+        potentials, emissions, lengths, token_spans(spans, tags), tags.span_tags
     )
 
     alpha, log_z = forward(potentials, emissions, lengths)
@@ -186,32 +232,40 @@ def test_a_token_is_outside_or_in_exactly_one_span(
 
 @given(
     SEEDS,
+    TAG_SETS,
+    st.sampled_from([0.0, 1.0, 1e3]),
     arrays(
-        np.float32, (12, 5), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
+        np.float32,
+        (12, 9),
+        elements=st.sampled_from([0.0, 1.0, -1e3, 1e3])
+        | st.floats(width=32, allow_nan=False, allow_infinity=False),
     ),
     st.lists(st.integers(1, 6), min_size=2, max_size=2),
 )
-@settings(max_examples=100)
+@settings(max_examples=200)
 def test_no_emissions_decode_into_an_illegal_sequence(
-    seed: int, emissions: NDArray[np.float32], sizes: list[int]
+    seed: int, tags: TagSet, own_scale: float, emissions: NDArray[np.float32], sizes: list[int]
 ) -> None:
-    """No `I-x` at a start or after anything but `B-x` and `I-x`, whatever the network says."""
-    tags = TagSet(LABELS[:2])
-    potentials = bio_potentials(np.random.default_rng(seed), 1.0, tags)
+    """Decoded tags are what the scheme writes for their spans, whatever the network says.
+
+    Also for ties, and for scores that leave the legal sequences far behind the illegal ones.
+    """
+    potentials = legal_potentials(np.random.default_rng(seed), own_scale, tags)
     lengths = np.array(sizes, np.int32)
 
-    decoded = decode(potentials, emissions[: sum(sizes)], lengths)
+    decoded = decode(potentials, emissions[: sum(sizes), : len(tags.tags)], lengths)
 
     for sentence in np.split(decoded, np.cumsum(lengths)[:-1]):
-        assert tags.legal_start[sentence[0]]
-        assert tags.legal_transition[sentence[:-1], sentence[1:]].all()
+        names = [tags.tags[tag] for tag in sentence]
+        assert names == tags_of(spans_of(names), len(names), tags.scheme)
 
 
-def test_sentences_do_not_see_their_company() -> None:
+@each_scheme
+def test_sentences_do_not_see_their_company(scheme: str) -> None:
     """A batch of sentences of 1 to 300 tokens gives what each gives alone."""
-    tags = TagSet(LABELS)
+    tags = TagSet(LABELS, scheme)
     random = np.random.default_rng(3)
-    potentials = bio_potentials(random, 1.0, tags)
+    potentials = legal_potentials(random, 1.0, tags)
     lengths = np.array([3, 1, 300, 128, 1, 129, 17, 3], np.int32)
     emissions = random.normal(scale=2, size=(lengths.sum(), len(tags.tags)))
     batch_tags = decode(potentials, emissions, lengths)
@@ -229,18 +283,19 @@ def test_sentences_do_not_see_their_company() -> None:
         np.testing.assert_allclose(log_z[0], batch_z[i], rtol=1e-12)
 
 
+@each_scheme
 @pytest.mark.parametrize("length", [1, 2, 127, 128, 129, 5000])
-def test_sums_over_any_length_neither_overflow_nor_lose_anything(length: int) -> None:
+def test_sums_over_any_length_neither_overflow_nor_lose_anything(length: int, scheme: str) -> None:
     """Log Z, and a span as long as the sentence, equal plain loops in logs."""
-    tags = TagSet(LABELS)
+    tags = TagSet(LABELS, scheme)
     random = np.random.default_rng(length)
-    potentials = bio_potentials(random, 1.0, tags)
+    potentials = legal_potentials(random, 1.0, tags)
     emissions = random.normal(scale=5, size=(length, len(tags.tags)))
     alpha = potentials.start + emissions[0]
     for emission in emissions[1:]:
         alpha = np.logaddexp.reduce(alpha[:, None] + potentials.transitions, axis=0) + emission
-    begin, inside = tags.index["B-org"], tags.index["I-org"]
-    whole = np.array([[begin] + [inside] * (length - 1)], np.int32)
+    written = tags_of([Span(0, length, "org")], length, scheme)
+    whole = np.array([[tags.index[tag] for tag in written]], np.int32)
     # So that the span is likely enough for its probability to say something.
     emissions[np.arange(length), whole[0]] += 12
     score = sequence_scores(potentials, emissions, whole)[0]
@@ -251,7 +306,7 @@ def test_sums_over_any_length_neither_overflow_nor_lose_anything(length: int) ->
         _, log_z = forward(potentials, plain, one(length))
         _, raised_z = forward(potentials, emissions, one(length))
         spans = token_spans([Span(0, length, "org")], tags)
-        posterior = span_posteriors(potentials, emissions, one(length), spans, tags.inside_of)
+        posterior = span_posteriors(potentials, emissions, one(length), spans, tags.span_tags)
 
     assert log_z[0] == pytest.approx(np.logaddexp.reduce(alpha + potentials.end), rel=1e-11)
     assert posterior[0] == pytest.approx(np.exp(score - raised_z[0]), rel=1e-6)
@@ -280,16 +335,16 @@ def test_decode_and_log_z_equal_tensorflow_addons() -> None:
 
 def test_a_batch_without_sentences_has_no_results() -> None:
     tags = TagSet(LABELS)
-    potentials = bio_potentials(np.random.default_rng(0), 1.0, tags)
+    potentials = legal_potentials(np.random.default_rng(0), 1.0, tags)
     nothing, none = np.zeros((0, len(tags.tags))), np.zeros(0, np.int32)
     assert decode(potentials, nothing, none).shape == (0,)
     assert forward(potentials, nothing, none)[1].shape == (0,)
-    posteriors = span_posteriors(potentials, nothing, none, token_spans([], tags), tags.inside_of)
+    posteriors = span_posteriors(potentials, nothing, none, token_spans([], tags), tags.span_tags)
     assert posteriors.shape == (0,)
 
 
 def test_what_has_no_tag_sequence_or_does_not_fit_is_refused() -> None:
-    potentials = bio_potentials(np.random.default_rng(0), 1.0, TagSet(LABELS[:1]))
+    potentials = legal_potentials(np.random.default_rng(0), 1.0, TagSet(LABELS[:1]))
     with pytest.raises(ValueError, match="a sentence without tokens has no tag sequence"):
         decode(potentials, np.zeros((2, 3)), np.array([2, 0], np.int32))
     with pytest.raises(ValueError, match=r"potentials do not fit: start \(3,\)"):

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from model.evaluation import tag_documents
 from model.padding import WINDOW_TOKENS, pad_documents
 from model.segmentation import Segmentation, tokenize_document
 from model.tagger import Tagger
+from model.tags import SCHEMES
 from model.vocabulary import normalize
 from schemas.records import Document, TaggedDocument, TokenizedDocument
 
@@ -27,6 +29,12 @@ TEXTS = [
     "Ships of the river council, " * 60,  # one sentence that runs in windows
     "The harbour is of the river. " * 30,
 ]
+
+
+@pytest.fixture(scope="module", params=list(SCHEMES))
+def tiny_model(request: pytest.FixtureRequest, tiny_models: Mapping[str, Artifact]) -> Artifact:
+    """What this module promises it promises for every tag scheme."""
+    return tiny_models[request.param]
 
 
 @pytest.fixture(scope="module")

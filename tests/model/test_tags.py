@@ -1,16 +1,17 @@
-"""Spans and tags agree with conlleval, with each other and with the plain definition of IOB2."""
+"""Spans and tags agree with conlleval, with each other and with the definition of each scheme."""
 
 import pickle
 from itertools import product
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.tags import Span, TagSet, is_tag, scheme_of, spans_of, tags_of, to_iob2
+from model.tags import SCHEMES, Span, TagSet, is_tag, scheme_of, spans_of, tags_of, to_iob2
 
 LABELS = ("geo", "per", "x-y")
+schemes = st.sampled_from(list(SCHEMES))
+each_scheme = pytest.mark.parametrize("scheme", list(SCHEMES))
 
 
 @st.composite
@@ -68,7 +69,7 @@ def iob1_of(spans: list[Span], length: int) -> list[str]:
 
 
 def enclosed_of(spans: list[Span], length: int, prefixes: str) -> list[str]:
-    """BIOES and its spellings; `prefixes` are those of begin, inside, end and single."""
+    """BIOES, its spellings and IOB2; `prefixes` are those of begin, inside, end and single."""
     begin, inside, end, single = list(prefixes)
     tags = ["O"] * length
     for span in spans:
@@ -78,10 +79,16 @@ def enclosed_of(spans: list[Span], length: int, prefixes: str) -> list[str]:
     return tags
 
 
-@given(spans_and_length())
-def test_spans_survive_the_way_to_tags_and_back(case: tuple[list[Span], int]) -> None:
+@given(spans_and_length(), schemes)
+def test_spans_survive_the_way_to_tags_and_back(case: tuple[list[Span], int], scheme: str) -> None:
     spans, length = case
-    assert spans_of(tags_of(reversed(spans), length)) == spans
+    assert spans_of(tags_of(reversed(spans), length, scheme)) == spans
+
+
+@given(spans_and_length())
+def test_spans_are_written_as_the_schemes_define(case: tuple[list[Span], int]) -> None:
+    assert tags_of(*case) == tags_of(*case, "BIO") == enclosed_of(*case, "BIIB")
+    assert tags_of(*case, "BIOES") == enclosed_of(*case, "BIES")
 
 
 @given(any_tags("BIES"))
@@ -159,46 +166,107 @@ def test_the_scheme_is_a_property_of_the_whole_file(
     assert scheme_of(sentences) == scheme
 
 
-def test_tags_stand_in_a_fixed_order_whatever_order_the_labels_come_in() -> None:
-    tag_set = TagSet.from_labels(["per", "geo", "per"])
-    assert tag_set == TagSet(("geo", "per"))
-    assert tag_set.tags == ("O", "B-geo", "I-geo", "B-per", "I-per")
-    assert [tag_set.index[tag] for tag in tag_set.tags] == list(range(5))
-    assert TagSet.from_tags([["O", "I-per"], ["B-geo"]]) == tag_set
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [
+        ("BIO", ("O", "B-geo", "I-geo", "B-per", "I-per")),
+        (
+            "BIOES",
+            ("O", "B-geo", "I-geo", "E-geo", "S-geo", "B-per", "I-per", "E-per", "S-per"),
+        ),
+    ],
+)
+def test_tags_stand_in_a_fixed_order_whatever_order_the_labels_come_in(
+    scheme: str, tags: tuple[str, ...]
+) -> None:
+    tag_set = TagSet.from_labels(["per", "geo", "per"], scheme)
+    assert tag_set == TagSet(("geo", "per"), scheme)
+    assert tag_set.tags == tags
+    assert [tag_set.index[tag] for tag in tag_set.tags] == list(range(len(tags)))
+    assert TagSet.from_tags([["O", "I-per"], ["B-geo"]], scheme) == tag_set
 
 
+def is_legal(tag_set: TagSet, path: list[int]) -> bool:
+    return bool(
+        tag_set.legal_start[path[0]]
+        and tag_set.legal_end[path[-1]]
+        and tag_set.legal_transition[path[:-1], path[1:]].all()
+    )
+
+
+@each_scheme
 @pytest.mark.parametrize("labels", [(), ("per",), LABELS])
-def test_legality_equals_the_definition_of_iob2(labels: tuple[str, ...]) -> None:
-    """A sequence is legal exactly where it is the IOB2 of its own spans."""
-    tag_set = TagSet(labels)
+def test_a_sequence_is_legal_where_it_is_what_the_scheme_writes_for_its_spans(
+    labels: tuple[str, ...], scheme: str
+) -> None:
+    tag_set = TagSet(labels, scheme)
     for length in (1, 2, 3):
         for tags in product(tag_set.tags, repeat=length):
+            written = tags_of(spans_of(tags), length, scheme)
             path = [tag_set.index[tag] for tag in tags]
-            legal = (
-                tag_set.legal_start[path[0]]
-                and tag_set.legal_end[path[-1]]
-                and all(tag_set.legal_transition[path[:-1], path[1:]])
-            )
-            assert legal == (to_iob2(tags) == list(tags)), tags
+            assert is_legal(tag_set, path) == (written == list(tags)), tags
 
 
-def test_arrays_of_the_decoder() -> None:
-    tag_set = TagSet(("geo", "per"))
-    assert tag_set.begin.tolist() == [False, True, False, True, False]
-    assert tag_set.inside_of.tolist() == [-1, 2, 2, 4, 4]
-    assert tag_set.label_of.tolist() == [-1, 0, 0, 1, 1]
-    assert tag_set.inside_of.dtype == tag_set.label_of.dtype == np.int32
-    assert tag_set.legal_transition.shape == (5, 5)
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+def test_the_schemes_can_write_the_same_spans_each_in_one_way(length: int) -> None:
+    written = []
+    for scheme in SCHEMES:
+        tag_set = TagSet(LABELS[:2], scheme)
+        paths = product(range(len(tag_set.tags)), repeat=length)
+        legal = [list(path) for path in paths if is_legal(tag_set, list(path))]
+        spans = {tuple(spans_of([tag_set.tags[tag] for tag in path])) for path in legal}
+        assert len(spans) == len(legal)
+        written.append(spans)
+    assert written[0] == written[1]
 
 
-def test_arrays_cannot_be_changed_also_after_pickling() -> None:
-    tag_set = TagSet(("geo", "per"))
+@given(any_tags("BIES"), schemes, st.sets(st.sampled_from(LABELS)))
+def test_encoded_tags_are_legal_and_keep_the_spans_of_known_labels(
+    tags: list[str], scheme: str, labels: set[str]
+) -> None:
+    tag_set = TagSet.from_labels(labels, scheme)
+    encoded = tag_set.encode(tags)
+    assert len(encoded) == len(tags)
+    assert not encoded or is_legal(tag_set, encoded)
+    kept = [span for span in spans_of(tags) if span.label in labels]
+    assert spans_of([tag_set.tags[tag] for tag in encoded]) == kept
+
+
+def test_a_span_of_an_unknown_label_is_outside_as_a_whole() -> None:
+    tag_set = TagSet(("per",), "BIOES")
+    assert tag_set.encode(["B-geo", "I-geo", "B-per", "I-per", "B-per"]) == [0, 0, 1, 3, 4]
+    with pytest.raises(ValueError, match="'per' is not a tag"):
+        tag_set.encode(["O", "per"])
+
+
+@each_scheme
+def test_arrays_of_a_tag_set_say_what_its_tags_say(scheme: str) -> None:
+    tag_set = TagSet(LABELS, scheme)
+    for position, tag in enumerate(tag_set.tags):
+        label = tag_set.label_of[position]
+        assert label == (LABELS.index(tag[2:]) if tag != "O" else -1)
+        assert tag_set.begins[position] == (tag[0] in "BS")
+        assert tag_set.continues[position] == (tag[0] in "IE")
+    for size in (1, 2, 4):
+        for label, name in enumerate(LABELS):
+            begin, inside, end, single = (int(tags[label]) for tags in tag_set.span_tags)
+            path = [begin, *[inside] * (size - 2), end] if size > 1 else [single]
+            names = [tag_set.tags[tag] for tag in path]
+            assert names == tags_of([Span(0, size, name)], size, scheme)
+
+
+@each_scheme
+def test_arrays_cannot_be_changed_also_after_pickling(scheme: str) -> None:
+    tag_set = TagSet(("geo", "per"), scheme)
     assert not tag_set.legal_transition.flags.writeable
     again = pickle.loads(pickle.dumps(tag_set))  # noqa: S301 - our own bytes
     assert again == tag_set
-    assert not again.legal_transition.flags.writeable
-    with pytest.raises(ValueError, match="read-only"):
-        again.begin[0] = True
+    for array in (
+        *(again.label_of, again.begins, again.continues, *again.span_tags),
+        *(again.legal_start, again.legal_transition, again.legal_end),
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
 
 
 @pytest.mark.parametrize(
@@ -215,6 +283,10 @@ def test_improper_labels_are_refused(labels: tuple[str, ...], message: str) -> N
         TagSet(labels)
 
 
-def test_an_unknown_scheme_is_refused() -> None:
-    with pytest.raises(ValueError, match="tag scheme 'BIOES' is not known, expected 'BIO'"):
-        TagSet(("geo",), scheme="BIOES")
+@pytest.mark.parametrize("scheme", ["IOB2", "bio", ""])
+def test_an_unknown_scheme_is_refused(scheme: str) -> None:
+    message = f"tag scheme '{scheme}' is not known, expected 'BIO' or 'BIOES'"
+    with pytest.raises(ValueError, match=message):
+        TagSet(("geo",), scheme)
+    with pytest.raises(ValueError, match=message):
+        tags_of([], 3, scheme)
