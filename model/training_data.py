@@ -28,10 +28,10 @@ class EncodedSentences:
     def of(
         cls, sentences: TokenizedSentences, encoder: WordEncoder, tag_set: TagSet
     ) -> "EncodedSentences":
-        """Encode; a tag whose label the tag set lacks (dev data only) becomes `O`."""
+        """Encode, tags in the tag set's scheme; labels it lacks (dev data only) become `O`."""
         positions: dict[str, int] = {}
         words = [positions.setdefault(w, len(positions)) for ws in sentences.words for w in ws]
-        tags = [tag_set.index.get(t, 0) for ts in sentences.tags for t in ts]
+        tags = [tag for ts in sentences.tags for tag in tag_set.encode(ts)]
         lengths = [len(words) for words in sentences.words]
         return cls(
             distinct=encoder.encode(list(positions)),
