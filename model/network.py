@@ -28,7 +28,7 @@ class CRF(layers.Layer):
         self.tags = tags
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "labels": list(self.tags.labels)}
+        return {**super().get_config(), **asdict(self.tags)}
 
     def build(self, input_shape: tf.TensorShape) -> None:
         count = len(self.tags.tags)
@@ -136,7 +136,7 @@ class BiLSTMCRF(keras.Model):
         return [self.loss_tracker]
 
     def get_config(self) -> dict[str, Any]:
-        return {**self.sizes, "labels": list(self.crf.tags.labels), **asdict(self.config)}
+        return {**self.sizes, **asdict(self.crf.tags), **asdict(self.config)}
 
     def tagger_weights(self) -> TaggerWeights:
         """The weights as plain arrays: all that extraction needs."""

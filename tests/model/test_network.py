@@ -1,6 +1,7 @@
 """The Keras model: its emissions are those of extraction, and fitting learns and keeps the best."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from model.configuration import MONITORED, NetworkConfig, TrainingConfig
 from model.encoding import EncodedWords, WordEncoder
 from model.segmentation import retokenize
-from model.tags import TagSet
+from model.tags import SCHEMES, TagSet, spans_of, tags_of
 from model.vocabulary import RESERVED, Vocabulary
 from schemas.errors import UsageError
 from schemas.records import Floats, Ints
@@ -43,7 +44,7 @@ def toy_corpus() -> tuple[list[list[str]], list[list[str]]]:
     return words, tags
 
 
-def keras_model(config: NetworkConfig, seed: int = 1) -> Any:  # noqa: ANN401 - Keras has no types
+def keras_model(config: NetworkConfig, seed: int = 1, tags: TagSet = TAGS) -> Any:  # noqa: ANN401 - Keras has no types
     import keras
 
     from model.network import BiLSTMCRF
@@ -53,7 +54,7 @@ def keras_model(config: NetworkConfig, seed: int = 1) -> Any:  # noqa: ANN401 - 
     words = len(vocabulary.words) + RESERVED
     vectors = np.random.default_rng(seed).normal(size=(words, 5)).astype(np.float32)
     # The last two words have a vector only.
-    model = BiLSTMCRF(words - 2, len(vocabulary.characters) + RESERVED, TAGS, config, vectors)
+    model = BiLSTMCRF(words - 2, len(vocabulary.characters) + RESERVED, tags, config, vectors)
     model(inputs_of(ENCODER.encode(WORDS), *ragged([1, 2])))
     random = np.random.default_rng(seed)
     # Biases and CRF scores start at 0: an error in them would not show.
@@ -107,11 +108,37 @@ def test_padding_and_companions_change_no_emission() -> None:
         np.testing.assert_allclose(alone, expected, atol=1e-5)
 
 
-def test_exported_weights_forbid_what_the_tag_scheme_forbids() -> None:
-    weights = keras_model(SMALL).tagger_weights()
-    np.testing.assert_array_equal(np.isfinite(weights.start), TAGS.legal_start)
-    np.testing.assert_array_equal(np.isfinite(weights.transitions), TAGS.legal_transition)
-    assert np.isfinite(weights.end).all()
+@pytest.mark.parametrize("scheme", list(SCHEMES))
+def test_exported_weights_forbid_what_the_tag_scheme_forbids(scheme: str) -> None:
+    tags = TagSet(TAGS.labels, scheme)
+    weights = keras_model(SMALL, tags=tags).tagger_weights()
+    np.testing.assert_array_equal(np.isfinite(weights.start), tags.legal_start)
+    np.testing.assert_array_equal(np.isfinite(weights.transitions), tags.legal_transition)
+    np.testing.assert_array_equal(np.isfinite(weights.end), tags.legal_end)
+
+
+@pytest.mark.parametrize("length", [1, 3])
+@pytest.mark.parametrize("scheme", list(SCHEMES))
+def test_the_loss_leaves_illegal_sequences_no_probability(scheme: str, length: int) -> None:
+    """Those that the scheme writes for some spans share all of it."""
+    from model.network import CRF
+
+    tags = TagSet(TAGS.labels, scheme)
+    crf = CRF(tags)
+    crf.build(None)
+    random = np.random.default_rng(4)
+    crf.set_weights([random.normal(size=w.shape) for w in crf.get_weights()])
+    sequences = np.array(list(product(range(len(tags.tags)), repeat=length)), np.int32)
+    emissions = random.normal(size=(1, length, len(tags.tags))).repeat(len(sequences), axis=0)
+
+    losses = crf.negative_log_likelihood(
+        emissions.astype(np.float32), sequences, np.full(len(sequences), length)
+    ).numpy()
+
+    names = [[tags.tags[tag] for tag in sequence] for sequence in sequences]
+    legal = np.array([tags_of(spans_of(written), length, scheme) == written for written in names])
+    assert np.exp(-losses[legal]).sum() == pytest.approx(1, abs=1e-4)
+    assert not np.exp(-losses[~legal]).any()
 
 
 def fit(training: TrainingConfig, network: NetworkConfig = SMALL) -> Any:  # noqa: ANN401
