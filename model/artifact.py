@@ -223,6 +223,10 @@ def _weights(data: bytes, vocabulary: Vocabulary, tags: TagSet) -> TaggerWeights
     )
     if sizes != wanted:
         raise ValueError(f"weights for {sizes} words, characters and tags, the files list {wanted}")
+    scores = (weights.start, weights.transitions, weights.end)
+    legal = (tags.legal_start, tags.legal_transition, tags.legal_end)
+    if not all(map(np.array_equal, map(np.isfinite, scores), legal)):
+        raise ValueError(f"weights forbid other sequences of tags than {tags.scheme} does")
     return weights
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,25 @@ def test_what_is_saved_is_what_is_loaded(tiny_model: Artifact, files: Files) -> 
     for name, array in loaded.weights.arrays().items():
         assert array.dtype == np.float32
         np.testing.assert_array_equal(array, saved[name], err_msg=name)
+
+
+def test_the_tag_scheme_comes_back(tiny_models: Mapping[str, Artifact], tmp_path: Path) -> None:
+    for scheme, model in tiny_models.items():
+        save_artifact(model, tmp_path / scheme, {})
+        loaded = load_artifact(read_files(tmp_path / scheme), scheme)
+        assert loaded.tags == model.tags
+        assert loaded.tags.scheme == scheme
+
+
+@pytest.mark.parametrize(("name", "value"), [("start", 0.0), ("end", -np.inf), ("end", np.nan)])
+def test_weights_must_forbid_what_the_tag_scheme_forbids_and_nothing_else(
+    files: Files, name: str, value: float
+) -> None:
+    def change(arrays: dict[str, Any]) -> None:
+        arrays[name][2] = value  # of `I-geo`
+
+    with pytest.raises(ArtifactError, match="forbid other sequences of tags than BIO does"):
+        load_artifact(changed_weights(files, change), "m")
 
 
 def test_saving_a_loaded_model_again_gives_the_same_bytes(files: Files, tmp_path: Path) -> None:
@@ -154,7 +173,12 @@ def test_an_empty_directory_is_no_model(tmp_path: Path) -> None:
         ),
         ("config.json", {"temperature": "1"}, "m does not fit together: TypeError("),
         ("config.json", {"segmentation": {"colour": "red"}}, "m does not fit together: TypeError("),
-        ("labels.json", {"scheme": "BIOES"}, 'm does not fit together: ValueError("tag scheme'),
+        ("labels.json", {"scheme": "IOB1"}, 'm does not fit together: ValueError("tag scheme'),
+        (
+            "labels.json",
+            {"scheme": "BIOES"},
+            "m does not fit together: ValueError('weights for (25, 28, 7) words, characters",
+        ),
         ("labels.json", {"labels": [1]}, "m does not fit together: AttributeError("),
         ("labels.json", {"labels": ["per", "geo"]}, "m does not fit together: ValueError('labels"),
         (
