@@ -10,16 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import sentencex
 from numpy.typing import NDArray
 
+from model.joining import JoinedTokens, join_tokens
 from schemas.errors import ArtifactError
 from schemas.records import Document, Ints, TokenizedDocument
 
 SEGMENTATION_VERSION = 1
+TokenStyle = Literal["fine", "whole"]
+TOKEN_STYLES: tuple[TokenStyle, ...] = get_args(TokenStyle)
 
 _SPACE, _WORD, _OTHER = 0, 1, 2
 _PLANE = 0x10000
@@ -30,10 +33,12 @@ class Segmentation:
     """How text is cut; stored with a model, since a model is only as good as its tokens.
 
     language: ISO 639-1 code for the sentence rules.
+    tokens: "fine" cuts at every punctuation mark; "whole" keeps words such as `U.S.` whole.
     max_sentence_tokens: text without sentence ends is cut here, so that memory stays bounded.
     """
 
     language: str = "en"
+    tokens: TokenStyle = "fine"
     max_sentence_tokens: int = 4096
     version: int = SEGMENTATION_VERSION
 
@@ -43,12 +48,15 @@ class Segmentation:
                 f"segmentation version {self.version} is not the one of this release "
                 f"({SEGMENTATION_VERSION}): the model would see other tokens than in training"
             )
+        if self.tokens not in TOKEN_STYLES:
+            raise ValueError(f"tokens is {self.tokens!r}, expected {' or '.join(TOKEN_STYLES)}")
         if self.max_sentence_tokens < 1:
             raise ValueError(f"max_sentence_tokens is {self.max_sentence_tokens}, expected >= 1")
 
     def to_json(self) -> dict[str, Any]:
         return {
             "language": self.language,
+            "tokens": self.tokens,
             "max_sentence_tokens": self.max_sentence_tokens,
             "version": self.version,
         }
@@ -57,8 +65,8 @@ class Segmentation:
 def tokenize_document(document: Document, segmentation: Segmentation) -> TokenizedDocument:
     """Cut a document into sentences and tokens; offsets are code points of its text."""
     text = document.text
-    starts, ends = token_offsets(text)
-    offsets = _sentence_offsets(text, starts, segmentation)
+    starts, ends, titles = _tokens(text, segmentation.tokens)
+    offsets = _sentence_offsets(text, starts, titles, segmentation)
     first, last = offsets[:-1], offsets[1:] - 1
     return TokenizedDocument(
         document=document,
@@ -71,8 +79,20 @@ def tokenize_document(document: Document, segmentation: Segmentation) -> Tokeniz
     )
 
 
-def token_offsets(text: str) -> tuple[Ints, Ints]:
+def token_offsets(text: str, style: TokenStyle = "fine") -> tuple[Ints, Ints]:
     """Start and end of every token of `text` in code points, each of shape (token,)."""
+    starts, ends, _ = _tokens(text, style)
+    return starts, ends
+
+
+def _tokens(text: str, style: TokenStyle) -> JoinedTokens:
+    starts, ends = _fine_offsets(text)
+    if style == "whole":
+        return join_tokens(text, starts, ends)
+    return JoinedTokens(starts, ends, np.zeros(len(starts), np.bool_))
+
+
+def _fine_offsets(text: str) -> tuple[Ints, Ints]:
     kinds = _kinds(text)
     word = kinds == _WORD
     previous = np.empty_like(word)
@@ -103,18 +123,20 @@ def document_of_words(words: Sequence[str]) -> TokenizedDocument:
     )
 
 
-def split_word(word: str) -> list[str]:
+def split_word(word: str, style: TokenStyle = "fine") -> list[str]:
     """The tokens that extraction would cut `word` into; of a blank word, the word itself."""
     if word.isalnum():
         return [word]
-    return _slices(word, *token_offsets(word)) or [word]
+    return _slices(word, *token_offsets(word, style)) or [word]
 
 
 def _slices(text: str, starts: Ints, ends: Ints) -> list[str]:
     return [text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
-def _sentence_offsets(text: str, token_start: Ints, segmentation: Segmentation) -> Ints:
+def _sentence_offsets(
+    text: str, token_start: Ints, titles: NDArray[np.bool_], segmentation: Segmentation
+) -> Ints:
     """Boundaries of the sentences in tokens, (sentence + 1,); sentences without token vanish."""
     tokens = len(token_start)
     if not tokens:
@@ -124,7 +146,8 @@ def _sentence_offsets(text: str, token_start: Ints, segmentation: Segmentation) 
     )
     # A sentence begins with the first token that starts at or after its boundary.
     firsts = np.searchsorted(token_start, np.asarray(cuts, np.int64))
-    bounds = np.unique(np.concatenate([[0], firsts, [tokens]]))
+    firsts = firsts[(firsts > 0) & (firsts < tokens)]
+    bounds = np.concatenate([[0], np.unique(firsts[~titles[firsts - 1]]), [tokens]])
     return _cap_lengths(bounds, segmentation.max_sentence_tokens).astype(np.int32)
 
 
@@ -160,7 +183,9 @@ def _kind(character: str) -> int:
     return _OTHER
 
 
-def retokenize(words: Sequence[str], tags: Sequence[str]) -> tuple[list[str], list[str]]:
+def retokenize(
+    words: Sequence[str], tags: Sequence[str], style: TokenStyle = "fine"
+) -> tuple[list[str], list[str]]:
     """Cut labelled words as extraction would, with their IOB2 tags.
 
     The tokens of one word carry its tag; of a `B-X` word only the first keeps the `B-`.
@@ -168,7 +193,7 @@ def retokenize(words: Sequence[str], tags: Sequence[str]) -> tuple[list[str], li
     new_words: list[str] = []
     new_tags: list[str] = []
     for word, tag in zip(words, tags, strict=True):
-        tokens = split_word(word)
+        tokens = split_word(word, style)
         new_words += tokens
         inside = "I-" + tag[2:] if tag.startswith("B-") else tag
         new_tags += [tag] + [inside] * (len(tokens) - 1)

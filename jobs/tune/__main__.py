@@ -18,7 +18,7 @@ from pipeline.command_line import Parser, main, unknown_argument
 from schemas.errors import UsageError
 
 # Flags of training that a search sets itself, or that make no sense for many trials.
-_NOT_PASSED = ("check", "name", "resume")
+_NOT_PASSED = ("check", "logs", "name", "resume")
 # What has no part in a trial's figure.
 _NO_SETTINGS = ("output", "verbose", *_NOT_PASSED)
 

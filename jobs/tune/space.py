@@ -30,7 +30,7 @@ _NEVER_SEARCHED = {
     "monitor": "all trials share their measure",
     "mode": "all trials share their measure",
     "verbose": "it changes nothing but the log",
-    **dict.fromkeys(("output", "name", "check", "resume"), "it is the search's own"),
+    **dict.fromkeys(("output", "name", "check", "resume", "logs"), "it is the search's own"),
 }
 
 # From a flag and a text, the value as training would take it; raises UsageError as it would.

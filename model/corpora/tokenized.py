@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.corpora.records import LabelledSentence
-from model.segmentation import retokenize
+from model.segmentation import TokenStyle, retokenize
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,10 @@ class TokenizedSentences:
     tags: Sequence[Sequence[str]]
 
     @classmethod
-    def of(cls, sentences: Sequence[LabelledSentence]) -> "TokenizedSentences":
-        pairs = [retokenize(sentence.words, sentence.tags) for sentence in sentences]
+    def of(
+        cls, sentences: Sequence[LabelledSentence], style: TokenStyle = "fine"
+    ) -> "TokenizedSentences":
+        pairs = [retokenize(sentence.words, sentence.tags, style) for sentence in sentences]
         return cls([words for words, _ in pairs], [tags for _, tags in pairs])
 
     def __len__(self) -> int:

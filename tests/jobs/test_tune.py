@@ -19,6 +19,7 @@ from jobs.tune.__main__ import run
 from jobs.tune.report import best_command
 from jobs.tune.study import FILE, Trial
 from jobs.tune.trial import Outcome, monitored
+from model.configuration import TrainingConfig
 from schemas.errors import JobError, OutputBusyError, UsageError
 
 if find_spec("optuna") is None:
@@ -268,15 +269,20 @@ def test_no_trial_starts_after_the_timeout(
     ("flags", "message"),
     [
         (["--units=8"], "--units was 7, is 8"),
-        (["--epochs=7", "--seed=2"], "--epochs was 6, is 7; --seed was 1, is 2"),
-        (["--search=epochs=1,2"], "--epochs was 6, is searched in 1,2"),
+        (
+            ["--epochs=7", "--seed=2"],
+            f"--epochs was {TrainingConfig().epochs}, is 7; --seed was 1, is 2",
+        ),
+        (["--search=epochs=1,2"], f"--epochs was {TrainingConfig().epochs}, is searched in 1,2"),
     ],
 )
 def test_another_search_in_the_same_place_is_refused(
     place: Place, flags: list[str], message: str
 ) -> None:
     assert place.run(*SEARCH, "--trials=1") == 0
-    assert place.run(*SEARCH, "--trials=1", "--epochs=6", "--verbose=0") == 0
+    assert (
+        place.run(*SEARCH, "--trials=1", f"--epochs={TrainingConfig().epochs}", "--verbose=0") == 0
+    )
     with pytest.raises(UsageError) as refused:
         place.run(*SEARCH, *flags)
     assert str(refused.value) == f"{place.output} holds another search: {message}"
