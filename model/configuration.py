@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
+from model.tags import SCHEMES
 from schemas.errors import UsageError
 
 # What training logs at the end of an epoch.
-SCHEMES = ("BIO", "BIOES")
-
 MONITORED = ("loss", "val_f1", "val_loss", "val_precision", "val_recall")
 
 

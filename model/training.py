@@ -57,7 +57,7 @@ def fit_tagger(
     _require_initializer(network)
     keras.utils.set_random_seed(config.seed)
     log = log or EpochLog()
-    tags = TagSet.from_tags(train.tags)
+    tags = TagSet.from_tags(train.tags, config.scheme)
     seen = Vocabulary.of(
         (word for words in train.words for word in words), min_count=config.min_word_count
     )

@@ -71,7 +71,7 @@ def _compare(tagger: "Tagger", corpus: LabelledCorpus) -> tuple[EntityScores, li
             )
             for document, found in zip(corpus.documents, tagged, strict=True)
         ]
-    cut = TokenizedSentences.of(corpus.sentences)
+    cut = TokenizedSentences.of(corpus.sentences, tagger.artifact.segmentation.tokens)
     scores, tagged = score_sentences(tagger, cut.words, cut.tags)
     gold = gold_spans(cut.words, cut.tags)
     return scores, [

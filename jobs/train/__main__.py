@@ -16,7 +16,6 @@ from model.configuration import NetworkConfig, TrainingConfig
 from model.corpora.tokenized import TokenizedSentences
 from model.metrics import EntityScores, format_scores
 from model.runtime import start_tensorflow
-from model.segmentation import Segmentation
 from model.vectors import NO_VECTORS, read_vectors
 from pipeline.command_line import account, main
 from schemas.errors import UsageError
@@ -51,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
         name=flags.name or output.name,
         command="python -m jobs.train " + shlex.join(arguments),
         data=parts.described(),
-        segmentation=Segmentation(language=flags.language),
+        segmentation=parts.segmentation,
         vectors=Path(flags.vectors).name if flags.vectors else None,
         network=network,
         fitting=fitting,
@@ -62,7 +61,10 @@ def run(arguments: Sequence[str]) -> int:
     from model.callbacks import EpochLog
     from model.training import fit_tagger
 
-    train, dev, test = map(TokenizedSentences.of, (parts.train, parts.dev, parts.test))
+    train, dev, test = (
+        TokenizedSentences.of(part, parts.segmentation.tokens)
+        for part in (parts.train, parts.dev, parts.test)
+    )
     started = time.monotonic()
     output.parent.mkdir(parents=True, exist_ok=True)
     log = EpochLog(

@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import TypeVar
 
 from model.configuration import NetworkConfig, TrainingConfig
+from model.segmentation import TOKEN_STYLES
 from model.vectors import GLOVE
 from pipeline.command_line import Parser
 
@@ -75,6 +76,13 @@ def training_parser() -> Parser:
         "--vectors", metavar="NAME", help=f"pretrained word vectors: {GLOVE}, or a text file"
     )
     data.add_argument("--language", default="en", help="of the sentence rules at extraction")
+    data.add_argument(
+        "--tokens",
+        choices=("auto", *TOKEN_STYLES),
+        default="auto",
+        help="fine: cut at every punctuation mark; whole: keep words such as U.S. whole; "
+        "auto: as the training sentences have it",
+    )
     data.add_argument("--output", metavar="DIR", help="the model's new directory")
     data.add_argument("--name", metavar="NAME", help="of the model (default: the directory's)")
     data.add_argument(

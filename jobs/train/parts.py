@@ -4,11 +4,18 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.corpora import LabelledSentence, read_labelled, split_documents, split_sentences
+from model.corpora import (
+    LabelledCorpus,
+    LabelledSentence,
+    read_labelled,
+    split_documents,
+    split_sentences,
+)
 from model.corpora.findings import pointless
 from model.corpora.projection import project_document
 from model.corpora.report import DataReport, LabelledPart, SourceFile, report_of
 from model.corpora.report_text import format_report
+from model.corpora.style import token_style
 from model.segmentation import Segmentation
 from pipeline.command_line import account
 from schemas.errors import UsageError
@@ -22,6 +29,7 @@ class Parts:
     dev: Sequence[LabelledSentence]
     test: Sequence[LabelledSentence]
     report: DataReport
+    segmentation: Segmentation
 
     def described(self) -> dict[str, str]:
         return {
@@ -33,8 +41,10 @@ class Parts:
 
 def read_parts(flags: argparse.Namespace) -> Parts:
     """The parts that the flags name; raises UsageError for files and flags at fault."""
-    segmentation = Segmentation(language=flags.language)
-    train = _read(flags.train, segmentation)
+    corpus = read_labelled(flags.train, allow_overlaps=True)
+    style = token_style(corpus) if flags.tokens == "auto" else flags.tokens
+    segmentation = Segmentation(language=flags.language, tokens=style)
+    train = _labelled(corpus, segmentation)
     train_sentences = train.sentences
     if flags.dev:
         dev = _read(flags.dev, segmentation).part("dev")
@@ -50,7 +60,7 @@ def read_parts(flags: argparse.Namespace) -> Parts:
     if flags.test:
         parts.append(_read(flags.test, segmentation).part("test"))
     test_sentences = parts[2].sentences if flags.test else ()
-    return Parts(train_sentences, dev.sentences, test_sentences, report_of(*parts))
+    return Parts(train_sentences, dev.sentences, test_sentences, report_of(*parts), segmentation)
 
 
 def check_parts(parts: Parts) -> None:
@@ -84,7 +94,10 @@ class _LabelledFile:
 
 
 def _read(path: str, segmentation: Segmentation) -> _LabelledFile:
-    corpus = read_labelled(path, allow_overlaps=True)
+    return _labelled(read_labelled(path, allow_overlaps=True), segmentation)
+
+
+def _labelled(corpus: LabelledCorpus, segmentation: Segmentation) -> _LabelledFile:
     if not corpus.documents:
         return _LabelledFile(SourceFile.of(corpus), [corpus.sentences])
     projected = [project_document(document, segmentation) for document in corpus.documents]

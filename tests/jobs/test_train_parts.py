@@ -101,7 +101,11 @@ def documents(path: Path, *texts: str) -> Path:
 
 def test_documents_are_trained_from_as_extraction_cuts_them(tmp_path: Path) -> None:
     path = documents(tmp_path / "file", TEXT)
-    found = parts(f"--train={path}", f"--dev={path}", f"--test={path}")
+    files = (f"--train={path}", f"--dev={path}", f"--test={path}")
+    whole = parts(*files)
+    assert whole.segmentation.tokens == "whole"
+    assert whole.train[1].words == ("None", "saw", "Bo-Lowe", "🚢", "!")
+    found = parts(*files, "--tokens=fine")
     for part in (found.train, found.dev, found.test):
         assert [" ".join(sentence.words) for sentence in part] == [
             "Ada and Bo left Port of Ness .",

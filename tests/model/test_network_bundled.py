@@ -13,7 +13,7 @@ from model.configuration import NetworkConfig
 from model.corpora import read_labelled
 from model.crf import decode
 from model.padding import WINDOW_TOKENS, pad_documents
-from model.segmentation import retokenize
+from model.segmentation import TokenStyle, retokenize
 from schemas.records import Document, TokenizedDocument
 
 pytestmark = pytest.mark.training
@@ -47,9 +47,9 @@ def keras_model(artifact: Artifact) -> Any:  # noqa: ANN401 - Keras has no types
     return model
 
 
-def sentences(path: Path) -> Iterator[list[str]]:
+def sentences(path: Path, style: TokenStyle) -> Iterator[list[str]]:
     for sentence in read_labelled(str(path)).sentences:
-        yield retokenize(sentence.words, sentence.tags)[0]
+        yield retokenize(sentence.words, sentence.tags, style)[0]
 
 
 def document_of(words: list[str]) -> TokenizedDocument:
@@ -67,7 +67,9 @@ def test_keras_and_the_extraction_graph_agree_on_every_tag(
 
     # Keras knows of no temperature: that is fitted afterwards.
     model, tagger = keras_model(artifact), Tagger(replace(artifact, temperature=1.0))
-    ordered = sorted(sentences(shared_data / "gmb" / "dev.csv"), key=len)
+    ordered = sorted(
+        sentences(shared_data / "gmb" / "dev.csv", artifact.segmentation.tokens), key=len
+    )
     potentials = artifact.weights.potentials()
     tokens, furthest = 0, 0.0
     for first in range(0, len(ordered), 500):

@@ -11,7 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.segmentation import (
+    TOKEN_STYLES,
     Segmentation,
+    TokenStyle,
     retokenize,
     split_word,
     token_offsets,
@@ -40,7 +42,9 @@ ODD = (
         "½",
     ),
     *("Dr. Ana Reis left. ", "It rained! ", 'He asked: "Why?" ', "a.b", "...", "O'Neil", "3,000"),
+    *("U.S.-led", "Ms.", "'s", "-", ".", "AT&T"),
 )
+STYLES = st.sampled_from(TOKEN_STYLES)
 TEXTS = st.lists(
     st.one_of(
         st.sampled_from(ODD),
@@ -64,11 +68,13 @@ def test_words_are_exactly_the_slices_that_their_offsets_name(text: str) -> None
     assert list(document.words) == slices
 
 
-@given(TEXTS)
+@given(TEXTS, STYLES)
 @settings(max_examples=200)
-def test_tokens_cover_every_visible_character_once_and_no_blank(text: str) -> None:
+def test_tokens_cover_every_visible_character_once_and_no_blank(
+    text: str, style: TokenStyle
+) -> None:
     covered = np.zeros(len(text), int)
-    for start, end in zip(*token_offsets(text), strict=True):
+    for start, end in zip(*token_offsets(text, style), strict=True):
         covered[start:end] += 1
     assert covered.tolist() == [0 if character.isspace() else 1 for character in text]
 
@@ -84,11 +90,11 @@ def test_a_combining_mark_stays_in_its_word() -> None:
     assert list(tokenized("cafe\u0301s, हिन्दी").words) == ["cafe\u0301s", ",", "हिन्दी"]
 
 
-@given(TEXTS, st.integers(1, 6))
+@given(TEXTS, st.integers(1, 6), STYLES)
 @settings(max_examples=200)
-def test_sentences_partition_the_tokens(text: str, cap: int) -> None:
+def test_sentences_partition_the_tokens(text: str, cap: int, style: TokenStyle) -> None:
     """No sentence is empty or over the cap; each stands from its first token to its last."""
-    document = tokenized(text, Segmentation(max_sentence_tokens=cap))
+    document = tokenized(text, Segmentation(tokens=style, max_sentence_tokens=cap))
     offsets = document.sentence_offsets
     assert offsets[0] == 0
     assert offsets[-1] == len(document.words)
@@ -142,13 +148,13 @@ WORDS = st.lists(
 )
 
 
-@given(WORDS)
+@given(WORDS, STYLES)
 @settings(max_examples=150)
-def test_split_words_are_the_tokens_of_the_joined_text(words: list[str]) -> None:
+def test_split_words_are_the_tokens_of_the_joined_text(words: list[str], style: TokenStyle) -> None:
     """Training on words cut one by one sees what extraction sees in running text."""
-    split = [token for word in words for token in split_word(word)]
-    assert split == list(tokenized(" ".join(words)).words)
-    assert retokenize(words, ["O"] * len(words))[0] == split
+    split = [token for word in words for token in split_word(word, style)]
+    assert split == list(tokenized(" ".join(words), Segmentation(tokens=style)).words)
+    assert retokenize(words, ["O"] * len(words), style)[0] == split
 
 
 @pytest.mark.parametrize("word", ["\x85", " ", ""])
@@ -184,10 +190,12 @@ def test_words_and_tags_of_different_number_are_refused() -> None:
 
 
 def test_settings_survive_json_and_foreign_ones_are_refused() -> None:
-    settings_ = Segmentation("pt", 99)
+    settings_ = Segmentation("pt", "whole", 99)
     assert Segmentation(**json.loads(json.dumps(settings_.to_json()))) == settings_
     with pytest.raises(ArtifactError, match="segmentation version 2 is not the one of this"):
         Segmentation(version=2)
+    with pytest.raises(ValueError, match="tokens is 'coarse', expected fine or whole"):
+        Segmentation(tokens="coarse")  # type: ignore[arg-type]  # what a foreign file may hold
     with pytest.raises(ValueError, match="max_sentence_tokens is 0, expected >= 1"):
         Segmentation(max_sentence_tokens=0)
 
