@@ -115,6 +115,33 @@ def test_conll_with_a_dev_file_becomes_a_model_under_its_name(
     assert identities[0].startswith("ferry@")
 
 
+@pytest.mark.training
+@pytest.mark.usefixtures("eager")
+def test_words_of_the_vectors_stay_known_at_extraction(conll: Path, tmp_path: Path) -> None:
+    """Also those that training never saw, as far as the vocabulary may grow; schemes round-trip."""
+    from model.padding import pad_documents
+    from model.segmentation import tokenize_document
+    from model.tagger import Tagger
+    from schemas.records import Document
+
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("Lisbon 1 2\nAccra 3 4\nbeyond 5 6\n")
+    output = tmp_path / "model"
+    flags = [f"--train={conll}", f"--output={output}", f"--vectors={vectors}", *QUICK]
+    assert run([*flags, "--epochs=1", "--scheme=BIOES", "--vocabulary_size=14"]) == 0
+    artifact = load_artifact(read_files(output), "model")
+    assert artifact.training["vectors"] == "vectors.txt"
+    assert artifact.tags.scheme == "BIOES"
+    assert artifact.encoder.vocabulary.words[-1] == "accra"
+    assert len(artifact.weights.words) == len(artifact.weights.vectors) - 1
+    assert artifact.weights.vectors[-1].any()
+    text = Document("d", "s", 0, "Maria left Accra beyond")
+    (tagged,) = Tagger(artifact).tag(
+        pad_documents([tokenize_document(text, artifact.segmentation)])
+    )
+    assert tagged.unknown_tokens == 1  # "beyond", for which there was no room
+
+
 DOCUMENT = {"id": "a", "text": "Eva left.", "entities": [{"start": 0, "end": 3, "label": "per"}]}
 
 
