@@ -10,16 +10,15 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 
-class WeightAverage(tf.Module):
+class WeightAverage:
     """An average of variables with a memory of about 1 / (1 - decay) steps.
 
     At first it remembers no more than a tenth of the steps so far, so that it starts from nothing.
-    every: how many steps lie between two looks at the variables.
+    every: how many steps lie between two looks at the variables. A decay of 0 is no average.
     """
 
     def __init__(self, variables: Sequence[tf.Variable], decay: float, every: int = 1) -> None:
-        super().__init__(name="average")
-        self.every = every
+        self.every = every if decay else 1
         self.followed = list(variables)
         self.decay = decay
         self.averages = [tf.Variable(v, trainable=False) for v in variables]

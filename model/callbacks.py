@@ -19,6 +19,7 @@ from model.network import BiLSTMCRF
 from model.tags import Span, spans_of
 from model.training_data import EpochPlan, sentences_of, unpadded
 from model.training_state import TrainingState
+from schemas.errors import JobError, UsageError
 from schemas.records import Ints
 
 Logs = dict[str, Any]
@@ -42,7 +43,10 @@ class EpochLog:
         """Keras's own loggers; a resumed training appends to what is there."""
         if self.directory is None:
             return []
-        self.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--logs {self.directory}: {error.strerror}") from error
         return [
             keras.callbacks.CSVLogger(str(self.directory / "epochs.csv"), append=resumed),
             keras.callbacks.TensorBoard(str(self.directory), write_graph=False, profile_batch=0),
@@ -81,13 +85,20 @@ class DevScores(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = {} if logs is None else logs
+        if not np.isfinite(float(logs["loss"])):
+            raise JobError(
+                f"the loss became {float(logs['loss'])} in epoch {epoch + 1}: "
+                "try a lower --learning_rate"
+            )
         with self.average.swapped_in():
             logs |= dev_scores(self.model, self.dev, self._emit)
             self.state.record(logs)
-            if is_best(self.state.history[self.config.monitor], self.config):
+            values = self.state.history[self.config.monitor]
+            if not self.config.save_best_only or is_better(values, self.config):
                 self.state.kept_epoch = epoch + 1
                 self.state.kept_weights = self.model.get_weights()
-        if epoch + 1 - self.state.kept_epoch >= self.config.patience > 0:
+        best = 1 + max(n for n in range(len(values)) if is_better(values[: n + 1], self.config))
+        if epoch + 1 - best >= self.config.patience > 0:
             self.state.stopped = self.model.stop_training = True
 
     def _emissions(self, inputs: Any, tags: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:  # noqa: ANN401 - a batch's inputs
@@ -95,10 +106,10 @@ class DevScores(keras.callbacks.Callback):
         return emissions, self.model.losses(inputs, tags, emissions)
 
 
-def is_best(values: Sequence[float], config: TrainingConfig) -> bool:
-    """Whether the last value is better than all before, or any will do (`save_best_only` false)."""
+def is_better(values: Sequence[float], config: TrainingConfig) -> bool:
+    """Whether the last of the monitored values is better than all before; the first one is."""
     *earlier, last = values
-    if not config.save_best_only or not earlier:
+    if not earlier:
         return True
     return last > max(earlier) if config.best == "max" else last < min(earlier)
 
@@ -139,6 +150,7 @@ class ProgressLine(keras.callbacks.Callback):
 
     def __init__(self, tokens: int, config: TrainingConfig, state: TrainingState) -> None:
         super().__init__()
+        self._supports_tf_logs = True  # or Keras turns the loss into a number at every step
         self.tokens = tokens
         self.config = config
         self.state = state
@@ -149,10 +161,8 @@ class ProgressLine(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._begun = self._drawn = time.monotonic()
-        self._step = 0
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._step = batch + 1
         now = time.monotonic()
         if batch + 1 < self.params["steps"]:
             if self._redraws and now - self._drawn > _REDRAW_SECONDS:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from model.tags import SCHEMES
 from schemas.errors import UsageError
 
+_SEEDS = 2**32  # numpy's
 # What training logs at the end of an epoch.
 MONITORED = ("loss", "val_f1", "val_loss", "val_precision", "val_recall")
 
@@ -77,6 +78,7 @@ class TrainingConfig:
         for name in ("unknown_rate", "patience", "vocabulary_size"):
             value = getattr(self, name)
             _require(value >= 0, name, value, "at least 0")
+        _require(0 <= self.seed < _SEEDS, "seed", self.seed, f"from 0 to {_SEEDS - 1}")
         _require(self.scheme in SCHEMES, "scheme", self.scheme, f"one of {', '.join(SCHEMES)}")
         _require(0 <= self.final_rate <= 1, "final_rate", self.final_rate, "from 0 to 1")
         _require(

@@ -61,6 +61,7 @@ def fit_tagger(
     seen = Vocabulary.of(
         (word for words in train.words for word in words), min_count=config.min_word_count
     )
+    seen = replace(seen, words=seen.words[: config.vocabulary_size])  # most frequent first
     words = seen.words + vectors.further_words(seen.words, config.vocabulary_size)
     encoder = WordEncoder(replace(seen, words=words))
     train_data = EncodedSentences.of(train, encoder, tags)
@@ -80,7 +81,8 @@ def fit_tagger(
     average = model.average = WeightAverage(
         model.trainable_variables, config.average_decay, every=int(np.clip(plan.steps // 10, 1, 10))
     )
-    state = TrainingState(model, fingerprint(train_data, dev_data, network, config))
+    identity = fingerprint((train_data, dev_data), model, encoder.vocabulary, config)
+    state = TrainingState(model, average, identity)
     scores = DevScores(dev_data.batches(_DEV_BATCH), average, plan, config, state)
     if log.resumed is not None:
         state.load(log.resumed)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,16 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from model.configuration import NetworkConfig, TrainingConfig
+from model.averaging import WeightAverage
+from model.configuration import TrainingConfig
 from model.network import BiLSTMCRF
 from model.training_data import EncodedSentences
+from model.vocabulary import Vocabulary
 from schemas.errors import UsageError
 
 Arrays = list[NDArray[Any]]
+
+_STATE_VERSION = 1
 
 
 class TrainingState:
@@ -27,8 +31,9 @@ class TrainingState:
     Draws and batches follow from seed, step and epoch, so there is no random state to keep.
     """
 
-    def __init__(self, model: BiLSTMCRF, identity: str) -> None:
+    def __init__(self, model: BiLSTMCRF, average: WeightAverage, identity: str) -> None:
         self.model = model
+        self.average = average
         self.identity = identity
         self.history: dict[str, list[float]] = {}
         self.kept_epoch = 0  # from 1; 0: none yet
@@ -59,6 +64,7 @@ class TrainingState:
             "stopped": self.stopped,
         }
         data = safetensors.numpy.save(arrays, {"progress": json.dumps(progress)})
+        file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_name(file.name + ".new")
         with fresh.open("wb") as stream:
             stream.write(data)
@@ -73,7 +79,7 @@ class TrainingState:
                 progress = json.loads(stored.metadata()["progress"])
                 if progress["identity"] != self.identity:
                     raise UsageError(
-                        f"{file} is of a training with other data, settings or release: "
+                        f"{file} is of a training with other data or settings: "
                         "resume with the same flags, or remove it to start anew"
                     )
                 names = sorted(stored.keys())
@@ -81,26 +87,23 @@ class TrainingState:
                     group: [stored.get_tensor(n) for n in names if n.startswith(f"{group}.")]
                     for group in self._groups()
                 }
+            self.model.set_weights(groups["weights"])
+            variables = [*self._optimizer_variables(), *self.average.averages]
+            values = [*groups["optimizer"], *groups["averages"]]
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
         except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
             raise UsageError(f"{file} cannot be resumed from: {error}") from error
-        self.model.set_weights(groups["weights"])
-        for variable, value in zip(self._optimizer_variables(), groups["optimizer"], strict=True):
-            variable.assign(value)
-        if self.model.average is not None:
-            averages = self.model.average.averages
-            for variable, value in zip(averages, groups["averages"], strict=True):
-                variable.assign(value)
         self.kept_weights = groups["kept"]
         self.history = progress["history"]
         self.kept_epoch = progress["kept_epoch"]
         self.stopped = progress["stopped"]
 
     def _groups(self) -> dict[str, Arrays]:
-        average = self.model.average
         return {
             "weights": self.model.get_weights(),
             "optimizer": _values(self._optimizer_variables()),
-            "averages": _values(average.averages if average else []),
+            "averages": _values(self.average.averages),
             "kept": self.kept_weights,
         }
 
@@ -110,14 +113,24 @@ class TrainingState:
 
 
 def fingerprint(
-    train: EncodedSentences, dev: EncodedSentences, network: NetworkConfig, config: TrainingConfig
+    parts: Sequence[EncodedSentences],
+    model: BiLSTMCRF,
+    vocabulary: Vocabulary,
+    config: TrainingConfig,
 ) -> str:
     """What a training may be resumed with: the same data and settings, but for verbosity."""
-    settings = [asdict(network), asdict(replace(config, verbose=0))]
+    settings = [
+        _STATE_VERSION,
+        asdict(model.config),
+        asdict(replace(config, verbose=0)),
+        model.crf.tags.tags,
+        vocabulary.words,
+        vocabulary.characters,
+    ]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for data in (train, dev):
-        for array in (data.words, data.tags, data.offsets, *data.distinct):
-            digest.update(np.ascontiguousarray(array).data)
+    arrays = [array for part in parts for array in (part.words, part.tags, part.offsets)]
+    for array in (*arrays, model.word_features.vectors.numpy()):
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

@@ -77,10 +77,11 @@ def _read_glove() -> WordVectors:
 def _read_text(file: Path) -> WordVectors:
     words: list[str] = []
     rows: list[NDArray[np.float32]] = []
-    with file.open(encoding="utf-8", newline="\n") as lines:
-        try:
+    try:
+        with file.open(encoding="utf-8", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
-                word, *numbers = line.rstrip("\r\n ").split(" ")
+                # From the right, since some of GloVe's words hold blanks.
+                word, *numbers = line.rstrip("\r\n ").rsplit(" ", len(rows[0]) if rows else -1)
                 if number == 1 and len(numbers) == 1:
                     continue
                 row = _numbers(numbers)
@@ -89,8 +90,10 @@ def _read_text(file: Path) -> WordVectors:
                     raise CorpusError(f"{file}:{number}: expected a word and {expected}")
                 words.append(word)
                 rows.append(row)
-        except UnicodeDecodeError as error:
-            raise CorpusError(f"{file}: not valid UTF-8: {error.reason}") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{file}: not valid UTF-8: {error.reason}") from error
+    except OSError as error:
+        raise CorpusError(f"{file}: cannot be read: {error.strerror}") from error
     if not rows:
         raise CorpusError(f"{file}: holds no vectors")
     return WordVectors(_positions(words), np.stack(rows))

@@ -11,6 +11,7 @@ from pathlib import Path
 from jobs.train.flags import configuration, training_parser
 from jobs.train.outcome import Recipe, outcome
 from jobs.train.parts import check_parts, read_parts
+from jobs.train.state_file import state_file_of
 from model.artifact import save_artifact
 from model.configuration import NetworkConfig, TrainingConfig
 from model.corpora.tokenized import TokenizedSentences
@@ -35,8 +36,8 @@ def run(arguments: Sequence[str]) -> int:
     if flags.output is None:
         raise UsageError("the following arguments are required: --output")
     output = Path(flags.output)
-    state_file = output.with_name(output.name + ".training")
     _require_new(output)
+    state_file = state_file_of(output)
     if state_file.exists() and not flags.resume:
         raise UsageError(
             f"{state_file} is an interrupted training of --output {output}: "
@@ -46,6 +47,8 @@ def run(arguments: Sequence[str]) -> int:
     parts = read_parts(flags)
     check_parts(parts)
     vectors = read_vectors(flags.vectors) if flags.vectors else NO_VECTORS
+    if flags.resume and not state_file.exists():
+        account(f"nothing to resume, since there is no {state_file}: training starts")
     recipe = Recipe(
         name=flags.name or output.name,
         command="python -m jobs.train " + shlex.join(arguments),
@@ -66,7 +69,6 @@ def run(arguments: Sequence[str]) -> int:
         for part in (parts.train, parts.dev, parts.test)
     )
     started = time.monotonic()
-    output.parent.mkdir(parents=True, exist_ok=True)
     log = EpochLog(
         directory=Path(flags.logs) if flags.logs else None,
         state_file=state_file,
@@ -82,6 +84,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _require_new(output: Path) -> None:
+    if output.name in ("", ".."):
+        raise UsageError(f"--output {output} is no name of a new directory")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"--output {output} exists and is not an empty directory")
     parent = next(path for path in output.absolute().parents if path.exists())

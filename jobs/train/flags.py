@@ -31,7 +31,7 @@ _TRAINING_FLAGS = {
     "optimizer": "name of a Keras optimizer",
     "learning_rate": "step size once warm; it falls linearly",
     "final_rate": "share of the learning rate that is left at the last step",
-    "clipnorm": "largest norm of a gradient",
+    "clipnorm": "largest norm of the whole gradient (Keras's global_clipnorm)",
     "average_decay": "weights are averaged over about 1 / (1 - decay) steps; 0: not at all",
     "min_word_count": "rarer words are unknown words",
     "vocabulary_size": "words kept in all; vectors fill up what training leaves",

@@ -182,25 +182,24 @@ def test_the_seed_decides_the_weights() -> None:
 
 
 @pytest.mark.parametrize(
-    ("monitor", "mode", "save_best_only", "values", "kept"),
+    ("monitor", "mode", "values", "kept"),
     [
-        ("val_f1", "max", True, [0.2, 0.7, 0.5, 0.7], 2),
-        ("val_loss", "min", True, [9.0, 4.0, 3.0, 3.5], 3),
-        ("val_f1", "min", True, [0.2, 0.1, 0.5, 0.3], 2),
-        ("val_f1", "max", False, [0.2, 0.7, 0.5, 0.6], 4),
-        ("val_f1", "max", True, [0.0, 0.0, 0.0, 0.0], 1),
-        ("val_f1", "auto", True, [0.2, 0.7, 0.5, 0.6], 2),
-        ("val_loss", "auto", True, [9.0, 4.0, 3.0, 3.5], 3),
+        ("val_f1", "max", [0.2, 0.7, 0.5, 0.7], 2),
+        ("val_loss", "min", [9.0, 4.0, 3.0, 3.5], 3),
+        ("val_f1", "min", [0.2, 0.1, 0.5, 0.3], 2),
+        ("val_f1", "max", [0.0, 0.0, 0.0, 0.0], 1),
+        ("val_f1", "auto", [0.2, 0.7, 0.5, 0.6], 2),
+        ("val_loss", "auto", [9.0, 4.0, 3.0, 3.5], 3),
     ],
 )
-def test_the_monitored_value_decides_which_epoch_is_kept(
-    monitor: str, mode: str, save_best_only: bool, values: list[float], kept: int
+def test_the_monitored_value_decides_which_epoch_is_the_best(
+    monitor: str, mode: str, values: list[float], kept: int
 ) -> None:
-    """The first best epoch; without `save_best_only`, the last one."""
-    from model.callbacks import is_best
+    """The first of the best ones."""
+    from model.callbacks import is_better
 
-    config = replace(FAST, monitor=monitor, mode=mode, save_best_only=save_best_only)
-    best = [n for n in range(1, len(values) + 1) if is_best(values[:n], config)]
+    config = replace(FAST, monitor=monitor, mode=mode)
+    best = [n for n in range(1, len(values) + 1) if is_better(values[:n], config)]
     assert best[-1] == kept
 
 

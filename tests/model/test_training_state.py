@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model.configuration import NetworkConfig, TrainingConfig
-from schemas.errors import UsageError
+from schemas.errors import JobError, UsageError
 
 pytestmark = pytest.mark.training
 
@@ -29,7 +29,7 @@ class KilledError(Exception):
     """Stands for a kill: nothing of the training runs after it."""
 
 
-def fit(log: Any = None, config: TrainingConfig = CONFIG) -> Any:  # noqa: ANN401 - imports TensorFlow
+def fit(log: Any = None, config: TrainingConfig = CONFIG, **more: Any) -> Any:  # noqa: ANN401
     from model.corpora.tokenized import TokenizedSentences
     from model.training import fit_tagger
 
@@ -39,7 +39,7 @@ def fit(log: Any = None, config: TrainingConfig = CONFIG) -> Any:  # noqa: ANN40
     marks = dict.fromkeys(PEOPLE, "B-per") | dict.fromkeys(PLACES, "B-geo")
     tags = [[marks.get(word, "O") for word in sentence] for sentence in words]
     corpus = TokenizedSentences(words, tags)
-    return fit_tagger(corpus, corpus, NETWORK, config, log=log)
+    return fit_tagger(corpus, corpus, NETWORK, config, log=log, **more)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_another_training_is_not_resumed(interrupted: Path) -> None:
     from model.callbacks import EpochLog
 
     log = EpochLog(resumed=interrupted)
-    with pytest.raises(UsageError, match="is of a training with other data, settings or release"):
+    with pytest.raises(UsageError, match="is of a training with other data or settings"):
         fit(log, replace(CONFIG, learning_rate=0.01))
     assert len(fit(log, replace(CONFIG, verbose=2)).history["loss"]) == 4
 
@@ -97,12 +97,47 @@ def test_a_damaged_state_is_refused(interrupted: Path, damage: bytes | None) -> 
 
 
 @pytest.mark.usefixtures("eager")
-def test_patience_stops_a_training_that_gets_no_better() -> None:
+def test_other_vectors_are_not_resumed_with(interrupted: Path) -> None:
+    from model.callbacks import EpochLog
+    from model.vectors import WordVectors
+
+    vectors = WordVectors({"lisbon": 0}, np.ones((1, 3), np.float32))
+    with pytest.raises(UsageError, match="is of a training with other data or settings"):
+        fit(EpochLog(resumed=interrupted), vectors=vectors)
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_vocabulary_keeps_the_most_frequent_words_up_to_its_size() -> None:
+    fitted = fit(config=replace(CONFIG, epochs=1, vocabulary_size=3))
+    assert fitted.encoder.vocabulary.words == (".", "left", "faro")
+    assert len(fitted.weights.words) == 5
+
+
+@pytest.mark.usefixtures("eager")
+def test_without_averaging_the_last_weights_are_scored_and_kept() -> None:
+    """`--average_decay 0`, and `--save_best_only false` keeps the last epoch."""
+    plain = replace(CONFIG, average_decay=0.0, save_best_only=False)
+    fitted = fit(config=plain)
+    assert fitted.kept_epoch == 4
+    averaged = fit(config=replace(plain, average_decay=0.9))
+    assert averaged.history["loss"] == fitted.history["loss"]
+    assert averaged.history["val_loss"] != fitted.history["val_loss"]
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_training_that_diverges_ends_with_a_sentence() -> None:
+    with pytest.raises(JobError, match=r"the loss became (nan|inf) in epoch 1: try a lower"):
+        fit(config=replace(CONFIG, learning_rate=1e30, clipnorm=1e30, optimizer="SGD"))
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("save_best_only", [True, False])
+def test_patience_stops_a_training_that_gets_no_better(save_best_only: bool) -> None:
     """With a rate of nearly nothing, no epoch beats the first."""
     still = replace(CONFIG, learning_rate=1e-12, epochs=9, patience=2, monitor="val_f1")
-    fitted = fit(config=still)
+    fitted = fit(config=replace(still, save_best_only=save_best_only))
     assert len(fitted.history["loss"]) == 3
-    assert fitted.kept_epoch == 1
+    assert fitted.kept_epoch == (1 if save_best_only else 3)
 
 
 @pytest.mark.usefixtures("eager")

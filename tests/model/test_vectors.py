@@ -38,6 +38,12 @@ def test_further_words_come_in_order_and_up_to_the_limit() -> None:
     assert NO_VECTORS.table(("b",), 2).shape == (3, 0)
 
 
+def test_a_word_may_hold_blanks(tmp_path: Path) -> None:
+    """Some of GloVe's do; only the first line has to tell the dimension."""
+    vectors = read_vectors(written(tmp_path, "the 1 2\nat the harbour 3 4\n. . . 5 6\n"))
+    assert list(vectors.positions) == ["the", "at the harbour", ". . ."]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
