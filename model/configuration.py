@@ -21,13 +21,14 @@ class NetworkConfig:
 
     embedding_size: int = 100
     character_size: int = 24
-    character_filters: int = 48
+    character_filters: int = 64
     character_width: int = 3
     casing_size: int = 8
-    units: int = 100
+    units: int = 128
     dropout: float = 0.5
-    recurrent_dropout: float = 0.0
-    word_dropout: float = 0.0
+    input_dropout: float = 0.3
+    recurrent_dropout: float = 0.2
+    word_dropout: float = 0.03
     kernel_initializer: str = "glorot_uniform"
 
     def __post_init__(self) -> None:
@@ -41,7 +42,7 @@ class NetworkConfig:
         ):
             value = getattr(self, name)
             _require(value >= 1, name, value, "at least 1")
-        for name in ("dropout", "recurrent_dropout", "word_dropout"):
+        for name in ("dropout", "input_dropout", "recurrent_dropout", "word_dropout"):
             value = getattr(self, name)
             _require(0 <= value < 1, name, value, "at least 0 and below 1")
 

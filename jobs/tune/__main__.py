@@ -14,6 +14,7 @@ from jobs.tune.space import DEFAULT_SPACE, Domain, parse_space
 from jobs.tune.study import Search, require_optuna
 from jobs.tune.trial import TRAINER
 from model.configuration import NetworkConfig, TrainingConfig
+from model.vectors import require_vectors
 from pipeline.command_line import Parser, main, unknown_argument
 from schemas.errors import UsageError
 
@@ -97,6 +98,8 @@ def _training_flags(given: Sequence[str]) -> argparse.Namespace:
         path = getattr(training, name)
         if path and not Path(path).is_file():
             raise UsageError(f"--{name} {path} is no file")
+    if training.vectors:
+        require_vectors(training.vectors)
     return training
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jobs.train.state_file import state_file_of
 from jobs.tune.report import best_command, importance_table, progress, table
 from jobs.tune.study import FILE, Search, Study, Trial, same_flags
 from jobs.tune.trial import train
@@ -149,7 +150,9 @@ def _tidy(plan: Plan, finished: Sequence[Trial], best: Trial | None) -> None:
     for trial in finished:
         failed = trial.outcome.error is not None
         if failed or not (plan.keep_all or trial == best):
-            shutil.rmtree(_model(plan.output, trial.number), ignore_errors=True)
+            model = _model(plan.output, trial.number)
+            shutil.rmtree(model, ignore_errors=True)
+            state_file_of(model).unlink(missing_ok=True)
 
 
 def _require_hope(finished: Sequence[Trial]) -> None:

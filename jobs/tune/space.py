@@ -13,22 +13,23 @@ DEFAULT_SPACE: Mapping[str, str] = {
     "learning_rate": "1e-3..1e-2:log",
     "dropout": "0.3..0.6",
     "batch_size": "16,32,64",
-    "units": "64,100,150",
-    "character_filters": "32,48,64",
+    "units": "64,100,128,150",
+    "character_filters": "32,48,64,128",
+    "recurrent_dropout": "0..0.3",
+    "word_dropout": "0..0.1",
     "unknown_rate": "0.1..1:log",
-    "epochs": "4..10",
+    "epochs": "4..15",
 }
 
 # Flags of training that cannot vary, and why: most of them, since figures of trials are worth
 # comparing only where these are the same in all of them.
 _NEVER_SEARCHED = {
-    "train": "all trials share their data",
-    "dev": "all trials share their data",
-    "validation_split": "all trials share their data",
-    "test": "all trials share their data",
-    "language": "it plays no part in training",
-    "monitor": "all trials share their measure",
-    "mode": "all trials share their measure",
+    # Documents are cut by language and tokens.
+    **dict.fromkeys(
+        ("train", "dev", "validation_split", "test", "vectors", "language", "tokens"),
+        "all trials share their data",
+    ),
+    **dict.fromkeys(("monitor", "mode"), "all trials share their measure"),
     "verbose": "it changes nothing but the log",
     **dict.fromkeys(("output", "name", "check", "resume", "logs"), "it is the search's own"),
 }

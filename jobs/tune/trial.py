@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.train.state_file import state_file_of
+
 TRAINER = (sys.executable, "-m", "jobs.train")
 
 _GRACE = 5.0  # seconds for a training to leave by itself, once it is told to
@@ -35,13 +37,17 @@ class Outcome:
 def train(command: Sequence[str], directory: Path, monitor: str, lock: int) -> Outcome:
     """Run `command`, which leaves a model in `directory`; its log is `directory`.log.
 
+    Where the same trial was interrupted, it is resumed.
+
     monitor: the logged value whose figure is taken. lock: a file descriptor that the training
     holds, so that nobody takes its folder while it lives. It ends with this process, and where this
     is interrupted.
     """
     directory.parent.mkdir(exist_ok=True)
-    # What an interrupted run of the same trial left.
+    # An interrupted run of the same trial may have left part of a model, and its state.
     shutil.rmtree(directory, ignore_errors=True)
+    if state_file_of(directory).exists():
+        command = [*command, "--resume"]
     log = directory.with_name(f"{directory.name}.log")
     started = time.monotonic()
     with log.open("w", encoding="utf-8") as stream:

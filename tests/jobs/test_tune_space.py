@@ -86,6 +86,7 @@ def test_every_flag_of_the_default_space_is_one_of_training_and_its_default_is_i
 
 def test_a_flag_that_takes_words_has_choices_even_with_dots() -> None:
     assert parsed("optimizer=../a,adam") == {"optimizer": Choices(("../a", "adam"))}
+    assert parsed("scheme=BIO,BIOES") == {"scheme": Choices(("BIO", "BIOES"))}
     assert parsed("save_best_only=true,false") == {"save_best_only": Choices(("True", "False"))}
 
 
@@ -105,8 +106,11 @@ def test_a_flag_that_takes_words_has_choices_even_with_dots() -> None:
         ("units=64,064", "it names a value twice"),
         ("monitor=loss,val_f1", "--monitor is not searched: all trials share their measure"),
         ("train=a,b", "--train is not searched: all trials share their data"),
+        ("vectors=a,b", "--vectors is not searched: all trials share their data"),
+        ("language=de,en", "--language is not searched: all trials share their data"),
+        ("tokens=fine,whole", "--tokens is not searched: all trials share their data"),
         ("output=a,b", "--output is not searched: it is the search's own"),
-        ("resume=a,b", "unknown flag --resume"),
+        ("resume=a,b", "--resume is not searched: it is the search's own"),
     ],
 )
 def test_a_mistake_is_named(spec: str, message: str) -> None:
