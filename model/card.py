@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from model.artifact import Artifact
 from model.calibration import BINS, Calibration, Threshold
+from model.harmless import harmless
 from model.metrics import EntityScores
 
 # File names of the plots that the card shows.
@@ -82,8 +83,11 @@ def model_card(
 
 
 def escaped(text: str) -> str:
-    """Text as Markdown that shows just this text, on one line and within a cell of a table."""
-    return re.sub(r"([\\`*_\[\]<>|~&#$!])", r"\\\1", " ".join(text.split()))
+    """Text as Markdown that shows just this text, on one line and within a cell of a table.
+
+    What does not print is shown as an escape sequence.
+    """
+    return re.sub(r"([\\`*_\[\]<>|~&#$!])", r"\\\1", harmless(" ".join(text.split())))
 
 
 def _summary(
@@ -209,7 +213,8 @@ def _setting(value: object) -> str:
 
 def _code(lines: str) -> str:
     """An indented block: unlike a fence, nothing in the lines can end it."""
-    return textwrap.indent(lines, "    ", lambda _: True)
+    shown = "\n".join(map(harmless, lines.split("\n")))
+    return textwrap.indent(shown, "    ", lambda _: True)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

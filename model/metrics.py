@@ -9,6 +9,8 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
+from model.harmless import harmless
+
 
 class Labelled(Hashable, Protocol):
     """An entity as the scores see it: compared as a whole, counted by its label."""
@@ -128,7 +130,8 @@ def entity_scores(
 
 def format_scores(scores: EntityScores) -> str:
     """The scores as a plain text table: one line a label, `micro`, `macro`, no final newline."""
-    rows = [*scores.labels.items(), ("micro", scores.micro), ("macro", scores.macro)]
+    labels = [(harmless(label), row) for label, row in scores.labels.items()]
+    rows = [*labels, ("micro", scores.micro), ("macro", scores.macro)]
     width = max(len("label"), *(len(label) for label, _ in rows))
     lines = [f"{'label':<{width}}  precision  recall      f1  support"]
     lines += [

@@ -3,6 +3,8 @@
 Sentences come from `sentencex`. A token is a maximal run of word characters (letters, digits,
 underscore and the marks that combine with them) or one other visible character: the finest split
 that labelled corpora agree on, so text that was tokenized by others is cut the same way again.
+That is the style "fine". In the style "whole", tokens that make one word of English spelling, such
+as `U.S.`, `Mr.` or `al-Qaida`, are joined, and no sentence ends behind a title (`model.joining`).
 """
 
 import unicodedata

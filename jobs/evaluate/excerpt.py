@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from model.harmless import JOINERS, harmless
 from model.mistakes import Mistake
 
 _WHITE_SPACE = re.compile(r"\s+")
-# They print nothing and move nothing, and words of many scripts are misspelt without them.
-_JOINERS = "\u200c\u200d"
 _ELLIPSIS = "…"
 
 
@@ -46,18 +45,6 @@ def shorten(text: str, room: int) -> str:
     return _cut_middle(harmless(_WHITE_SPACE.sub(" ", text)), room)
 
 
-def harmless(text: str) -> str:
-    r"""Text with an escape sequence (`\x1b`, `\u202e`) for each character that does not print.
-
-    So text of others cannot give orders to a terminal, reverse a line, or break one.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode() for c in text
-    )
-
-
 def cells(text: str) -> int:
     """How many columns of a terminal a printable text takes."""
     if text.isascii():
@@ -66,7 +53,7 @@ def cells(text: str) -> int:
 
 
 def _cell(character: str) -> int:
-    if unicodedata.category(character) in {"Mn", "Me"} or character in _JOINERS:
+    if unicodedata.category(character) in {"Mn", "Me"} or character in JOINERS:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 

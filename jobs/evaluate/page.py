@@ -5,9 +5,10 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from jobs.evaluate.excerpt import excerpt, harmless
+from jobs.evaluate.excerpt import excerpt
 from jobs.evaluate.report import Evaluation
 from jobs.evaluate.terminal import origin
+from model.harmless import harmless
 from model.mistakes import KINDS
 from model.muc import SCHEMES
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from jobs.evaluate.excerpt import Segment, cells, excerpt, harmless, shorten
+from jobs.evaluate.excerpt import Segment, cells, excerpt, shorten
 from jobs.evaluate.report import Evaluation
+from model.harmless import harmless
 from model.metrics import format_scores
 from model.mistakes import KINDS, FrequentMistake, Mistake
 from model.muc import SCHEMES, MucScores

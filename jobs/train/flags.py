@@ -82,7 +82,7 @@ def training_parser() -> Parser:
         choices=("auto", *TOKEN_STYLES),
         default="auto",
         help="fine: cut at every punctuation mark; whole: keep words such as U.S. whole; "
-        "auto: as the training sentences have it",
+        "auto: as the training sentences have it, fine if not English (whole follows its spelling)",
     )
     data.add_argument("--output", metavar="DIR", help="the model's new directory")
     data.add_argument("--name", metavar="NAME", help="of the model (default: the directory's)")

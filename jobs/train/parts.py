@@ -30,6 +30,7 @@ class Parts:
     test: Sequence[LabelledSentence]
     report: DataReport
     segmentation: Segmentation
+    for_check: bool  # the report is all that is wanted, hence in full
 
     def described(self) -> dict[str, str]:
         return {
@@ -42,7 +43,7 @@ class Parts:
 def read_parts(flags: argparse.Namespace) -> Parts:
     """The parts that the flags name; raises UsageError for files and flags at fault."""
     corpus = read_labelled(flags.train, allow_overlaps=True)
-    style = token_style(corpus) if flags.tokens == "auto" else flags.tokens
+    style = token_style(corpus, flags.language) if flags.tokens == "auto" else flags.tokens
     segmentation = Segmentation(language=flags.language, tokens=style)
     train = _labelled(corpus, segmentation)
     train_sentences = train.sentences
@@ -60,12 +61,19 @@ def read_parts(flags: argparse.Namespace) -> Parts:
     if flags.test:
         parts.append(_read(flags.test, segmentation).part("test"))
     test_sentences = parts[2].sentences if flags.test else ()
-    return Parts(train_sentences, dev.sentences, test_sentences, report_of(*parts), segmentation)
+    return Parts(
+        train=train_sentences,
+        dev=dev.sentences,
+        test=test_sentences,
+        report=report_of(*parts, tokens=style),
+        segmentation=segmentation,
+        for_check=flags.check,
+    )
 
 
 def check_parts(parts: Parts) -> None:
     """Print the report on the parts; raises UsageError where training on them is pointless."""
-    account(format_report(parts.report))
+    account(format_report(parts.report, every_place=parts.for_check))
     reason = pointless(parts.report)
     if reason:
         raise UsageError(reason)

@@ -8,6 +8,7 @@ from itertools import combinations
 from model.corpora.projection import Misfit
 from model.corpora.records import IllegalTag
 from model.corpora.report import DataReport, PartReport
+from model.harmless import harmless
 
 FEW_SPANS = 20  # a label with fewer in train is hardly learnt
 LONG_SENTENCE = 512  # tokens; no sentence that a person wrote is that long
@@ -28,11 +29,14 @@ _FATES = {
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """A warning in one line that says what to do, and the first of the places it speaks of."""
+    """A warning in one line that says what to do, and the places it speaks of.
+
+    The first `listed` of them show what is meant.
+    """
 
     text: str
     places: tuple[str, ...] = ()
-    places_left: int = 0
+    listed: int = 0
 
 
 def pointless(report: DataReport) -> str | None:
@@ -40,10 +44,11 @@ def pointless(report: DataReport) -> str | None:
     train, dev = report.train, report.others[0]
     if not train.entities:
         return f"{_named(train)} holds no entity: there is nothing to learn"
-    if not dev.sentences:
+    if not dev.sentences and not dev.source:
         return f"{_named(train)} holds too few sentences to split: give --dev"
     if not dev.entities:
-        return f"{_named(dev)} holds no entity: it cannot tell a good epoch from a bad one"
+        lacking = "entity" if dev.sentences else "sentence"
+        return f"{_named(dev)} holds no {lacking}: it cannot tell a good epoch from a bad one"
     if dev.entities.keys().isdisjoint(train.entities):
         return (
             f"{_named(dev)} holds none of the labels of {_named(train)} "
@@ -75,35 +80,35 @@ def _about_file(part: PartReport) -> Iterator[Warned]:
         return
     if source.encoding == "cp1252":
         yield Warned(
-            f"{shown(source.path)} is read as latin-1, but its bytes 0x80-0x9f are quotes and "
+            f"{harmless(source.path)} is read as latin-1, but its bytes 0x80-0x9f are quotes and "
             "dashes in cp1252: if it is that, convert it with iconv -f cp1252 -t utf-8"
         )
     if source.illegal_tags:
         yield Warned(
-            f"{_count(source.illegal_tags, 'tag')} of {shown(source.path)} "
+            f"{_count(source.illegal_tags, 'tag')} of {harmless(source.path)} "
             f"{_are(source.illegal_tags)} illegal in {source.scheme}, and read as conlleval would, "
             "which may part entities: correct them",
-            *_first(
-                [_illegal_place(source.path, tag) for tag in source.illegal_tags], _ILLEGAL_LISTED
-            ),
+            tuple(_illegal_place(source.path, tag) for tag in source.illegal_tags),
+            _ILLEGAL_LISTED,
         )
     if source.misfits:
         yield Warned(
-            f"{_count(source.misfits, 'span')} of {shown(source.path)} "
+            f"{_count(source.misfits, 'span')} of {harmless(source.path)} "
             f"{_are(source.misfits)} not whole tokens of one sentence: "
             "correct their offsets, or see that what is tagged instead will do",
-            *_first([_misfit_place(misfit) for misfit in source.misfits], _MISFITS_LISTED),
+            tuple(map(_misfit_place, source.misfits)),
+            _MISFITS_LISTED,
         )
 
 
 def _illegal_place(path: str, tag: IllegalTag) -> str:
-    return f"{shown(path)}:{tag.line}: {shown(tag.fault)}"
+    return f"{harmless(path)}:{tag.line}: {harmless(tag.fault)}"
 
 
 def _misfit_place(misfit: Misfit) -> str:
     span = misfit.span
     place = (
-        f"{shown(misfit.doc_id)} [{span.start}, {span.end}) {shown(span.label)} "
+        f"{harmless(misfit.doc_id)} [{span.start}, {span.end}) {harmless(span.label)} "
         f"{_quoted(misfit.text)} {_FATES[misfit.kind]}"
     )
     return f"{place}; tagged: {', '.join(map(_quoted, misfit.tagged))}" if misfit.tagged else place
@@ -169,11 +174,15 @@ def _about_sentences(part: PartReport) -> Iterator[Warned]:
 
 
 def _named(part: PartReport) -> str:
-    return f"--{part.name} {shown(part.origin)}" if part.source else f"{part.name}, {part.origin},"
+    return (
+        f"--{part.name} {harmless(part.origin)}"
+        if part.source
+        else f"{part.name}, {harmless(part.origin)},"
+    )
 
 
 def _listed(labels: Mapping[str, int]) -> str:
-    return ", ".join(f"{shown(label)} ({count:,})" for label, count in labels.items())
+    return ", ".join(f"{harmless(label)} ({count:,})" for label, count in labels.items())
 
 
 def _count(things: Sized, noun: str) -> str:
@@ -182,15 +191,6 @@ def _count(things: Sized, noun: str) -> str:
 
 def _are(things: Sized) -> str:
     return "is" if len(things) == 1 else "are"
-
-
-def _first(places: list[str], listed: int) -> tuple[tuple[str, ...], int]:
-    return tuple(places[:listed]), max(len(places) - listed, 0)
-
-
-def shown(text: str) -> str:
-    """`text` for a terminal: what is not printable, such as an escape, as its escape sequence."""
-    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _quoted(text: str) -> str:

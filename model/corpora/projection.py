@@ -47,7 +47,8 @@ class ProjectedDocument:
 def project_document(document: LabelledDocument, segmentation: Segmentation) -> ProjectedDocument:
     """Cut a document as extraction would, and turn its spans into IOB2 tags.
 
-    Of spans that overlap, those that fit go first, then the longer, then the earlier.
+    Of spans that overlap, those that fit go first, then the longer, then the earlier; one that is
+    dropped stands in no other's way.
     Sentences have the document's line.
     """
     tokens = tokenize_document(Document(document.doc_id, "", 0, document.text), segmentation)
@@ -60,7 +61,8 @@ def project_document(document: LabelledDocument, segmentation: Segmentation) -> 
         if kind != "blank" and taken[place.first : place.stop].any():
             kind = "overlap"
         pieces = [] if kind in ("blank", "overlap") else place.pieces
-        taken[place.first : place.stop] = True
+        for piece in pieces:
+            taken[piece.start : piece.end] = True
         tagged += pieces
         if kind is not None:
             texts = [

@@ -15,7 +15,7 @@ from model.corpora.records import (
     LabelledCorpus,
     LabelledSentence,
 )
-from model.segmentation import split_word
+from model.segmentation import TokenStyle, split_word
 from model.tags import TagScheme
 from model.vocabulary import normalize
 
@@ -96,9 +96,10 @@ class PartReport:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """The parts of a training run that there are, train first."""
+    """The parts of a training run that there are, train first; `tokens` is how they are cut."""
 
     parts: tuple[PartReport, ...]
+    tokens: TokenStyle
 
     @property
     def train(self) -> PartReport:
@@ -109,22 +110,24 @@ class DataReport:
         return self.parts[1:]
 
 
-def report_of(train: LabelledPart, *others: LabelledPart) -> DataReport:
-    """The report on a training part and on what it is measured with.
+def report_of(
+    train: LabelledPart, *others: LabelledPart, tokens: TokenStyle = "fine"
+) -> DataReport:
+    """The report on a training part and on what it is measured with, in tokens of this style.
 
-    Texts are compared token by token, so `New-York` and `New - York` are the same text, whatever
-    format each comes from.
+    Texts are compared by their fine tokens, so `New-York` and `New - York` are the same text,
+    whatever format each comes from.
     """
-    train_cut = _Cut.of(train)
+    train_cut = _Cut.of(train, tokens)
     known = {normalize(token) for token in train_cut.tokens}
     train_texts = set(train_cut.texts)
     reports = [_part_report(train, train_cut, None, None)]
     for part in others:
-        cut = _Cut.of(part)
+        cut = _Cut.of(part, tokens)
         in_train = sum(text in train_texts for text in cut.texts)
         unknown = sum(n for token, n in cut.tokens.items() if normalize(token) not in known)
         reports.append(_part_report(part, cut, in_train, unknown))
-    return DataReport(tuple(reports))
+    return DataReport(tuple(reports), tokens)
 
 
 def _part_report(
@@ -157,22 +160,30 @@ def _lengths(sentences: Sequence[LabelledSentence], lengths: Sequence[int]) -> S
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A part cut into tokens: text and length of its sentences, and how often each token occurs."""
+    """A part cut into tokens: text and length of its sentences, and how often each token occurs.
+
+    The texts are fine tokens, whatever the style of the others.
+    """
 
     texts: list[str]
     lengths: list[int]
     tokens: Counter[str]
 
     @classmethod
-    def of(cls, part: LabelledPart) -> "_Cut":
-        words = set(chain.from_iterable(sentence.words for sentence in part.sentences))
-        pieces = {word: split_word(word) for word in words}
-        sentences = [
-            list(chain.from_iterable(map(pieces.__getitem__, sentence.words)))
-            for sentence in part.sentences
-        ]
+    def of(cls, part: LabelledPart, style: TokenStyle) -> "_Cut":
+        fine = _sentences_cut(part, "fine")
+        sentences = fine if style == "fine" else _sentences_cut(part, style)
         return cls(
-            texts=[" ".join(tokens) for tokens in sentences],
+            texts=[" ".join(tokens) for tokens in fine],
             lengths=list(map(len, sentences)),
             tokens=Counter(chain.from_iterable(sentences)),
         )
+
+
+def _sentences_cut(part: LabelledPart, style: TokenStyle) -> list[list[str]]:
+    words = set(chain.from_iterable(sentence.words for sentence in part.sentences))
+    pieces = {word: split_word(word, style) for word in words}
+    return [
+        list(chain.from_iterable(map(pieces.__getitem__, sentence.words)))
+        for sentence in part.sentences
+    ]

@@ -2,34 +2,47 @@
 
 from collections.abc import Sequence
 
-from model.corpora.findings import shown, warnings_of
+from model.corpora.findings import warnings_of
 from model.corpora.report import DataReport, PartReport
+from model.harmless import harmless
+from model.segmentation import TokenStyle
 
 LABELS_SHOWN = 40
 
 _FORMATS = {"kaggle": "Kaggle CSV", "conll": "CoNLL", "iob2": "CoNLL-U .iob2", "jsonl": "JSONL"}
 _ENCODINGS = {"cp1252": "latin-1 or cp1252"}
 
+_TOKENS: dict[TokenStyle, str] = {
+    "fine": "cut at every punctuation mark",
+    "whole": "whole words (U.S. stays one token)",
+}
+
 _NO_SHARE = " " * 8  # shares stand in a column of their own
 Row = tuple[str, Sequence[str]]
 
 
-def format_report(report: DataReport) -> str:
-    """The files, a table with a column a part, and the warnings; no final newline."""
-    lines = ["data", *_files(report), "", *_table(report)]
+def format_report(report: DataReport, every_place: bool = False) -> str:
+    """The files, a table with a column a part, and the warnings; no final newline.
+
+    Of the places that a warning speaks of all are listed, or the first few.
+    """
+    lines = ["data", *_files(report), f"  tokens: {_TOKENS[report.tokens]}", "", *_table(report)]
     warnings = warnings_of(report)
     if warnings:
         lines += ["", "warnings"]
     for warned in warnings:
         lines.append(f"- {warned.text}")
-        lines += [f"    {place}" for place in warned.places]
-        if warned.places_left:
-            lines.append(f"    and {warned.places_left:,} more")
+        places = warned.places if every_place else warned.places[: warned.listed]
+        lines += [f"    {place}" for place in places]
+        if len(places) < len(warned.places):
+            lines.append(
+                f"    and {len(warned.places) - len(places):,} more (all of them: --check)"
+            )
     return "\n".join(lines)
 
 
 def _files(report: DataReport) -> list[str]:
-    origins = [shown(part.origin) for part in report.parts]
+    origins = [harmless(part.origin) for part in report.parts]
     width = max(map(len, origins))
     return [
         f"  {part.name:<5}  {origin:<{width}}  {_written(part)}".rstrip()
@@ -68,7 +81,7 @@ def _table(report: DataReport) -> list[str]:
     labels = list(dict.fromkeys(label for part in parts for label in part.entities))
     for label in labels[:LABELS_SHOWN]:
         counts = [part.entities.get(label, 0) for part in parts]
-        rows.append((f"  {shown(label)}", list(map(_cell, counts, wholes))))
+        rows.append((f"  {harmless(label)}", list(map(_cell, counts, wholes))))
     if len(labels) > LABELS_SHOWN:
         rows.append((f"  and {len(labels) - LABELS_SHOWN:,} labels more", [""] * len(parts)))
     names = max(len(name) for name, _ in rows)

@@ -8,12 +8,16 @@ from model.segmentation import Segmentation, TokenStyle, split_word
 _WHOLE_SHARE = 0.001
 
 
-def token_style(corpus: LabelledCorpus) -> TokenStyle:
-    """The token style that fits a corpus.
+def token_style(corpus: LabelledCorpus, language: str) -> TokenStyle:
+    """The token style that fits a corpus in a language (ISO 639-1).
+
+    "fine" for other languages than English, whose titles and clitics "whole" goes by.
 
     Sentences: "whole" where at least one word in a thousand is so only in that style. Documents:
     "fine" where more spans fit no tokens without it, since a span may end within a whole word.
     """
+    if language != "en":
+        return "fine"
     if corpus.documents:
         fine, whole = (
             sum(

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.train.__main__ import run
 from jobs.train.flags import training_parser
-from jobs.train.parts import Parts, read_parts
+from jobs.train.parts import Parts, check_parts, read_parts
 from model.corpora import LabelledSentence
 from schemas.errors import UsageError
 
@@ -213,6 +213,29 @@ def test_check_tells_all_that_is_odd_in_one_go(
         assert f"\n{warning}" in told
 
 
+def test_check_lists_every_place_and_training_the_first(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    illegal = "".join(f"Mull{n} I-geo\nrose O\n\n" for n in range(30))
+    (toy / "odd.conll").write_text("Ada B-per\n\n" + illegal)
+    files = ("--train=odd.conll", "--dev=dev.conll")
+    check_parts(parts(*files, "--check"))
+    assert capsys.readouterr().out.count("\n    odd.conll:") == 30
+    check_parts(parts(*files))
+    told = capsys.readouterr().out
+    assert told.count("\n    odd.conll:") == 5
+    assert "\n    and 25 more (all of them: --check)\n" in told
+
+
+def test_the_report_counts_in_the_tokens_of_the_run(toy: Path) -> None:
+    (toy / "us.conll").write_text("U.S. B-geo\nships O\n\nAda B-per\nsank O\n")
+    files = ("--train=us.conll", "--dev=dev.conll")
+    for flags, tokens in (((), 4), (("--tokens=fine",), 7), (("--language=de",), 7)):
+        found = parts(*files, *flags)
+        assert found.report.tokens == found.segmentation.tokens
+        assert found.report.train.tokens == tokens
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -220,6 +243,7 @@ def test_check_tells_all_that_is_odd_in_one_go(
         (["--train=none.conll", "--dev=dev.conll"], "--train none.conll holds no entity"),
         (["--train=train.conll", "--dev=none.conll"], "--dev none.conll holds no entity"),
         (["--train=train.conll", "--dev=ship.conll"], "--dev ship.conll holds none of the labels"),
+        (["--train=train.conll", "--dev=blank.jsonl"], "--dev blank.jsonl holds no sentence: it"),
         (["--train=ship.conll"], "--train ship.conll holds too few sentences to split"),
         (["--train=gone.conll"], "gone.conll: cannot be read"),
         (["--train=train.conll", "--validation_split=0"], "--validation_split is 0.0, expected"),
@@ -230,6 +254,7 @@ def test_check_ends_with_one_sentence_where_training_would_be_pointless(
     toy: Path, flags: list[str], message: str
 ) -> None:
     (toy / "none.conll").write_text("Nobody O\ncame O\n")
+    (toy / "blank.jsonl").write_text('{"id": "x", "text": " ", "entities": []}')
     (toy / "ship.conll").write_text("Fram B-ship\nsank O\n")
     with pytest.raises(UsageError) as caught:
         run(["--check", *flags])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from model.artifact import Artifact
 from model.calibration import Calibration, Reliability, Sample, reliability, threshold_table
 from model.card import escaped, model_card
+from model.harmless import harmless
 from model.metrics import EntityScores, Scores
 from model.tags import TagSet
 
@@ -140,8 +141,22 @@ def test_a_label_is_shown_and_not_obeyed(tiny_model: Artifact, label: str) -> No
 def test_escaped_text_reads_as_the_text_on_one_line(text: str) -> None:
     shown = escaped(text)
     assert "\n" not in shown
-    assert re.sub(r"\\(.)", r"\1", shown) == " ".join(text.split())
+    assert re.sub(r"\\(.)", r"\1", shown) == harmless(" ".join(text.split()))
     assert not re.search(r"[`*_\[\]<>|~&#$!]", re.sub(r"\\.", "", shown))
+
+
+def test_nothing_that_does_not_print_reaches_a_card(tiny_model: Artifact) -> None:
+    odd = "\x1b[31mX\u202e"
+    scores = EntityScores(SCORES.micro, {odd: Scores(0.5, 0.5, 0.5, 9)})
+    artifact = replace(tiny_model, tags=TagSet((odd,)), name=odd)
+    command = f"python -m jobs.train --train '{odd}\r.csv'"
+    data = {"dev": odd}
+    text = model_card(
+        artifact, command, data, {"vectors": odd}, {"dev": scores}, calibration_of(2000)
+    )
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert r"**\\x1b\[31mX\\u202e**" in text
+    assert r"--train '\x1b[31mX\u202e\r.csv'" in text
 
 
 def test_lines_of_a_command_stay_within_its_block(tiny_model: Artifact) -> None:

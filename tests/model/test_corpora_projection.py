@@ -118,5 +118,15 @@ def test_of_spans_that_share_tokens_one_is_tagged(marked: list[str], tagged: str
     assert [m.tagged for m in overlaps] == [()]
 
 
+def test_a_dropped_span_stands_in_no_others_way() -> None:
+    text = "Ada Bo Lind Oban Ness"
+    spans = (Span(0, 11, "a"), Span(7, 21, "b"), Span(17, 21, "c"))
+    assert found(LabelledDocument("d", text, spans)) == [Span(7, 21, "b")]
+    spans = (Span(0, 16, "a"), Span(12, 21, "b"), Span(17, 21, "c"))
+    document = LabelledDocument("d", text, spans)
+    assert found(document) == [spans[0], spans[2]]
+    assert [m.span for m in project_document(document, ENGLISH).misfits] == [spans[1]]
+
+
 def test_a_blank_document_has_no_sentences() -> None:
     assert project_document(LabelledDocument("d", " \n", ()), ENGLISH).sentences == ()

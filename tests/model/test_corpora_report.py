@@ -14,7 +14,7 @@ from model.corpora.projection import Misfit
 from model.corpora.records import Encoding, IllegalTag
 from model.corpora.report import DataReport, LabelledPart, SourceFile, report_of
 from model.corpora.report_text import LABELS_SHOWN, format_report
-from model.segmentation import retokenize
+from model.segmentation import TOKEN_STYLES, TokenStyle, retokenize
 from model.tags import Span, spans_of, tags_of
 from model.vocabulary import normalize
 
@@ -48,20 +48,28 @@ def labelled(draw: st.DrawFn) -> LabelledSentence:
     return LabelledSentence(tuple(text), tuple(tags_of(spans, len(text))))
 
 
-@given(st.lists(labelled(), max_size=20), st.lists(labelled(), max_size=20))
+@given(
+    st.lists(labelled(), max_size=20),
+    st.lists(labelled(), max_size=20),
+    st.sampled_from(TOKEN_STYLES),
+)
 def test_every_count_is_that_of_a_plain_loop(
-    train: list[LabelledSentence], dev: list[LabelledSentence]
+    train: list[LabelledSentence], dev: list[LabelledSentence], style: TokenStyle
 ) -> None:
-    report = report_of(part("train", *train), part("dev", *dev))
-    cut = [[retokenize(item.words, item.tags)[0] for item in items] for items in (train, dev)]
+    """In the tokens of the style, but texts are compared by their fine tokens."""
+    report = report_of(part("train", *train), part("dev", *dev), tokens=style)
+    cut, fine = (
+        [[retokenize(item.words, item.tags, cut)[0] for item in items] for items in (train, dev)]
+        for cut in (style, "fine")
+    )
     known = {normalize(token) for tokens in cut[0] for token in tokens}
-    for found, sentences, tokens in zip(report.parts, (train, dev), cut, strict=True):
+    for found, sentences, tokens, texts in zip(report.parts, (train, dev), cut, fine, strict=True):
         assert found.sentences == len(sentences)
         assert found.tokens == sum(map(len, tokens))
         spans = Counter(span.label for item in sentences for span in spans_of(item.tags))
         assert found.entities == spans
         assert list(found.entities.values()) == sorted(spans.values(), reverse=True)
-        assert found.repeated == sum(text in tokens[:i] for i, text in enumerate(tokens))
+        assert found.repeated == sum(text in texts[:i] for i, text in enumerate(texts))
         lengths = sorted(map(len, tokens))
         for quantile, length in (
             (0.5, found.lengths.median),
@@ -72,7 +80,7 @@ def test_every_count_is_that_of_a_plain_loop(
             enough = (n for n in lengths if sum(m <= n for m in lengths) >= quantile * len(lengths))
             assert length == next(enough, 0)
     assert (report.train.in_train, report.train.unknown_tokens) == (None, None)
-    assert report.parts[1].in_train == sum(text in cut[0] for text in cut[1])
+    assert report.parts[1].in_train == sum(text in fine[0] for text in fine[1])
     unknown = sum(normalize(token) not in known for tokens in cut[1] for token in tokens)
     assert report.parts[1].unknown_tokens == unknown
 
@@ -94,7 +102,12 @@ def test_sound_data_gives_no_reason_to_speak() -> None:
     ("train", "dev", "reason"),
     [
         (part("train", sentence("Nobody came")), DEV, "--train a holds no entity: there is noth"),
-        (TRAIN, part("dev"), "--train a holds too few sentences to split: give --dev"),
+        (
+            TRAIN,
+            part("dev", source=None, origin="10% of a"),
+            "--train a holds too few sentences to split: give --dev",
+        ),
+        (TRAIN, part("dev"), "--dev a holds no sentence: it cannot tell"),
         (TRAIN, part("dev", sentence("Mull")), "--dev a holds no entity: it cannot tell"),
         (
             TRAIN,
@@ -140,8 +153,10 @@ def test_illegal_tags_are_counted_and_the_first_listed() -> None:
     report = report_of(replace(TRAIN, source=source), DEV)
     warned = only_warning(report)
     assert warned.text.startswith("9 tags of a.conll are illegal in IOB2, and read as conlleval")
-    assert warned.places == tuple(f"a.conll:{n}: I-x after O" for n in (3, 4, 5, 6, 7))
-    assert format_report(report).endswith("\n    a.conll:7: I-x after O\n    and 4 more")
+    assert warned.places == tuple(f"a.conll:{n}: I-x after O" for n in range(3, 12))
+    few, every = format_report(report), format_report(report, every_place=True)
+    assert few.endswith("\n    a.conll:7: I-x after O\n    and 4 more (all of them: --check)")
+    assert every.endswith("\n    a.conll:10: I-x after O\n    a.conll:11: I-x after O")
 
 
 def test_misfits_are_counted_the_first_twenty_listed_and_their_text_escaped() -> None:
@@ -156,10 +171,12 @@ def test_misfits_are_counted_the_first_twenty_listed_and_their_text_escaped() ->
         "tagged: 'Oban\\n'"
     )
     assert warned.places[1] == f"e [0, 99) geo '{'é' * 59}…' overlaps a span that is tagged instead"
-    assert (len(warned.places), warned.places_left) == (20, 2)
-    text = format_report(report)
-    assert text.endswith("\n    and 2 more")
-    assert all(line.isprintable() for line in text.split("\n"))
+    assert len(warned.places) == 22
+    text, every = format_report(report), format_report(report, every_place=True)
+    assert text.count("\n    d\\x1b [0, 3)") == 19
+    assert text.endswith("\n    and 2 more (all of them: --check)")
+    assert every.count("\n    d\\x1b [0, 3)") == 21
+    assert all(line.isprintable() for line in every.split("\n"))
 
 
 @pytest.mark.parametrize("encoding", ["UTF-8", "UTF-8 with BOM", "latin-1", "cp1252"])
@@ -253,6 +270,7 @@ def test_the_text_is_a_table_with_a_column_a_part() -> None:
         "data\n"
         "  train  a.conll         CoNLL, IOB2, UTF-8\n"
         "  dev    10% of a.conll\n"
+        "  tokens: cut at every punctuation mark\n"
         "\n"
         "                                 train          dev\n"
         "  sentences                         21            1\n"
@@ -267,6 +285,13 @@ def test_the_text_is_a_table_with_a_column_a_part() -> None:
         "  entities                          21            1\n"
         "    geo                             21  100.0%    1  100.0%"
     )
+
+
+def test_the_style_of_the_tokens_is_named_and_counted_in() -> None:
+    train = part("train", *TRAIN.sentences, sentence("Oban joined the U.S. in part", "geo"))
+    fine, whole = (report_of(train, DEV, tokens=style) for style in TOKEN_STYLES)
+    assert (fine.train.tokens, whole.train.tokens) == (84 + 9, 84 + 6)
+    assert "\n  tokens: whole words (U.S. stays one token)\n" in format_report(whole)
 
 
 def test_of_very_many_labels_the_most_frequent_are_shown() -> None:

@@ -149,6 +149,14 @@ def test_json_has_exactly_the_documented_keys() -> None:
     }
 
 
+def test_a_label_gives_no_orders_to_a_terminal() -> None:
+    table = format_scores(entity_scores([[Span(0, 1, "\x1b[31mX")]], [[]]))
+    lines = table.split("\n")
+    assert lines[1].startswith(r"\x1b[31mX  ")
+    assert all(line.isprintable() for line in lines)
+    assert len(set(map(len, lines))) == 1
+
+
 def test_the_table_lines_up() -> None:
     scores = EntityScores(
         Scores(0.5, 1.0, 2 / 3, 12345), {"Chemical": Scores(0.5, 1.0, 2 / 3, 12345)}
