@@ -31,7 +31,7 @@ from model.weights import HALF_PRECISION, TaggerWeights
 from schemas.errors import ArtifactError
 
 FORMAT = "gleaner-tagger"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BUNDLED = Path(__file__).with_name("bundled")
 
 # What a tagger computes depends on these files alone, so they make up its identity.
@@ -174,7 +174,7 @@ def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:
             training=config["training"],
             metrics=metrics,
             baseline=baseline,
-            temperature=config.get("temperature", 1.0),
+            temperature=config["temperature"],
             content_hash=_content_hash(checksums),
         )
     except ArtifactError as error:
@@ -210,7 +210,6 @@ def _stored(weights: TaggerWeights) -> dict[str, np.ndarray[Any, Any]]:
 
 def _weights(data: bytes, vocabulary: Vocabulary, tags: TagSet) -> TaggerWeights:
     arrays = safetensors.numpy.load(data)
-    arrays.setdefault("vectors", np.zeros((len(arrays["words"]), 0), np.float16))
     expected = {f.name for f in fields(TaggerWeights)}
     if arrays.keys() != expected:
         raise ValueError(f"weights {sorted(arrays)} where {sorted(expected)} are expected")

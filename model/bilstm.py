@@ -98,25 +98,24 @@ def _recur(
         t: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, *kept: tf.TensorArray
     ) -> tuple[tf.Tensor, ...]:
         gates = inputs[t] + tf.matmul(hidden * mask, recurrent)
-        i, f, c, o = tf.split(gates, 4, axis=-1)
-        i, f, c, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(c), tf.sigmoid(o)
-        cell = f * cell + i * c
+        i, f, g, o = _activated(gates)
+        cell = f * cell + i * g
         hidden = o * tf.tanh(cell)
-        states = (hidden, cell, i, f, c, o)
+        states = (hidden, cell, gates)
         written = [array.write(t, state) for array, state in zip(kept, states, strict=True)]
         return (t + 1, hidden, cell, *written)
 
     arrays = [
-        tf.TensorArray(tf.float32, size=time, element_shape=[2, None, units]) for _ in range(6)
+        tf.TensorArray(tf.float32, size=time, element_shape=[2, None, size])
+        for size in (units, units, 4 * units)
     ]
-    *_, h, c, i, f, g, o = (
-        state.stack() if isinstance(state, tf.TensorArray) else state
-        for state in tf.while_loop(
-            lambda t, *_: t < time, step, (0, zeros, zeros, *arrays), parallel_iterations=1
-        )
-    )  # each (time, direction, batch, units)
+    *_, hiddens, cells, all_gates = tf.while_loop(
+        lambda t, *_: t < time, step, (0, zeros, zeros, *arrays), parallel_iterations=1
+    )
+    h, c = hiddens.stack(), cells.stack()  # (time, direction, batch, units)
 
     def gradient(upstream: tf.Tensor) -> Gradients:
+        i, f, g, o = _activated(all_gates.stack())
         squashed = tf.tanh(c)
         before = tf.concat([zeros[None], c[:-1]], axis=0)
         # What multiplies the gradients of cell and hidden state, for all steps at once.
@@ -149,6 +148,12 @@ def _recur(
         return gates, tf.matmul(*by_direction, transpose_a=True), None
 
     return h, gradient
+
+
+def _activated(gates: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """(..., 4 * units) -> input, forget, candidate and output gate, each (..., units)."""
+    i, f, g, o = tf.split(gates, 4, axis=-1)
+    return tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
 
 
 def _fresh(initializer: keras.initializers.Initializer) -> keras.initializers.Initializer:

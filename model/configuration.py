@@ -21,10 +21,10 @@ class NetworkConfig:
 
     embedding_size: int = 100
     character_size: int = 24
-    character_filters: int = 64
+    character_filters: int = 48
     character_width: int = 3
     casing_size: int = 8
-    units: int = 128
+    units: int = 100
     dropout: float = 0.5
     input_dropout: float = 0.3
     recurrent_dropout: float = 0.2
@@ -53,14 +53,14 @@ class TrainingConfig:
 
     scheme: str = "BIO"
     batch_size: int = 64
-    epochs: int = 8
+    epochs: int = 6
     optimizer: str = "adam"
     learning_rate: float = 0.004
     final_rate: float = 0.1
     clipnorm: float = 5.0
     average_decay: float = 0.998
     min_word_count: int = 1
-    vocabulary_size: int = 50_000
+    vocabulary_size: int = 40_000
     unknown_rate: float = 0.5
     monitor: str = "val_f1"
     mode: str = "auto"

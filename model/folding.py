@@ -1,9 +1,9 @@
 """Folded words: the LSTM's input rows of distinct words, computed once and kept.
 
 A word's row holds all that the network knows of it before the sentence is looked at: embedding,
-characters and casing, projected through the LSTM's input weights for both directions. Text repeats
-its words, so nearly every token is a lookup; the table is bounded, and the words that were not seen
-for longest make room for new ones.
+vector, characters and casing, projected through the LSTM's input weights for both directions. Text
+repeats its words, so nearly every token is a lookup; the table is bounded, and the words that were
+not seen for longest make room for new ones.
 """
 
 import hashlib

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 _STDERR = 2  # the file descriptor: TensorFlow's C++ code does not know of sys.stderr
 
 
-def start_tensorflow(threads: int | None = None) -> None:
-    """Import TensorFlow and open its devices; `threads` of each kind, None for all cores.
+def start_tensorflow(threads: int | None = None, side_by_side: int | None = None) -> None:
+    """Import TensorFlow and open its devices; None is all cores.
 
-    In a process where TensorFlow runs already, it keeps the threads that it has.
+    threads: that share an operation. side_by_side: operations that run at once, as many as threads
+    where it is not given. In a process where TensorFlow runs already, it keeps what it has.
     """
     # From 2.16 on, no setting keeps it from announcing that it found no GPU.
     with _silenced_stderr():
@@ -21,7 +22,7 @@ def start_tensorflow(threads: int | None = None) -> None:
         if threads is not None:
             with contextlib.suppress(RuntimeError):
                 tf.config.threading.set_intra_op_parallelism_threads(threads)
-                tf.config.threading.set_inter_op_parallelism_threads(threads)
+                tf.config.threading.set_inter_op_parallelism_threads(side_by_side or threads)
         tf.constant(0)
 
 

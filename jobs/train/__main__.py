@@ -60,7 +60,8 @@ def run(arguments: Sequence[str]) -> int:
     )
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
-    start_tensorflow()
+    # The parts of a step run side by side; threads within an operation would get in their way.
+    start_tensorflow(threads=1, side_by_side=os.cpu_count() or 1)
     from model.callbacks import EpochLog
     from model.training import fit_tagger
 
