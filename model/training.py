@@ -89,7 +89,7 @@ def fit_tagger(
     model.fit(
         train_data.epochs(plan, parts=_parts(config), unknown_rate=config.unknown_rate),
         initial_epoch=state.epochs,
-        epochs=max(config.epochs, state.epochs) if not state.stopped else state.epochs,
+        epochs=state.epochs if state.stopped else config.epochs,
         verbose=0,
         callbacks=[
             scores,
