@@ -28,8 +28,9 @@ check: environment ## what CI runs: ruff, mypy, the built wheel in an empty envi
 	.ci/wheel-check $(PY)
 	$(PY) -m pytest
 
-test-all: check ## check, then the slow tests, then Python 3.12 and 3.13
+test-all: check ## check, then the slow tests, new examples for the properties, Python 3.12 and 3.13
 	$(PY) -m pytest -m slow
+	$(PY) -m pytest -m "hypothesis and not slow" --hypothesis-profile=search
 	.ci/test-pythons 3.12 3.13
 
 test-pythons: ## extraction and tests with real Python 3.12 and 3.13, where the machine has them

@@ -11,6 +11,7 @@ from model.tags import Span
 class Confusion:
     """Counts of gold label (rows) by predicted label (columns); the last of each is "none".
 
+    Every label of either side is there, also one whose entities all lost to others.
     A row of a label adds up to its gold entities. In the row "none" are the predicted entities
     that touch no gold one, in the column "none" the gold ones that no predicted one touches.
     """
@@ -27,13 +28,15 @@ def confusion(gold: Iterable[Sequence[Span]], predicted: Iterable[Sequence[Span]
     Raises ValueError where one side has more sentences.
     """
     pairs: Counter[tuple[str | None, str | None]] = Counter()
+    seen: set[str] = set()
     for gold_spans, found in zip(gold, predicted, strict=True):
+        seen.update(span.label for span in (*gold_spans, *found))
         for span in gold_spans:
             pairs[span.label, _taken_for(span, found)] += 1
         for span in found:
             if not any(_shared(span, other) for other in gold_spans):
                 pairs[None, span.label] += 1
-    labels = tuple(sorted({label for pair in pairs for label in pair if label is not None}))
+    labels = tuple(sorted(seen))
     return Confusion(
         labels,
         tuple(tuple(pairs[row, column] for column in (*labels, None)) for row in (*labels, None)),

@@ -65,6 +65,11 @@ def test_a_boundary_that_is_off_is_no_confusion_of_labels() -> None:
     assert found == Confusion(("geo", "none"), ((1, 0, 0), (0, 0, 1), (0, 1, 0)))
 
 
+def test_a_label_that_always_loses_is_listed() -> None:
+    found = confusion([[Span(0, 2, "a")]], [[Span(0, 1, "a"), Span(1, 2, "b")]])
+    assert found == Confusion(("a", "b"), ((1, 0, 0), (0, 0, 0), (0, 0, 0)))
+
+
 def test_nothing_is_confused_with_nothing() -> None:
     assert confusion([], []) == Confusion((), ((0,),))
 
