@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     fitting = configuration(TrainingConfig, flags)
     fitting = replace(fitting, mode=fitting.best)
     if flags.check:
-        check_parts(read_parts(flags))
+        check_parts(read_parts(flags), in_full=True)
         return 0
     if flags.output is None:
         raise UsageError("the following arguments are required: --output")

@@ -30,7 +30,6 @@ class Parts:
     test: Sequence[LabelledSentence]
     report: DataReport
     segmentation: Segmentation
-    for_check: bool  # the report is all that is wanted, hence in full
 
     def described(self) -> dict[str, str]:
         return {
@@ -67,13 +66,15 @@ def read_parts(flags: argparse.Namespace) -> Parts:
         test=test_sentences,
         report=report_of(*parts, tokens=style),
         segmentation=segmentation,
-        for_check=flags.check,
     )
 
 
-def check_parts(parts: Parts) -> None:
-    """Print the report on the parts; raises UsageError where training on them is pointless."""
-    account(format_report(parts.report, every_place=parts.for_check))
+def check_parts(parts: Parts, *, in_full: bool = False) -> None:
+    """Print the report on the parts; raises UsageError where training on them is pointless.
+
+    in_full: name every place of a finding, not just the first ones.
+    """
+    account(format_report(parts.report, every_place=in_full))
     reason = pointless(parts.report)
     if reason:
         raise UsageError(reason)

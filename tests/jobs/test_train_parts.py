@@ -219,7 +219,7 @@ def test_check_lists_every_place_and_training_the_first(
     illegal = "".join(f"Mull{n} I-geo\nrose O\n\n" for n in range(30))
     (toy / "odd.conll").write_text("Ada B-per\n\n" + illegal)
     files = ("--train=odd.conll", "--dev=dev.conll")
-    check_parts(parts(*files, "--check"))
+    check_parts(parts(*files), in_full=True)
     assert capsys.readouterr().out.count("\n    odd.conll:") == 30
     check_parts(parts(*files))
     told = capsys.readouterr().out
