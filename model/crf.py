@@ -18,10 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.records import Ints
+from schemas.records import Ints, Positions
 
 Scores = NDArray[np.float64]
-Positions = NDArray[np.int64]
 Emissions = NDArray[np.float32] | NDArray[np.float64]
 
 # Sentences and tokens that advance together. More sentences would leave the processor's cache: a

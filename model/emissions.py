@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from model.encoding import EncodedWords
 from model.vocabulary import UNKNOWN
-from model.weights import Floats, TaggerWeights
-from schemas.records import Ints
+from model.weights import TaggerWeights
+from schemas.records import Floats, Ints
 
 FORWARD: Final = 0
 BACKWARD: Final = 1

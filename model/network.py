@@ -16,8 +16,9 @@ from model.configuration import NetworkConfig
 from model.crf_likelihood import ILLEGAL, log_likelihood
 from model.dropout import Draws
 from model.tags import TagSet
-from model.weights import Floats, TaggerWeights
+from model.weights import TaggerWeights
 from model.word_features import Inputs, WordFeatures
+from schemas.records import Floats
 
 
 class CRF(layers.Layer):

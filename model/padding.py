@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
-from schemas.records import Bucket, Ints, PaddedBatch, TokenizedDocument
+from schemas.records import Bucket, Ints, PaddedBatch, Positions, TokenizedDocument
 
 # Cells (batch x time) of one run of the network. The graph skips padding, so larger buckets cost
 # nothing but a few bytes a cell, and fill its steps; hidden states take 13 MB at 100 units.
@@ -15,8 +14,6 @@ BUCKET_CELLS = 16_384
 # WINDOW_CONTEXT tokens towards a neighbour are kept.
 WINDOW_TOKENS = 256
 WINDOW_CONTEXT = 32
-
-Positions = NDArray[np.int64]
 
 
 def pad_documents(documents: Sequence[TokenizedDocument]) -> PaddedBatch:

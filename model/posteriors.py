@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model import crf
-from model.crf import Emissions, PackedSentences, Positions, Potentials, Scores, TokenSpans
+from model.crf import Emissions, PackedSentences, Potentials, Scores, TokenSpans
 from model.tags import SpanTags
-from schemas.records import Ints
+from schemas.records import Ints, Positions
 
 # A forward score below this share of its step's largest may have lost digits.
 _SMALLEST = 1e-200

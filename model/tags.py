@@ -18,8 +18,9 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.records import Positions
+
 Array = TypeVar("Array", bound=NDArray[np.generic])
-Positions = NDArray[np.int64]
 TagScheme = Literal["IOB1", "IOB2", "BIOES"]
 
 OUTSIDE = "O"

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from model.crf import Potentials
 from model.vocabulary import RESERVED
-
-Floats = NDArray[np.float32]
+from schemas.records import Floats
 
 # The large tables, which a file holds in half precision.
 HALF_PRECISION = ("words", "vectors")

@@ -14,7 +14,8 @@ from model.encoding import CASINGS, WordEncoder
 from model.segmentation import Segmentation
 from model.tags import SCHEMES, TagSet
 from model.vocabulary import RESERVED, Vocabulary
-from model.weights import Floats, TaggerWeights
+from model.weights import TaggerWeights
+from schemas.records import Floats
 
 # An example's first run may import TensorFlow or open a file; pytest's own timeout bounds the rest.
 # The same examples at each run, so that a green tree stays green; `make test-all` draws new ones.
