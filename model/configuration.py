@@ -60,7 +60,7 @@ class TrainingConfig:
     clipnorm: float = 5.0
     average_decay: float = 0.998
     min_word_count: int = 1
-    vocabulary_size: int = 40_000
+    vocabulary_size: int = 400_000
     unknown_rate: float = 0.5
     monitor: str = "val_f1"
     mode: str = "auto"
