@@ -7,7 +7,13 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import IOTypeHints
 
-from pipeline.manifest import RunDescription, committed_manifest, encode_manifest
+from pipeline.manifest import (
+    RunDescription,
+    committed_manifest,
+    encode_manifest,
+    refused_manifest,
+    too_many_dead_letters,
+)
 from pipeline.parquet import TableWriter
 from pipeline.storage import RunStorage
 from schemas.records import FileResult, ShardResult
@@ -73,11 +79,15 @@ def commit_run(
 ) -> dict[str, Any]:
     """Check that every record is accounted for, publish the tables, write the manifest.
 
+    Where too many records failed, the dead letters alone are published, and the manifest says so.
     Raises JobError where records are missing or doubled; nothing is published then.
     """
     files = [*files, *_empty_tables({file.table for file in files}, run, storage)]
     manifest = committed_manifest(run, files, shards, storage)
-    for table in TABLES:
+    error = too_many_dead_letters(manifest["counts"], run.max_dead_letters)
+    if error:
+        manifest = refused_manifest(manifest, error)
+    for table in manifest["tables"]:
         names = [file.path.rpartition("/")[2] for file in files if file.table == table]
         storage.publish(table, names)
     storage.write_manifest(encode_manifest(manifest))

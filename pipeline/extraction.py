@@ -32,7 +32,7 @@ from pipeline.shards import InputFile, match_files, plan_shards
 from pipeline.sinks import WriteConfig
 from pipeline.storage import RunStorage
 from pipeline.tag import TaggerHandler
-from schemas.errors import JobError, UsageError
+from schemas.errors import DeadLettersError, JobError, UsageError
 from schemas.records import Shard
 
 SAMPLED_TEXTS = 1000
@@ -54,7 +54,8 @@ class CheckedInputs:
 def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
     """Extract as configured; returns the manifest that was written.
 
-    Raises UsageError before anything is written, and JobError after a failure that left no rows.
+    Raises UsageError before anything is written, JobError after a failure that left no rows, and
+    DeadLettersError where only these were written, since there were too many.
     """
     started = datetime.now(UTC)
     storage = RunStorage(config.output, config.run_id)
@@ -80,10 +81,11 @@ def _extract(
         inputs={file.path: file.fingerprint for file in inputs.files},
         shards=tuple((shard.source, shard.start) for shard in inputs.shards),
         keep_fields=config.read.keep_fields,
+        max_dead_letters=config.max_dead_letters,
         versions=installed_versions(),
     )
     try:
-        return _run(config, inputs, run, storage, pool)
+        manifest = _run(config, inputs, run, storage, pool)
     except JobError as error:
         _record_failure(run, storage, "\n".join([str(error), *getattr(error, "__notes__", [])]))
         raise
@@ -96,6 +98,10 @@ def _extract(
         raise JobError(
             f"the run failed and left no rows ({cause[0]}); {storage.manifest} has the details"
         ) from error
+    if manifest["status"] == "failed":
+        letters = storage.table_directory("dead_letters")
+        raise DeadLettersError(f"{manifest['error']}; they are in {letters}, and no other rows")
+    return manifest
 
 
 def check(config: ExtractionConfig, storage: RunStorage) -> CheckedInputs:

@@ -18,10 +18,10 @@ from pipeline.match import MatchShards
 from pipeline.pad import PadBatches
 from pipeline.read import ReadDocuments
 from pipeline.sinks import WriteConfig
-from pipeline.tag import TagBatches
+from pipeline.tag import Result, TagBatches
 from pipeline.tokenize import TokenizeDocuments
 from pipeline.write import TableInputs, WriteTables
-from schemas.records import Shard, TaggedDocument
+from schemas.records import Shard
 
 if TYPE_CHECKING:
     from model.tagger import Tagger
@@ -35,7 +35,7 @@ class ExtractionPlan:
     read: ReadConfig
     segmentation: Segmentation
     batch_tokens: int
-    handler: "ModelHandler[Any, TaggedDocument, Tagger]"
+    handler: "ModelHandler[Any, Result, Tagger]"
     write: WriteConfig
     run: RunDescription
 
@@ -45,13 +45,11 @@ def extract(pipeline: beam.Pipeline, plan: ExtractionPlan) -> PCollection[dict[s
     register_coders()
     shards = pipeline | "MatchShards" >> MatchShards(plan.shards)
     read = shards | "ReadDocuments" >> ReadDocuments(plan.read)
-    tagged = (
-        read.documents
-        | "TokenizeDocuments" >> TokenizeDocuments(plan.segmentation)
-        | "BatchByTokens" >> BatchByTokens(plan.batch_tokens)
-        | "PadBatches" >> PadBatches()
-        | "TagBatches" >> TagBatches(plan.handler)
-    )
-    files = TableInputs(tagged, read.dead_letters) | "WriteTables" >> WriteTables(plan.write)
+    tokenized = read.documents | "TokenizeDocuments" >> TokenizeDocuments(plan.segmentation)
+    batches = tokenized.documents | "BatchByTokens" >> BatchByTokens(plan.batch_tokens)
+    padded = batches | "PadBatches" >> PadBatches()
+    tagged = padded.batches | "TagBatches" >> TagBatches(plan.handler)
+    failures = tuple(stage.dead_letters for stage in (read, tokenized, padded, tagged))
+    files = TableInputs(tagged.documents, failures) | "WriteTables" >> WriteTables(plan.write)
     results = CommitInputs(files, read.shard_results)
     return results | "CommitRun" >> CommitRun(plan.run, plan.write.storage)

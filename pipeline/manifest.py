@@ -22,6 +22,7 @@ class RunDescription:
     """What is known of a run before it starts.
 
     inputs: the fingerprint of each source; shards: source and start of all that is to be read.
+    max_dead_letters: the share of the records above which the run fails.
     """
 
     run_id: str
@@ -31,6 +32,7 @@ class RunDescription:
     inputs: Mapping[str, str]
     shards: Sequence[tuple[str, int]] = ()
     keep_fields: tuple[str, ...] = ()
+    max_dead_letters: float = 1.0
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -110,6 +112,23 @@ def committed_manifest(
         ],
         "tables": {table: _table(files, table, storage) for table in TABLES},
     }
+
+
+def too_many_dead_letters(counts: Mapping[str, Any], allowed: float) -> str | None:
+    """Counts of a manifest in; where more records than the allowed share failed, that in words."""
+    failed, records = counts["dead_letters"], counts["records"]
+    if failed <= allowed * records:
+        return None
+    return (
+        f"{failed:,} of {records:,} records became dead letters, a share of "
+        f"{failed / records:.3g}, and --max_dead_letters is {allowed:g}"
+    )
+
+
+def refused_manifest(manifest: Mapping[str, Any], error: str) -> dict[str, Any]:
+    """A committed manifest in, that of the failed run which keeps its dead letters alone out."""
+    tables = {"dead_letters": manifest["tables"]["dead_letters"]}
+    return {**manifest, "status": "failed", "error": error, "tables": tables}
 
 
 def failed_manifest(run: RunDescription, error: str) -> dict[str, Any]:

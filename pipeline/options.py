@@ -36,6 +36,7 @@ class ExtractionConfig:
     output: str
     model: str
     min_confidence: float
+    max_dead_letters: float
     run_id: str
     keep_text: str
     batch_tokens: int
@@ -57,8 +58,9 @@ class ExtractionConfig:
         ):
             if getattr(self, name) < least:
                 raise UsageError(f"--{name} is {getattr(self, name)}, expected at least {least}")
-        if not 0 <= self.min_confidence <= 1:
-            raise UsageError(f"--min_confidence is {self.min_confidence}, expected 0 to 1")
+        for name in ("min_confidence", "max_dead_letters"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"--{name} is {getattr(self, name)}, expected 0 to 1")
 
     @property
     def is_local(self) -> bool:
@@ -75,6 +77,7 @@ class ExtractionConfig:
             "keep_fields": list(self.read.keep_fields),
             "keep_text": self.keep_text,
             "min_confidence": self.min_confidence,
+            "max_dead_letters": self.max_dead_letters,
             "batch_tokens": self.batch_tokens,
             "folded_words": self.folded_words,
             "target_file_mb": self.target_file_mb,
@@ -97,6 +100,7 @@ def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> E
         output=_output(flags.output),
         model=flags.model,
         min_confidence=flags.min_confidence,
+        max_dead_letters=flags.max_dead_letters,
         run_id=flags.run_id or default_run_id(now or datetime.now(UTC)),
         keep_text=flags.keep_text,
         batch_tokens=flags.batch_tokens,
@@ -214,6 +218,13 @@ def _parser() -> Parser:
         default="sample",
         choices=("none", "sample", "all"),
         help="texts kept in `documents`; sample: about 1,000, chosen by hash",
+    )
+    add(
+        "--max_dead_letters",
+        type=float,
+        default=0.05,
+        metavar="SHARE",
+        help="0 to 1: with more of the records than that, the run fails and writes these alone",
     )
     add("--target_file_mb", type=int, default=128, metavar="N", help="size of a Parquet file")
     return parser

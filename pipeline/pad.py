@@ -1,15 +1,50 @@
 """PadBatches: lists of tokenized documents in, padded batches out."""
 
+from typing import NamedTuple
+
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
+from apache_beam.typehints.decorators import IOTypeHints
 
 from model.padding import pad_documents
 from pipeline.batch import Batch
-from schemas.records import PaddedBatch
+from pipeline.dead_letters import (
+    DEAD_LETTERS,
+    TaggedDeadLetter,
+    document_dead_letter,
+    in_halves,
+)
+from schemas.records import DeadLetter, PaddedBatch, TokenizedDocument
+
+STAGE = "PadBatches"
 
 
-class PadBatches(beam.PTransform[PCollection[Batch], PCollection[PaddedBatch]]):
-    """Lists of documents in, padded batches out: words as numbers, in buckets of like length."""
+class PadOutputs(NamedTuple):
+    """The two collections that padding gives."""
 
-    def expand(self, batches: PCollection[Batch]) -> PCollection[PaddedBatch]:
-        return batches | "Pad" >> beam.Map(pad_documents)
+    batches: PCollection[PaddedBatch]
+    dead_letters: PCollection[DeadLetter]
+
+
+class PadBatches(beam.PTransform[PCollection[Batch], PadOutputs]):
+    """Lists of documents in, padded batches out: words as numbers, in buckets of like length.
+
+    A list that fails is padded in halves, down to the documents at fault: these are dead letters.
+    """
+
+    def default_type_hints(self) -> IOTypeHints:
+        """No hints of the whole: Beam cannot use `PadOutputs` as one."""
+        return IOTypeHints.empty()
+
+    def expand(self, batches: PCollection[Batch]) -> PadOutputs:
+        outputs = batches | "Pad" >> beam.FlatMap(_pad).with_outputs(DEAD_LETTERS, main="batches")
+        return PadOutputs(outputs.batches, outputs.dead_letters)
+
+
+def _pad(documents: Batch) -> list[PaddedBatch | TaggedDeadLetter]:
+    return in_halves(documents, lambda some: [pad_documents(some)], _dead_letter)
+
+
+def _dead_letter(document: TokenizedDocument, error: Exception) -> TaggedDeadLetter:
+    letter = document_dead_letter(document.document, STAGE, error)
+    return TaggedDeadLetter(DEAD_LETTERS, letter)

@@ -8,15 +8,14 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import IOTypeHints
 
+from pipeline.dead_letters import DEAD_LETTERS, TaggedDeadLetter
 from pipeline.formats import STAGE, ReadConfig, ShardError, read_records
 from pipeline.shards import current_fingerprint, open_shard
 from schemas.records import DeadLetter, Document, Shard, ShardResult
 
-_DEAD_LETTERS: Final = "dead_letters"
 _SHARD_RESULTS: Final = "shard_results"
 
-# Beam reads these for the element types of the outputs.
-_TaggedDeadLetter = TaggedOutput[Literal["dead_letters"], DeadLetter]
+# Beam reads this for the element type of the output.
 _TaggedResult = TaggedOutput[Literal["shard_results"], ShardResult]
 
 
@@ -47,7 +46,7 @@ class ReadDocuments(beam.PTransform[PCollection[Shard], ReadOutputs]):
     def expand(self, shards: PCollection[Shard]) -> ReadOutputs:
         """Read each shard, and name the three outputs."""
         outputs = shards | "ReadShard" >> beam.ParDo(_ReadShard(self.config)).with_outputs(
-            _DEAD_LETTERS, _SHARD_RESULTS, main="documents"
+            DEAD_LETTERS, _SHARD_RESULTS, main="documents"
         )
         return ReadOutputs(outputs.documents, outputs.dead_letters, outputs.shard_results)
 
@@ -62,7 +61,7 @@ class _ReadShard(beam.DoFn):
         self._shards_read = Metrics.counter("ReadDocuments", "shards_read")
         self._shards_broken = Metrics.counter("ReadDocuments", "shards_broken")
 
-    def process(self, shard: Shard) -> Iterator[Document | _TaggedDeadLetter | _TaggedResult]:
+    def process(self, shard: Shard) -> Iterator[Document | TaggedDeadLetter | _TaggedResult]:
         """One shard in; its records, and at the end its `ShardResult`, out."""
         records = 0
         complete = True
@@ -75,12 +74,12 @@ class _ReadShard(beam.DoFn):
                         yield record
                     else:
                         self._dead_letters.inc()
-                        yield _TaggedDeadLetter(_DEAD_LETTERS, record)
+                        yield TaggedDeadLetter(DEAD_LETTERS, record)
             if current_fingerprint(shard.source) != shard.fingerprint:
                 raise ShardError("The file changed after it was matched.")
         except Exception as error:  # noqa: BLE001 - filesystems and parsers raise what they like
             complete = False
-            yield _TaggedDeadLetter(_DEAD_LETTERS, shard_dead_letter(shard, records, error))
+            yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records, error))
         (self._shards_read if complete else self._shards_broken).inc()
         result = ShardResult(shard.source, shard.start, shard.fingerprint, records, complete)
         yield _TaggedResult(_SHARD_RESULTS, result)

@@ -89,6 +89,7 @@ def dead_letter_rows(letters: Sequence[DeadLetter]) -> pa.Table:
         _dictionary([letter.error for letter in letters]),
         pa.array([letter.message for letter in letters], pa.string()),
         pa.array([letter.raw for letter in letters], pa.binary()),
+        pa.array([letter.raw_size for letter in letters], pa.int64()),
     ]
     return pa.Table.from_arrays(columns, schema=DEAD_LETTERS)
 

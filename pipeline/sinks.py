@@ -3,16 +3,19 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
 
+from pipeline.dead_letters import document_dead_letter, in_halves
 from pipeline.parquet import TableWriter
 from pipeline.progress import ProgressLog
 from pipeline.rows import RowConfig, dead_letter_rows, document_rows, entity_rows
 from pipeline.storage import RunStorage
 from schemas.records import DeadLetter, FileResult, TaggedDocument
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
+
+STAGE = "WriteTables"
 
 R_contra = TypeVar("R_contra", contravariant=True)
 
@@ -41,8 +44,8 @@ class Sink(Protocol[R_contra]):
         """Count a record that will be written; returns what it weighs in characters."""
         ...
 
-    def write(self, records: Sequence[R_contra]) -> list[FileResult]:
-        """Write the records; returns the files that this filled."""
+    def write(self, records: Sequence[R_contra]) -> list[FileResult | DeadLetter]:
+        """Write the records; returns the files that this filled, and what could not be rows."""
         ...
 
     def close(self) -> list[FileResult]:
@@ -50,8 +53,16 @@ class Sink(Protocol[R_contra]):
         ...
 
 
+class _Rows(NamedTuple):
+    """Tagged documents, and the rows that were built of them."""
+
+    records: Sequence[TaggedDocument]
+    entities: pa.Table
+    documents: pa.Table
+
+
 class TaggedSink:
-    """Tagged documents -> rows of `entities` and `documents`."""
+    """Tagged documents -> rows of `entities` and `documents`; a document is in both, or neither."""
 
     def __init__(self, config: WriteConfig) -> None:
         self._rows = config.rows
@@ -64,7 +75,19 @@ class TaggedSink:
             self._progress.add(documents=1, tokens=record.tokens)
         return len(record.document.text)
 
-    def write(self, records: Sequence[TaggedDocument]) -> list[FileResult]:
+    def write(self, records: Sequence[TaggedDocument]) -> list[FileResult | DeadLetter]:
+        # Rows are built before any is written; what the disk refuses is no document's fault.
+        built = in_halves(records, lambda some: [self._built(some)], _dead_letter)
+        results: list[FileResult | DeadLetter] = []
+        for rows in built:
+            results += [rows] if isinstance(rows, DeadLetter) else self._write(rows)
+        return results
+
+    def _built(self, records: Sequence[TaggedDocument]) -> _Rows:
+        return _Rows(records, entity_rows(records, self._rows), document_rows(records, self._rows))
+
+    def _write(self, rows: _Rows) -> list[FileResult]:
+        records = rows.records
         entities: Counter[str] = Counter()
         labels: Counter[str] = Counter()
         for record in records:
@@ -80,8 +103,8 @@ class TaggedSink:
             "characters": sum(len(record.document.text) for record in records),
         }
         return [
-            *self._entities.write(entity_rows(records, self._rows), entities, labels),
-            *self._documents.write(document_rows(records, self._rows), documents, sums),
+            *self._entities.write(rows.entities, entities, labels),
+            *self._documents.write(rows.documents, documents, sums),
         ]
 
     def close(self) -> list[FileResult]:
@@ -99,9 +122,13 @@ class DeadLetterSink:
     def accept(self, record: DeadLetter) -> int:
         return len(record.raw or b"")
 
-    def write(self, records: Sequence[DeadLetter]) -> list[FileResult]:
+    def write(self, records: Sequence[DeadLetter]) -> list[FileResult | DeadLetter]:
         sources = Counter(letter.source for letter in records if letter.record is not None)
-        return self._letters.write(dead_letter_rows(records), sources, {})
+        return [*self._letters.write(dead_letter_rows(records), sources, {})]
 
     def close(self) -> list[FileResult]:
         return self._letters.close()
+
+
+def _dead_letter(record: TaggedDocument, error: Exception) -> DeadLetter:
+    return document_dead_letter(record.document, STAGE, error)

@@ -2,38 +2,73 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.pvalue import PCollection
+from apache_beam.typehints.decorators import IOTypeHints
 
 from model.artifact import load_artifact, read_files
 from model.encoding import FOLDED_WORDS
+from model.padding import pad_documents
 from model.runtime import start_tensorflow
+from pipeline.dead_letters import (
+    DEAD_LETTERS,
+    TaggedDeadLetter,
+    document_dead_letter,
+    in_halves,
+)
 from schemas.errors import ArtifactError
-from schemas.records import PaddedBatch, TaggedDocument, TokenizedDocument
+from schemas.records import DeadLetter, PaddedBatch, TaggedDocument, TokenizedDocument
 
 if TYPE_CHECKING:
     from model.tagger import Tagger
 
+STAGE = "TagBatches"
 
-class TagBatches(beam.PTransform[PCollection[PaddedBatch], PCollection[TaggedDocument]]):
-    """Padded batches in, one tagged document for each of their documents out.
+Result = TaggedDocument | DeadLetter
+
+
+class TagOutputs(NamedTuple):
+    """The two collections that tagging gives."""
+
+    documents: PCollection[TaggedDocument]
+    dead_letters: PCollection[DeadLetter]
+
+
+class TagBatches(beam.PTransform[PCollection[PaddedBatch], TagOutputs]):
+    """Padded batches in, one tagged document or dead letter for each of their documents out.
 
     The model is loaded once in each worker process, verified, and shared by its threads.
     """
 
-    def __init__(self, handler: "ModelHandler[Any, TaggedDocument, Tagger]") -> None:
+    def __init__(self, handler: "ModelHandler[Any, Result, Tagger]") -> None:
         super().__init__()
         self.handler = handler
 
-    def expand(self, batches: PCollection[PaddedBatch]) -> PCollection[TaggedDocument]:
+    def default_type_hints(self) -> IOTypeHints:
+        """No hints of the whole: Beam cannot use `TagOutputs` as one."""
+        return IOTypeHints.empty()
+
+    def expand(self, batches: PCollection[PaddedBatch]) -> TagOutputs:
         # Under `with_no_batching` an element is itself the batch that `run_inference` gets.
-        return batches | "RunInference" >> RunInference(self.handler.with_no_batching())
+        outputs = (
+            batches
+            | "RunInference" >> RunInference(self.handler.with_no_batching())
+            | "SetAside" >> beam.FlatMap(_set_aside).with_outputs(DEAD_LETTERS, main="documents")
+        )
+        return TagOutputs(outputs.documents, outputs.dead_letters)
 
 
-class TaggerHandler(ModelHandler[TokenizedDocument, TaggedDocument, "Tagger"]):
+def _set_aside(result: Result) -> list[TaggedDocument | TaggedDeadLetter]:
+    """Dead letters get an output of their own, which RunInference has not."""
+    if isinstance(result, DeadLetter):
+        return [TaggedDeadLetter(DEAD_LETTERS, result)]
+    return [result]
+
+
+class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
     """Loads a tagger from a model directory, and runs batches through it.
 
     identity: the artifact that was checked when the job was submitted; a worker that finds another
@@ -74,13 +109,23 @@ class TaggerHandler(ModelHandler[TokenizedDocument, TaggedDocument, "Tagger"]):
         batch: PaddedBatch,
         model: "Tagger",
         inference_args: dict[str, Any] | None = None,
-    ) -> Sequence[TaggedDocument]:
+    ) -> Sequence[Result]:
+        """What the model finds. A batch that fails is tagged in halves, down to the culprits."""
+
+        def tag(documents: Sequence[TokenizedDocument]) -> Sequence[TaggedDocument]:
+            whole = len(documents) == len(batch)
+            return model.tag(batch if whole else pad_documents(documents))
+
         # A list, not a generator: Beam draws from a generator outside its own error handling.
-        return model.tag(batch)
+        return in_halves(batch.documents, tag, _dead_letter)
 
     def get_num_bytes(self, batch: PaddedBatch) -> int:  # type: ignore[override]  # as above
         """Bytes of the padded arrays; the default would pickle every batch to find out."""
         return sum(bucket.words.nbytes for bucket in batch.buckets)
 
     def get_metrics_namespace(self) -> str:
-        return "TagBatches"
+        return STAGE
+
+
+def _dead_letter(document: TokenizedDocument, error: Exception) -> DeadLetter:
+    return document_dead_letter(document.document, STAGE, error)

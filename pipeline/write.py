@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-from apache_beam.pvalue import PCollection
+from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.typehints.decorators import IOTypeHints
-from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.dead_letters import DEAD_LETTERS
 from pipeline.sinks import DeadLetterSink, Sink, TaggedSink, WriteConfig
 from schemas.records import DeadLetter, FileResult, TaggedDocument
 
@@ -22,7 +22,7 @@ class TableInputs(NamedTuple):
     """What becomes rows."""
 
     tagged: PCollection[TaggedDocument]
-    dead_letters: PCollection[DeadLetter]
+    dead_letters: tuple[PCollection[DeadLetter], ...]  # of each stage that may fail
 
 
 class WriteTables(beam.PTransform[TableInputs, PCollection[FileResult]]):
@@ -42,13 +42,15 @@ class WriteTables(beam.PTransform[TableInputs, PCollection[FileResult]]):
     def expand(self, inputs: TableInputs) -> PCollection[FileResult]:
         # The two are written apart: flattening the records first would break Beam's fusion, and
         # every one of them would be encoded and stored once more.
-        tagged = _WriteRecords(TaggedSink, self.config)
-        dead_letters = _WriteRecords(DeadLetterSink, self.config)
-        files = (
-            inputs.tagged | "WriteTagged" >> beam.ParDo(tagged),
-            inputs.dead_letters | "WriteDeadLetters" >> beam.ParDo(dead_letters),
+        tagged = inputs.tagged | "WriteTagged" >> beam.ParDo(
+            _WriteRecords(TaggedSink, self.config)
+        ).with_outputs(DEAD_LETTERS, main="files")
+        dead_letters = (
+            (*inputs.dead_letters, tagged.dead_letters)
+            | "DeadLetters" >> beam.Flatten()
+            | "WriteDeadLetters" >> beam.ParDo(_WriteRecords(DeadLetterSink, self.config))
         )
-        return files | "Files" >> beam.Flatten()
+        return (tagged.files, dead_letters) | "Files" >> beam.Flatten()
 
 
 class _WriteRecords(beam.DoFn):
@@ -63,16 +65,22 @@ class _WriteRecords(beam.DoFn):
         self._records: list[TaggedDocument | DeadLetter] = []
         self._weight = 0
 
-    def process(self, record: TaggedDocument | DeadLetter) -> Iterator[FileResult]:
+    def process(self, record: TaggedDocument | DeadLetter) -> Iterator[Any]:
         self._records.append(record)
         self._weight += RECORD_CHARACTERS + self._sink.accept(record)
         if self._weight >= BUFFER_CHARACTERS:
-            yield from self._flush()
+            for result in self._flush():
+                yield _routed(result, result)
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
+    def finish_bundle(self) -> Iterator[Any]:
         for result in [*self._flush(), *self._sink.close()]:
-            yield GlobalWindows.windowed_value_at_end_of_window(result)
+            yield _routed(result, GlobalWindows.windowed_value_at_end_of_window(result))
 
-    def _flush(self) -> list[FileResult]:
+    def _flush(self) -> list[FileResult | DeadLetter]:
         records, self._records, self._weight = self._records, [], 0
         return self._sink.write(records) if records else []
+
+
+def _routed(result: FileResult | DeadLetter, value: object) -> object:
+    """The value on its way: finished files to the main output, dead letters to theirs."""
+    return TaggedOutput(DEAD_LETTERS, value) if isinstance(result, DeadLetter) else value

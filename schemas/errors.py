@@ -7,6 +7,7 @@ GleanerError
     │   ├── ArtifactError   2  a model directory that is damaged, foreign or too new
     │   └── CorpusError     2  a labelled file that cannot be trained or measured on
     ├── WorkerLostError  1  a worker process died
+    ├── DeadLettersError 3  more dead letters than allowed
     └── OutputBusyError  5  another run holds the output
 """
 
@@ -41,6 +42,12 @@ class CorpusError(UsageError):
 
 class WorkerLostError(JobError):
     """A worker process died before its work was done."""
+
+
+class DeadLettersError(JobError):
+    """More records than allowed became dead letters; these were written, and nothing else."""
+
+    exit_code = 3
 
 
 class OutputBusyError(JobError):

@@ -15,6 +15,8 @@ Ints = NDArray[np.int32]
 Positions = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
+RAW_BYTES = 64 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -119,7 +121,10 @@ class TaggedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that could not be processed; with `record` None, a shard that could not be read."""
+    """A record that could not be processed; with `record` None, a shard that could not be read.
+
+    raw: the record's first bytes, up to `RAW_BYTES`; raw_size: how many it has in all.
+    """
 
     source: str
     record: int | None
@@ -128,6 +133,7 @@ class DeadLetter:
     error: str
     message: str
     raw: bytes | None = None
+    raw_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -54,6 +54,7 @@ DEAD_LETTERS = pa.schema(
         _field("error", _NAME, "class of the error"),
         _field("message", pa.string(), "what was wrong, in one sentence"),
         _field("raw", pa.binary(), "the record's bytes, up to 64 KiB", nullable=True),
+        _field("raw_size", pa.int64(), "bytes of the record before that cut", nullable=True),
     ]
 )
 

@@ -17,7 +17,6 @@ from typing import BinaryIO
 from pipeline.formats.line import read_jsonl, read_lines
 from pipeline.formats.records import (
     FORMATS,
-    RAW_BYTES,
     STAGE,
     MissingColumnError,
     ReadConfig,
@@ -32,7 +31,6 @@ from schemas.records import Shard
 
 __all__ = [
     "FORMATS",
-    "RAW_BYTES",
     "STAGE",
     "MissingColumnError",
     "ReadConfig",

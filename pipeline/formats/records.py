@@ -8,12 +8,11 @@ from operator import methodcaller
 from typing import Any
 
 from schemas.errors import GleanerError, RecordError, UsageError
-from schemas.records import DeadLetter, Document
+from schemas.records import RAW_BYTES, DeadLetter, Document
 from schemas.tables import DOCUMENTS
 
 FORMATS = ("jsonl", "lines", "text", "csv", "parquet")
 STAGE = "ReadDocuments"
-RAW_BYTES = 64 * 1024
 # Above this a float may stand for several integers, so it is no id.
 _EXACT = 2**53
 BOM = b"\xef\xbb\xbf"
@@ -113,7 +112,9 @@ class RecordBuilder:
         if doc_id is not None and not encodable(doc_id):
             doc_id = None
         name, message = type(error).__name__, explain(error)
-        return DeadLetter(self.source, record, doc_id, STAGE, name, message, raw[:RAW_BYTES])
+        return DeadLetter(
+            self.source, record, doc_id, STAGE, name, message, raw[:RAW_BYTES], len(raw)
+        )
 
     def _doc_id(self, record: int, identity: object) -> str:
         if isinstance(identity, str):

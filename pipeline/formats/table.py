@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.formats.records import (
-    RAW_BYTES,
     MissingColumnError,
     Record,
     RecordBuilder,
@@ -20,7 +19,7 @@ from pipeline.formats.records import (
     encodable,
 )
 from schemas.errors import RecordError
-from schemas.records import Document
+from schemas.records import RAW_BYTES, Document
 
 # The largest field that the csv module takes; its default of 131,072 is short for documents.
 _FIELD_LIMIT = 2**31 - 1
@@ -169,7 +168,7 @@ def _parquet_record(
     if not isinstance(raw, bytes):
         row = dict(zip(names, values, strict=True))
         raw = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace")
-    return replace(record, raw=raw[:RAW_BYTES])
+    return replace(record, raw=raw[:RAW_BYTES], raw_size=len(raw))
 
 
 def _reachable(schema: pa.Schema, name: str) -> bool:

@@ -70,7 +70,8 @@ def write(storage: RunStorage, make_tagged: MakeTagged) -> list[FileResult]:
             DeadLetter("z.gz", None, None, "ReadDocuments", "EOFError", "Broke off."),
         ]
     )
-    return results + letters.close()
+    results += letters.close()
+    return [result for result in results if isinstance(result, FileResult)]
 
 
 def check_manifest(manifest: dict[str, Any], root: Path) -> None:

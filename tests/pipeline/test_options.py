@@ -34,7 +34,7 @@ def test_without_flags_the_bundled_corpus_and_model_are_used() -> None:
     assert config.read == ReadConfig("auto", "id", "text", ())
     assert (config.model, config.keep_text, config.allow_no_input) == ("gmb-en", "sample", False)
     assert config.output == str(Path.cwd() / "out")
-    assert config.min_confidence == 0
+    assert (config.min_confidence, config.max_dead_letters) == (0, 0.05)
     assert re.fullmatch(r"r20261122T020007Z-[0-9a-f]{4}", config.run_id)
     assert config.is_local
 
@@ -43,7 +43,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
     arguments = (
         "--input a.jsonl b*.gz gs://c/d --input_format lines --id_field m.id --text_field m.text "
         "--keep_fields title,year --allow_no_input --model here --batch_tokens 7 "
-        "--folded_words 40000 --min_confidence 0.75 --run_id nightly-1"
+        "--folded_words 40000 --min_confidence 0.75 --max_dead_letters=0.5 --run_id nightly-1"
         f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --direct_num_workers=4"
     )
     config = parse_extraction(arguments.split())
@@ -61,6 +61,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "keep_fields": ["title", "year"],
         "keep_text": "all",
         "min_confidence": 0.75,
+        "max_dead_letters": 0.5,
         "batch_tokens": 7,
         "folded_words": 40_000,
         "target_file_mb": 3,
@@ -107,6 +108,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest(arguments: list[str], messa
         (["--min_confidence=1.01"], ["--min_confidence", "1.01", "0 to 1"]),
         (["--min_confidence", "-0.1"], ["--min_confidence", "-0.1", "0 to 1"]),
         (["--min_confidence=nan"], ["--min_confidence", "nan", "0 to 1"]),
+        (["--max_dead_letters=5"], ["--max_dead_letters", "5.0", "0 to 1"]),
         (["--min_confidence=high"], ["--min_confidence", "'high'", "float"]),
         (["--target_file_mb=0"], ["--target_file_mb", "0", "at least 1"]),
         (["--keep_text", "some"], ["--keep_text", "'some'", "none", "sample", "all"]),

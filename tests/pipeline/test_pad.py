@@ -1,15 +1,16 @@
 """PadBatches: lists of documents become batches that still hold every token once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import apache_beam as beam
 from apache_beam.coders.typecoders import registry
 from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
-from apache_beam.testing.util import assert_that
+from apache_beam.testing.util import assert_that, is_empty
 
 from model.padding import BUCKET_CELLS, WINDOW_TOKENS
 from pipeline.pad import PadBatches
-from schemas.records import Bucket, PaddedBatch, TokenizedDocument
+from schemas.records import Bucket, DeadLetter, PaddedBatch, TokenizedDocument
 
 MakeTokenized = Callable[[str, str], TokenizedDocument]
 
@@ -54,7 +55,25 @@ def test_a_padded_batch_holds_every_token_of_its_documents_once(
     with BeamPipeline("FnApiRunner") as pipeline:
         padded = pipeline | beam.Create(batches) | "PadBatches" >> PadBatches()
         # Between workers a batch is encoded and decoded: arrays come through with their types.
-        assert_that(padded | beam.Reshuffle(), whole, label="whole")
+        assert_that(padded.batches | beam.Reshuffle(), whole, label="whole")
+        assert_that(padded.dead_letters, is_empty(), label="none")
+
+
+def test_a_document_that_cannot_be_padded_is_a_dead_letter(make_tokenized: MakeTokenized) -> None:
+    documents = [make_tokenized(str(n), text) for n, text in enumerate(TEXTS)]
+    documents[2] = replace(documents[2], sentence_offsets=None)  # type: ignore[arg-type]
+
+    def rest(found: list[PaddedBatch]) -> None:
+        names = [d.document.doc_id for batch in found for d in batch.documents]
+        assert sorted(names) == ["0", "1", "3", "4"]
+
+    def culprit(found: list[DeadLetter]) -> None:
+        assert [(d.doc_id, d.stage, d.raw_size) for d in found] == [("2", "PadBatches", 4200)]
+
+    with BeamPipeline("FnApiRunner") as pipeline:
+        padded = pipeline | beam.Create([documents]) | "PadBatches" >> PadBatches()
+        assert_that(padded.batches, rest, label="rest")
+        assert_that(padded.dead_letters, culprit, label="culprit")
 
 
 def test_a_batch_comes_through_beams_coder_with_the_types_of_its_arrays(

@@ -68,6 +68,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def output(corpus: Path, tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("output") / "made" / "for" / "it"
     flags = [f"--model={tiny_artifact}", f"--output={folder}", "--run_id=r1", "--keep_text=all"]
+    flags += ["--max_dead_letters=0.2"]
     assert run([*flags, "--input", str(corpus), "--keep_fields=year"]) == 0
     return folder
 
@@ -315,6 +316,7 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"--{flag}" in text
     for flag in (
         "min_confidence",
+        "max_dead_letters",
         "output",
         "model",
         "run_id",

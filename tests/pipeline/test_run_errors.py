@@ -145,13 +145,13 @@ def failed(tmp_path: Path, tiny_artifact: Path, corpus: Path) -> tuple[JobError,
     return caught.value, manifest
 
 
-def test_a_failing_predictor_fails_the_run_and_leaves_no_rows(
+def test_a_failing_stage_fails_the_run_and_leaves_no_rows(
     tmp_path: Path, tiny_artifact: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: object, batch: object) -> None:
+    def fail(self: object) -> None:
         raise RuntimeError("first line\nthe cells are flooded")
 
-    monkeypatch.setattr("model.tagger.Tagger.tag", fail)
+    monkeypatch.setattr("pipeline.tag.TaggerHandler.load_model", fail)
     error, manifest = failed(tmp_path, tiny_artifact, corpus)
     assert str(error).startswith("the run failed and left no rows (the cells are flooded")
     assert str(error).endswith(f"; {tmp_path}/out/runs/r1.json has the details")

@@ -17,7 +17,7 @@ from model.padding import pad_documents
 from model.tagger import Tagger
 from pipeline.tag import TagBatches, TaggerHandler
 from schemas.errors import ArtifactError
-from schemas.records import PaddedBatch, TaggedDocument, TokenizedDocument
+from schemas.records import DeadLetter, PaddedBatch, TaggedDocument, TokenizedDocument
 
 MakeTokenized = Callable[[str, str], TokenizedDocument]
 COLUMNS = ("sentence", "sentence_start", "sentence_end", "start_char", "end_char", "confidence")
@@ -90,12 +90,55 @@ def test_every_document_of_a_batch_comes_out_with_what_the_predictor_found(
 
     with BeamPipeline("FnApiRunner") as pipeline:
         tagged = (
+            pipeline | beam.Create(batches) | "TagBatches" >> TagBatches(FakeHandler())  # type: ignore[arg-type]  # a fake
+        )
+        assert_that(tagged.documents | beam.Reshuffle(), tagged_once, label="each once")
+
+
+class PoisonedTagger(FirstWordTagger):
+    """Fails at any batch that holds a document of the word Poison."""
+
+    def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
+        if "Poison" in batch.vocabulary:
+            raise MemoryError
+        return super().tag(batch)
+
+
+class PoisonedHandler(TaggerHandler):
+    def load_model(self) -> PoisonedTagger:  # type: ignore[override]  # a fake
+        return PoisonedTagger()
+
+
+def test_documents_that_make_the_predictor_raise_stand_alone(
+    make_tokenized: MakeTokenized,
+) -> None:
+    """Their neighbours come out as they do without them."""
+    texts = ["Poison now." if n in (3, 4, 11) else f"Word{n} stands." for n in range(16)]
+    documents = [make_tokenized(str(n), text) for n, text in enumerate(texts)]
+    batches = [pad_documents(documents[:13]), pad_documents(documents[13:])]
+    unharmed = [document for document in documents if "Poison" not in document.words]
+    expected = FirstWordTagger().tag(pad_documents(unharmed))
+
+    def neighbours(found: list[TaggedDocument]) -> None:
+        found.sort(key=lambda tagged: int(tagged.document.doc_id))
+        assert list(map(fields, found)) == list(map(fields, expected))
+
+    def culprits(found: list[DeadLetter]) -> None:
+        assert {letter.doc_id for letter in found} == {"3", "4", "11"}
+        assert len(found) == 3
+        for letter in found:
+            assert (letter.stage, letter.error) == ("TagBatches", "MemoryError")
+            assert (letter.raw, letter.raw_size) == (b"Poison now.", 11)
+            assert letter.message == "no message came with MemoryError"
+
+    with BeamPipeline("FnApiRunner") as pipeline:
+        tagged = (
             pipeline
             | beam.Create(batches)
-            | "TagBatches" >> TagBatches(FakeHandler())  # type: ignore[arg-type]  # a fake
-            | beam.Reshuffle()
+            | "TagBatches" >> TagBatches(PoisonedHandler("none", "none"))
         )
-        assert_that(tagged, tagged_once, label="each once")
+        assert_that(tagged.documents, neighbours, label="neighbours")
+        assert_that(tagged.dead_letters, culprits, label="culprits")
 
 
 def test_the_model_is_loaded_once_a_process_and_finds_what_it_finds_alone(
@@ -122,7 +165,7 @@ def test_the_model_is_loaded_once_a_process_and_finds_what_it_finds_alone(
         tagged = (
             pipeline | beam.Create(batches) | beam.Reshuffle() | "TagBatches" >> TagBatches(handler)
         )
-        assert_that(tagged, as_alone, label="as alone")
+        assert_that(tagged.documents, as_alone, label="as alone")
     metrics = pipeline.result.metrics().query()
     loads = [
         metric.committed.count

@@ -1,12 +1,13 @@
 """TokenizeDocuments: each document in gives its own tokens and sentences out, and is counted."""
 
 import apache_beam as beam
+import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
 from apache_beam.testing.util import assert_that
 
-from model.segmentation import Segmentation
+from model.segmentation import Segmentation, tokenize_document
 from pipeline.tokenize import TokenizeDocuments
-from schemas.records import Document, TokenizedDocument
+from schemas.records import DeadLetter, Document, TokenizedDocument
 
 TEXTS = {
     "plain": "Ada Lovelace met Babbage. They spoke in London.",
@@ -46,8 +47,8 @@ def test_tokens_and_sentences_stand_where_they_say() -> None:
             | beam.Create(documents)
             | "TokenizeDocuments" >> TokenizeDocuments(Segmentation(max_sentence_tokens=LIMIT))
         )
-        assert_that(tokenized, tokens_are_exact, label="exact")
-        sizes = tokenized | beam.Map(
+        assert_that(tokenized.documents, tokens_are_exact, label="exact")
+        sizes = tokenized.documents | beam.Map(
             lambda d: (d.document.doc_id, len(d.words), len(d.sentence_start))
         )
 
@@ -67,3 +68,38 @@ def test_tokens_and_sentences_stand_where_they_say() -> None:
         if metric.key.metric.namespace == "TokenizeDocuments"
     }
     assert counters == {"tokens": 80, "sentences": 7}
+
+
+def test_a_document_that_cannot_be_tokenized_is_a_dead_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def tokenize(document: Document, segmentation: Segmentation) -> TokenizedDocument:
+        if "bad" in document.text:
+            raise ValueError("no sentence \ud800 ends\nhere")
+        return tokenize_document(document, segmentation)
+
+    monkeypatch.setattr("pipeline.tokenize.tokenize_document", tokenize)
+    texts = ["Ada met Bo.", "bad " * 20_000, "Cyd left."]
+    documents = [Document(f"d{n}", "in.jsonl", n, text) for n, text in enumerate(texts)]
+
+    def rest(found: list[TokenizedDocument]) -> None:
+        assert sorted(document.document.doc_id for document in found) == ["d0", "d2"]
+
+    def culprit(found: list[DeadLetter]) -> None:
+        (letter,) = found
+        raw = texts[1].encode()
+        assert letter == DeadLetter(
+            *("in.jsonl", 1, "d1", "TokenizeDocuments", "ValueError"),
+            message="no sentence \\ud800 ends",
+            raw=raw[: 64 * 1024],
+            raw_size=len(raw),
+        )
+
+    with BeamPipeline("FnApiRunner") as pipeline:
+        tokenized = (
+            pipeline
+            | beam.Create(documents)
+            | "TokenizeDocuments" >> TokenizeDocuments(Segmentation())
+        )
+        assert_that(tokenized.documents, rest, label="rest")
+        assert_that(tokenized.dead_letters, culprit, label="culprit")

@@ -73,7 +73,7 @@ def test_the_stage_writes_every_record_and_reports_every_file(
     with BeamPipeline("FnApiRunner") as pipeline:
         tagged = pipeline | "T" >> beam.Create(documents) | beam.Reshuffle()
         dead = pipeline | "D" >> beam.Create(letters)
-        files = TableInputs(tagged, dead) | "WriteTables" >> WriteTables(config)
+        files = TableInputs(tagged, (dead,)) | "WriteTables" >> WriteTables(config)
         assert_that(files, complete, label="complete")
     read = pq.read_table(tmp_path / "out/_staging/r1/documents")
     assert sorted(read["doc_id"].to_pylist()) == sorted(d.document.doc_id for d in documents)
@@ -84,7 +84,7 @@ def test_the_stage_writes_every_record_and_reports_every_file(
 def test_nothing_in_writes_nothing(config: WriteConfig, tmp_path: Path) -> None:
     with BeamPipeline("FnApiRunner") as pipeline:
         tagged, dead = pipeline | "T" >> beam.Create([]), pipeline | "D" >> beam.Create([])
-        TableInputs(tagged, dead) | "WriteTables" >> WriteTables(config)
+        TableInputs(tagged, (dead,)) | "WriteTables" >> WriteTables(config)
     assert not (tmp_path / "out").exists()
 
 

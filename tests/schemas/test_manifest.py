@@ -11,7 +11,7 @@ import pytest
 
 import schemas
 from pipeline.run import run
-from schemas.errors import JobError
+from schemas.errors import DeadLettersError, JobError
 from schemas.tables import SCHEMA_VERSION, TABLES
 
 Manifest = dict[str, Any]
@@ -33,24 +33,26 @@ def manifests(tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     (folder / "b.jsonl.gz").write_bytes(b"no gzip")
     flags = [f"--model={tiny_artifact}", f"--output={folder}/out"]
     here = [*flags, f"--input={folder}/*.jsonl*", "--keep_fields=year"]
-    assert run([*here, "--run_id=committed"]) == 0
+    assert run([*here, "--run_id=committed", "--max_dead_letters=0.5"]) == 0
     assert run([*flags, f"--input={folder}/none", "--allow_no_input", "--run_id=empty"]) == 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("model.tagger.Tagger.tag", lambda *_: 1 / 0)
+        patch.setattr("pipeline.commit.committed_manifest", lambda *_: 1 / 0)
         with pytest.raises(JobError):
             run([*here, "--run_id=failed"])
+    with pytest.raises(DeadLettersError):
+        run([*here, "--run_id=refused"])
     return {
         name: json.loads((folder / f"out/runs/{name}.json").read_text())
-        for name in ("committed", "empty", "failed")
+        for name in ("committed", "empty", "failed", "refused")
     }
 
 
-@pytest.mark.parametrize("status", ["committed", "empty", "failed"])
+@pytest.mark.parametrize("name", ["committed", "empty", "failed", "refused"])
 def test_manifests_of_real_runs_are_valid(
-    status: str, manifests: dict[str, Manifest], validator: jsonschema.Draft202012Validator
+    name: str, manifests: dict[str, Manifest], validator: jsonschema.Draft202012Validator
 ) -> None:
-    manifest = manifests[status]
-    assert manifest["status"] == status
+    manifest = manifests[name]
+    assert manifest["status"] == ("failed" if name == "refused" else name)
     assert [error.message for error in validator.iter_errors(manifest)] == []
 
 
@@ -59,6 +61,11 @@ CHANGES: dict[str, tuple[str, Callable[[Manifest], object]]] = {
     "no tables": ("empty", lambda m: m.pop("tables")),
     "an error beside rows": ("committed", lambda m: m.update(error="?")),
     "rows beside an error": ("failed", lambda m: m.update(tables={})),
+    "entities of a refused run": (
+        "refused",
+        lambda m: m["tables"].update(entities=m["tables"]["dead_letters"]),
+    ),
+    "a refused run without a reason": ("refused", lambda m: m.pop("error")),
     "no error": ("failed", lambda m: m.pop("error")),
     "a new status": ("failed", lambda m: m.update(status="running")),
     "an empty run with input": ("committed", lambda m: m.update(status="empty")),
@@ -90,6 +97,6 @@ def test_the_schema_knows_the_tables_and_describes_every_count(
     schema = validator.schema
     assert isinstance(schema, dict)
     assert set(schema["properties"]["tables"]["properties"]) == set(TABLES)
-    assert schema["properties"]["schema_version"]["const"] == SCHEMA_VERSION
+    assert schema["properties"]["schema_version"]["enum"] == [*range(1, SCHEMA_VERSION + 1)]
     for name, described in schema["$defs"]["counts"]["properties"].items():
         assert described["description"], name
