@@ -1,6 +1,7 @@
 """End to end: one bad document is one dead letter, and its neighbours do not notice."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import pyarrow.dataset as ds
 import pytest
 
 from pipeline.run import run
+from pipeline.tag import TaggerHandler
 from schemas.errors import DeadLettersError
+from schemas.records import PaddedBatch, TaggedDocument
 
 Rows = list[dict[str, Any]]
 
@@ -104,6 +107,49 @@ def test_poisoned_records_cost_nothing_but_themselves(tmp_path: Path, tiny_artif
             assert letter["raw_size"] == len(letter["raw"])
     read = [letter["raw"] for letter in letters if letter["stage"] == "ReadDocuments"]
     assert sorted(read) == sorted(line + b"\n" for line in BROKEN)
+
+
+@pytest.mark.slow
+def test_fifty_poisoned_records_among_fifteen_thousand_documents(
+    tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the bundled model, in this process alone; five of them make the predictor raise."""
+    load = TaggerHandler.load_model
+
+    class Poisoned:
+        """The loaded tagger, but for batches with the word."""
+
+        def __init__(self, tagger: Any) -> None:  # noqa: ANN401 - imports TensorFlow
+            self.tagger = tagger
+
+        def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
+            if "Tagpoison" in batch.vocabulary:
+                raise MemoryError
+            tagged: list[TaggedDocument] = self.tagger.tag(batch)
+            return tagged
+
+    monkeypatch.setattr(TaggerHandler, "load_model", lambda self: Poisoned(load(self)))
+    bad = [*BROKEN * 15, *failing("Tagpoison", 5)]
+    (tmp_path / "clean").mkdir()
+    (tmp_path / "poisoned").mkdir()
+    for number, shard in enumerate(sorted((shared_data / "text").glob("*.jsonl"))):
+        lines = shard.read_bytes().splitlines()
+        (tmp_path / "clean" / shard.name).write_bytes(b"\n".join(lines))
+        for place, line in enumerate(bad[number::16]):
+            lines.insert((place + 1) * 211 + number, line)
+        (tmp_path / "poisoned" / shard.name).write_bytes(b"\n".join(lines))
+    for folder in ("clean", "poisoned"):
+        flags = [f"--input={tmp_path}/{folder}", f"--output={tmp_path}/out/{folder}"]
+        assert run([*flags, "--run_id=r1", "--direct_num_workers=1"]) == 0
+    before, after = tmp_path / "out/clean", tmp_path / "out/poisoned"
+    letters = rows_of(after, "dead_letters")
+    stages = Counter(letter["stage"] for letter in letters)
+    assert stages == {"ReadDocuments": 45, "TagBatches": 5}
+    assert len(rows_of(before, "documents")) > 15_000
+    assert rows_of(after, "documents") == rows_of(before, "documents")
+    for one, other in zip(rows_of(after, "entities"), rows_of(before, "entities"), strict=True):
+        assert abs(one.pop("confidence") - other.pop("confidence")) < 1e-4
+        assert one == other
 
 
 def test_too_many_dead_letters_fail_the_run_and_are_all_that_is_written(
