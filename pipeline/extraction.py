@@ -68,11 +68,25 @@ def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
 def _extract(
     config: ExtractionConfig, storage: RunStorage, pool: WorkerPool, started: datetime
 ) -> dict[str, Any]:
-    try:
-        inputs = check(config, storage)
-        storage.prepare()
-    except OSError as error:  # a path that the system refuses: too long, no permission, no disk
-        raise UsageError(f"{error.filename or 'a path'}: {error.strerror or error}") from error
+    with contextlib.ExitStack() as held:
+        try:
+            inputs = check(config, storage)
+            held.enter_context(storage.held())
+            storage.clean()
+            _require_new(storage)
+            storage.prepare()
+        except OSError as error:  # a path that the system refuses: too long, no permission, no disk
+            raise UsageError(f"{error.filename or 'a path'}: {error.strerror or error}") from error
+        return _committed(config, inputs, storage, pool, started)
+
+
+def _committed(
+    config: ExtractionConfig,
+    inputs: CheckedInputs,
+    storage: RunStorage,
+    pool: WorkerPool,
+    started: datetime,
+) -> dict[str, Any]:
     run = RunDescription(
         run_id=config.run_id,
         started_at=started,
@@ -112,13 +126,16 @@ def check(config: ExtractionConfig, storage: RunStorage) -> CheckedInputs:
     shards = plan_shards(files, config.read)
     require_text_column(shards, config.read)
     _require_writable(storage)
-    if storage.run_exists():
-        raise UsageError(f"--run_id {storage.run_id} exists already in {storage.root}")
     mode = LocalMode(0, None)
     if config.is_local:
         mode = mode_for(config.beam, shards)
     documents = estimate_documents(shards, config.read)
     return CheckedInputs(directory, artifact, files, shards, documents, mode)
+
+
+def _require_new(storage: RunStorage) -> None:
+    if storage.run_exists():
+        raise UsageError(f"--run_id {storage.run_id} exists already in {storage.root}")
 
 
 def _require_writable(storage: RunStorage) -> None:

@@ -3,18 +3,20 @@
 import json
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from pipeline.lock import locked
 from pipeline.shards import is_remote
-from schemas.errors import OutputBusyError
 from schemas.tables import TABLES
 
 STAGING = "_staging"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +55,37 @@ class RunStorage:
         """The committed place, relative to the root, of a file that was written as `path`."""
         return f"{table}/run_id={self.run_id}/{path.rpartition('/')[2]}"
 
-    def prepare(self) -> None:
-        """Make the staging directory, which holds the run's id against others.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep a local output to this run alone; an object store has no locks.
 
-        Raises OutputBusyError where it is there already, OSError where nothing can be written.
+        Raises OutputBusyError where another run holds it, OSError where it cannot be written to.
         """
         if not self.is_staged:
+            yield
             return
-        try:
+        os.makedirs(self.root, exist_ok=True)
+        with locked(f"{self.root}/{LOCK}", f"another run is writing to {self.root}"):
+            yield
+
+    def clean(self) -> None:
+        """Remove what stopped runs left; for a caller that holds the output.
+
+        A run has its staging directory until its manifest is there. Where one has the first without
+        the second, it was stopped, and what it published goes as well.
+        """
+        if not self.is_staged or not os.path.isdir(f"{self.root}/{STAGING}"):
+            return
+        for run_id in os.listdir(f"{self.root}/{STAGING}"):
+            stopped = RunStorage(self.root, run_id)
+            if not os.path.exists(stopped.manifest):
+                stopped.take_back()
+            stopped.discard_staging()
+
+    def prepare(self) -> None:
+        """Make the staging directory; raises OSError where nothing can be written."""
+        if self.is_staged:
             os.makedirs(self.staging)
-        except FileExistsError as error:
-            raise OutputBusyError(
-                f"another run writes as {self.run_id}; if none does, a killed one left "
-                f"{self.staging}: remove it"
-            ) from error
 
     def create(self, path: str) -> BinaryIO:
         """A new file to write to, with the directories above it."""
@@ -119,9 +138,9 @@ class RunStorage:
     def take_back(self) -> None:
         """Remove what a failed run staged or published; readers go by the manifest elsewhere."""
         if self.is_staged:
-            shutil.rmtree(self.staging, ignore_errors=True)
             for table in TABLES:
                 shutil.rmtree(self.table_directory(table), ignore_errors=True)
+            shutil.rmtree(self.staging, ignore_errors=True)  # last: `clean` knows the run by it
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest as it was written."""

@@ -1,6 +1,5 @@
 """The search: trials one after the other, until there are enough."""
 
-import fcntl
 import os
 import shutil
 import signal
@@ -16,7 +15,8 @@ from jobs.tune.report import best_command, importance_table, progress, table
 from jobs.tune.study import FILE, Search, Study, Trial, same_flags
 from jobs.tune.trial import train
 from pipeline.command_line import account
-from schemas.errors import JobError, OutputBusyError, UsageError
+from pipeline.lock import locked
+from schemas.errors import JobError, UsageError
 
 _HOPELESS = 3  # trials that fail alike before any succeeds
 
@@ -44,7 +44,8 @@ def search(searched: Search, plan: Plan) -> None:
     JobError where training fails again and again, or the search is interrupted.
     """
     _require_place(plan.output)
-    with _held(plan.output) as lock, _termination_interrupts():
+    in_use = f"--output {plan.output} is in use by another search, or a training that one left"
+    with locked(str(plan.output), in_use) as lock, _termination_interrupts():
         study = Study(plan.output / FILE, searched)
         interrupted = False
         try:
@@ -110,22 +111,6 @@ def _require_place(output: Path) -> None:
         raise UsageError(f"--output {output} cannot be made: {error.strerror}") from error
     if not os.access(output, os.W_OK):
         raise UsageError(f"--output {output} is no folder to write in")
-
-
-@contextmanager
-def _held(output: Path) -> Iterator[int]:
-    """The directory, locked, as a file descriptor; released with the last process that has it."""
-    descriptor = os.open(output, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputBusyError(
-                f"--output {output} is in use by another search, or a training that one left"
-            ) from error
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

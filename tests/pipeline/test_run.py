@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -21,6 +20,7 @@ import pytest
 import zstandard
 
 from pipeline.run import run
+from pipeline.storage import RunStorage
 from schemas.errors import OutputBusyError
 from schemas.tables import TABLES, documents_schema
 
@@ -172,7 +172,7 @@ def test_files_have_the_documented_columns_and_the_run_as_partition(output: Path
         for path in (output / table).rglob("*.parquet"):
             assert pq.ParquetFile(path).schema_arrow.equals(schema)
         assert query(output, f"SELECT DISTINCT run_id FROM {table}") == [("r1",)]  # noqa: S608
-    assert {path.name for path in output.iterdir()} == {*TABLES, "runs"}
+    assert {path.name for path in output.iterdir()} == {*TABLES, "runs", ".lock"}
     (model,) = query(output, "SELECT DISTINCT model FROM entities")
     assert model == (manifest_of(output)["model"],)
 
@@ -270,17 +270,21 @@ def test_without_input_an_allowed_run_is_empty_and_has_the_columns(
 
 
 def test_runs_stand_side_by_side(output: Path, tiny_artifact: Path, tmp_path: Path) -> None:
-    """Runs share nothing, and a name that another run holds, or left when killed, is refused."""
+    """Runs share nothing but the output, which one at a time holds; a killed one's rest goes."""
     (tmp_path / "a.jsonl").write_bytes(jsonl("x"))
     flags = [f"--model={tiny_artifact}", f"--output={tmp_path}/o", f"--input={tmp_path}/a.jsonl"]
     stale = tmp_path / "o/_staging/r2/documents/part-0.parquet"
     stale.parent.mkdir(parents=True)
     (copied,) = (output / "documents/run_id=r1").iterdir()
     stale.write_bytes(copied.read_bytes())
+    with (
+        RunStorage(f"{tmp_path}/o", "r0").held(),
+        pytest.raises(OutputBusyError, match=f"another run is writing to {tmp_path}/o"),
+    ):
+        run([*flags, "--run_id=r1"])
+    assert stale.exists()
     assert run([*flags, "--run_id=r1"]) == 0
-    with pytest.raises(OutputBusyError, match="another run writes as r2"):
-        run([*flags, "--run_id=r2"])
-    shutil.rmtree(tmp_path / "o/_staging")
+    assert not stale.exists()
     assert run([*flags, "--run_id=r2"]) == 0
     rows = query(tmp_path / "o", "SELECT run_id, count(*) FROM documents GROUP BY 1 ORDER BY 1")
     assert rows == [("r1", 6), ("r2", 6)]

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.commit import commit_run
 from pipeline.run import run
+from pipeline.storage import LOCK
 from schemas.errors import JobError, UsageError
 from schemas.records import FileResult
 
@@ -34,7 +35,7 @@ def refused(tmp_path: Path, tiny_artifact: Path, corpus: Path) -> Callable[..., 
         with pytest.raises(UsageError) as caught:
             run([f"--{name}={value}" for name, value in {**good, **flags}.items()])
         assert caught.value.exit_code == 2
-        assert sorted(tmp_path.rglob("*")) == before
+        assert [path for path in sorted(tmp_path.rglob("*")) if path.name != LOCK] == before
         message = str(caught.value)
         assert "\n" not in message
         return message
@@ -137,7 +138,7 @@ def failed(tmp_path: Path, tiny_artifact: Path, corpus: Path) -> tuple[JobError,
     assert caught.value.exit_code == 1
     assert "\n" not in str(caught.value)
     files = [str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()]
-    assert files == ["runs/r1.json"]
+    assert sorted(files) == [LOCK, "runs/r1.json"]
     assert not list(output.glob("*/run_id=*"))
     assert not (output / "_staging").exists()
     manifest = json.loads((output / "runs/r1.json").read_text())
@@ -229,6 +230,7 @@ def test_an_error_in_a_worker_is_one_sentence_and_exit_code_1(
     (sentence,) = done.stderr.splitlines()
     assert sentence.startswith("error: the run failed and left no rows (")
     assert "the tagger is broken" in sentence
-    left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert left == [tmp_path / "out/runs/r1.json"]
-    assert "the tagger is broken" in json.loads(left[0].read_text())["error"]
+    left = {path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    manifest = tmp_path / "out/runs/r1.json"
+    assert left == {manifest, tmp_path / "out" / LOCK}
+    assert "the tagger is broken" in json.loads(manifest.read_text())["error"]
