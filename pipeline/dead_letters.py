@@ -5,13 +5,21 @@ from typing import Final, Literal, TypeVar
 
 from apache_beam.pvalue import TaggedOutput
 
-from schemas.records import RAW_BYTES, DeadLetter, Document
+from schemas.records import (
+    RAW_BYTES,
+    DeadLetter,
+    Document,
+    TaggedDocument,
+    TokenizedDocument,
+)
 
 DEAD_LETTERS: Final = "dead_letters"
 
 T = TypeVar("T")
 R = TypeVar("R")
 F = TypeVar("F")
+
+HasDocument = TokenizedDocument | TaggedDocument
 
 # Beam reads this for the element type of the output.
 TaggedDeadLetter = TaggedOutput[Literal["dead_letters"], DeadLetter]
@@ -38,6 +46,11 @@ def in_halves(
     return [result for half in halves for result in in_halves(half, work, give_up)]
 
 
+def set_aside(record: HasDocument, error: Exception, *, stage: str) -> DeadLetter:
+    """The dead letter of a document that a stage after tokenizing failed at."""
+    return document_dead_letter(record.document, stage, error)
+
+
 def document_dead_letter(document: Document, stage: str, error: Exception) -> DeadLetter:
     """The dead letter of a document that was read and then failed; `raw` is its text in UTF-8."""
     raw = document.text.encode()
@@ -47,13 +60,20 @@ def document_dead_letter(document: Document, stage: str, error: Exception) -> De
         document.doc_id,
         stage,
         type(error).__name__,
-        _sentence(error),
+        first_line(error),
         raw[:RAW_BYTES],
         len(raw),
+        document.fields,
     )
 
 
-def _sentence(error: Exception) -> str:
-    """The first line of what the error says, as text that UTF-8 can write."""
-    line = (str(error).strip().splitlines() or [f"no message came with {type(error).__name__}"])[0]
-    return line.encode(errors="backslashreplace").decode()
+def routed(result: T | DeadLetter) -> T | TaggedDeadLetter:
+    """A stage's result on its way: dead letters to the output of that name, others to the main."""
+    return TaggedDeadLetter(DEAD_LETTERS, result) if isinstance(result, DeadLetter) else result
+
+
+def first_line(error: Exception) -> str:
+    """What the error says, its class where it says nothing; one line that UTF-8 can write."""
+    text = (getattr(error, "strerror", None) or str(error)).strip()
+    line = (text.splitlines() or [f"{type(error).__name__} without a message"])[0]
+    return line.encode(errors="backslashreplace").decode().rstrip(".")

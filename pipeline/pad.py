@@ -1,5 +1,7 @@
 """PadBatches: lists of tokenized documents in, padded batches out."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -11,8 +13,9 @@ from pipeline.batch import Batch
 from pipeline.dead_letters import (
     DEAD_LETTERS,
     TaggedDeadLetter,
-    document_dead_letter,
     in_halves,
+    routed,
+    set_aside,
 )
 from schemas.records import DeadLetter, PaddedBatch, TokenizedDocument
 
@@ -42,9 +45,9 @@ class PadBatches(beam.PTransform[PCollection[Batch], PadOutputs]):
 
 
 def _pad(documents: Batch) -> list[PaddedBatch | TaggedDeadLetter]:
-    return in_halves(documents, lambda some: [pad_documents(some)], _dead_letter)
+    give_up = partial(set_aside, stage=STAGE)
+    return [routed(result) for result in in_halves(documents, _padded, give_up)]
 
 
-def _dead_letter(document: TokenizedDocument, error: Exception) -> TaggedDeadLetter:
-    letter = document_dead_letter(document.document, STAGE, error)
-    return TaggedDeadLetter(DEAD_LETTERS, letter)
+def _padded(documents: Sequence[TokenizedDocument]) -> list[PaddedBatch]:
+    return [pad_documents(documents)]

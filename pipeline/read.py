@@ -8,7 +8,7 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import IOTypeHints
 
-from pipeline.dead_letters import DEAD_LETTERS, TaggedDeadLetter
+from pipeline.dead_letters import DEAD_LETTERS, TaggedDeadLetter, first_line
 from pipeline.formats import STAGE, ReadConfig, ShardError, read_records
 from pipeline.shards import current_fingerprint, open_shard
 from schemas.records import DeadLetter, Document, Shard, ShardResult
@@ -88,11 +88,5 @@ class _ReadShard(beam.DoFn):
 def shard_dead_letter(shard: Shard, records: int, error: Exception) -> DeadLetter:
     """What broke off the reading of `shard` after `records` records in, its dead letter out."""
     where = "" if shard.stop is None else f" (bytes {shard.start} to {shard.stop})"
-    cause = str(error) if isinstance(error, ShardError) else _cause(error)
-    message = f"The shard{where} broke off after {records} records: {cause.rstrip('.')}."
+    message = f"The shard{where} broke off after {records} records: {first_line(error)}."
     return DeadLetter(shard.source, None, None, STAGE, type(error).__name__, message)
-
-
-def _cause(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return (text.splitlines() or [type(error).__name__])[0]

@@ -90,6 +90,7 @@ def dead_letter_rows(letters: Sequence[DeadLetter]) -> pa.Table:
         pa.array([letter.message for letter in letters], pa.string()),
         pa.array([letter.raw for letter in letters], pa.binary()),
         pa.array([letter.raw_size for letter in letters], pa.int64()),
+        pa.array([letter.kept_fields for letter in letters], pa.list_(pa.string())),
     ]
     return pa.Table.from_arrays(columns, schema=DEAD_LETTERS)
 

@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
+from pipeline.dead_letters import first_line
 from pipeline.decompress import EXTENSIONS, compression_of, decompressed
 from pipeline.formats import FORMATS, ReadConfig
 from schemas.errors import UsageError
@@ -101,7 +102,7 @@ def _listed(pattern: str, glob: str) -> list[InputFile]:
     try:
         listed = FileSystems.match([glob])[0].metadata_list
     except Exception as error:  # each filesystem raises errors of its own
-        raise UsageError(f"--input {pattern!r} cannot be listed: {_first_line(error)}.") from error
+        raise UsageError(f"--input {pattern!r} cannot be listed: {_cause(error)}.") from error
     fixed = re.split(r"[*?[]", glob)[0].rpartition("/")[0]
     if _has_hidden(glob[len(fixed) :]):
         wanted = listed
@@ -117,10 +118,9 @@ def _has_hidden(path: str) -> bool:
     return any(part.startswith((".", "_")) for part in path.split("/"))
 
 
-def _first_line(error: Exception) -> str:
+def _cause(error: Exception) -> str:
     details = getattr(error, "exception_details", None)
-    cause = next(iter(details.values())) if details else error
-    return (str(cause).splitlines() or [type(cause).__name__])[0].rstrip(".")
+    return first_line(next(iter(details.values())) if details else error)
 
 
 def is_remote(path: str) -> bool:

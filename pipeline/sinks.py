@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
 
-from pipeline.dead_letters import document_dead_letter, in_halves
+from pipeline.dead_letters import in_halves, set_aside
 from pipeline.parquet import TableWriter
 from pipeline.progress import ProgressLog
 from pipeline.rows import RowConfig, dead_letter_rows, document_rows, entity_rows
@@ -77,7 +78,8 @@ class TaggedSink:
 
     def write(self, records: Sequence[TaggedDocument]) -> list[FileResult | DeadLetter]:
         # Rows are built before any is written; what the disk refuses is no document's fault.
-        built = in_halves(records, lambda some: [self._built(some)], _dead_letter)
+        give_up = partial(set_aside, stage=STAGE)
+        built = in_halves(records, lambda some: [self._built(some)], give_up)
         results: list[FileResult | DeadLetter] = []
         for rows in built:
             results += [rows] if isinstance(rows, DeadLetter) else self._write(rows)
@@ -128,7 +130,3 @@ class DeadLetterSink:
 
     def close(self) -> list[FileResult]:
         return self._letters.close()
-
-
-def _dead_letter(record: TaggedDocument, error: Exception) -> DeadLetter:
-    return document_dead_letter(record.document, STAGE, error)

@@ -1,6 +1,7 @@
 """TagBatches: padded batches in, documents with their entities out."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,12 +14,7 @@ from model.artifact import load_artifact, read_files
 from model.encoding import FOLDED_WORDS
 from model.padding import pad_documents
 from model.runtime import start_tensorflow
-from pipeline.dead_letters import (
-    DEAD_LETTERS,
-    TaggedDeadLetter,
-    document_dead_letter,
-    in_halves,
-)
+from pipeline.dead_letters import DEAD_LETTERS, in_halves, routed, set_aside
 from schemas.errors import ArtifactError
 from schemas.records import DeadLetter, PaddedBatch, TaggedDocument, TokenizedDocument
 
@@ -56,16 +52,10 @@ class TagBatches(beam.PTransform[PCollection[PaddedBatch], TagOutputs]):
         outputs = (
             batches
             | "RunInference" >> RunInference(self.handler.with_no_batching())
-            | "SetAside" >> beam.FlatMap(_set_aside).with_outputs(DEAD_LETTERS, main="documents")
+            # Dead letters get an output of their own, which RunInference has not.
+            | "SetAside" >> beam.Map(routed).with_outputs(DEAD_LETTERS, main="documents")
         )
         return TagOutputs(outputs.documents, outputs.dead_letters)
-
-
-def _set_aside(result: Result) -> list[TaggedDocument | TaggedDeadLetter]:
-    """Dead letters get an output of their own, which RunInference has not."""
-    if isinstance(result, DeadLetter):
-        return [TaggedDeadLetter(DEAD_LETTERS, result)]
-    return [result]
 
 
 class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
@@ -117,7 +107,7 @@ class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
             return model.tag(batch if whole else pad_documents(documents))
 
         # A list, not a generator: Beam draws from a generator outside its own error handling.
-        return in_halves(batch.documents, tag, _dead_letter)
+        return in_halves(batch.documents, tag, partial(set_aside, stage=STAGE))
 
     def get_num_bytes(self, batch: PaddedBatch) -> int:  # type: ignore[override]  # as above
         """Bytes of the padded arrays; the default would pickle every batch to find out."""
@@ -125,7 +115,3 @@ class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
 
     def get_metrics_namespace(self) -> str:
         return STAGE
-
-
-def _dead_letter(document: TokenizedDocument, error: Exception) -> DeadLetter:
-    return document_dead_letter(document.document, STAGE, error)

@@ -123,7 +123,9 @@ class TaggedDocument:
 class DeadLetter:
     """A record that could not be processed; with `record` None, a shard that could not be read.
 
-    raw: the record's first bytes, up to `RAW_BYTES`; raw_size: how many it has in all.
+    raw: the record's first bytes, up to `RAW_BYTES`; raw_size: how many it has in all. Where the
+    record was read and a later stage failed, raw is its text in UTF-8, and kept_fields are the
+    fields of the document.
     """
 
     source: str
@@ -134,6 +136,7 @@ class DeadLetter:
     message: str
     raw: bytes | None = None
     raw_size: int | None = None
+    kept_fields: tuple[str | None, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

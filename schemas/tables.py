@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -55,6 +55,12 @@ DEAD_LETTERS = pa.schema(
         _field("message", pa.string(), "what was wrong, in one sentence"),
         _field("raw", pa.binary(), "the record's bytes, up to 64 KiB", nullable=True),
         _field("raw_size", pa.int64(), "bytes of the record before that cut", nullable=True),
+        _field(
+            "kept_fields",
+            pa.list_(pa.string()),
+            "of a document that was read: the values of --keep_fields, in that order",
+            nullable=True,
+        ),
     ]
 )
 

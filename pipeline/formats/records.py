@@ -7,6 +7,7 @@ from math import isnan
 from operator import methodcaller
 from typing import Any
 
+from pipeline.dead_letters import first_line
 from schemas.errors import GleanerError, RecordError, UsageError
 from schemas.records import RAW_BYTES, DeadLetter, Document
 from schemas.tables import DOCUMENTS
@@ -198,7 +199,7 @@ def explain(error: Exception) -> str:
         case RecordError():
             return str(error)
         case _:
-            return f"The record cannot be read: {str(error).splitlines()[0].rstrip('.')}."
+            return f"The record cannot be read: {first_line(error)}."
 
 
 def _describe(text: object, field: str) -> str:

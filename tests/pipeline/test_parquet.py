@@ -89,7 +89,7 @@ def test_files_are_what_query_engines_like(written: list[FileResult]) -> None:
             assert chunk.statistics.has_min_max
             assert chunk.has_offset_index
             assert chunk.has_column_index
-    assert file.schema_arrow.metadata[b"gleaner.schema_version"] == b"2"
+    assert file.schema_arrow.metadata[b"gleaner.schema_version"] == b"3"
     assert file.schema_arrow.equals(SCHEMA)
     assert file.schema_arrow.field("n").metadata[b"doc"] == b"a number"
 

@@ -65,12 +65,18 @@ def test_document_rows_are_those_written_by_hand(documents: list[TaggedDocument]
 
 def test_dead_letter_rows_are_those_written_by_hand() -> None:
     letters = [
-        DeadLetter("x.jsonl", 0, "a", "ReadDocuments", "RecordError", "Bad.", b"{\xff", 70_000),
+        DeadLetter(
+            *("x.jsonl", 0, "a", "TagBatches", "RecordError", "Bad."),
+            raw=b"{\xff",
+            raw_size=70_000,
+            kept_fields=("1987", None),
+        ),
         DeadLetter("y.gz", None, None, "ReadDocuments", "EOFError", "The shard broke off."),
     ]
     table = dead_letter_rows(letters)
-    fields = ("source", "record", "doc_id", "stage", "error", "message", "raw", "raw_size")
-    assert table.to_pylist() == [{f: getattr(d, f) for f in fields} for d in letters]
+    expected = [{name: getattr(d, name) for name in DEAD_LETTERS.names} for d in letters]
+    expected[0]["kept_fields"] = ["1987", None]
+    assert table.to_pylist() == expected
     assert table.schema.equals(DEAD_LETTERS)
 
 

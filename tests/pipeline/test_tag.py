@@ -129,7 +129,7 @@ def test_documents_that_make_the_predictor_raise_stand_alone(
         for letter in found:
             assert (letter.stage, letter.error) == ("TagBatches", "MemoryError")
             assert (letter.raw, letter.raw_size) == (b"Poison now.", 11)
-            assert letter.message == "no message came with MemoryError"
+            assert letter.message == "MemoryError without a message"
 
     with BeamPipeline("FnApiRunner") as pipeline:
         tagged = (

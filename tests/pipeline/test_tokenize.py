@@ -80,7 +80,7 @@ def test_a_document_that_cannot_be_tokenized_is_a_dead_letter(
 
     monkeypatch.setattr("pipeline.tokenize.tokenize_document", tokenize)
     texts = ["Ada met Bo.", "bad " * 20_000, "Cyd left."]
-    documents = [Document(f"d{n}", "in.jsonl", n, text) for n, text in enumerate(texts)]
+    documents = [Document(f"d{n}", "in.jsonl", n, t, ("1987",)) for n, t in enumerate(texts)]
 
     def rest(found: list[TokenizedDocument]) -> None:
         assert sorted(document.document.doc_id for document in found) == ["d0", "d2"]
@@ -93,6 +93,7 @@ def test_a_document_that_cannot_be_tokenized_is_a_dead_letter(
             message="no sentence \\ud800 ends",
             raw=raw[: 64 * 1024],
             raw_size=len(raw),
+            kept_fields=("1987",),
         )
 
     with BeamPipeline("FnApiRunner") as pipeline:
