@@ -83,6 +83,20 @@ def commit_run(
     Raises JobError where records are missing or doubled; nothing is published then.
     """
     files = [*files, *_empty_tables({file.table for file in files}, run, storage)]
+    return _commit_files(files, shards, run, storage)
+
+
+def commit_nothing(
+    run: RunDescription, storage: RunStorage, *, with_tables: bool
+) -> dict[str, Any]:
+    """The manifest of a run that had nothing to do; with tables that have columns and no rows."""
+    files = [*_empty_tables(set(), run, storage)] if with_tables else []
+    return _commit_files(files, [], run, storage)
+
+
+def _commit_files(
+    files: list[FileResult], shards: list[ShardResult], run: RunDescription, storage: RunStorage
+) -> dict[str, Any]:
     manifest = committed_manifest(run, files, shards, storage)
     error = too_many_dead_letters(manifest["counts"], run.max_dead_letters)
     if error:

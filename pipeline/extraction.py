@@ -1,12 +1,12 @@
-"""One extraction from configuration to committed run: check, plan, run, account."""
+"""Extraction from configuration to committed runs: check, find the work, run, account."""
 
 import contextlib
 import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,28 +15,42 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from model.artifact import Artifact, find_artifact, load_artifact, read_files
+from pipeline.commit import commit_nothing
+from pipeline.current import Manifest
+from pipeline.formats import ReadConfig
 from pipeline.graph import ExtractionPlan, extract
 from pipeline.local import LocalMode, mode_for, most_processes, run_locally, usable_cores
 from pipeline.local_worker import WorkerPool
 from pipeline.manifest import (
+    Part,
     RunDescription,
     encode_manifest,
     failed_manifest,
     installed_versions,
 )
 from pipeline.options import ExtractionConfig
+from pipeline.output import clean, held
 from pipeline.peek import estimate_documents, require_text_column
 from pipeline.progress import ProgressLine
 from pipeline.rows import RowConfig
-from pipeline.shards import InputFile, match_files, plan_shards
+from pipeline.shards import InputFile, is_remote, match_files, plan_shards
 from pipeline.sinks import WriteConfig
 from pipeline.storage import RunStorage
 from pipeline.tag import TaggerHandler
+from pipeline.worklist import (
+    Worklist,
+    all_files,
+    dead_letter_files,
+    dead_letters_to_repair,
+    new_files,
+)
 from schemas.errors import DeadLettersError, JobError, UsageError
 from schemas.records import Shard
 
 SAMPLED_TEXTS = 1000
 _MB = 1_000_000
+
+OnCommit = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -46,68 +60,185 @@ class CheckedInputs:
     directory: Path
     artifact: Artifact
     files: Sequence[InputFile]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of the job: what it reads, about how many documents, and how it uses the machine.
+
+    text_share: share of the documents whose text is kept, the same in all runs of the job.
+    """
+
+    storage: RunStorage
+    part: Part | None
+    work: Worklist
+    read: ReadConfig
     shards: Sequence[Shard]
-    documents: int  # about how many
+    documents: int
+    text_share: float
     mode: LocalMode
 
 
-def run_extraction(config: ExtractionConfig) -> dict[str, Any]:
-    """Extract as configured; returns the manifest that was written.
+def run_extraction(config: ExtractionConfig, on_commit: OnCommit) -> None:
+    """Extract as configured, and tell `on_commit` the manifest of each run as it is written.
 
     Raises UsageError before anything is written, JobError after a failure that left no rows, and
-    DeadLettersError where only these were written, since there were too many.
+    DeadLettersError where only these were written, since there were too many. What earlier parts
+    of the same job committed stays.
     """
     started = datetime.now(UTC)
-    storage = RunStorage(config.output, config.run_id)
-    # Before anything is opened that a fork would share.
-    pool = WorkerPool(most_processes(config.beam, usable_cores()) if config.is_local else 0)
-    with contextlib.closing(pool):
-        return _extract(config, storage, pool, started)
-
-
-def _extract(
-    config: ExtractionConfig, storage: RunStorage, pool: WorkerPool, started: datetime
-) -> dict[str, Any]:
-    with contextlib.ExitStack() as held:
+    most = most_processes(config.beam, usable_cores()) if config.is_local else 0
+    pool = WorkerPool(most)  # before anything is opened that a fork would share
+    with contextlib.closing(pool), contextlib.ExitStack() as lock:
         try:
-            inputs = check(config, storage)
-            held.enter_context(storage.held())
-            storage.clean()
-            _require_new(storage)
-            storage.prepare()
+            inputs = check(config)
+            lock.enter_context(held(config.output))
+            manifests = clean(config.output)
+            _require_new(config)
+            runs = plan_runs(config, find_work(config, inputs, manifests))
+            runs[0].storage.prepare()
         except OSError as error:  # a path that the system refuses: too long, no permission, no disk
             raise UsageError(f"{error.filename or 'a path'}: {error.strerror or error}") from error
-        return _committed(config, inputs, storage, pool, started)
+        if not runs[0].work.files:
+            description = _description(config, inputs, runs[0], started)
+            has_tables = any(manifest.get("tables") for manifest in manifests)
+            on_commit(_commit_nothing(description, runs[0].storage, with_tables=not has_tables))
+            return
+        on_commit(_committed(config, inputs, runs[0], started, pool))
+        for run in runs[1:]:
+            with contextlib.closing(WorkerPool(most)) as workers:
+                on_commit(_committed(config, inputs, run, datetime.now(UTC), workers))
+
+
+def check(config: ExtractionConfig) -> CheckedInputs:
+    """Look up model, inputs and output; raises UsageError if one of them is not in order."""
+    directory = find_artifact(config.model)
+    artifact = load_artifact(read_files(directory), str(directory))
+    if config.read.input_format == "dead_letters":
+        files = dead_letter_files(config.inputs, allow_none=config.allow_no_input)
+    else:
+        files = match_files(config.inputs, allow_none=config.allow_no_input)
+        require_text_column(plan_shards(files, config.read), config.read)
+    _require_writable(config.output)
+    _require_new(config)
+    return CheckedInputs(directory, artifact, files)
+
+
+def find_work(
+    config: ExtractionConfig, inputs: CheckedInputs, manifests: Sequence[Manifest]
+) -> Worklist:
+    """What is to be done of the inputs, by the manifests of what was done before."""
+    if config.read.input_format == "dead_letters":
+        return dead_letters_to_repair(inputs.files, manifests, config.output)
+    if config.only_new and not config.backfill:
+        model = inputs.artifact.identity
+        return new_files(inputs.files, manifests, model, config.described())
+    return all_files(inputs.files)
+
+
+def plan_runs(config: ExtractionConfig, work: Worklist) -> Sequence[PlannedRun]:
+    """The runs that do the work, in their order: one, or one for each `commit_shards` files."""
+    read = replace(config.read, repairs=work.repairs)
+    works = work.in_parts(config.commit_shards)
+    shards = [plan_shards(part.files, read) for part in works]
+    documents = [estimate_documents(some, read) for some in shards]
+    sampled = min(1.0, SAMPLED_TEXTS / max(sum(documents), 1))
+    parts = _parts(config.run_id, len(works)) if config.commit_shards else [None]
+    return [
+        PlannedRun(
+            storage=RunStorage(config.output, part.run_id if part else config.run_id),
+            part=part,
+            work=own,
+            read=read,
+            shards=planned,
+            documents=about,
+            text_share={"none": 0.0, "all": 1.0}.get(config.keep_text, sampled),
+            mode=mode_for(config.beam, planned) if config.is_local else LocalMode(0, None),
+        )
+        for part, own, planned, about in zip(parts, works, shards, documents, strict=True)
+    ]
+
+
+def _parts(run_id: str, count: int) -> list[Part]:
+    return [Part(run_id, number, count) for number in range(1, count + 1)]
+
+
+def _require_new(config: ExtractionConfig) -> None:
+    """No run has this id yet, as a whole or as the first part of its job."""
+    for run_id in (config.run_id, Part(config.run_id, 1, 1).run_id):
+        if RunStorage(config.output, run_id).run_exists():
+            raise UsageError(f"--run_id {config.run_id} exists already in {config.output}")
+
+
+def _require_writable(output: str) -> None:
+    if is_remote(output):
+        try:
+            FileSystems.get_filesystem(output)
+        except ValueError as error:
+            raise UsageError(f"--output {output}: {error}") from error
+        return
+    root = Path(output)
+    existing = next(path for path in (root, *root.parents) if path.exists())
+    if not existing.is_dir():
+        raise UsageError(f"--output {root}: {existing} is not a directory")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {root}: no permission to write to {existing}")
+
+
+def _description(
+    config: ExtractionConfig, inputs: CheckedInputs, run: PlannedRun, started: datetime
+) -> RunDescription:
+    repairs = {source: repair.run_id for source, repair in run.work.repairs.items()}
+    return RunDescription(
+        run_id=run.storage.run_id,
+        started_at=started,
+        model=inputs.artifact.identity,
+        configuration=config.described(),
+        inputs=run.work.fingerprints,
+        shards=tuple((shard.source, shard.start) for shard in run.shards),
+        keep_fields=config.read.keep_fields,
+        # What is read again was dead before, so none of it can make matters worse.
+        max_dead_letters=1.0 if repairs else config.max_dead_letters,
+        versions=installed_versions(),
+        skipped_files=run.work.skipped,
+        part=run.part,
+        repairs=repairs,
+    )
+
+
+def _commit_nothing(
+    description: RunDescription, storage: RunStorage, *, with_tables: bool
+) -> dict[str, Any]:
+    try:
+        manifest = commit_nothing(description, storage, with_tables=with_tables)
+    except OSError as error:
+        _record_failure(description, storage, traceback.format_exc())
+        raise JobError(f"the run could not be written down: {error.strerror or error}") from error
+    storage.discard_staging()
+    return manifest
 
 
 def _committed(
     config: ExtractionConfig,
     inputs: CheckedInputs,
-    storage: RunStorage,
-    pool: WorkerPool,
+    run: PlannedRun,
     started: datetime,
+    pool: WorkerPool,
 ) -> dict[str, Any]:
-    run = RunDescription(
-        run_id=config.run_id,
-        started_at=started,
-        model=inputs.artifact.identity,
-        configuration=config.described(),
-        inputs={file.path: file.fingerprint for file in inputs.files},
-        shards=tuple((shard.source, shard.start) for shard in inputs.shards),
-        keep_fields=config.read.keep_fields,
-        max_dead_letters=config.max_dead_letters,
-        versions=installed_versions(),
-    )
+    """The manifest of a run that was planned, once it is done; raises JobError where it failed."""
+    description, storage = _description(config, inputs, run, started), run.storage
     try:
-        manifest = _run(config, inputs, run, storage, pool)
+        storage.prepare()
+        manifest = _run(config, inputs, run, description, pool)
     except JobError as error:
-        _record_failure(run, storage, "\n".join([str(error), *getattr(error, "__notes__", [])]))
+        notes = getattr(error, "__notes__", [])
+        _record_failure(description, storage, "\n".join([str(error), *notes]))
         raise
-    except KeyboardInterrupt:
-        _record_failure(run, storage, "interrupted")
+    except KeyboardInterrupt as error:
+        _record_failure(description, storage, str(error) or "interrupted")
         raise
     except Exception as error:
-        _record_failure(run, storage, traceback.format_exc())
+        _record_failure(description, storage, traceback.format_exc())
         cause = str(error).strip().splitlines()[-1:] or [type(error).__name__]
         raise JobError(
             f"the run failed and left no rows ({cause[0]}); {storage.manifest} has the details"
@@ -118,57 +249,22 @@ def _committed(
     return manifest
 
 
-def check(config: ExtractionConfig, storage: RunStorage) -> CheckedInputs:
-    """Look up model, inputs and output; raises UsageError if one of them is not in order."""
-    directory = find_artifact(config.model)
-    artifact = load_artifact(read_files(directory), str(directory))
-    files = match_files(config.inputs, allow_none=config.allow_no_input)
-    shards = plan_shards(files, config.read)
-    require_text_column(shards, config.read)
-    _require_writable(storage)
-    mode = LocalMode(0, None)
-    if config.is_local:
-        mode = mode_for(config.beam, shards)
-    documents = estimate_documents(shards, config.read)
-    return CheckedInputs(directory, artifact, files, shards, documents, mode)
-
-
-def _require_new(storage: RunStorage) -> None:
-    if storage.run_exists():
-        raise UsageError(f"--run_id {storage.run_id} exists already in {storage.root}")
-
-
-def _require_writable(storage: RunStorage) -> None:
-    if not storage.is_staged:
-        try:
-            FileSystems.get_filesystem(storage.root)
-        except ValueError as error:
-            raise UsageError(f"--output {storage.root}: {error}") from error
-        return
-    root = Path(storage.root)
-    existing = next(path for path in (root, *root.parents) if path.exists())
-    if not existing.is_dir():
-        raise UsageError(f"--output {root}: {existing} is not a directory")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {root}: no permission to write to {existing}")
-
-
 def _run(
     config: ExtractionConfig,
     inputs: CheckedInputs,
-    run: RunDescription,
-    storage: RunStorage,
+    run: PlannedRun,
+    description: RunDescription,
     pool: WorkerPool,
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="gleaner-", ignore_cleanup_errors=True) as scratch:
-        plan = _plan(config, inputs, run, storage, scratch if config.is_local else None)
+        plan = _plan(config, inputs, run, description, scratch if config.is_local else None)
         if config.is_local:
-            line = ProgressLine(Path(scratch), inputs.documents, sys.stderr)
+            line = ProgressLine(Path(scratch), run.documents, sys.stderr)
             try:
                 run_locally(
                     lambda pipeline: extract(pipeline, plan),
                     config.beam,
-                    inputs.mode,
+                    run.mode,
                     pool,
                     Path(scratch),
                     line.update,
@@ -179,47 +275,47 @@ def _run(
             pipeline = beam.Pipeline(options=config.beam)
             extract(pipeline, plan)
             pipeline.run().wait_until_finish()
-    storage.discard_staging()
-    return storage.read_manifest()
+    run.storage.discard_staging()
+    return run.storage.read_manifest()
 
 
 def _plan(
     config: ExtractionConfig,
     inputs: CheckedInputs,
-    run: RunDescription,
-    storage: RunStorage,
+    run: PlannedRun,
+    description: RunDescription,
     progress: str | None,
 ) -> ExtractionPlan:
-    share = {"none": 0.0, "all": 1.0}.get(
-        config.keep_text, min(1.0, SAMPLED_TEXTS / max(inputs.documents, 1))
+    rows = RowConfig(
+        description.model, description.started_at, config.read.keep_fields, run.text_share
     )
     return ExtractionPlan(
-        shards=inputs.shards,
-        read=config.read,
+        shards=run.shards,
+        read=run.read,
         segmentation=inputs.artifact.segmentation,
         batch_tokens=config.batch_tokens,
         handler=TaggerHandler(
             str(inputs.directory),
-            run.model,
-            inputs.mode.threads,
+            description.model,
+            run.mode.threads,
             config.folded_words,
             config.min_confidence,
         ),
         write=WriteConfig(
-            storage=storage,
-            rows=RowConfig(run.model, run.started_at, config.read.keep_fields, share),
+            storage=run.storage,
+            rows=rows,
             target_bytes=config.target_file_mb * _MB,
             progress=progress,
         ),
-        run=run,
+        run=description,
     )
 
 
-def _record_failure(run: RunDescription, storage: RunStorage, error: str) -> None:
+def _record_failure(description: RunDescription, storage: RunStorage, error: str) -> None:
     """Take back what the run wrote, and leave a manifest that says what happened."""
     storage.take_back()
     try:
-        storage.write_manifest(encode_manifest(failed_manifest(run, error)))
+        storage.write_manifest(encode_manifest(failed_manifest(description, error)))
         storage.discard_staging()
     except OSError:
         return  # the disk that failed the run may not take its manifest either

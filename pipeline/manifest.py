@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import python_version
@@ -18,11 +18,27 @@ _PACKAGES = ("gleaner", "apache-beam", "pyarrow", "numpy", "tensorflow")
 
 
 @dataclass(frozen=True)
+class Part:
+    """Which part of a job a run is: the job's run id, the part's number from 1, and of how many."""
+
+    of: str
+    number: int
+    count: int
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run that is this part."""
+        return f"{self.of}.{self.number}"
+
+
+@dataclass(frozen=True)
 class RunDescription:
     """What is known of a run before it starts.
 
     inputs: the fingerprint of each source; shards: source and start of all that is to be read.
-    max_dead_letters: the share of the records above which the run fails.
+    max_dead_letters: the share of the records above which the run fails. skipped_files: how many
+    were left out since they are done. part: which part of a job the run is. repairs: for sources
+    whose dead letters are read again, the run that read them first.
     """
 
     run_id: str
@@ -33,6 +49,9 @@ class RunDescription:
     shards: Sequence[tuple[str, int]] = ()
     keep_fields: tuple[str, ...] = ()
     max_dead_letters: float = 1.0
+    skipped_files: int = 0
+    part: Part | None = None
+    repairs: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,14 +79,16 @@ def committed_manifest(
     """The manifest of a run whose files are all written.
 
     Raises JobError unless every planned shard was read once, the records that the reader saw of
-    each source are exactly its rows in `documents` and its dead letters of records, and `entities`
-    has the rows that the documents count.
+    each source are exactly its rows in `documents` and its dead letters of records, `entities` has
+    the rows that the documents count, and dead letters that were to be read again could be read.
     """
     _require_each_once(run.shards, shards)
     records: Counter[str] = Counter()
     for shard in shards:
-        records[shard.source] += shard.records
+        records.update(shard.records)
     broken = {shard.source for shard in shards if not shard.complete}
+    if broken.difference(run.inputs):
+        raise JobError(f"{min(broken)} could not be read to its end")
     rows = {table: _by_source(files, table) for table in TABLES}
     _reconcile(records, rows["documents"], rows["dead_letters"])
     sums: Counter[str] = Counter()
@@ -87,6 +108,7 @@ def committed_manifest(
         **_head(run, "committed" if run.inputs else "empty"),
         "counts": {
             "files": len(run.inputs),
+            "skipped_files": run.skipped_files,
             "broken_files": len(broken),
             "records": records.total(),
             "documents": rows["documents"].total(),
@@ -107,10 +129,11 @@ def committed_manifest(
                 "dead_letters": rows["dead_letters"][source],
                 "entities": rows["entities"][source],
                 "complete": source not in broken,
+                **({"repairs": run.repairs[source]} if source in run.repairs else {}),
             }
             for source, fingerprint in run.inputs.items()
         ],
-        "tables": {table: _table(files, table, storage) for table in TABLES},
+        "tables": {table: _table(files, table, storage) for table in TABLES if run.inputs or files},
     }
 
 
@@ -147,6 +170,7 @@ def _head(run: RunDescription, status: str) -> dict[str, Any]:
         "run_id": run.run_id,
         "status": status,
         "schema_version": SCHEMA_VERSION,
+        **({"part": asdict(run.part)} if run.part else {}),
         "model": run.model,
         "configuration": dict(run.configuration),
         "versions": dict(run.versions),

@@ -43,6 +43,9 @@ class ExtractionConfig:
     folded_words: int
     target_file_mb: int
     allow_no_input: bool
+    only_new: bool
+    backfill: bool
+    commit_shards: int | None
     beam: PipelineOptions
 
     def __post_init__(self) -> None:
@@ -52,12 +55,14 @@ class ExtractionConfig:
                 "underscores, dots or hyphens, at most 100 in all"
             )
         for name, least in (
+            ("commit_shards", 1),
             ("batch_tokens", 1),
             ("folded_words", BUCKET_CELLS),  # all words of a bucket are in the table at once
             ("target_file_mb", 1),
         ):
-            if getattr(self, name) < least:
-                raise UsageError(f"--{name} is {getattr(self, name)}, expected at least {least}")
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"--{name} is {value}, expected at least {least}")
         for name in ("min_confidence", "max_dead_letters"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"--{name} is {getattr(self, name)}, expected 0 to 1")
@@ -81,6 +86,9 @@ class ExtractionConfig:
             "batch_tokens": self.batch_tokens,
             "folded_words": self.folded_words,
             "target_file_mb": self.target_file_mb,
+            "only_new": self.only_new,
+            "backfill": self.backfill,
+            "commit_shards": self.commit_shards,
             "runner": self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER,
         }
 
@@ -107,6 +115,9 @@ def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> E
         folded_words=flags.folded_words,
         target_file_mb=flags.target_file_mb,
         allow_no_input=flags.allow_no_input,
+        only_new=flags.only_new,
+        backfill=flags.backfill,
+        commit_shards=flags.commit_shards,
         beam=_beam_options(rest, parser),
     )
 
@@ -193,6 +204,13 @@ def _parser() -> Parser:
         help="fields of the input carried into `documents`",
     )
     add("--allow_no_input", action="store_true", help="an empty run where no file matches")
+    add(
+        "--only_new",
+        action="store_true",
+        help="leave out files that a run has done in their present state with this model and "
+        "configuration",
+    )
+    add("--backfill", action="store_true", help="do them all the same, in spite of --only_new")
     add = parser.add_argument_group("model").add_argument
     add("--model", default="gmb-en", metavar="DIR_OR_NAME", help="a model directory")
     add(
@@ -225,6 +243,12 @@ def _parser() -> Parser:
         default=0.05,
         metavar="SHARE",
         help="0 to 1: with more of the records than that, the run fails and writes these alone",
+    )
+    add(
+        "--commit_shards",
+        type=int,
+        metavar="N",
+        help="commit after every N files: what is committed stays, whatever comes",
     )
     add("--target_file_mb", type=int, default=128, metavar="N", help="size of a Parquet file")
     return parser

@@ -16,6 +16,7 @@ from schemas.records import Shard
 
 PEEK_BYTES = 256 * 1024
 _FILES = 3
+_PARQUET = ("parquet", "dead_letters")
 
 
 def require_text_column(shards: Sequence[Shard], config: ReadConfig) -> None:
@@ -59,7 +60,7 @@ def _estimate(name: str, files: dict[str, int], config: ReadConfig) -> int:
     for path in sorted(chosen):
         shard = Shard(path, name, 0, None, files[path], "")
         try:
-            found, used = _peek_parquet(shard) if name == "parquet" else _peek(shard, config)
+            found, used = _peek_parquet(shard) if name in _PARQUET else _peek(shard, config)
         except Exception:  # noqa: BLE001, S112 - whatever makes it unreadable shows in the run
             continue
         records += found

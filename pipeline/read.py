@@ -1,5 +1,6 @@
 """ReadDocuments: shards in; documents, dead letters and what was counted in each shard out."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
@@ -63,12 +64,12 @@ class _ReadShard(beam.DoFn):
 
     def process(self, shard: Shard) -> Iterator[Document | TaggedDeadLetter | _TaggedResult]:
         """One shard in; its records, and at the end its `ShardResult`, out."""
-        records = 0
+        records: Counter[str] = Counter()
         complete = True
         try:
             with open_shard(shard.source) as stream:
                 for record in read_records(stream, shard, self._config):
-                    records += 1
+                    records[record.source] += 1
                     if isinstance(record, Document):
                         self._documents_read.inc()
                         yield record
@@ -79,9 +80,9 @@ class _ReadShard(beam.DoFn):
                 raise ShardError("The file changed after it was matched.")
         except Exception as error:  # noqa: BLE001 - filesystems and parsers raise what they like
             complete = False
-            yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records, error))
+            yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records.total(), error))
         (self._shards_read if complete else self._shards_broken).inc()
-        result = ShardResult(shard.source, shard.start, shard.fingerprint, records, complete)
+        result = ShardResult(shard.source, shard.start, shard.fingerprint, dict(records), complete)
         yield _TaggedResult(_SHARD_RESULTS, result)
 
 

@@ -7,7 +7,7 @@ from pipeline.command_line import account, main
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run an extraction as the flags say and print its account; returns the exit code."""
+    """Run an extraction as the flags say and print an account of it; returns the exit code."""
     # Beam logs at import, so it is imported once the libraries are quiet.
     with lasting_imports():
         from pipeline.extraction import run_extraction
@@ -15,8 +15,7 @@ def run(arguments: Sequence[str]) -> int:
         from pipeline.summary import format_summary
 
     config = parse_extraction(arguments)
-    manifest = run_extraction(config)
-    account(format_summary(manifest, config.output))
+    run_extraction(config, lambda manifest: account(format_summary(manifest, config.output)))
     return 0
 
 

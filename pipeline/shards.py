@@ -163,9 +163,10 @@ def format_of(path: str) -> str:
     extension = os.path.splitext(name)[1]
     if extension not in _FORMAT_BY_EXTENSION:
         known = ", ".join(_FORMAT_BY_EXTENSION)
+        choices = [name for name in FORMATS if name != "dead_letters"]  # which only a run writes
         raise UsageError(
             f"The format of {path} is not clear from its name (known: {known}, and these followed "
-            f"by {', '.join(EXTENSIONS)}); name it with --input_format {'|'.join(FORMATS)}."
+            f"by {', '.join(EXTENSIONS)}); name it with --input_format {'|'.join(choices)}."
         )
     return _FORMAT_BY_EXTENSION[extension]
 

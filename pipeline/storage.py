@@ -1,22 +1,20 @@
 """Where a run's files stand: staged and renamed on a local disk, in place on an object store."""
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from pipeline.lock import locked
 from pipeline.shards import is_remote
 from schemas.tables import TABLES
 
 STAGING = "_staging"
-LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +53,10 @@ class RunStorage:
         """The committed place, relative to the root, of a file that was written as `path`."""
         return f"{table}/run_id={self.run_id}/{path.rpartition('/')[2]}"
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep a local output to this run alone; an object store has no locks.
-
-        Raises OutputBusyError where another run holds it, OSError where it cannot be written to.
-        """
-        if not self.is_staged:
-            yield
-            return
-        os.makedirs(self.root, exist_ok=True)
-        with locked(f"{self.root}/{LOCK}", f"another run is writing to {self.root}"):
-            yield
-
-    def clean(self) -> None:
-        """Remove what stopped runs left; for a caller that holds the output.
-
-        A run has its staging directory until its manifest is there. Where one has the first without
-        the second, it was stopped, and what it published goes as well.
-        """
-        if not self.is_staged or not os.path.isdir(f"{self.root}/{STAGING}"):
-            return
-        for run_id in os.listdir(f"{self.root}/{STAGING}"):
-            stopped = RunStorage(self.root, run_id)
-            if not os.path.exists(stopped.manifest):
-                stopped.take_back()
-            stopped.discard_staging()
-
     def prepare(self) -> None:
         """Make the staging directory; raises OSError where nothing can be written."""
         if self.is_staged:
-            os.makedirs(self.staging)
+            os.makedirs(self.staging, exist_ok=True)
 
     def create(self, path: str) -> BinaryIO:
         """A new file to write to, with the directories above it."""
@@ -140,7 +111,43 @@ class RunStorage:
         if self.is_staged:
             for table in TABLES:
                 shutil.rmtree(self.table_directory(table), ignore_errors=True)
-            shutil.rmtree(self.staging, ignore_errors=True)  # last: `clean` knows the run by it
+            shutil.rmtree(self.staging, ignore_errors=True)  # last: the run is cleaned by it
+
+    def settle(self) -> None:
+        """Leave of the run what its manifest names, and nothing where it has none."""
+        named = set()
+        if FileSystems.exists(self.manifest):
+            tables = self.read_manifest().get("tables", {}).values()
+            named = {f"{self.root}/{file['path']}" for table in tables for file in table["files"]}
+        for table in TABLES:
+            for path in self._files(self.table_directory(table)):
+                if path not in named:
+                    self._delete(path)
+            if self.is_staged:
+                with contextlib.suppress(OSError):  # it has files, or is not there
+                    os.rmdir(self.table_directory(table))
+        self.discard_staging()
+
+    def remove(self) -> None:
+        """Remove the whole run: its manifest first, since nothing counts without it."""
+        if self.is_staged:
+            os.makedirs(self.staging, exist_ok=True)
+        if FileSystems.exists(self.manifest):
+            self._delete(self.manifest)
+        self.settle()
+
+    def _files(self, directory: str) -> list[str]:
+        if not self.is_staged:
+            return [file.path for file in FileSystems.match([f"{directory}/*"])[0].metadata_list]
+        if not os.path.isdir(directory):
+            return []
+        return [f"{directory}/{name}" for name in os.listdir(directory)]
+
+    def _delete(self, path: str) -> None:
+        if self.is_staged:
+            os.remove(path)
+        else:
+            FileSystems.delete([path])
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest as it was written."""

@@ -11,25 +11,24 @@ def format_summary(manifest: Mapping[str, Any], output: str) -> str:
     """The summary of a run that did not fail, without a line break at the end."""
     counts, seconds = manifest["counts"], manifest["timings"]["seconds"]
     run_id = manifest["run_id"]
+    skipped, broken = counts.get("skipped_files", 0), counts["broken_files"]
     by_label = sorted(counts["entities_by_label"].items(), key=lambda item: (-item[1], item[0]))
     found = [f"{counts['entities']:,} entities", *(f"{label} {n:,}" for label, n in by_label)]
     rate = counts["tokens"] / max(seconds, 1e-9)
     lines = [f"run {run_id} {manifest['status']} in {seconds:,.1f} s, model {manifest['model']}"]
-    lines += [
-        f"  {name:<9} {value}"
-        for name, value in (
-            ("read", f"{counts['files']:,} files, {counts['records']:,} records"),
-            (
-                "",
-                f"= {counts['documents']:,} documents + {counts['dead_letters']:,} dead letters",
-            ),
-            ("broken", f"{counts['broken_files']:,} files could not be read to the end"),
-            ("tagged", f"{counts['tokens']:,} tokens, {rate:,.0f} a second"),
-            ("found", ", ".join(found)),
-            ("written", shown_path(output)),
-        )
-        if name != "broken" or counts["broken_files"]
-    ]
+    facts = {
+        "skipped": f"{skipped:,} files, done already with this model and configuration",
+        "read": f"{counts['files']:,} files, {counts['records']:,} records",
+        "": f"= {counts['documents']:,} documents + {counts['dead_letters']:,} dead letters",
+        "broken": f"{broken:,} files could not be read to the end",
+        "tagged": f"{counts['tokens']:,} tokens, {rate:,.0f} a second",
+        "found": ", ".join(found),
+        "written": shown_path(output),
+    }
+    shown = {"skipped": skipped, "broken": broken}
+    if not counts["files"]:
+        shown |= dict.fromkeys(("", "tagged", "found"), 0)
+    lines += [f"  {name:<9} {fact}" for name, fact in facts.items() if shown.get(name, 1)]
     lines += [
         f"    {f'{table}/run_id={run_id}':<46} {written['rows']:>10,} rows "
         f"{written['bytes'] / 1e6:>9,.2f} MB"

@@ -140,13 +140,31 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """A source whose dead letters are read again.
+
+    run_id: the run that read the source; dead_letters: the run that has them now; format,
+    keep_fields: how the source was read.
+    """
+
+    run_id: str
+    dead_letters: str
+    format: str
+    keep_fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ShardResult:
-    """What the reader counted in one shard; `complete` is False where reading broke off."""
+    """What the reader counted in one shard.
+
+    records: by the source they are of, which is the shard's own but for dead letters read again;
+    complete: False where reading broke off.
+    """
 
     source: str
     start: int
     fingerprint: str
-    records: int
+    records: Mapping[str, int]
     complete: bool
 
 

@@ -9,11 +9,14 @@ What a record is, and what `record` counts:
 | text    | the whole file                             | 0                           |
 | csv     | a row below the header, blank lines apart  | row number from 0           |
 | parquet | a row                                      | row number from 0           |
+
+Those of `dead_letters`, which an earlier run set aside, are what they were there.
 """
 
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from pipeline.formats.dead_letters import read_dead_letters
 from pipeline.formats.line import read_jsonl, read_lines
 from pipeline.formats.records import (
     FORMATS,
@@ -46,6 +49,8 @@ def read_records(stream: BinaryIO, shard: Shard, config: ReadConfig) -> Iterator
     Records come in the order of the file, and one at a time. Errors of a single record become its
     dead letter. Raises ShardError, OSError or pyarrow's errors where the rest cannot be read.
     """
+    if shard.format == "dead_letters":
+        return read_dead_letters(stream, shard.source, config)
     builder = RecordBuilder(shard.source, config)
     match shard.format:
         case "jsonl":

@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isnan
 from operator import methodcaller
 from typing import Any
 
 from pipeline.dead_letters import first_line
 from schemas.errors import GleanerError, RecordError, UsageError
-from schemas.records import RAW_BYTES, DeadLetter, Document
+from schemas.records import RAW_BYTES, DeadLetter, Document, Repair
 from schemas.tables import DOCUMENTS
 
-FORMATS = ("jsonl", "lines", "text", "csv", "parquet")
+FORMATS = ("jsonl", "lines", "text", "csv", "parquet", "dead_letters")
 STAGE = "ReadDocuments"
 # Above this a float may stand for several integers, so it is no id.
 _EXACT = 2**53
@@ -37,13 +37,15 @@ class ReadConfig:
     """How shards are read: `--input_format`, `--id_field`, `--text_field` and `--keep_fields`.
 
     Field names are column names (csv), or dotted paths (jsonl, parquet); `lines` and `text` have
-    no fields. Raises UsageError for values that no input could fit.
+    no fields. repairs: of `dead_letters`, the sources to read again. Raises UsageError for values
+    that no input could fit.
     """
 
     input_format: str = "auto"
     id_field: str = "id"
     text_field: str = "text"
     keep_fields: tuple[str, ...] = ()
+    repairs: Mapping[str, Repair] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse unknown formats, empty names, and kept fields that `documents` could not hold."""

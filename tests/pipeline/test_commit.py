@@ -36,10 +36,10 @@ RUN = RunDescription(
     keep_fields=("year",),
 )
 SHARDS = [
-    ShardResult("x.jsonl", 0, "100-1", 2, complete=True),
-    ShardResult("x.jsonl", 50, "100-1", 1, complete=True),
-    ShardResult("y.jsonl", 0, "200-1", 1, complete=True),
-    ShardResult("z.gz", 0, "9-1", 0, complete=False),
+    ShardResult("x.jsonl", 0, "100-1", {"x.jsonl": 2}, complete=True),
+    ShardResult("x.jsonl", 50, "100-1", {"x.jsonl": 1}, complete=True),
+    ShardResult("y.jsonl", 0, "200-1", {"y.jsonl": 1}, complete=True),
+    ShardResult("z.gz", 0, "9-1", {}, complete=False),
 ]
 
 
@@ -186,7 +186,8 @@ def test_records_that_even_out_over_files_are_still_missing(
 ) -> None:
     """The totals agree, but a record of x is lost and one of y is doubled."""
     files = write(storage, make_tagged)
-    shards = [replace(SHARDS[0], records=3), SHARDS[1], replace(SHARDS[2], records=0), SHARDS[3]]
+    more = replace(SHARDS[0], records={"x.jsonl": 3})
+    shards = [more, SHARDS[1], replace(SHARDS[2], records={}), SHARDS[3]]
     with pytest.raises(JobError, match=r"x\.jsonl: 4 records were read"):
         commit_run(files, shards, RUN, storage)
 
@@ -204,7 +205,7 @@ def test_committing_twice_is_committing_once(
             for file in files
             if file.table == "documents"
         ]
-        shards = [replace(SHARDS[0], records=1), *SHARDS[1:]]
+        shards = [replace(SHARDS[0], records={"x.jsonl": 1}), *SHARDS[1:]]
     first = commit_run(files, shards, RUN, storage)
     again = commit_run(files, shards, RUN, storage)
     assert without_times(again) == without_times(first)

@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.local import PARALLEL_BYTES, LocalMode, choose_mode, most_processes
 from pipeline.local_worker import Preparation, WorkerPool, last_words
-from pipeline.storage import LOCK
+from pipeline.output import LOCK
 from schemas.errors import UsageError
 
 BIG = PARALLEL_BYTES + 1

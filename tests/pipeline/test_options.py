@@ -44,7 +44,8 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "--input a.jsonl b*.gz gs://c/d --input_format lines --id_field m.id --text_field m.text "
         "--keep_fields title,year --allow_no_input --model here --batch_tokens 7 "
         "--folded_words 40000 --min_confidence 0.75 --max_dead_letters=0.5 --run_id nightly-1"
-        f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --direct_num_workers=4"
+        f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --only_new "
+        "--backfill --commit_shards 5 --direct_num_workers=4"
     )
     config = parse_extraction(arguments.split())
     assert config.inputs == ("a.jsonl", "b*.gz", "gs://c/d")
@@ -65,6 +66,9 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "batch_tokens": 7,
         "folded_words": 40_000,
         "target_file_mb": 3,
+        "only_new": True,
+        "backfill": True,
+        "commit_shards": 5,
         "runner": "DirectRunner",
     }
 

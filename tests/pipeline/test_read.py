@@ -76,7 +76,8 @@ def test_every_record_comes_out_once_and_is_counted(tmp_path: Path) -> None:
         assert_that(nulls, equal_to([True] * 20 + [False]), label="dead letters")
         counts = (
             read.shard_results
-            | "BySource" >> beam.Map(lambda done: (Path(done.source).name, done.records))
+            | "BySource"
+            >> beam.Map(lambda done: (Path(done.source).name, sum(done.records.values())))
             | "Sum" >> beam.CombinePerKey(sum)
         )
         expected = [("a.jsonl", 40), ("b.csv.gz", 1), ("c.parquet", 0)]
@@ -105,7 +106,7 @@ def test_compressed_shards_hold_the_same_records(tmp_path: Path, suffix: str) ->
     assert [document.doc_id for document in documents] == [str(number) for number in range(500)]
     assert documents[3].record == data.index(b'{"id": 3,')
     assert letters == []
-    assert (result.records, result.complete) == (500, True)
+    assert (result.records, result.complete) == ({str(path): 500}, True)
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
@@ -127,7 +128,7 @@ def test_a_truncated_shard_keeps_what_stood_before_and_says_so(
         f"The shard broke off after {len(documents)} records: the compressed stream ends too "
         "early: the file is truncated."
     )
-    assert (result.records, result.complete) == (len(documents), False)
+    assert (result.records, result.complete) == ({str(path): len(documents)}, False)
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
@@ -209,7 +210,7 @@ def test_a_shard_that_vanished_gives_one_dead_letter(tmp_path: Path) -> None:
     assert letter.error == "FileNotFoundError"
     expected = "The shard broke off after 0 records: No such file or directory."
     assert letter.message == expected
-    assert result == ShardResult(str(path), 0, shards[0].fingerprint, 0, complete=False)
+    assert result == ShardResult(str(path), 0, shards[0].fingerprint, {}, complete=False)
 
 
 def test_a_shard_that_changed_since_it_was_matched_is_not_complete(tmp_path: Path) -> None:
@@ -231,7 +232,7 @@ def test_an_empty_shard_is_complete(tmp_path: Path) -> None:
     for name in ("a.jsonl", "a.csv"):
         (tmp_path / name).write_bytes(b"")
         documents, letters, (result,) = read(tmp_path / name)
-        assert (documents, letters, result.records, result.complete) == ([], [], 0, True)
+        assert (documents, letters, result.records, result.complete) == ([], [], {}, True)
 
 
 def test_documents_come_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

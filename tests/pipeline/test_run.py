@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from pipeline.output import held
 from pipeline.run import run
-from pipeline.storage import RunStorage
 from schemas.errors import OutputBusyError
 from schemas.tables import TABLES, documents_schema
 
@@ -278,7 +278,7 @@ def test_runs_stand_side_by_side(output: Path, tiny_artifact: Path, tmp_path: Pa
     (copied,) = (output / "documents/run_id=r1").iterdir()
     stale.write_bytes(copied.read_bytes())
     with (
-        RunStorage(f"{tmp_path}/o", "r0").held(),
+        held(f"{tmp_path}/o"),
         pytest.raises(OutputBusyError, match=f"another run is writing to {tmp_path}/o"),
     ):
         run([*flags, "--run_id=r1"])

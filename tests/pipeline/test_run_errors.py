@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pipeline.commit import commit_run
+from pipeline.output import LOCK
 from pipeline.run import run
-from pipeline.storage import LOCK
 from schemas.errors import JobError, UsageError
 from schemas.records import FileResult
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.storage import RunStorage
-from schemas.errors import OutputBusyError
 from schemas.tables import TABLES
 
 
@@ -122,39 +121,3 @@ def test_object_stores_are_written_in_place() -> None:
     storage.publish("entities", [])
     storage.discard_staging()
     storage.take_back()
-
-
-def test_what_a_stopped_run_left_is_cleaned(root: Path) -> None:
-    """Wherever it was stopped; what is committed stays."""
-    committed = RunStorage(str(root), "committed")
-    stage(committed)
-    for table in TABLES:
-        committed.publish(table, ["a.parquet"])
-    committed.write_manifest(b"{}\n")  # and stopped before its staging was discarded
-    before = {name: data for name, data in files(root).items() if not name.startswith("_staging")}
-    for run_id, published in (("none", ()), ("some", ("entities",)), ("all", tuple(TABLES))):
-        stopped = RunStorage(str(root), run_id)
-        stopped.prepare()
-        stage(stopped)
-        for table in published:
-            stopped.publish(table, ["a.parquet"])
-    RunStorage(str(root), "next").clean()
-    assert files(root) == before
-    assert not (root / "_staging").exists()
-    RunStorage(str(root), "next").clean()  # again: nothing to do
-
-
-def test_one_run_at_a_time_holds_an_output(root: Path) -> None:
-    """The lock goes with its holder; other outputs are free, and object stores have none."""
-    storage = RunStorage(str(root), "r1")
-    for _ in range(2):
-        with storage.held():
-            with (
-                pytest.raises(OutputBusyError, match="another run is writing to"),
-                RunStorage(str(root), "r2").held(),
-            ):
-                pass
-            with RunStorage(str(root / "other"), "r1").held():
-                pass
-    with RunStorage("gs://bucket/out", "r1").held(), RunStorage("gs://bucket/out", "r1").held():
-        pass

@@ -45,6 +45,20 @@ def test_files_that_broke_off_are_told_of() -> None:
     assert "broken" not in format_summary(manifest(), "gs://b")
 
 
+def test_a_run_with_nothing_to_do_says_why_and_no_more() -> None:
+    told = manifest()
+    told |= {"status": "empty", "counts": dict.fromkeys(told["counts"], 0), "tables": {}}
+    told["counts"] |= {"skipped_files": 1200, "entities_by_label": {}}
+    assert format_summary(told, "gs://b") == (
+        """\
+run r1 empty in 2.0 s, model gmb-en@0123456789ab
+  skipped   1,200 files, done already with this model and configuration
+  read      0 files, 0 records
+  written   gs://b
+    runs/r1.json"""
+    )
+
+
 def test_a_run_of_no_time_divides_by_nothing() -> None:
     quick = {**manifest(), "timings": {"seconds": 0.0}}
     assert "123,456 tokens" in format_summary(quick, "gs://b")

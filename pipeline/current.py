@@ -1,0 +1,148 @@
+"""What counts of an output: a fold over the manifests of its runs, and the rows it leaves.
+
+A source counts as its last complete run saw it: what earlier runs found in it is superseded. Runs
+that repaired its dead letters (`--input_format dead_letters`) count beside that run. There is no
+other state, so no two runs can race for it.
+
+Needs nothing but Python and pyarrow: `python -m jobs.runs view` puts a copy into the output, for
+those who read it elsewhere:
+
+    import current
+    entities = current.read_table("out", "entities").to_pandas()
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from pyarrow import fs
+
+Manifest = Mapping[str, Any]
+
+
+class CurrentSource(NamedTuple):
+    """Where the rows of a source stand that count.
+
+    run_id: the run that read it; fingerprint: the state that it was in; complete: whether it was
+    read to its end; repairs: the runs that read its dead letters again, in their order.
+    """
+
+    run_id: str
+    fingerprint: str
+    complete: bool
+    repairs: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """All runs whose documents and entities of this source count."""
+        return (self.run_id, *self.repairs)
+
+
+def committed_runs(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """The runs that count, oldest first: committed, and not replaced by a run made of them."""
+    committed = [manifest for manifest in manifests if manifest["status"] == "committed"]
+    replaced = {run_id for manifest in committed for run_id in manifest.get("replaces", ())}
+    kept = [manifest for manifest in committed if manifest["run_id"] not in replaced]
+    return sorted(kept, key=lambda run: (run["timings"]["started_at"], run["run_id"]))
+
+
+def current_sources(manifests: Iterable[Manifest]) -> dict[str, CurrentSource]:
+    """The manifests of an output in, what counts of each source out.
+
+    A run that could not read a source to its end replaces no complete one.
+    """
+    current: dict[str, CurrentSource] = {}
+    for manifest in committed_runs(manifests):
+        run_id = manifest["run_id"]
+        for entry in manifest["inputs"]:
+            source, before = entry["source"], current.get(entry["source"])
+            if entry.get("repairs"):
+                if before and before.run_id == entry["repairs"]:
+                    current[source] = before._replace(repairs=(*before.repairs, run_id))
+            elif entry["complete"] or not (before and before.complete):
+                current[source] = CurrentSource(run_id, entry["fingerprint"], entry["complete"])
+    return current
+
+
+class RunRows(NamedTuple):
+    """Rows of one run that count: of these sources, with `whole_shards` only such dead letters."""
+
+    run_id: str
+    sources: Sequence[str]
+    whole_shards: bool = False
+
+
+def rows_that_count(sources: Mapping[str, CurrentSource], table: str) -> list[RunRows]:
+    """What counts of each source in, where its rows of a table are out.
+
+    A repair reads all dead letters of a source again, but those of whole shards: where there was
+    one, the other dead letters are those of the last.
+    """
+    by_run: dict[tuple[str, bool], list[str]] = {}
+    for source, state in sources.items():
+        places = [(run_id, False) for run_id in state.runs]
+        if table == "dead_letters":
+            places = [(state.runs[-1], False)]
+            if state.repairs:
+                places.append((state.run_id, True))
+        for place in places:
+            by_run.setdefault(place, []).append(source)
+    return [RunRows(run_id, tuple(own), whole) for (run_id, whole), own in sorted(by_run.items())]
+
+
+def read_manifests(root: str) -> list[Manifest]:
+    """The manifests of an output; `root` is a directory or a URL that pyarrow knows."""
+    filesystem, base = _filesystem(root)
+    files = filesystem.get_file_info(fs.FileSelector(f"{base}/runs", allow_not_found=True))
+    manifests = []
+    for file in files:
+        if file.path.endswith(".json"):
+            with filesystem.open_input_stream(file.path) as stream:
+                manifests.append(json.loads(stream.read()))
+    return manifests
+
+
+def read_table(root: str, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows that count of `entities`, `documents` or `dead_letters`, with their `run_id`.
+
+    Every document is there once. A column that older runs lack is null there. Raises ValueError
+    where no run has been committed yet.
+    """
+    manifests = {manifest["run_id"]: manifest for manifest in read_manifests(root)}
+    filesystem, base = _filesystem(root)
+    wanted = rows_that_count(current_sources(manifests.values()), table)
+    if not wanted:
+        raise ValueError(f"{root} has no committed run")
+    tables = []
+    for rows in wanted:
+        manifest = manifests[rows.run_id]
+        files = [f"{base}/{file['path']}" for file in manifest["tables"][table]["files"]]
+        dataset = ds.dataset(files, filesystem=filesystem)
+        found = dataset.to_table(
+            columns=[name for name in dataset.schema.names if columns is None or name in columns],
+            filter=_condition(rows, manifest),
+        )
+        run_ids = pa.array([rows.run_id], pa.string()).take(pa.array([0] * len(found), pa.int32()))
+        tables.append(found.append_column("run_id", run_ids))
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _condition(rows: RunRows, manifest: Manifest) -> pc.Expression | None:
+    """What a row of the run must fulfil; None where all of them count."""
+    condition = None
+    if {entry["source"] for entry in manifest["inputs"]}.difference(rows.sources):
+        condition = pc.field("source").cast(pa.string()).isin(list(rows.sources))
+    if rows.whole_shards:
+        whole = pc.field("record").is_null()
+        condition = whole if condition is None else condition & whole
+    return condition
+
+
+def _filesystem(root: str) -> tuple[fs.FileSystem, str]:
+    if "://" in root:
+        filesystem, base = fs.FileSystem.from_uri(root)
+        return filesystem, base.rstrip("/")
+    return fs.LocalFileSystem(), root.rstrip("/") or "/"

@@ -1,0 +1,93 @@
+"""An output as a whole: one run at a time writes to it, and its manifests say what is in it."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from apache_beam.io.filesystems import FileSystems
+
+from pipeline.current import Manifest
+from pipeline.lock import locked
+from pipeline.shards import is_remote
+from pipeline.storage import STAGING, RunStorage
+from schemas.errors import UsageError
+from schemas.tables import SCHEMA_VERSION
+
+LOCK = ".lock"
+
+
+@contextmanager
+def held(root: str) -> Iterator[None]:
+    """Keep a local output to this process alone; an object store has no locks.
+
+    Raises OutputBusyError where another one holds it, OSError where it cannot be written to.
+    """
+    if is_remote(root):
+        yield
+        return
+    os.makedirs(root, exist_ok=True)
+    with locked(f"{root}/{LOCK}", f"another run is writing to {root}"):
+        yield
+
+
+def clean(root: str) -> list[Manifest]:
+    """Remove what stopped runs and jobs left; for a caller that holds the output.
+
+    Whatever changes a run has a staging directory for it until it is done: of such a run, what
+    its manifest names stays. Runs that were merged into another one go. Returns the manifests of
+    those that stay; raises UsageError as `read_manifests` does.
+    """
+    if os.path.isdir(f"{root}/{STAGING}"):
+        for run_id in os.listdir(f"{root}/{STAGING}"):
+            RunStorage(root, run_id).settle()
+    manifests = read_manifests(root)
+    replaced = {
+        run_id
+        for manifest in manifests
+        if manifest["status"] == "committed"
+        for run_id in manifest.get("replaces", ())
+    }
+    for manifest in manifests:
+        if manifest["run_id"] in replaced:
+            RunStorage(root, manifest["run_id"]).remove()
+    return [manifest for manifest in manifests if manifest["run_id"] not in replaced]
+
+
+def read_manifests(root: str) -> list[Manifest]:
+    """The manifests of an output, by run id; none where there is no output.
+
+    Raises UsageError for one that is damaged, or written by a newer version of gleaner.
+    """
+    pattern = f"{root}/runs/*.json"
+    if is_remote(root):
+        paths = [found.path for found in FileSystems.match([pattern])[0].metadata_list]
+    else:
+        paths = _local_manifests(f"{root}/runs")
+    return [_manifest(path) for path in sorted(paths)]
+
+
+def _local_manifests(directory: str) -> list[str]:
+    """By `listdir`: a glob would take the brackets in a directory's name for its own."""
+    if not os.path.isdir(directory):
+        return []
+    return [f"{directory}/{name}" for name in os.listdir(directory) if name.endswith(".json")]
+
+
+def _manifest(path: str) -> Manifest:
+    with FileSystems.open(path) as stream:
+        data = stream.read()
+    try:
+        manifest: Manifest = json.loads(data)
+        version = manifest["schema_version"]
+        run_id = manifest["run_id"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is not the manifest of a run, it may be damaged") from error
+    if version > SCHEMA_VERSION:
+        raise UsageError(
+            f"{path} has schema version {version}, and this gleaner knows versions up to "
+            f"{SCHEMA_VERSION}: a newer one has written to this output"
+        )
+    if f"{run_id}.json" != path.rpartition("/")[2]:
+        raise UsageError(f"{path} is the manifest of another run, {run_id!r}")
+    return manifest
