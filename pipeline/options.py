@@ -105,7 +105,7 @@ def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> E
             text_field=flags.text_field,
             keep_fields=_names(flags.keep_fields),
         ),
-        output=_output(flags.output),
+        output=output_root(flags.output),
         model=flags.model,
         min_confidence=flags.min_confidence,
         max_dead_letters=flags.max_dead_letters,
@@ -168,7 +168,8 @@ def _names(listed: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in listed.split(",")) if listed.strip() else ()
 
 
-def _output(path: str) -> str:
+def output_root(path: str) -> str:
+    """`--output` as it was given in, an absolute path or a URL without a slash at its end out."""
     if not path:
         raise UsageError("--output must not be empty")
     path = path.removeprefix("file://")

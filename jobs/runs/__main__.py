@@ -1,0 +1,51 @@
+"""Look at the runs of an output, check them, and change what counts.
+
+python -m jobs.runs list --output DIR
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Protocol
+
+from jobs.runs import listing
+from pipeline.command_line import Parser, main
+
+
+class Command(Protocol):
+    """A module of this package that is one command; line one of its docstring is its help."""
+
+    __doc__: str | None
+
+    def add_flags(self, parser: argparse.ArgumentParser) -> None:
+        """Add what the command takes beside `--output`."""
+
+    def run(self, flags: argparse.Namespace) -> int:
+        """Do it, and print what a person should know; returns the exit code."""
+
+
+COMMANDS: dict[str, Command] = {
+    "list": listing,
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments name; returns the exit code."""
+    flags = _parser().parse(arguments)
+    command: Command = flags.command
+    return command.run(flags)
+
+
+def _parser() -> Parser:
+    parser = Parser("python -m jobs.runs", (__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    for name, command in COMMANDS.items():
+        told = (command.__doc__ or "").splitlines()[0]
+        own = commands.add_parser(name, description=told, help=told)
+        own.add_argument("--output", default="out", metavar="DIR", help="the output of the runs")
+        command.add_flags(own)
+        own.set_defaults(command=command)
+    return parser
+
+
+if __name__ == "__main__":
+    main(run)
