@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -55,19 +56,26 @@ def unknown_argument(argument: str, known: Iterable[str]) -> str:
 
 def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     """Run a job with the process's arguments and leave with its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
     quiet_libraries()
     try:
         code = run(sys.argv[1:])
     except JobError as error:
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"error: {str(error) or 'interrupted'}", file=sys.stderr)
         code = 1
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
     # half-destroyed modules; all files are closed by now.
     sys.stderr.flush()
     os._exit(code)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    """Let a request to terminate do what Ctrl-C does, once: what follows it may take its time."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt("terminated")
 
 
 def require_file(flag: str, path: str | None) -> None:

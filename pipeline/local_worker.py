@@ -111,6 +111,7 @@ def _work(orders: Connection, run: int) -> None:
     try:
         # An interrupt reaches the whole terminal; the run decides what becomes of its workers.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         threading.Thread(target=_leave_with, args=(run,), daemon=True).start()
         preparation: Preparation = orders.recv()
         quiet_libraries()

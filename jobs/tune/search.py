@@ -2,11 +2,8 @@
 
 import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,7 +42,7 @@ def search(searched: Search, plan: Plan) -> None:
     """
     _require_place(plan.output)
     in_use = f"--output {plan.output} is in use by another search, or a training that one left"
-    with locked(str(plan.output), in_use) as lock, _termination_interrupts():
+    with locked(str(plan.output), in_use) as lock:
         study = Study(plan.output / FILE, searched)
         interrupted = False
         try:
@@ -111,19 +108,6 @@ def _require_place(output: Path) -> None:
         raise UsageError(f"--output {output} cannot be made: {error.strerror}") from error
     if not os.access(output, os.W_OK):
         raise UsageError(f"--output {output} is no folder to write in")
-
-
-@contextmanager
-def _termination_interrupts() -> Iterator[None]:
-    """Let a request to terminate do what Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # where no signal arrives
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _model(output: Path, number: int) -> Path:

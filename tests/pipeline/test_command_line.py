@@ -43,3 +43,29 @@ def test_a_reader_that_leaves_unfinished_work_is_a_failure() -> None:
         job.stdout.close()
         assert "BrokenPipeError" in job.stderr.read()
     assert job.returncode != 0  # 1, or Python's own 120 where its last flush fails too
+
+
+def test_a_request_to_terminate_lets_the_job_tidy_up_once() -> None:
+    """What follows does not interrupt the tidying."""
+    program = """lambda _: wait()
+def wait():
+    try:
+        print("at work", flush=True)
+        time.sleep(60)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("tidied up", flush=True)
+"""
+    job, _, wait = program.partition("\n")
+    lines = ["import os, signal, time", wait, _RUN.format(job)]
+    with subprocess.Popen(
+        [sys.executable, "-c", "\n".join(lines)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        process.terminate()
+        assert process.communicate(timeout=60) == ("tidied up\n", "error: terminated\n")
+    assert process.returncode == 1
