@@ -1,6 +1,7 @@
 """What tests of several stages share: records made from a text and its spans."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,29 @@ Span = tuple[str, str, float]  # the entity's words, its label, its confidence
 
 MakeTokenized = Callable[[str, str], TokenizedDocument]
 MakeTagged = Callable[..., TaggedDocument]
+
+
+ChildrenOf = Callable[[int], list[int]]
+
+
+@pytest.fixture(scope="session")
+def children_of() -> ChildrenOf:
+    """The living processes that a process started, by the system's own account."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("looks for processes in /proc")
+
+    def find(parent: int) -> list[int]:
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+        return found
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from pipeline.local import PARALLEL_BYTES, LocalMode, choose_mode, most_processe
 from pipeline.local_worker import Preparation, WorkerPool, last_words
 from pipeline.output import LOCK
 from schemas.errors import UsageError
+
+ChildrenOf = Callable[[int], list[int]]
 
 BIG = PARALLEL_BYTES + 1
 IN_MEMORY = LocalMode(0, None)
@@ -76,14 +79,14 @@ def test_what_workers_printed_last_is_kept_for_the_manifest(tmp_path: Path) -> N
     assert "line 9\n" not in words
 
 
-def test_a_pool_leaves_no_process_behind(tmp_path: Path) -> None:
+def test_a_pool_leaves_no_process_behind(tmp_path: Path, children_of: ChildrenOf) -> None:
     """Forked or spawned: those that are not needed go at once, the others when it is closed."""
-    before = set(descendants(os.getpid()))
+    before = set(children_of(os.getpid()))
     pool = WorkerPool(3)
     pool.prepare(2, Preparation(tmp_path, 1))
     processes = pool.processes
     assert len(processes) == 2
-    assert {process.pid for process in processes} <= set(descendants(os.getpid())) - before
+    assert {process.pid for process in processes} <= set(children_of(os.getpid())) - before
     assert not pool.any_lost()
     os.kill(processes[0].pid or 0, signal.SIGKILL)
     assert wait_for(pool.any_lost, 20)
@@ -105,19 +108,6 @@ print(_context().get_start_method())
     assert found.stdout.split() == [first, "spawn"]
 
 
-def descendants(parent: int) -> list[int]:
-    """Processes that `parent` started, by the system's own account."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == parent and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
-
-
 def is_alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -135,9 +125,8 @@ def wait_for(condition: object, seconds: float) -> bool:
     return False
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_killed_worker_ends_the_run_and_leaves_no_rows(
-    tmp_path: Path, tiny_artifact: Path
+    tmp_path: Path, tiny_artifact: Path, children_of: ChildrenOf
 ) -> None:
     """Beam alone would hang. Within 30 s: exit code 1, one sentence, nothing left behind."""
     corpus = tmp_path / "in.jsonl"
@@ -159,7 +148,7 @@ def test_a_killed_worker_ends_the_run_and_leaves_no_rows(
     try:
         # In the middle: a worker reports what it has tagged.
         assert wait_for(lambda: any(scratch.glob("gleaner-*/progress-*.jsonl")), 60)
-        workers = descendants(run.pid)
+        workers = children_of(run.pid)
         assert len(workers) == 2
         assert run.poll() is None
         killed = time.monotonic()

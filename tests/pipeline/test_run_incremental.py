@@ -147,7 +147,8 @@ def test_a_job_in_parts_commits_each_part_and_goes_on_after_a_failure(
     """What was committed stays; the next run does the rest."""
     import pipeline.extraction
 
-    original, calls = pipeline.extraction._run, []  # noqa: SLF001 - the work of one part
+    original: Callable[..., object] = pipeline.extraction._run  # noqa: SLF001 - the work of one part
+    calls = []
 
     def run_part(*arguments: object) -> object:
         calls.append(arguments)
