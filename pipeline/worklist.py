@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.current import CurrentSource, Manifest, current_sources
-from pipeline.formats.dead_letters import run_of
+from pipeline.formats import run_of
 from pipeline.shards import InputFile, format_of, match_files
 from schemas.errors import UsageError
 from schemas.records import Repair

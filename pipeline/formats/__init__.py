@@ -16,7 +16,7 @@ Those of `dead_letters`, which an earlier run set aside, are what they were ther
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipeline.formats.dead_letters import read_dead_letters
+from pipeline.formats.dead_letters import read_dead_letters, run_of
 from pipeline.formats.line import read_jsonl, read_lines
 from pipeline.formats.records import (
     FORMATS,
@@ -40,6 +40,7 @@ __all__ = [
     "Record",
     "ShardError",
     "read_records",
+    "run_of",
 ]
 
 
