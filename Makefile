@@ -4,7 +4,7 @@
 #     ARGS="..."          more flags for `run`, or more arguments for `test`
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-all test-pythons lock format clean environment lint wheel-check
+.PHONY: help run test check test-all test-pythons test-schedules lock format clean environment lint wheel-check
 
 PYTHON ?=
 ARGS ?=
@@ -12,7 +12,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 
 help: ## show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: environment ## extract the bundled corpus with the bundled model into ./out
 	@$(PY) -m pipeline.run --runner=DirectRunner $(ARGS)
@@ -28,16 +28,20 @@ check: environment ## what CI runs: ruff, mypy, the built wheel in an empty envi
 	.ci/wheel-check $(PY)
 	$(PY) -m pytest
 
-test-all: check ## check, then the slow tests, new examples for the properties, Python 3.12 and 3.13
+test-all: check ## check, then the slow tests, new property examples, the schedules, Python 3.12 and 3.13
 	$(PY) -m pytest -m slow
 	$(PY) -m pytest -m "hypothesis and not slow" --hypothesis-profile=search
+	.ci/test-schedules $(PY)
 	.ci/test-pythons 3.12 3.13
 
 test-pythons: ## extraction and tests with real Python 3.12 and 3.13, where the machine has them
 	@.ci/test-pythons 3.12 3.13
 
+test-schedules: environment ## the schedules with a real Airflow and the schemas of Kubernetes
+	@.ci/test-schedules $(PY)
+
 # Not on `environment`: that needs a lock that fits pyproject.toml, and this makes one.
-lock: ## resolve pyproject.toml anew into requirements.lock (UPGRADE=--upgrade for newer versions)
+lock: ## resolve pyproject.toml anew into the locks (UPGRADE=--upgrade for newer versions)
 	@.ci/lock "$(PYTHON)" $(UPGRADE)
 
 format: environment ## format the code, and fix what ruff can fix

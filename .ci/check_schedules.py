@@ -1,0 +1,104 @@
+"""Checks the DAG with Airflow and the CronJob with Kubernetes' schemas: `check_schedules.py FILE`.
+
+Runs in the environment of .ci/schedules.lock. FILE receives the command as Airflow renders it.
+"""
+
+import copy
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import yaml
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.serialization.serialized_objects import DagSerialization
+
+SCHEDULES = Path(__file__).resolve().parent.parent / "jobs" / "schedules"
+# The first with a stable podFailurePolicy, and the newest that the package knows.
+KUBERNETES = ("1.31", "1.37")
+
+# Airflow's contract: these two decide at once, and any other exception is retried.
+OUTCOMES = {
+    0: None,
+    1: AirflowException,
+    2: AirflowFailException,
+    3: AirflowFailException,
+    4: AirflowFailException,
+    5: AirflowSkipException,
+    137: AirflowException,  # killed, as for want of memory
+}
+
+
+def require(promise: str, *, holds: bool) -> None:
+    """Leave with a sentence and exit code 1 unless the promise holds."""
+    if not holds:
+        print(f"check_schedules: failed: {promise}", file=sys.stderr)
+        sys.exit(1)
+    print(f"check_schedules: {promise}")
+
+
+def exception_of(task: Any, exit_code: int) -> type[Exception] | None:  # noqa: ANN401 - an operator of Airflow
+    """What a copy of the task raises, whose command leaves with this exit code."""
+    task = copy.copy(task)
+    task.bash_command = f"exit {exit_code}"
+    try:
+        task.execute({})
+    except AirflowException as error:
+        return type(error)
+    return None
+
+
+def rendered_command() -> str:
+    """The command of the DAG's only task as Airflow renders it, once the DAG is checked."""
+    bag = DagBag(str(SCHEDULES))
+    require(f"Airflow imports the DAG, errors: {bag.import_errors}", holds=not bag.import_errors)
+    require(f"the folder holds the DAGs {list(bag.dags)}", holds=set(bag.dags) == {"gleaner"})
+    dag = bag.dags["gleaner"]
+    DagSerialization.to_dict(dag)  # as the scheduler stores it; raises where something does not fit
+    timing = (dag.schedule, dag.catchup, dag.max_active_runs)
+    require(
+        f"schedule, catchup and active runs are {timing}", holds=timing == ("0 2 * * *", False, 1)
+    )
+    require(f"its tasks are {dag.task_ids}", holds=dag.task_ids == ["extract"])
+    task = dag.get_task("extract")
+    require(f"it tries {task.retries} times more", holds=task.retries == 2)  # noqa: PLR2004 - the promise
+    for code, expected in OUTCOMES.items():
+        raised = exception_of(task, code)
+        name = raised.__name__ if raised else "nothing"
+        require(f"exit code {code} raises {name}", holds=raised is expected)
+    task.render_template_fields({})
+    return str(task.bash_command)
+
+
+def accepted(cronjob: dict[str, Any], version: str) -> bool:
+    """Whether Kubernetes' schema of this version accepts it; fields that it does not know count."""
+    try:
+        kubernetes_validate.validate(cronjob, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        place = ".".join(map(str, error.path))
+        print(f"check_schedules: Kubernetes {version}: {place}: {error.message}")
+        return False
+    return True
+
+
+def check_cronjob(cronjob: dict[str, Any]) -> None:
+    """The schemas accept the CronJob, and would not accept a misspelt field in its depths."""
+    misspelt = copy.deepcopy(cronjob)
+    pod = misspelt["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    pod["containers"][0]["volumeMount"] = pod["containers"][0].pop("volumeMounts")
+    for version in KUBERNETES:
+        require(f"Kubernetes {version} accepts the CronJob", holds=accepted(cronjob, version))
+        require(f"Kubernetes {version} refuses a typo", holds=not accepted(misspelt, version))
+
+
+def main() -> int:
+    """Exit code 0 if Airflow and Kubernetes accept the schedules, else 1."""
+    command = rendered_command()
+    check_cronjob(yaml.safe_load((SCHEDULES / "cronjob.yaml").read_text()))
+    Path(sys.argv[1]).write_text(command)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

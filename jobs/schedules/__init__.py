@@ -1,0 +1,1 @@
+"""Example schedules of a nightly run over new documents: systemd, cron, Kubernetes, Airflow."""
