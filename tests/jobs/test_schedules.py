@@ -233,7 +233,7 @@ def test_systemd_lets_the_job_write_to_its_output_and_to_a_tmp_of_its_own_alone(
     assert service["ProtectSystem"] == "strict"
     assert service["ReadWritePaths"] == output
     assert service["PrivateTmp"] == "yes"
-    assert service["KillSignal"] == "SIGTERM"
+    assert (service["KillSignal"], service["KillMode"]) == ("SIGTERM", "mixed")
 
 
 def test_the_crontab_ends_with_a_newline_without_which_cron_ignores_it() -> None:
