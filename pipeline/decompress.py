@@ -12,10 +12,22 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import zstandard
 
+from pipeline.formats import ShardError
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 EXTENSIONS = (".gz", ".bz2", ".zst")
+
+# A stream that gives more than both is a decompression bomb. Text compresses 3 to 10-fold, logs
+# 100-fold; 1,000-fold is one thing over and over. 128 MiB of it are read within a minute, even if
+# they are blank lines, of which no record would show that something is amiss.
+BOMB_BYTES = 128 * 2**20
+BOMB_RATIO = 1000
+_BOMB = (
+    "{:,} compressed bytes hold more than {:,}: a decompression bomb (over 128 MiB and 1,000-fold),"
+    " or else a file to unpack before the run."
+)
 
 # Compressed bytes taken at a time. Small, since what comes out of them is held at once, and zstd
 # can unpack 30,000-fold: 130 MB at most here, against 4 GB from 64 KiB. It costs a fifth of the
@@ -34,10 +46,33 @@ class _Decoder(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
+class _Bzip2:
+    """A decoder that stops after 256 KiB: the 2 KiB that it takes may unpack to 2 GB."""
+
+    def __init__(self) -> None:
+        self._decoder = bz2.BZ2Decompressor()
+
+    @property
+    def eof(self) -> bool:
+        return self._decoder.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._decoder.unused_data
+
+    @property
+    def needs_input(self) -> bool:
+        return self._decoder.needs_input
+
+    def decompress(self, data: bytes, /) -> bytes:
+        return self._decoder.decompress(data, _BUFFER)
+
+
 class _Decompressed(io.RawIOBase):
     """Reads all members of a compressed stream; a truncated one raises EOFError.
 
-    A damaged one raises OSError. `padding` is the byte that may stand after a member, if any.
+    A damaged one raises OSError, a decompression bomb ShardError. `padding` is the byte that may
+    stand after a member, if any.
     """
 
     def __init__(
@@ -49,34 +84,47 @@ class _Decompressed(io.RawIOBase):
         self._padding = padding
         self._decoder = decoder()
         self._pending = memoryview(b"")
+        self._bytes_in = self._bytes_out = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         while not self._pending:
-            data = self._next_member() if self._decoder.eof else self._stream.read(_STEP)
-            if not data:
-                if self._decoder.eof:
-                    return 0
-                raise EOFError("the compressed stream ends too early: the file is truncated")
             if self._decoder.eof:
+                data = self._next_member()
+                if not data:
+                    return 0
                 self._decoder = self._new_decoder()
+            elif isinstance(self._decoder, _Bzip2) and not self._decoder.needs_input:
+                data = b""
+            else:
+                data = self._read()
+                if not data:
+                    raise EOFError("the compressed stream ends too early: the file is truncated")
             try:
                 self._pending = memoryview(self._decoder.decompress(data))
             except (zlib.error, zstandard.ZstdError, OSError) as error:
                 raise OSError(f"the compressed stream is damaged: {error}") from error
+            self._bytes_out += len(self._pending)
+            if self._bytes_out > BOMB_BYTES and self._bytes_out > BOMB_RATIO * self._bytes_in:
+                raise ShardError(_BOMB.format(self._bytes_in, self._bytes_out))
         target = memoryview(buffer)
         size = min(len(target), len(self._pending))
         target[:size] = self._pending[:size]
         self._pending = self._pending[size:]
         return size
 
+    def _read(self) -> bytes:
+        data = self._stream.read(_STEP)
+        self._bytes_in += len(data)
+        return data
+
     def _next_member(self) -> bytes:
         """The first bytes of the member that follows, or none at the end of the stream."""
         data = self._decoder.unused_data.lstrip(self._padding)
         while not data:
-            block = self._stream.read(_STEP)
+            block = self._read()
             if not block:
                 break
             data = block.lstrip(self._padding)
@@ -97,12 +145,13 @@ def decompressed(stream: BinaryIO, path: str) -> BinaryIO:
     """A binary stream in, a buffered one of what it holds out, by the extension of `path`.
 
     Closing the result closes `stream`. Reading raises EOFError where a compressed stream is
-    truncated (an empty file too), and OSError where it is damaged; all that stands before can be
-    read first. Zero bytes after a member of gzip are padding.
+    truncated (an empty file too), OSError where it is damaged, and ShardError where it gives more
+    than 128 MiB and 1,000 times its own size; all that stands before can be read first. Zero bytes
+    after a member of gzip are padding.
     """
     decoders: dict[str, Callable[[], _Decoder]] = {
         ".gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
-        ".bz2": bz2.BZ2Decompressor,
+        ".bz2": _Bzip2,
         ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
     }
     decoder = decoders.get(compression_of(path))

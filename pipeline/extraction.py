@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -238,11 +239,9 @@ def _committed(
         _record_failure(description, storage, str(error) or "interrupted")
         raise
     except Exception as error:
-        _record_failure(description, storage, traceback.format_exc())
-        cause = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-        raise JobError(
-            f"the run failed and left no rows ({cause[0]}); {storage.manifest} has the details"
-        ) from error
+        recorded = _record_failure(description, storage, traceback.format_exc())
+        details = f"; {storage.manifest} has the details" if recorded else ""
+        raise JobError(f"the run failed and left no rows ({_cause(error)}){details}") from error
     if manifest["status"] == "failed":
         letters = storage.table_directory("dead_letters")
         raise DeadLettersError(f"{manifest['error']}; they are in {letters}, and no other rows")
@@ -311,11 +310,25 @@ def _plan(
     )
 
 
-def _record_failure(description: RunDescription, storage: RunStorage, error: str) -> None:
-    """Take back what the run wrote, and leave a manifest that says what happened."""
+def _record_failure(description: RunDescription, storage: RunStorage, error: str) -> bool:
+    """Take back what the run wrote, and leave a manifest that says what happened, if that can be.
+
+    The disk that failed the run may not take its manifest either.
+    """
     storage.take_back()
     try:
         storage.write_manifest(encode_manifest(failed_manifest(description, error)))
-        storage.discard_staging()
     except OSError:
-        return  # the disk that failed the run may not take its manifest either
+        return False
+    finally:
+        storage.discard_staging()
+    return True
+
+
+def _cause(error: Exception) -> str:
+    """The last line of what an error says, without what Beam and Python put around it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said, _, step = lines[-1].partition(" [while running '")
+    stage = re.split("[/']", step)[0]
+    said = re.sub(r"^(\w+: )*\[Errno \d+\] ", "", said)
+    return f"{said}, in {stage}" if step else said

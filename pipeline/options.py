@@ -15,7 +15,7 @@ from apache_beam.runners.runner import create_runner
 from model.encoding import FOLDED_WORDS
 from model.padding import BUCKET_CELLS
 from pipeline.command_line import Parser, unknown_argument
-from pipeline.formats import FORMATS, ReadConfig
+from pipeline.formats import FORMATS, MAX_RECORD_MB, ReadConfig
 from pipeline.shards import is_remote
 from schemas.errors import UsageError
 
@@ -80,6 +80,7 @@ class ExtractionConfig:
             "id_field": self.read.id_field,
             "text_field": self.read.text_field,
             "keep_fields": list(self.read.keep_fields),
+            "max_record_mb": self.read.max_record_mb,
             "keep_text": self.keep_text,
             "min_confidence": self.min_confidence,
             "max_dead_letters": self.max_dead_letters,
@@ -104,6 +105,7 @@ def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> E
             id_field=flags.id_field,
             text_field=flags.text_field,
             keep_fields=_names(flags.keep_fields),
+            max_record_mb=flags.max_record_mb,
         ),
         output=output_root(flags.output),
         model=flags.model,
@@ -203,6 +205,13 @@ def _parser() -> Parser:
         default="",
         metavar="A,B",
         help="fields of the input carried into `documents`",
+    )
+    add(
+        "--max_record_mb",
+        type=int,
+        default=MAX_RECORD_MB,
+        metavar="N",
+        help="larger records become dead letters; a process needs about 45 times as much memory",
     )
     add("--allow_no_input", action="store_true", help="an empty run where no file matches")
     add(

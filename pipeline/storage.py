@@ -111,6 +111,12 @@ class RunStorage:
         if self.is_staged:
             for table in TABLES:
                 shutil.rmtree(self.table_directory(table), ignore_errors=True)
+            # A file that a failed stage still holds open keeps its room on the disk when it is
+            # removed, and the manifest may need that room.
+            for folder, _, names in os.walk(self.staging):
+                for name in names:
+                    with contextlib.suppress(OSError):
+                        os.truncate(f"{folder}/{name}", 0)
             shutil.rmtree(self.staging, ignore_errors=True)  # last: the run is cleaned by it
 
     def settle(self) -> None:

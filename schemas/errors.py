@@ -2,6 +2,7 @@
 
 GleanerError
 ├── RecordError          one record is at fault: it becomes a dead letter, the run goes on
+│   └── RecordSizeError     a record is larger than allowed
 └── JobError             the run stops with one sentence and `exit_code`
     ├── UsageError       2  flags, paths, input that does not exist: nothing was written
     │   ├── ArtifactError   2  a model directory that is damaged, foreign or too new
@@ -18,6 +19,10 @@ class GleanerError(Exception):
 
 class RecordError(GleanerError):
     """A record cannot be processed; the message names the cause for the dead letter."""
+
+
+class RecordSizeError(RecordError):
+    """A record is larger than allowed; the message names both sizes."""
 
 
 class JobError(GleanerError):

@@ -20,6 +20,7 @@ from pipeline.formats.dead_letters import read_dead_letters, run_of
 from pipeline.formats.line import read_jsonl, read_lines
 from pipeline.formats.records import (
     FORMATS,
+    MAX_RECORD_MB,
     STAGE,
     MissingColumnError,
     ReadConfig,
@@ -34,6 +35,7 @@ from schemas.records import Shard
 
 __all__ = [
     "FORMATS",
+    "MAX_RECORD_MB",
     "STAGE",
     "MissingColumnError",
     "ReadConfig",

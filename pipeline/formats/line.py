@@ -4,17 +4,20 @@ import json
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from pipeline.formats.large import LargeRecord, pass_line
 from pipeline.formats.records import BOM, Record, RecordBuilder, getter, json_kind
 from schemas.errors import RecordError
+from schemas.records import RAW_BYTES
 
 
 def iter_lines(
-    stream: BinaryIO, start: int = 0, stop: int | None = None
-) -> Iterator[tuple[int, bytes]]:
+    stream: BinaryIO, longest: int, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, bytes | LargeRecord]]:
     r"""A stream in; offset and bytes, `\n` included, of each line that begins in the range out.
 
     The ranges of any cut of a file give each of its lines once. A byte order mark at offset 0 is
     dropped, and so is the line when it was nothing else. `start` above 0 needs a seekable stream.
+    A line of more than `longest` bytes is never held whole.
     """
     position = start
     if start:
@@ -22,13 +25,17 @@ def iter_lines(
         # by the range: else a single line of 1 GB would be read once for each of its 250 ranges.
         stream.seek(start - 1)
         position -= 1
-        limit = -1 if stop is None else stop - position
-        position += len(stream.readline(limit))
+        position += pass_line(stream, None if stop is None else stop - position)
     while stop is None or position < stop:
-        line = stream.readline()
+        line = stream.readline(longest + 1)
         if not line:
             return
         size = len(line)
+        if size > longest:
+            size += 0 if line.endswith(b"\n") else pass_line(stream)
+            yield position, LargeRecord(line[:RAW_BYTES], size)
+            position += size
+            continue
         if position == 0 and line.startswith(BOM):
             line = line[len(BOM) :]
         if line:
@@ -43,7 +50,10 @@ def read_lines(
 
     The terminator, `\n` or `\r\n`, is no part of the text; any other character is.
     """
-    for position, line in iter_lines(stream, start, stop):
+    for position, line in iter_lines(stream, builder.config.longest_record, start, stop):
+        if isinstance(line, LargeRecord):
+            yield builder.large(position, line)
+            continue
         body = line.removesuffix(b"\n")
         if body is not line:
             body = body.removesuffix(b"\r")
@@ -65,7 +75,10 @@ def read_jsonl(
     # `raw_decode` on stripped text does what `json.loads` does without its two pattern matches
     # and its guess of the encoding: 260 instead of 170 MB/s.
     parse = json.JSONDecoder().raw_decode
-    for position, line in iter_lines(stream, start, stop):
+    for position, line in iter_lines(stream, config.longest_record, start, stop):
+        if isinstance(line, LargeRecord):
+            yield builder.large(position, line)
+            continue
         body = line.strip()
         if not body:
             continue

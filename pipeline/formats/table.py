@@ -1,7 +1,5 @@
 """Formats whose records are rows of named columns: `csv` and `parquet`."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,20 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.formats.records import (
-    MissingColumnError,
-    Record,
-    RecordBuilder,
-    ShardError,
-    encodable,
-)
-from schemas.errors import RecordError
+from pipeline.formats.csv_rows import CsvRows
+from pipeline.formats.large import LargeRecord
+from pipeline.formats.records import MissingColumnError, Record, RecordBuilder, ShardError
 from schemas.records import RAW_BYTES, Document
 
-# The largest field that the csv module takes; its default of 131,072 is short for documents.
-_FIELD_LIMIT = 2**31 - 1
 _PARQUET_ROWS = 256
+_PARQUET_BYTES = 2**26
 _COLUMNS_SHOWN = 20
+_UTF8_BYTES = 4  # of a code point, at most
 
 
 def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
@@ -34,79 +27,31 @@ def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     Raises ShardError when the header lacks the text column, and when the file ends inside a quoted
     field: what follows the quote is then not one record, but what is left of many.
     """
-    csv.field_size_limit(_FIELD_LIMIT)
-    lines = _Lines(stream)
-    rows = csv.reader(lines, strict=True)
-    try:
-        header = next(filter(None, rows), None)
-    except csv.Error as error:
-        raise ShardError(f"The header cannot be read: {error}.") from error
+    config = builder.config
+    rows = CsvRows(stream, config.longest_record)
+    header = rows.header()
     if header is None:
         return
-    config = builder.config
     text_column = _column(header, config.text_field, required=True)
     id_column = _column(header, config.id_field)
     kept_columns = [_column(header, name) for name in config.keep_fields]
-    for number, row in enumerate(_csv_rows(rows, lines, len(header))):
-        if isinstance(row, Exception):
-            yield builder.dead_letter(number, row, lines.raw())
+    for number, row in enumerate(rows.below(len(header))):
+        if isinstance(row, LargeRecord):
+            yield builder.large(number, row)
             continue
-        yield builder.build(
-            number,
-            lines.raw(),
-            _cell(row, text_column),
-            _cell(row, id_column) or None,
-            tuple(_cell(row, column) for column in kept_columns),
-        )
-
-
-def _csv_rows(
-    rows: Iterator[list[str]], lines: "_Lines", width: int
-) -> Iterator[list[str] | Exception]:
-    """Each row that is not blank, or what is wrong with it."""
-    while True:
-        lines.taken.clear()
-        try:
-            row = next(rows, None)
-            if row is None:
-                return
-            if not row:
-                continue
-            # Bytes that are not UTF-8 came through as surrogates; decoding again names the byte.
-            if not encodable("".join(row)):
-                lines.raw().decode()
-            if len(row) != width:
-                raise RecordError(f"The row has {len(row)} fields, the header has {width}.")
-        except csv.Error as error:
-            if "unexpected end of data" in str(error):
-                raise ShardError("The file ends inside a quoted field.") from error
-            yield RecordError(f"The row is malformed: {error}.")
-        except (RecordError, UnicodeDecodeError) as error:
-            yield error
+        raw = rows.raw()
+        if len(raw) > config.longest_record:
+            yield builder.large(number, LargeRecord(raw, len(raw)))
+        elif isinstance(row, Exception):
+            yield builder.dead_letter(number, row, raw)
         else:
-            yield row
-
-
-class _Lines:
-    """Hands lines of text to the csv reader, and keeps those that the present row is made of."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._text = io.TextIOWrapper(
-            stream, encoding="utf-8-sig", errors="surrogateescape", newline=""
-        )
-        self.taken: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._text)
-        self.taken.append(line)
-        return line
-
-    def raw(self) -> bytes:
-        """The bytes of the row, exactly as they stand in the file."""
-        return "".join(self.taken).encode("utf-8", "surrogateescape")
+            yield builder.build(
+                number,
+                raw,
+                _cell(row, text_column),
+                _cell(row, id_column) or None,
+                tuple(_cell(row, column) for column in kept_columns),
+            )
 
 
 def _column(header: Sequence[str], name: str, *, required: bool = False) -> int | None:
@@ -132,28 +77,57 @@ def _cell(row: Sequence[str], column: int | None) -> str | None:
 def read_parquet(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     """A seekable stream of a Parquet file in, one record for each row out.
 
-    Only the columns that are needed are read, 256 rows at a time. Binary columns count as UTF-8
-    text. Raises ShardError when there is no text column, and pyarrow's errors for a broken file.
+    Only the columns that are needed are read, 256 rows at a time, or fewer large ones. Binary
+    columns count as UTF-8 text. Raises ShardError when there is no text column, and pyarrow's
+    errors for a broken file.
     """
     config = builder.config
-    # Without `pre_buffer`, which holds the columns of a whole row group, memory follows the page.
-    file = pq.ParquetFile(pa.PythonFile(stream, mode="r"), pre_buffer=False, buffer_size=2**20)
+    file = _opened(stream)
     schema = file.schema_arrow
     if not _reachable(schema, config.text_field):
         raise MissingColumnError(_missing(config.text_field, schema.names))
     names = [config.text_field, config.id_field, *config.keep_fields]
     needed = list(dict.fromkeys(name for name in names if _reachable(schema, name)))
     number = 0
-    for batch in file.iter_batches(batch_size=_PARQUET_ROWS, columns=needed):
+    for batch in file.iter_batches(batch_size=_batch_rows(file.metadata), columns=needed):
         columns = [_values(batch, name) for name in names]
         for values in zip(*columns, strict=True):
             yield _parquet_record(builder, number, names, values)
             number += 1
+    promised = file.metadata.num_rows
+    if number != promised:
+        raise ShardError(f"The footer promises {promised} rows, and the file has {number}.")
+
+
+def _opened(stream: BinaryIO) -> pq.ParquetFile:
+    try:
+        # Without `pre_buffer`, which holds the columns of a whole row group, memory follows the
+        # page.
+        return pq.ParquetFile(pa.PythonFile(stream, mode="r"), pre_buffer=False, buffer_size=2**20)
+    except UnicodeDecodeError as error:
+        raise ShardError("The footer names a column in bytes that are not UTF-8.") from error
+
+
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """As many rows as make up about 64 MiB, but at most 256.
+
+    The sizes of single columns would be closer, but of a damaged footer pyarrow ends the process
+    where one asks for them.
+    """
+    rows = _PARQUET_ROWS
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        if group.num_rows > 0:
+            rows = min(rows, _PARQUET_BYTES * group.num_rows // max(group.total_byte_size, 1))
+    return max(rows, 1)
 
 
 def _parquet_record(
     builder: RecordBuilder, number: int, names: Sequence[str], values: Sequence[Any]
 ) -> Record:
+    for value in values:
+        large = _large(value, builder.config.longest_record)
+        if large:
+            return builder.large(number, large)
     try:
         text, identity = (
             value.decode() if isinstance(value, bytes) else value for value in values[:2]
@@ -169,6 +143,17 @@ def _parquet_record(
         row = dict(zip(names, values, strict=True))
         raw = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace")
     return replace(record, raw=raw[:RAW_BYTES], raw_size=len(raw))
+
+
+def _large(value: object, longest: int) -> LargeRecord | None:
+    """What the dead letter of a string needs to know that is too long."""
+    if not isinstance(value, str | bytes) or len(value) * _UTF8_BYTES <= longest:
+        return None
+    size = len(value if isinstance(value, bytes) else value.encode())
+    if size <= longest:
+        return None
+    head = value[:RAW_BYTES]
+    return LargeRecord(head if isinstance(head, bytes) else head.encode(), size)
 
 
 def _reachable(schema: pa.Schema, name: str) -> bool:

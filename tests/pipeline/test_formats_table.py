@@ -220,6 +220,21 @@ def test_parquet_without_the_text_column_raises_a_shard_error() -> None:
         read(parquet({"id": [1], "body": ["a"]}), "parquet")
 
 
+def test_a_parquet_footer_that_is_damaged_breaks_the_shard_off() -> None:
+    """Found by fuzzing: a column's name that is not UTF-8, and rows that are not there."""
+    data = parquet({"text": ["a", "b"], "name": ["c", "d"]})
+    with pytest.raises(ShardError, match=r"^The footer names a column in bytes that are not UTF-8"):
+        read(data.replace(b"name", b"nam\xe9"), "parquet")
+    metadata = pq.read_metadata(io.BytesIO(data))
+    assert metadata.num_rows == 2
+    # The footer is in Thrift's compact form: its field 3 is the number of rows, 2 as a varint of 4.
+    end = data.rindex(b"ARROW:schema")
+    rows = data.rindex(b"\x16\x04\x19\x1c", 0, end)
+    damaged = data[: rows + 1] + b"\x06" + data[rows + 2 :]
+    with pytest.raises(ShardError, match=r"^The footer promises 3 rows, and the file has 2\.$"):
+        read(damaged, "parquet")
+
+
 def test_what_is_no_parquet_raises() -> None:
     with pytest.raises(pa.ArrowInvalid):
         read(b"no parquet at all", "parquet")

@@ -42,14 +42,14 @@ def test_without_flags_the_bundled_corpus_and_model_are_used() -> None:
 def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
     arguments = (
         "--input a.jsonl b*.gz gs://c/d --input_format lines --id_field m.id --text_field m.text "
-        "--keep_fields title,year --allow_no_input --model here --batch_tokens 7 "
+        "--keep_fields title,year --max_record_mb 3 --allow_no_input --model here --batch_tokens 7 "
         "--folded_words 40000 --min_confidence 0.75 --max_dead_letters=0.5 --run_id nightly-1"
         f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --only_new "
         "--backfill --commit_shards 5 --direct_num_workers=4"
     )
     config = parse_extraction(arguments.split())
     assert config.inputs == ("a.jsonl", "b*.gz", "gs://c/d")
-    assert config.read == ReadConfig("lines", "m.id", "m.text", ("title", "year"))
+    assert config.read == ReadConfig("lines", "m.id", "m.text", ("title", "year"), 3)
     assert (config.output, config.model) == (f"{tmp_path}/o", "here")
     assert (config.run_id, config.keep_text, config.allow_no_input) == ("nightly-1", "all", True)
     assert (config.batch_tokens, config.target_file_mb) == (7, 3)
@@ -60,6 +60,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "id_field": "m.id",
         "text_field": "m.text",
         "keep_fields": ["title", "year"],
+        "max_record_mb": 3,
         "keep_text": "all",
         "min_confidence": 0.75,
         "max_dead_letters": 0.5,
@@ -115,6 +116,8 @@ def test_an_unknown_flag_is_refused_with_the_nearest(arguments: list[str], messa
         (["--max_dead_letters=5"], ["--max_dead_letters", "5.0", "0 to 1"]),
         (["--min_confidence=high"], ["--min_confidence", "'high'", "float"]),
         (["--target_file_mb=0"], ["--target_file_mb", "0", "at least 1"]),
+        (["--max_record_mb=0"], ["--max_record_mb", "0", "1 to 2000"]),
+        (["--max_record_mb=2001"], ["--max_record_mb", "2001", "1 to 2000"]),
         (["--keep_text", "some"], ["--keep_text", "'some'", "none", "sample", "all"]),
         (["--input_format", "xml"], ["--input_format", "'xml'", "jsonl"]),
         (["--input"], ["--input", "expected at least one argument"]),

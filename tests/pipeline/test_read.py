@@ -6,6 +6,9 @@ import io
 import json
 import os
 import random
+import re
+import tracemalloc
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipeline.decompress import decompressed
-from pipeline.formats import ReadConfig
+from pipeline.formats import ReadConfig, ShardError
 from pipeline.match import MatchShards
 from pipeline.read import ReadDocuments, _ReadShard
 from pipeline.shards import match_files, plan_shards
@@ -178,6 +181,50 @@ def test_only_zeros_after_a_gzip_member_are_padding(suffix: str) -> None:
     for data in damaged if suffix == ".gz" else [*damaged, member + zeros]:
         with pytest.raises(OSError, match="the compressed stream is damaged"):
             decompressed(io.BytesIO(data), f"x{suffix}").read()
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.lines", "a.csv", "a.txt"])
+def test_a_decompression_bomb_breaks_the_shard_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, name: str
+) -> None:
+    """Also where it unpacks to blank lines, of which no record shows that something is amiss."""
+    monkeypatch.setattr("pipeline.decompress.BOMB_BYTES", 2**18)
+    head = b"text\n" if name == "a.csv" else b""
+    (tmp_path / f"{name}{suffix}").write_bytes(COMPRESS[suffix](head + b"\n" * 2**21))
+    config = {"input_format": "lines"} if name == "a.lines" else {}
+    documents, (letter,), (result,) = read(tmp_path / f"{name}{suffix}", **config)
+    count = len(documents)
+    assert result.records == ({str(tmp_path / f"{name}{suffix}"): count} if count else {})
+    assert count == 0 or name == "a.lines"
+    assert (letter.record, letter.error, result.complete) == (None, "ShardError", False)
+    assert re.fullmatch(
+        rf"The shard broke off after {count} records: [0-9,]+ compressed bytes hold more "
+        r"than [0-9,]+: a decompression bomb \(over 128 MiB and 1,000-fold\), or else a file to "
+        r"unpack before the run\.",
+        letter.message,
+    )
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_what_compresses_well_and_is_small_is_no_bomb(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.jsonl{suffix}"
+    path.write_bytes(COMPRESS[suffix](b'{"text": "Maria left Lisbon."}\n' * 20_000))
+    documents, letters, (result,) = read(path)
+    assert (len(documents), letters, result.complete) == (20_000, [], True)
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_unpacking_holds_little_whatever_the_ratio(suffix: str) -> None:
+    """Of bzip2 the 2 KiB that are read at a time may hold 2 GB; 130 MB is the most for zstd."""
+    packed = COMPRESS[suffix](bytes(2**27))
+    tracemalloc.start()
+    stream = decompressed(io.BytesIO(packed * 4), f"a{suffix}")
+    with pytest.raises(ShardError, match="a decompression bomb"):
+        deque(iter(lambda: stream.read(2**20), b""), maxlen=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150_000_000
 
 
 @pytest.mark.parametrize(

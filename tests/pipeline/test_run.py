@@ -319,6 +319,7 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     for flag in ("input", "input_format", "id_field", "text_field", "keep_fields", "keep_text"):
         assert f"--{flag}" in text
     for flag in (
+        "max_record_mb",
         "min_confidence",
         "max_dead_letters",
         "output",

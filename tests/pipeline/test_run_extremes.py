@@ -16,11 +16,11 @@ pytestmark = [
 ]
 
 
-def extract(corpus: Path, model: Path, output: Path) -> tuple[dict[str, Any], float]:
+def extract(corpus: Path, model: Path, output: Path, *flags: str) -> tuple[dict[str, Any], float]:
     """Run the command; returns its manifest and the peak memory of its largest process in MB."""
     command = [sys.executable, "-m", "pipeline.run", f"--input={corpus}", f"--model={model}"]
     run = subprocess.Popen(
-        [*command, f"--output={output}", "--run_id=r1"], stdout=subprocess.DEVNULL
+        [*command, f"--output={output}", "--run_id=r1", *flags], stdout=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(run.pid, 0)
     run.returncode = os.waitstatus_to_exitcode(status)
@@ -38,6 +38,27 @@ def test_a_document_of_20_mb_without_a_sentence_end(tmp_path: Path, tiny_artifac
     assert manifest["counts"]["tokens"] == len(text.split())
     assert manifest["counts"]["sentences"] >= len(text.split()) // 4096
     assert peak < 2000, peak
+
+
+@pytest.mark.parametrize("name", ["jsonl", "lines"])
+def test_a_line_of_50_mb_is_one_document(name: str, tmp_path: Path, tiny_artifact: Path) -> None:
+    """The default of `--max_record_mb` lets it through; a line above that costs next to nothing."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    words = (
+        "The mayor of Lisbon and Maria met the council on Monday. Was the river in the harbour? "
+    )
+    text = words * (50_000_000 // len(words))
+    start, end = (b'{"text": "', b'"}\n') if name == "jsonl" else (b"", b"\n")
+    (folder / "a.txt").write_bytes(start + text.encode() + end + start + b"Maria" + end)
+    (folder / "b.txt").write_bytes(start + b"x" * 500_000_000 + end + start + b"Lisbon" + end)
+    flags = [f"--input_format={name}", "--max_dead_letters=1"]
+    manifest, peak = extract(folder, tiny_artifact, tmp_path / "out", *flags)
+    inputs = [(entry["documents"], entry["dead_letters"]) for entry in manifest["inputs"]]
+    assert inputs == [(2, 0), (1, 1)]
+    assert manifest["counts"]["characters"] == len(text) + len("Maria") + len("Lisbon")
+    assert manifest["counts"]["broken_files"] == 0
+    assert peak < 3500, peak
 
 
 def test_a_million_empty_documents(tmp_path: Path, tiny_artifact: Path) -> None:
