@@ -7,12 +7,17 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from jobs.runs import listing
-from pipeline.command_line import Parser, main
+from jobs.runs import listing, showing
+from pipeline.command_line import Parser, main, unknown_argument
+from schemas.errors import UsageError
 
 
 class Command(Protocol):
-    """A module of this package that is one command; line one of its docstring is its help."""
+    """A module of this package that is one command; line one of its docstring is its help.
+
+    It imports what needs Beam in `run`: a mistyped flag answers at once, and Beam logs at import,
+    so that comes once the libraries are quiet.
+    """
 
     __doc__: str | None
 
@@ -25,12 +30,15 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Command] = {
     "list": listing,
+    "show": showing,
 }
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command that the arguments name; returns the exit code."""
-    flags = _parser().parse(arguments)
+    flags, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        raise UsageError(unknown_argument(unknown[0], flags.known))
     command: Command = flags.command
     return command.run(flags)
 
@@ -43,7 +51,7 @@ def _parser() -> Parser:
         own = commands.add_parser(name, description=told, help=told)
         own.add_argument("--output", default="out", metavar="DIR", help="the output of the runs")
         command.add_flags(own)
-        own.set_defaults(command=command)
+        own.set_defaults(command=command, known=own.flags)
     return parser
 
 

@@ -1,0 +1,77 @@
+"""An output as the commands get it: its place, the manifests of its runs, and what counts now."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from model.harmless import harmless
+from pipeline.current import CurrentSource, Manifest, current_sources
+from pipeline.options import output_root
+from pipeline.output import read_manifests
+from pipeline.shards import is_remote
+from schemas.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Output:
+    """root: an absolute path or a URL; manifests: those of its runs, oldest first."""
+
+    root: str
+    manifests: Sequence[Manifest]
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Manifest]:
+        """The manifests by their run's id."""
+        return {manifest["run_id"]: manifest for manifest in self.manifests}
+
+    @cached_property
+    def current(self) -> Mapping[str, CurrentSource]:
+        """What counts of each source."""
+        return current_sources(self.manifests)
+
+    @cached_property
+    def counting(self) -> Counter[str]:
+        """For each run, of how many sources rows of it count."""
+        return Counter(run_id for state in self.current.values() for run_id in state.runs)
+
+    def named(self, names: Iterable[str]) -> list[Manifest]:
+        """The manifests of these runs; the id of a job in parts stands for all its parts."""
+        found = []
+        for name in names:
+            parts = [m for m in self.manifests if m.get("part", {}).get("of") == name]
+            own = [self.by_id[name]] if name in self.by_id else parts
+            if not own:
+                raise UsageError(f"{self.root} has no run {harmless(name)!r}")
+            found += [manifest for manifest in own if manifest not in found]
+        return found
+
+
+def find_output(flag: str) -> Output:
+    """What `--output` said in, the output out; raises UsageError where there is none."""
+    root = output_root(flag)
+    local = not is_remote(root)
+    if local and not Path(root).is_dir():
+        raise UsageError(f"--output {root} does not exist")
+    try:
+        manifests = read_manifests(root)
+    except (OSError, ValueError) as error:  # a filesystem that is not installed, or out of reach
+        raise UsageError(f"--output {root} cannot be read: {error}") from error
+    if not manifests and not (local and Path(root, "runs").is_dir()):
+        raise UsageError(f"--output {root} holds no runs: python -m pipeline.run makes {root}/runs")
+    return Output(root, sorted(manifests, key=_age))
+
+
+def _age(manifest: Manifest) -> tuple[str, str]:
+    return manifest["timings"]["started_at"], manifest["run_id"]
+
+
+def opened(path: str) -> BinaryIO:
+    """A stream of a file's own bytes, whatever filesystem it is on; raises OSError."""
+    stream: BinaryIO = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return stream

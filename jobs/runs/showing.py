@@ -1,0 +1,127 @@
+"""Show all that the manifest says of one run."""
+
+import argparse
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from jobs.runs.layout import as_json, duration, number, say, table
+
+if TYPE_CHECKING:
+    from jobs.runs.outputs import Output
+
+_TABLES = ("documents", "entities", "dead_letters")
+_INPUT_COLUMNS = ("documents", "dead", "entities", "counts", "file")
+_FILE_COLUMNS = ("rows", "MB", "sha256", "path")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the run, and `--json`."""
+    parser.add_argument("run", metavar="RUN", help="a run's id, or that of a job in parts")
+    parser.add_argument("--json", action="store_true", help="the manifest itself, as JSON")
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Print the run, or the parts of the job."""
+    from jobs.runs.outputs import find_output
+
+    output = find_output(flags.output)
+    manifests = output.named([flags.run])
+    if flags.json:
+        told = manifests if len(manifests) > 1 else manifests[0]
+        say(as_json(told))
+    else:
+        say("\n\n".join(_shown(output, manifest) for manifest in manifests))
+    return 0
+
+
+def _shown(output: "Output", manifest: Mapping[str, Any]) -> str:
+    facts = _head(output, manifest)
+    lines = [f"run {manifest['run_id']}, {manifest['status']}"]
+    width = max(map(len, facts))
+    lines += [f"  {name:<{width}}  {_one_line(fact)}" for name, fact in facts.items()]
+    sections = {
+        "configuration": _configuration(manifest["configuration"]),
+        "counts": _counts(manifest.get("counts", {})),
+        "inputs": _inputs(output, manifest),
+        "files": _files(manifest),
+        "versions": table(list(manifest["versions"].items())),
+        "error": manifest.get("error", "").strip().splitlines(),
+    }
+    for title, told in sections.items():
+        if told:
+            lines += ["", title, *(f"  {line}" for line in told)]
+    return "\n".join(lines)
+
+
+def _head(output: "Output", manifest: Mapping[str, Any]) -> dict[str, str]:
+    times = manifest["timings"]
+    counting = output.counting[manifest["run_id"]]
+    facts = {
+        "started": times["started_at"],
+        "finished": f"{times['finished_at']}, after {duration(times['seconds'])}",
+        "model": manifest["model"],
+        "tables": f"version {manifest['schema_version']}",
+        "counts now": f"for {number(counting, 'files')}" if counting else "no longer, or not yet",
+    }
+    if manifest["status"] != "committed":
+        facts.pop("counts now")
+    if "part" in manifest:
+        facts["part"] = "{number} of {count} of the job {of}".format(**manifest["part"])
+    if "replaces" in manifest:
+        facts["replaces"] = ", ".join(manifest["replaces"])
+    repairs = sorted({e["repairs"] for e in manifest.get("inputs", ()) if e.get("repairs")})
+    if repairs:
+        facts["repairs"] = f"dead letters of {', '.join(repairs)}"
+    for time in manifest.get("forgotten", ()):
+        erased = (number(time[name], name.replace("_", " ")) for name in _TABLES)
+        before = f"{facts['forgotten']}; " if "forgotten" in facts else ""
+        facts["forgotten"] = f"{before}{', '.join(erased)} on {time['at'][:19]}"
+    return facts
+
+
+def _configuration(told: Mapping[str, Any]) -> list[str]:
+    rows = []
+    for name, value in told.items():
+        if isinstance(value, list):
+            shown = ", ".join(map(str, value)) or "none"
+        elif isinstance(value, bool):
+            shown = "yes" if value else "no"
+        else:
+            shown = "all" if value is None else str(value)
+        rows.append((name, _one_line(shown)))
+    return table(rows)
+
+
+def _counts(counts: Mapping[str, Any]) -> list[str]:
+    plain = {name: value for name, value in counts.items() if isinstance(value, int)}
+    rows = [(f"{value:,}", name.replace("_", " ")) for name, value in plain.items()]
+    labels = counts.get("entities_by_label", {})
+    by_size = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
+    rows += [(f"{value:,}", f"  {_one_line(label)}") for label, value in by_size]
+    return table(rows, frozenset({0})) if rows else []
+
+
+def _inputs(output: "Output", manifest: Mapping[str, Any]) -> list[str]:
+    rows = [_INPUT_COLUMNS]
+    for entry in manifest.get("inputs", ()):
+        state = output.current.get(entry["source"])
+        counts = state is not None and manifest["run_id"] in state.runs
+        name = entry["source"] + ("" if entry["complete"] else "  (not read to its end)")
+        numbers = (f"{entry[column]:,}" for column in ("documents", "dead_letters", "entities"))
+        documents, dead, entities = numbers
+        rows.append((documents, dead, entities, "yes" if counts else "no", _one_line(name)))
+    return table(rows, frozenset({0, 1, 2})) if len(rows) > 1 else []
+
+
+def _files(manifest: Mapping[str, Any]) -> list[str]:
+    rows = [_FILE_COLUMNS]
+    rows += [
+        (f"{f['rows']:,}", f"{f['bytes'] / 1e6:,.2f}", f["sha256"][:12], _one_line(f["path"]))
+        for told in manifest.get("tables", {}).values()
+        for f in told["files"]
+    ]
+    return table(rows, frozenset({0, 1})) if len(rows) > 1 else []
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\\n")
