@@ -1,0 +1,34 @@
+"""Write current.sql and current.py into the output: what counts, for DuckDB and for pandas."""
+
+import argparse
+import shlex
+
+from jobs.runs.layout import say
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Nothing beside `--output`."""
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Write both files, and print how to use them."""
+    from jobs.runs.outputs import find_output
+    from jobs.runs.view_files import write_views
+
+    sql, module = write_views(find_output(flags.output))
+    folder = sql.rpartition("/")[0]
+    say(
+        f"""written {sql}
+        {module}
+Both stay true after later runs. With DuckDB (views current_entities, current_documents,
+current_dead_letters and gleaner_runs):
+
+    duckdb -init {shlex.quote(sql)} -c "SELECT label, count(*) FROM current_entities GROUP BY ALL"
+
+With pandas, pyarrow or Polars (current.py needs pyarrow alone):
+
+    import sys; sys.path.insert(0, {folder!r})
+    import current
+    entities = current.read_table({folder!r}, "entities").to_pandas()"""  # noqa: S608 - shown, not run
+    )
+    return 0

@@ -1,0 +1,114 @@
+"""The fold of `pipeline/current.py` as SQL for DuckDB: the place of an output in, its views out."""
+
+from schemas.tables import TABLES
+
+# DuckDB holds a manifest as one object, 16 MiB by default: a run of 60,000 files has more.
+_MANIFEST_BYTES = 2**30
+
+_COUNTS = (
+    *("files", "skipped_files", "broken_files", "records", "documents", "dead_letters"),
+    *("sentences", "tokens", "unknown_tokens", "characters", "entities"),
+)
+
+
+def current_sql(root: str) -> str:
+    """Statements that make the views `current_*` and `gleaner_runs` over the output at `root`.
+
+    They read manifests and tables whenever they are asked, so later runs change what they show,
+    not what they are.
+    """
+    statements = [_runs(root), _CURRENT_FILES, *(_table(root, table) for table in TABLES)]
+    return "\n\n".join([_HEAD, *statements]) + "\n"
+
+
+_HEAD = """\
+-- What counts of this output, as views for DuckDB; `python -m jobs.runs view` made them.
+-- Of each source the last run counts that read it to its end, with the runs that read its dead
+-- letters again: the rule of current.py, which stands beside this file."""
+
+
+def _runs(root: str) -> str:
+    """The view of all runs; what only the other views need are its last columns."""
+    counts = ", ".join(f"{name} BIGINT" for name in _COUNTS)
+    tables = ", ".join(f"{table} STRUCT(files STRUCT(path VARCHAR)[])" for table in TABLES)
+    shown = ",\n       ".join(f"counts.{name}" for name in _COUNTS)
+    return f"""\
+CREATE OR REPLACE VIEW gleaner_runs AS
+SELECT run_id, status, timings.started_at::TIMESTAMPTZ AS started_at, timings.seconds AS seconds,
+       model, schema_version, part."of" AS job, part."number" AS part,
+       {shown},
+       error, configuration, replaces, inputs, tables, timings.started_at AS started
+FROM read_json('{_glob(root)}/runs/*.json', format = 'unstructured',
+    maximum_object_size = {_MANIFEST_BYTES}, columns = {{
+        run_id: 'VARCHAR', status: 'VARCHAR', model: 'VARCHAR', schema_version: 'INTEGER',
+        timings: 'STRUCT(started_at VARCHAR, seconds DOUBLE)',
+        part: 'STRUCT("of" VARCHAR, "number" BIGINT, "count" BIGINT)',
+        counts: 'STRUCT({counts})',
+        error: 'VARCHAR', configuration: 'JSON', replaces: 'VARCHAR[]',
+        inputs: 'STRUCT(source VARCHAR, fingerprint VARCHAR, complete BOOLEAN, repairs VARCHAR)[]',
+        tables: 'STRUCT({tables})'
+    }});"""  # noqa: S608 - the place is quoted, the rest is ours
+
+
+# A struct of (complete, started, run_id) compares as `current_sources` orders the runs.
+_CURRENT_FILES = """\
+CREATE OR REPLACE VIEW gleaner_current_sources AS
+WITH committed AS (
+    SELECT run_id, started, inputs FROM gleaner_runs
+    WHERE status = 'committed' AND run_id NOT IN (
+        SELECT unnest(replaces) FROM gleaner_runs
+        WHERE status = 'committed' AND replaces IS NOT NULL
+    )
+), entries AS (
+    SELECT run_id, started, unnest(inputs, recursive := true) FROM committed
+), reads AS (
+    SELECT source, max({complete: complete, started: started, run_id: run_id}) AS last
+    FROM entries WHERE coalesce(repairs, '') = '' GROUP BY source
+), repaired AS (
+    SELECT reads.source, list(entries.run_id ORDER BY entries.started, entries.run_id) AS repairs
+    FROM reads JOIN entries ON entries.source = reads.source AND entries.repairs = last.run_id
+    WHERE {started: entries.started, run_id: entries.run_id}
+        > {started: last.started, run_id: last.run_id}
+    GROUP BY reads.source
+)
+SELECT source, last.run_id AS run_id, last.complete AS complete,
+       coalesce(repairs, []) AS repairs
+FROM reads LEFT JOIN repaired USING (source);"""
+
+
+def _table(root: str, table: str) -> str:
+    """The view of a table: rows in files that a manifest names, of sources that count there."""
+    places = (
+        "SELECT source, unnest(list_prepend(run_id, repairs)) AS run_id\n"
+        "    FROM gleaner_current_sources"
+    )
+    whole = ""
+    if table == "dead_letters":
+        places = (
+            "SELECT source, coalesce(repairs[-1], run_id) AS run_id, false AS whole_shards\n"
+            "    FROM gleaner_current_sources\n"
+            "    UNION ALL\n"
+            "    SELECT source, run_id, true FROM gleaner_current_sources WHERE len(repairs) > 0"
+        )
+        whole = "\nWHERE record IS NULL OR NOT whole_shards"
+    return f"""\
+CREATE OR REPLACE VIEW current_{table} AS
+WITH places AS (
+    {places}
+), files AS (
+    SELECT run_id, parse_filename(file.path) AS name
+    FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_runs)
+), found AS (
+    SELECT * FROM read_parquet('{_glob(root)}/{table}/run_id=*/*.parquet',
+        hive_partitioning = true, hive_types = {{run_id: VARCHAR}},
+        union_by_name = true, filename = 'gleaner_file')
+)
+SELECT found.* EXCLUDE (gleaner_file)
+FROM found
+JOIN files ON files.run_id = found.run_id AND files.name = parse_filename(found.gleaner_file)
+JOIN places ON places.run_id = found.run_id AND places.source = found.source{whole};"""  # noqa: S608 - as above
+
+
+def _glob(path: str) -> str:
+    """A path in, the pattern that matches it alone, inside an SQL string, out."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path).replace("'", "''")

@@ -1,0 +1,245 @@
+"""The views show in DuckDB what current.py reads with pyarrow, and what the rule says."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.runs.__main__ import run
+from pipeline.current import read_table
+from schemas.errors import UsageError
+from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
+
+Manifest = dict[str, Any]
+Row = tuple[str, ...]
+
+SOURCES = ("it's/a.jsonl", "[b*].jsonl", "c.jsonl")
+# Kept fields differ between runs; one is called as DuckDB would call a column of its own.
+FIELDS = ((), ("year",), ("filename", "year"))
+TABLES = ("entities", "documents", "dead_letters")
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Manifest]:
+    """Runs of every status and version over some of the sources, repairs and mergers among them."""
+    runs: list[Manifest] = []
+    for number in range(draw(st.integers(1, 7))):
+        before = [told["run_id"] for told in runs]
+        inputs = []
+        for source in draw(st.lists(st.sampled_from(SOURCES), unique=True, min_size=1)):
+            kind = draw(st.sampled_from(["complete", "broken", "repair"]))
+            read = {"source": source, "fingerprint": "1-1", "complete": kind != "broken"}
+            if before and kind == "repair":
+                read["repairs"] = draw(st.sampled_from(before))
+            inputs.append(read)
+        at = draw(st.sampled_from(["2026-01-01T00:00:00+00:00", f"2026-01-01T00:00:0{number}.5"]))
+        told: Manifest = {
+            "run_id": f"r{number}",
+            "status": draw(st.sampled_from(["committed", "committed", "failed", "empty"])),
+            "schema_version": draw(st.sampled_from([1, 3])),
+            "model": "tiny@0123456789ab",
+            "timings": {"started_at": at, "finished_at": at, "seconds": 1.0},
+            "configuration": {"keep_fields": draw(st.sampled_from(FIELDS))},
+            "inputs": inputs,
+        }
+        if before and draw(st.integers(0, 3)) == 0:
+            told["replaces"] = draw(st.lists(st.sampled_from(before), min_size=1, unique=True))
+        runs.append(told)
+    runs[draw(st.integers(0, len(runs) - 1))]["status"] = "committed"
+    return runs
+
+
+def rows_of(told: Manifest, table: str) -> Iterator[dict[str, Any]]:
+    """Two rows of a run for each source; of a source that broke off, a dead letter of the whole."""
+    for entry in told["inputs"]:
+        for number in range(2):
+            name = f"{entry['source']}{number}"
+            if "repairs" in entry:  # it has other records than the run that read the source
+                name += told["run_id"]
+            row = {"source": entry["source"], "doc_id": name}
+            if table == "documents":
+                fields = told["configuration"]["keep_fields"]
+                yield {**row, "record": number, **{name: f"{name}{number}" for name in fields}}
+            elif table == "entities":
+                yield {**row, "start_char": number, "label": told["run_id"]}
+            else:
+                size = {"raw_size": 7} if told["schema_version"] > 1 else {}
+                yield {**row, "record": number, "stage": "Read", **size}
+        if table == "dead_letters" and not entry["complete"]:
+            yield {"source": entry["source"], "record": None, "stage": "Read"}
+
+
+def write(root: Path, told: Manifest) -> None:
+    """The run's files, one beside them that no manifest names, and its manifest."""
+    tables = {}
+    for table in TABLES:
+        schema = {
+            "entities": ENTITIES,
+            "documents": documents_schema(told["configuration"]["keep_fields"]),
+            "dead_letters": DEAD_LETTERS,
+        }[table]
+        if table == "dead_letters" and told["schema_version"] == 1:
+            schema = pa.schema([f for f in schema if f.name not in ("raw_size", "kept_fields")])
+        schema = pa.schema([field.with_nullable(nullable=True) for field in schema])
+        folder = root / table / f"run_id={told['run_id']}"
+        folder.mkdir(parents=True)
+        rows = pa.Table.from_pylist(list(rows_of(told, table)), schema=schema)
+        for name in ("part-0", "retried"):
+            pq.write_table(rows, folder / f"{name}.parquet")
+        path = f"{table}/run_id={told['run_id']}/part-0.parquet"
+        tables[table] = {"files": [{"path": path, "rows": len(rows)}]}
+    (root / "runs").mkdir(exist_ok=True)
+    shown = {**told, "tables": tables} if told["status"] == "committed" else told
+    (root / "runs" / f"{told['run_id']}.json").write_text(json.dumps(shown, indent=1))
+
+
+def expected(history: list[Manifest], table: str) -> list[dict[str, Any]]:
+    """By search over all pairs of a source and a run."""
+    committed = [told for told in history if told["status"] == "committed"]
+    gone = {name for told in committed for name in told.get("replaces", ())}
+    alive = {told["run_id"]: told for told in committed if told["run_id"] not in gone}
+
+    def order(run_id: str) -> Row:
+        return alive[run_id]["timings"]["started_at"], run_id
+
+    rows = []
+    for source in SOURCES:
+        entries = {
+            run_id: entry
+            for run_id, told in alive.items()
+            for entry in told["inputs"]
+            if entry["source"] == source
+        }
+        reads = [
+            (entry["complete"], order(run_id), run_id)
+            for run_id, entry in entries.items()
+            if "repairs" not in entry
+        ]
+        if not reads:
+            continue
+        *_, first = max(reads)
+        repairs = sorted(
+            (run_id for run_id, e in entries.items() if e.get("repairs") == first),
+            key=order,
+        )
+        runs = [first, *(run_id for run_id in repairs if order(run_id) > order(first))]
+        for run_id in runs:
+            for row in rows_of(alive[run_id], table):
+                last_word = run_id == runs[-1] or (run_id == first and row.get("record") is None)
+                if row["source"] == source and (table != "dead_letters" or last_word):
+                    rows.append({**row, "run_id": run_id})
+    return rows
+
+
+def comparable(rows: list[dict[str, Any]]) -> list[str]:
+    """What differs between rows, without the nulls that stand for missing columns."""
+    return sorted(
+        str(sorted((name, value) for name, value in row.items() if value is not None))
+        for row in rows
+    )
+
+
+def seen_by_duckdb(connection: duckdb.DuckDBPyConnection, table: str) -> pa.Table:
+    return connection.sql(f"SELECT * FROM current_{table}").to_arrow_table()  # noqa: S608 - a name of ours
+
+
+@given(history=histories())
+@settings(max_examples=40)
+def test_duckdb_pandas_and_the_rule_show_the_same_rows(
+    tmp_path_factory: pytest.TempPathFactory, history: list[Manifest]
+) -> None:
+    """The views are made when half of the runs are there, in a place whose name is no pattern."""
+    root = tmp_path_factory.mktemp("out") / "it's [a*]?"
+    root.mkdir()
+    first = next(n for n, told in enumerate(history) if told["status"] == "committed")
+    for told in history[: first + 1]:
+        write(root, told)
+    assert run(["view", f"--output={root}"]) == 0
+    with duckdb.connect() as connection:
+        connection.execute((root / "current.sql").read_text())
+        for told in history[first + 1 :]:
+            write(root, told)
+        for table in TABLES:
+            wanted = comparable(expected(history, table))
+            rows = seen_by_duckdb(connection, table)
+            assert comparable(rows.to_pylist()) == wanted
+            if wanted:
+                read = read_table(str(root), table)
+                assert comparable(read.to_pylist()) == wanted
+                assert set(rows.column_names) >= set(read.column_names)
+                frame = read.to_pandas()
+                assert len(frame) == len(wanted)
+                assert "run_id" in frame.columns
+        each = connection.sql("SELECT count(*), count(DISTINCT doc_id) FROM current_documents")
+        assert len(set(*each.fetchall())) == 1
+        counted = connection.sql("SELECT run_id, status FROM gleaner_runs").fetchall()
+        assert sorted(counted) == sorted((told["run_id"], told["status"]) for told in history)
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    root = tmp_path / "it's out"
+    root.mkdir()
+    write(
+        root,
+        {
+            "run_id": "r1",
+            "status": "committed",
+            "schema_version": 1,
+            "model": "tiny@0123456789ab",
+            "timings": {"started_at": "2026-01-01T00:00:00+00:00", "seconds": 1.0},
+            "configuration": {"keep_fields": ["year"]},
+            "inputs": [{"source": "a", "fingerprint": "1-1", "complete": True}],
+        },
+    )
+    return root
+
+
+def test_what_view_prints_can_be_pasted(
+    output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lines for Python as they stand; those for DuckDB through its module."""
+    assert run(["view", f"--output={output}"]) == 0
+    told = capsys.readouterr().out
+    assert f"-init '{tmp_path}/it'\"'\"'s out/current.sql'" in told
+    program = "".join(f"{line.strip()}\n" for line in told.splitlines()[-3:])
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}print(len(entities))"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "2\n"
+    with duckdb.connect() as connection:
+        connection.execute((output / "current.sql").read_text())
+        found = connection.execute("SELECT label, count(*) FROM current_entities GROUP BY ALL")
+        assert found.fetchall() == [("r1", 2)]
+    assert not list(output.glob(".*"))
+
+
+def test_views_are_written_again_in_one_piece(output: Path) -> None:
+    (output / "current.sql").write_text("old")
+    run(["view", f"--output={output}"])
+    first = (output / "current.sql").read_text()
+    run(["view", f"--output={output}"])
+    assert (output / "current.sql").read_text() == first != "old"
+
+
+def test_without_a_committed_run_there_is_nothing_to_view(output: Path) -> None:
+    told = json.loads((output / "runs/r1.json").read_text())
+    (output / "runs/r1.json").write_text(json.dumps({**told, "status": "failed"}))
+    with pytest.raises(UsageError, match="has no committed run yet, so there is nothing to view"):
+        run(["view", f"--output={output}"])
+    assert not (output / "current.sql").exists()
