@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from jobs.runs import listing, showing, view
+from jobs.runs import listing, showing, verify, view
 from pipeline.command_line import Parser, main, unknown_argument
 from schemas.errors import UsageError
 
@@ -31,6 +31,7 @@ class Command(Protocol):
 COMMANDS: dict[str, Command] = {
     "list": listing,
     "show": showing,
+    "verify": verify,
     "view": view,
 }
 

@@ -1,0 +1,53 @@
+"""Check every file of the runs again: checksums, counts, offsets, and files that nobody names."""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from jobs.runs.findings import Checked, Finding
+from jobs.runs.layout import number, say
+
+if TYPE_CHECKING:
+    from jobs.runs.outputs import Output
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the runs."""
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="these runs alone (default: all)")
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Print each problem as it is found, and a summary; 1 where something is wrong."""
+    from jobs.runs.outputs import find_output
+
+    output = find_output(flags.output)
+    kinds: Counter[str] = Counter()
+    checked = Checked()
+    for finding in _findings(output, flags.runs, checked):
+        kinds[finding.kind] += 1
+        say(f"{finding.kind}: {finding.text}")
+    say(_summary(checked, kinds))
+    return 1 if kinds["error"] else 0
+
+
+def _findings(output: "Output", names: list[str], checked: Checked) -> Iterator[Finding]:
+    from jobs.runs.verify_places import duplicate_ids, leftovers, unnamed_files
+    from jobs.runs.verify_run import verify_run
+
+    for manifest in output.named(names) if names else output.manifests:
+        yield from verify_run(output, manifest, checked)
+    if not names:
+        yield from unnamed_files(output)
+        yield from leftovers(output)
+        yield from duplicate_ids(output)
+
+
+def _summary(checked: Checked, kinds: Counter[str]) -> str:
+    found = ", ".join(number(count, f"{kind}s") for kind, count in sorted(kinds.items()))
+    return (
+        f"checked {number(checked.runs, 'runs')}: {number(checked.files, 'files')}, "
+        f"{checked.bytes / 1e6:,.2f} MB, {number(checked.rows, 'rows')}, "
+        f"{number(checked.texts, 'texts')} of {number(checked.entities, 'entities')} "
+        f"compared with their document; {found or 'nothing is wrong'}"
+    )

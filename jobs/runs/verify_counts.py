@@ -1,0 +1,140 @@
+"""What the files of a run hold, counted in one pass, against what its manifest says."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline.current import Manifest
+
+_SUMS = ("sentences", "tokens", "unknown_tokens", "characters")
+_BUCKETS = 2**18
+Key = tuple[str, str]  # source and doc_id
+
+
+@dataclass
+class RunCounts:
+    """Rows by source and label, and totals, of the rows that were added."""
+
+    documents: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    entities: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    sums: Counter[str] = field(default_factory=Counter)
+
+    def add(self, table: str, rows: pa.RecordBatch) -> None:
+        """Count the rows of a table; dead letters of whole shards are no records."""
+        sources = rows.column("source")
+        if table == "dead_letters":
+            sources = sources.filter(rows.column("record").is_valid())
+        getattr(self, table).update(counted(sources))
+        if table == "entities":
+            self.labels.update(counted(rows.column("label")))
+        if table == "documents":
+            self.sums.update({name: pc.sum(rows.column(name)).as_py() or 0 for name in _SUMS})
+
+
+def counted(column: pa.Array) -> dict[str, int]:
+    """How often each value of a column stands there."""
+    found = pc.value_counts(column)
+    values = found.field("values")
+    return dict(zip(values.to_pylist(), found.field("counts").to_pylist(), strict=True))
+
+
+class EntitiesByDocument:
+    """Whether each document has as many rows in `entities` as it says, in memory that is bounded.
+
+    A document's differences are added up in one of many sums, each entity with a weight of the
+    document's own, so that two wrong documents do not hide each other.
+    """
+
+    def __init__(self) -> None:
+        self._sums: NDArray[np.uint64] = np.zeros(_BUCKETS, np.uint64)
+
+    def add(self, table: str, rows: pa.RecordBatch) -> None:
+        """Take the rows of `documents`, or of `entities`."""
+        keys, counts = _entities_of(table, rows)
+        hashes = np.array([hash(key) for key in keys], np.int64).astype(np.uint64)
+        weights = (hashes | np.uint64(1)) * np.array(counts, np.int64).astype(np.uint64)
+        np.add.at(self._sums, (hashes % np.uint64(_BUCKETS)).astype(np.intp), weights)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether both tables agree on every document, once all of their rows were added."""
+        return not self._sums.any()
+
+    def differing(self, tables: Iterable[tuple[str, pa.RecordBatch]]) -> dict[Key, int]:
+        """The same rows once more in; by how many the documents that differ do so out."""
+        differences: Counter[Key] = Counter()
+        for table, rows in tables:
+            for key, count in zip(*_entities_of(table, rows), strict=True):
+                if self._sums[hash(key) % 2**64 % _BUCKETS]:
+                    differences[key] += count
+        return {key: count for key, count in differences.items() if count}
+
+
+def _entities_of(table: str, rows: pa.RecordBatch) -> tuple[list[Key], list[int]]:
+    """How many entities documents say that they have; of rows of entities, these with a minus."""
+    own = pa.table({n: rows.column(n).cast(pa.string()) for n in ("source", "doc_id")})
+    if table == "entities":
+        own = own.group_by(own.column_names).aggregate([([], "count_all")])
+        counts = [-count for count in own.column("count_all").to_pylist()]
+    else:
+        counts = rows.column("entities").to_pylist()
+    sources, ids = (own.column(name).to_pylist() for name in ("source", "doc_id"))
+    return list(zip(sources, ids, strict=True)), counts
+
+
+def total_problems(manifest: Manifest) -> Iterator[str]:
+    """Where the manifest contradicts itself: its totals, inputs and tables."""
+    counts, inputs = manifest["counts"], manifest["inputs"]
+    for name in ("records", "documents", "dead_letters", "entities"):
+        total = sum(entry[name] for entry in inputs)
+        if counts[name] != total:
+            yield f"counts {counts[name]:,} {_words(name)}, but its inputs {total:,}"
+    files, broken = len(inputs), sum(not entry["complete"] for entry in inputs)
+    for name, total in (("files", files), ("broken_files", broken)):
+        if counts[name] != total:
+            yield f"counts {counts[name]:,} {_words(name)}, but its inputs are {total:,}"
+    for table, told in manifest["tables"].items():
+        for name in ("rows", "bytes"):
+            total = sum(file[name] for file in told["files"])
+            if told[name] != total:
+                yield f"counts {told[name]:,} {name} of {table}, but its files {total:,}"
+
+
+def count_problems(manifest: Manifest, found: RunCounts, tables: Iterable[str]) -> Iterator[str]:
+    """Where the manifest and the rows differ, in those tables whose files could all be read."""
+    told, readable = manifest["counts"], set(tables)
+    for table in sorted(readable):
+        rows: Counter[str] = getattr(found, table)
+        wanted = {entry["source"]: entry[table] for entry in manifest["inputs"]}
+        for source in sorted({*rows, *wanted}):
+            if rows[source] != wanted.get(source, 0):
+                yield (
+                    f"{source}: the manifest says {wanted.get(source, 0):,} {_words(table)}, but "
+                    f"the files have {rows[source]:,}"
+                )
+    if "documents" in readable:
+        for name in _SUMS:
+            if found.sums[name] != told[name]:
+                yield (
+                    f"the manifest says {told[name]:,} {_words(name)}, but the documents have "
+                    f"{found.sums[name]:,}"
+                )
+    if "entities" in readable:
+        labels = told["entities_by_label"]
+        for label in sorted({*labels, *found.labels}):
+            if found.labels[label] != labels.get(label, 0):
+                yield (
+                    f"the manifest says {labels.get(label, 0):,} entities {label}, but the files "
+                    f"have {found.labels[label]:,}"
+                )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

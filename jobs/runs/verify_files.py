@@ -1,0 +1,101 @@
+"""One file that a manifest names: its bytes, and what its footer says."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.runs.outputs import opened
+from pipeline.current import Manifest
+from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
+
+_BLOCK = 2**20
+_BATCH_ROWS = 32 * 1024
+
+# The version of the tables that brought a column.
+_SINCE = {("dead_letters", "raw_size"): 2, ("dead_letters", "kept_fields"): 3}
+
+
+def byte_problems(path: str, told: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a file's bytes: it is missing, or size or checksum are others."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with opened(path) as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+                size += len(block)
+    except FileNotFoundError:
+        return ["is missing"]
+    except OSError as error:
+        return [f"cannot be read: {error.strerror or error}"]
+    if size != told["bytes"]:
+        return [f"has {size:,} bytes, but the manifest says {told['bytes']:,}"]
+    if digest.hexdigest() != told["sha256"]:
+        return ["has another checksum than the manifest says, its bytes were changed"]
+    return []
+
+
+def footer_problems(
+    file: pq.ParquetFile, table: str, told: Mapping[str, Any], manifest: Manifest
+) -> list[str]:
+    """What is wrong with a file's rows, schema version and columns."""
+    problems = []
+    if file.metadata.num_rows != told["rows"]:
+        problems.append(
+            f"has {file.metadata.num_rows:,} rows, but the manifest says {told['rows']:,}"
+        )
+    version = ((file.schema_arrow.metadata or {}).get(b"gleaner.schema_version") or b"").decode()
+    if version not in map(str, range(1, SCHEMA_VERSION + 1)):
+        return [*problems, f"has the schema version {version!r}, expected 1 to {SCHEMA_VERSION}"]
+    if int(version) > manifest["schema_version"]:
+        problems.append(
+            f"has the schema version {version}, but the manifest {manifest['schema_version']}"
+        )
+    keep_fields = manifest["configuration"]["keep_fields"]
+    return problems + column_problems(file.schema_arrow, table, int(version), keep_fields)
+
+
+def column_problems(
+    schema: pa.Schema, table: str, version: int, keep_fields: Sequence[str]
+) -> list[str]:
+    """Columns that are missing, of another type, or not known in this version of the table."""
+    whole = documents_schema(keep_fields) if table == "documents" else TABLES[table]
+    expected = {f.name: f.type for f in whole if _SINCE.get((table, f.name), 1) <= version}
+    found = {field.name: field.type for field in schema}
+    problems = [f"lacks the column {name}" for name in expected if name not in found]
+    problems += [
+        f"has a column {name} that version {version} of {table} does not know"
+        for name in found
+        if name not in expected
+    ]
+    problems += [
+        f"has {found[name]} in the column {name}, expected {kind}"
+        for name, kind in expected.items()
+        if name in found and found[name] != kind
+    ]
+    return problems
+
+
+def open_parquet(path: str) -> pq.ParquetFile:
+    """A file of a table, to read in batches; raises OSError or pyarrow's errors."""
+    return pq.ParquetFile(pa.PythonFile(opened(path), mode="r"), pre_buffer=False)
+
+
+def batches(
+    path: str, columns: Sequence[str] | None = None, sources: frozenset[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, a few at a time; row groups without rows of the sources are left out."""
+    file = open_parquet(path)
+    groups = list(range(file.metadata.num_row_groups))
+    if sources is not None:
+        groups = [group for group in groups if _may_hold(file, group, sources)]
+    yield from file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False)
+
+
+def _may_hold(file: pq.ParquetFile, group: int, sources: frozenset[str]) -> bool:
+    statistics = file.metadata.row_group(group).column(file.schema.names.index("source")).statistics
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return any(statistics.min <= source <= statistics.max for source in sources)

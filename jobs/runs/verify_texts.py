@@ -1,0 +1,186 @@
+"""Entities against the texts of their documents: kept ones, or read again from the input."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from jobs.runs.findings import Checked
+from jobs.runs.outputs import Output
+from jobs.runs.verify_counts import Key
+from jobs.runs.verify_files import batches
+from pipeline.current import Manifest, committed_runs
+from pipeline.formats import ReadConfig, read_records
+from pipeline.shards import current_fingerprint, format_of, open_shard
+from schemas.errors import GleanerError
+from schemas.records import Document, Repair, Shard
+
+# Characters that are held at once. Each time it is full, the entities are gone through once more.
+CHARACTERS = 64_000_000
+
+_SUSPECTS = 1000
+_SHOWN = 5
+
+
+class Text(NamedTuple):
+    """The text of a document."""
+
+    source: str
+    doc_id: str
+    text: str
+
+
+class Misplaced(NamedTuple):
+    """An entity that does not stand where it says."""
+
+    key: Key
+    start: int
+    end: int
+    text: str
+
+
+def text_problems(
+    output: Output, manifest: Manifest, files: Mapping[str, Sequence[str]], checked: Checked
+) -> Iterator[str]:
+    """Where an entity's text is not the one at its offsets, in those texts that are at hand.
+
+    Where documents of a source share an id, the text of one of them must fit.
+    """
+    suspects: set[Key] = set()
+    for texts in _held(_texts(output, manifest, files), CHARACTERS):
+        for entity in _misplaced(files["entities"], texts, checked):
+            if len(suspects) < _SUSPECTS:
+                suspects.add(entity.key)
+    if not suspects:
+        return
+    # Once more, with all the texts of an id together.
+    again = (text for text in _texts(output, manifest, files) if text[:2] in suspects)
+    found = list(_misplaced(files["entities"], _by_key(again), Checked()))
+    for entity in found[:_SHOWN]:
+        source, doc_id = entity.key
+        yield (
+            f"{source}: document {doc_id!r} does not have {entity.text!r} at "
+            f"{entity.start} to {entity.end}"
+        )
+    if len(found) > _SHOWN:
+        more = "at least " if len(suspects) == _SUSPECTS else ""
+        yield f"and {more}{len(found) - _SHOWN:,} more entities do not stand where they say"
+
+
+def _misplaced(
+    paths: Iterable[str], texts: Mapping[Key, Sequence[str]], checked: Checked
+) -> Iterator[Misplaced]:
+    """The entities of these documents that none of the texts has at their offsets."""
+    sources = frozenset(source for source, _ in texts)
+    columns = ["source", "doc_id", "start_char", "end_char", "text"]
+    for path in paths:
+        for rows in batches(path, columns, sources):
+            named = (rows.column(name).to_pylist() for name in columns)
+            for source, doc_id, start, end, text in zip(*named, strict=True):
+                whole = texts.get((source, doc_id))
+                if whole is None:
+                    continue
+                checked.texts += 1
+                if all(one[start:end] != text for one in whole):
+                    yield Misplaced((source, doc_id), start, end, text)
+
+
+def _held(texts: Iterable[Text], characters: int) -> Iterator[Mapping[Key, Sequence[str]]]:
+    """The texts by document, in portions of so many characters."""
+    portion: list[Text] = []
+    size = 0
+    for text in texts:
+        portion.append(text)
+        size += len(text.text)
+        if size >= characters:
+            yield _by_key(portion)
+            portion, size = [], 0
+    if portion:
+        yield _by_key(portion)
+
+
+def _by_key(texts: Iterable[Text]) -> dict[Key, list[str]]:
+    found: dict[Key, list[str]] = {}
+    for source, doc_id, text in texts:
+        found.setdefault((source, doc_id), []).append(text)
+    return found
+
+
+def _texts(
+    output: Output, manifest: Manifest, files: Mapping[str, Sequence[str]]
+) -> Iterator[Text]:
+    """The texts at hand of the run's documents: from what was read, else those that were kept."""
+    elsewhere = set()
+    for entry in manifest["inputs"]:
+        source = entry["source"]
+        told = (
+            _letters_read(output, manifest, entry["repairs"], source)
+            if entry.get("repairs")
+            else None
+        )
+        if told:
+            yield from told
+        elif not entry.get("repairs") and _is_unchanged(source, entry["fingerprint"]):
+            yield from _read_again(manifest, source, entry["fingerprint"])
+        else:
+            elsewhere.add(source)
+    if elsewhere:
+        for path in files["documents"]:
+            for rows in batches(path, ["source", "doc_id", "text"], frozenset(elsewhere)):
+                named = (rows.column(name).to_pylist() for name in ("source", "doc_id", "text"))
+                for source, doc_id, text in zip(*named, strict=True):
+                    if text is not None and source in elsewhere:
+                        yield Text(source, doc_id, text)
+
+
+def _is_unchanged(source: str, fingerprint: str) -> bool:
+    try:
+        return current_fingerprint(source) == fingerprint
+    except Exception:  # noqa: BLE001 - each filesystem raises errors of its own
+        return False
+
+
+def _read_again(manifest: Manifest, source: str, fingerprint: str) -> Iterator[Text]:
+    """The documents of an input, as the run read them."""
+    told = manifest["configuration"]
+    name = told["input_format"]
+    name = format_of(source) if name == "auto" else name
+    config = ReadConfig(name, told["id_field"], told["text_field"])
+    shard = Shard(source, name, 0, None, 0, fingerprint)
+    yield from _documents(shard, config)
+
+
+def _letters_read(
+    output: Output, manifest: Manifest, repaired: str, source: str
+) -> Iterator[Text] | None:
+    """What a run that repairs a source read of it; None where these dead letters are gone."""
+    order = [run for run in committed_runs(output.manifests) if run["run_id"] in output.by_id]
+    holder = None
+    for run in order:
+        if run["run_id"] == manifest["run_id"]:
+            break
+        for entry in run["inputs"]:
+            if entry["source"] == source and repaired in (run["run_id"], entry.get("repairs")):
+                holder = run
+    first = output.by_id.get(repaired)
+    if holder is None or first is None:
+        return None
+    name = first["configuration"]["input_format"]
+    name = format_of(source) if name == "auto" else name
+    repair = Repair(repaired, holder["run_id"], name, ())
+    told = manifest["configuration"]
+    config = ReadConfig(
+        "dead_letters", told["id_field"], told["text_field"], repairs={source: repair}
+    )
+    paths = [f"{output.root}/{file['path']}" for file in holder["tables"]["dead_letters"]["files"]]
+    shards = [Shard(path, "dead_letters", 0, None, 0, "") for path in paths]
+    return (text for shard in shards for text in _documents(shard, config))
+
+
+def _documents(shard: Shard, config: ReadConfig) -> Iterator[Text]:
+    """What can be read of a shard; that it breaks off, the run itself has noted."""
+    try:
+        with open_shard(shard.source) as stream:
+            for record in read_records(stream, shard, config):
+                if isinstance(record, Document):
+                    yield Text(record.source, record.doc_id, record.text)
+    except (GleanerError, OSError, EOFError, ValueError):
+        return
