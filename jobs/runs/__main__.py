@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from jobs.runs import listing, showing, verify, view
+from jobs.runs import diff, listing, showing, verify, view
 from pipeline.command_line import Parser, main, unknown_argument
 from schemas.errors import UsageError
 
@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "list": listing,
     "show": showing,
     "verify": verify,
+    "diff": diff,
     "view": view,
 }
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from jobs.runs.findings import Finding
+from jobs.runs.layout import number
 from jobs.runs.outputs import Output
 from jobs.runs.verify_files import batches
 from pipeline.current import rows_that_count
@@ -87,7 +88,8 @@ def duplicate_ids(output: Output) -> Iterator[Finding]:
     worst = ", ".join(f"{doc_id!r} {count:,} times" for doc_id, count in times.most_common(_SHOWN))
     yield Finding(
         "warning",
-        f"{len(repeated):,} document ids occur more than once among the rows that count: {worst}; "
+        f"{number(len(repeated), 'document ids')} more than once among the rows that count: "
+        f"{worst}; "
         f"all of them, with the views of `python -m jobs.runs view`: {_QUERY}",
     )
 

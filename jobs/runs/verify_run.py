@@ -1,11 +1,11 @@
 """One run: its files, its rows, its counts and its texts, against its manifest."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
 
 from jobs.runs.findings import Checked, Finding, error
+from jobs.runs.layout import number
 from jobs.runs.outputs import Output
 from jobs.runs.verify_counts import (
     EntitiesByDocument,
@@ -14,7 +14,7 @@ from jobs.runs.verify_counts import (
     total_problems,
 )
 from jobs.runs.verify_files import batches, byte_problems, footer_problems, open_parquet
-from jobs.runs.verify_rows import row_problems
+from jobs.runs.verify_rows import WrongRows, wrong_rows
 from jobs.runs.verify_texts import text_problems
 from pipeline.current import Manifest
 
@@ -42,27 +42,29 @@ def _problems(output: Output, manifest: Manifest, checked: Checked) -> Iterator[
         for file in told["files"]:
             checked.files += 1
             checked.bytes += file["bytes"]
-            wrong = list(_file_problems(output.root, table, file, manifest))
-            yield from (f"{file['path']} {problem}" for problem in wrong)
-            sound = sound and not wrong
+            problems = list(_file_problems(output.root, table, file, manifest))
+            yield from (f"{file['path']} {problem}" for problem in problems)
+            sound = sound and not problems
         if sound:
             readable[table] = [f"{output.root}/{file['path']}" for file in told["files"]]
     if not manifest["inputs"]:
         return
     counts, by_document = RunCounts(), EntitiesByDocument()
-    wrong_rows: Counter[str] = Counter()
+    wrong: dict[tuple[str, str], WrongRows] = {}
     for table, rows in _all_rows(readable):
         checked.rows += len(rows)
         checked.entities += len(rows) if table == "entities" else 0
         counts.add(table, rows)
         if table != "dead_letters":
             by_document.add(table, rows)
-        for problem in row_problems(table, rows, manifest):
-            # A kind of damage is told for the first batch that has it, not for each.
-            kind = problem.partition(" rows ")[2].partition(", first")[0]
-            if not wrong_rows[table + kind]:
-                yield f"{table}: {problem}"
-            wrong_rows[table + kind] += 1
+        for found in wrong_rows(table, rows, manifest):
+            first = wrong.get((table, found.what), found._replace(rows=0))
+            wrong[table, found.what] = first._replace(rows=first.rows + found.rows)
+    for (table, what), some in wrong.items():
+        yield (
+            f"{table}: in {number(some.rows, 'rows')} {what}, first in document {some.doc_id!r} "
+            f"of {some.source}"
+        )
     yield from count_problems(manifest, counts, readable)
     if {"documents", "entities"} <= set(readable):
         if not by_document.balanced:

@@ -1,0 +1,106 @@
+"""Compare the entities of two runs over the same documents, as to rehearse a new model."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from jobs.runs.layout import as_json, number, say, table
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from jobs.runs.changes import Comparison, Example, LabelChange
+
+_COLUMNS = (
+    *("label", "A", "B", "both", "lost", "gained", "moved away", "moved here"),
+    *("confidence A", "B"),
+)
+_NUMBERS = frozenset(range(1, len(_COLUMNS)))
+_MOVES_SHOWN = 8
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the two runs, `--examples` and `--json`."""
+    for name, which in (("before", "A"), ("after", "B")):
+        parser.add_argument(name, metavar=which, help="a run's id, or that of a job in parts")
+    parser.add_argument(
+        "--examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="show the N most confident entities that were lost, gained or moved",
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Print what B found otherwise than A."""
+    from jobs.runs.comparison import compare
+    from jobs.runs.outputs import find_output
+
+    if flags.examples < 0:
+        raise UsageError(f"--examples is {flags.examples}, expected at least 0")
+    output = find_output(flags.output)
+    sides = []
+    for name in (flags.before, flags.after):
+        runs = output.named([name])
+        for manifest in runs:
+            if manifest["status"] != "committed":
+                status = manifest["status"]
+                raise UsageError(f"run {manifest['run_id']} is {status}: it has no entities")
+        sides.append(runs)
+    found = compare(output, sides[0], sides[1], flags.examples)
+    if flags.json:
+        say(as_json(found.to_json()))
+        return 0
+    models = [", ".join(sorted({run["model"] for run in side})) for side in sides]
+    say("\n".join(_lines(found, (flags.before, flags.after), models)))
+    return 0
+
+
+def _lines(found: "Comparison", names: tuple[str, str], models: list[str]) -> list[str]:
+    told = zip("AB", names, models, strict=True)
+    lines = [f"{side}  {name}, model {model}" for side, name, model in told]
+    lines.append(
+        f"{number(found.documents, 'documents')} in both, {found.only_before:,} only in A, "
+        f"{found.only_after:,} only in B"
+    )
+    if found.ambiguous:
+        lines.append(
+            f"{number(found.ambiguous, 'ids')} left out, which several documents of a file share"
+        )
+    if not found.documents:
+        return [
+            *lines,
+            "no document has the same source and id in both: there is nothing to compare",
+        ]
+    lines.append("")
+    lines += table([_COLUMNS, *map(_cells, [*found.labels, found.total])], _NUMBERS)
+    if found.moves:
+        shown = [f"{a} to {b} {count:,}" for (a, b), count in found.moves[:_MOVES_SHOWN]]
+        more = len(found.moves) - len(shown)
+        lines += ["", f"moved: {', '.join(shown)}" + (f" and {more} more" if more else "")]
+    for kind, examples in found.examples.items():
+        if examples:
+            lines += ["", kind, *table([_example(one) for one in examples])]
+    return lines
+
+
+def _cells(label: "LabelChange") -> tuple[str, ...]:
+    counts = (
+        *(label.before, label.after, label.both, label.lost, label.gained),
+        *(label.moved_away, label.moved_here),
+    )
+    means = (label.confidence_before, label.confidence_after)
+    return (
+        label.label,
+        *(f"{count:,}" for count in counts),
+        *("-" if mean is None else f"{mean:.3f}" for mean in means),
+    )
+
+
+def _example(one: "Example") -> tuple[str, ...]:
+    return (
+        f"  {one.label}",
+        f"{one.confidence:.3f}",
+        repr(one.text),
+        f"{one.doc_id} {one.start}-{one.end}",
+    )
