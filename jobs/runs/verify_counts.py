@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from jobs.runs.verify_files import values
 from pipeline.current import Manifest
 
 _SUMS = ("sentences", "tokens", "unknown_tokens", "characters")
@@ -41,8 +42,8 @@ class RunCounts:
 def counted(column: pa.Array) -> dict[str, int]:
     """How often each value of a column stands there."""
     found = pc.value_counts(column)
-    values = found.field("values")
-    return dict(zip(values.to_pylist(), found.field("counts").to_pylist(), strict=True))
+    told = found.field("values")
+    return dict(zip(told.to_pylist(), found.field("counts").to_pylist(), strict=True))
 
 
 class EntitiesByDocument:
@@ -79,14 +80,11 @@ class EntitiesByDocument:
 
 def _entities_of(table: str, rows: pa.RecordBatch) -> tuple[list[Key], list[int]]:
     """How many entities documents say that they have; of rows of entities, these with a minus."""
-    own = pa.table({n: rows.column(n).cast(pa.string()) for n in ("source", "doc_id")})
-    if table == "entities":
-        own = own.group_by(own.column_names).aggregate([([], "count_all")])
-        counts = [-count for count in own.column("count_all").to_pylist()]
-    else:
-        counts = rows.column("entities").to_pylist()
-    sources, ids = (own.column(name).to_pylist() for name in ("source", "doc_id"))
-    return list(zip(sources, ids, strict=True)), counts
+    keys = list(zip(values(rows.column("source")), values(rows.column("doc_id")), strict=True))
+    if table == "documents":
+        return keys, rows.column("entities").to_pylist()
+    times = Counter(keys)
+    return list(times), [-count for count in times.values()]
 
 
 def total_problems(manifest: Manifest) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from jobs.runs.findings import Checked
 from jobs.runs.outputs import Output
 from jobs.runs.verify_counts import Key
-from jobs.runs.verify_files import batches
+from jobs.runs.verify_files import batches, values
 from pipeline.current import Manifest, committed_runs
 from pipeline.formats import ReadConfig, read_records
 from pipeline.shards import current_fingerprint, format_of, open_shard
@@ -73,13 +73,13 @@ def _misplaced(
     columns = ["source", "doc_id", "start_char", "end_char", "text"]
     for path in paths:
         for rows in batches(path, columns, sources):
-            named = (rows.column(name).to_pylist() for name in columns)
+            named = (values(rows.column(name)) for name in columns)
             for source, doc_id, start, end, text in zip(*named, strict=True):
                 whole = texts.get((source, doc_id))
                 if whole is None:
                     continue
                 checked.texts += 1
-                if all(one[start:end] != text for one in whole):
+                if whole[0][start:end] != text and all(w[start:end] != text for w in whole):
                     yield Misplaced((source, doc_id), start, end, text)
 
 
