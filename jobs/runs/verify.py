@@ -26,7 +26,7 @@ def run(flags: argparse.Namespace) -> int:
     checked = Checked()
     for finding in _findings(output, flags.runs, checked):
         kinds[finding.kind] += 1
-        say(f"{finding.kind}: {finding.text}")
+        say(f"{finding.kind}: {finding.text}".replace("\n", "\\n"))
     say(_summary(checked, kinds))
     return 1 if kinds["error"] else 0
 
@@ -34,9 +34,14 @@ def run(flags: argparse.Namespace) -> int:
 def _findings(output: "Output", names: list[str], checked: Checked) -> Iterator[Finding]:
     from jobs.runs.verify_places import duplicate_ids, leftovers, unnamed_files
     from jobs.runs.verify_run import verify_run
+    from pipeline.output import read_manifests
 
     for manifest in output.named(names) if names else output.manifests:
-        yield from verify_run(output, manifest, checked)
+        found = list(verify_run(output, manifest, checked))
+        if found and manifest not in read_manifests(output.root):
+            name = manifest["run_id"]
+            found = [Finding("remark", f"run {name} was changed or removed while it was checked")]
+        yield from found
     if not names:
         yield from unnamed_files(output)
         yield from leftovers(output)

@@ -15,6 +15,7 @@ from jobs.runs.layout import number
 from jobs.runs.outputs import Output
 from jobs.runs.verify_files import batches
 from pipeline.current import rows_that_count
+from pipeline.output import read_manifests
 from pipeline.shards import is_remote
 from pipeline.storage import STAGING
 from schemas.tables import TABLES
@@ -31,15 +32,17 @@ def unnamed_files(output: Output) -> Iterator[Finding]:
 
     On object stores a run that was stopped leaves some, and so does one that is under way.
     """
+    found = {table: sorted(_files_below(f"{output.root}/{table}")) for table in TABLES}
+    # In this order, since other runs go on: one that is done by now has its manifest.
+    staged = set(_staged(output))
     named = {
         f"{output.root}/{file['path']}"
-        for manifest in output.manifests
+        for manifest in read_manifests(output.root)
         for table in manifest.get("tables", {}).values()
         for file in table["files"]
     }
-    staged = set(_staged(output))
-    for table in TABLES:
-        for path in sorted(_files_below(f"{output.root}/{table}")):
+    for table, paths in found.items():
+        for path in paths:
             if path in named:
                 continue
             run_id = path.removeprefix(f"{output.root}/{table}/run_id=").partition("/")[0]

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.io.filesystem import FileMetadata, MatchResult
+from apache_beam.io.localfilesystem import LocalFileSystem
 
 import pipeline.run
 from jobs.runs import verify_texts
@@ -454,3 +456,85 @@ def test_the_query_for_ids_that_occur_twice_finds_them_all(
         connection.execute((output / "current.sql").read_text())
         ((doc_id, times, sources),) = connection.execute(query).fetchall()
     assert (doc_id, times, [Path(source).name for source in sources]) == ("a3", 2, ["a.jsonl"])
+
+
+def test_a_run_that_is_removed_meanwhile_is_no_error(
+    output: Path, verify: Callable[..., Verified], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a rollback does, which takes the manifest first."""
+
+    def removed(*_: object) -> list[str]:
+        (output / "runs/first.json").unlink(missing_ok=True)
+        return ["is missing"]
+
+    monkeypatch.setattr("jobs.runs.verify_run.byte_problems", removed)
+    code, told = verify("first")
+    assert code == 0
+    assert told[0] == "remark: run first was changed or removed while it was checked"
+
+
+def test_a_line_break_in_a_path_does_not_break_the_sentence(
+    output: Path, verify: Callable[..., Verified]
+) -> None:
+    (output / "entities/run_id=first/a\n\x1b.parquet").write_bytes(b"")
+    code, told = verify()
+    assert code == 1
+    assert r"error: entities/run_id=first/a\n\x1b.parquet is named by no manifest" in told
+
+
+class Store(LocalFileSystem):
+    """A directory as an object store, `store:///path`: no renames, no directories, no locks."""
+
+    @classmethod
+    def scheme(cls) -> str:
+        return "store"
+
+    def match(
+        self, patterns: list[str], limits: list[int | None] | None = None
+    ) -> list[MatchResult]:
+        def named(result: MatchResult) -> MatchResult:
+            return MatchResult(
+                result.pattern,
+                [
+                    FileMetadata(f"store://{file.path}", file.size_in_bytes)
+                    for file in result.metadata_list
+                ],
+            )
+
+        paths = [pattern.removeprefix("store://") for pattern in patterns]
+        matched = super().match(paths)  # type: ignore[no-untyped-call]  # Beam's has no annotations
+        return [named(result) for result in matched]
+
+    def open(self, path: str, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - as Beam's
+        return super().open(path.removeprefix("store://"), *arguments, **more)
+
+    def create(self, path: str, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - as Beam's
+        return super().create(path.removeprefix("store://"), *arguments, **more)
+
+
+def test_outputs_on_an_object_store_are_read_through_beam(
+    output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There a file that no manifest names is what a stopped run left; readers never see it."""
+    root = f"store://{output}"
+    clean = ["verify", f"--output={root}/"]
+    assert run(clean) == 0
+    assert "remark" not in capsys.readouterr().out
+    (output / "entities/run_id=first/more.parquet").write_bytes(b"")
+    assert run(clean) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "remark: entities/run_id=first/more.parquet is named by no manifest" in told
+    assert "texts of" in told[-1]
+    only(output, "documents/run_id=repair/*").unlink()
+    assert run(clean) == 1
+    assert "is missing" in capsys.readouterr().out
+    assert run(["list", f"--output={root}"]) == 0
+    assert "job.2" in capsys.readouterr().out
+    assert run(["diff", "job", "job", f"--output={root}"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[2] == "31 documents in both, 0 only in A, 0 only in B"
+    assert told[3] == "1 id left out, which several documents of a file share"
+    assert run(["view", f"--output={root}"]) == 0
+    assert f"'store://{output}/runs/*.json'" in (output / "current.sql").read_text()
+    with pytest.raises(UsageError, match="holds no runs"):
+        run(["list", f"--output=store://{output.parent}"])
