@@ -23,15 +23,15 @@ def table(rows: Sequence[Sequence[str]], numbers: frozenset[int] = frozenset()) 
 
 
 def duration(seconds: float) -> str:
-    """Seconds in, the two units that matter out: `4.8 s`, `3 min 5 s`, `2 h 10 min`."""
+    """Seconds in, the two units that matter out: `4.8 s`, `3m 05s`, `2h 10m`, `1d 01h`."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+        return f"{whole // _MINUTE}m {whole % _MINUTE:02}s"
     if whole < _DAY:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
-    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02}m"
+    return f"{whole // _DAY}d {whole % _DAY // _HOUR:02}h"
 
 
 def number(count: int, word: str) -> str:

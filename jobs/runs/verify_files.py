@@ -6,9 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
 
 from jobs.runs.outputs import opened
 from pipeline.current import Manifest
+from pipeline.dead_letters import first_line
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 
 _BLOCK = 2**20
@@ -26,10 +28,9 @@ def byte_problems(path: str, told: Mapping[str, Any]) -> list[str]:
             while block := stream.read(_BLOCK):
                 digest.update(block)
                 size += len(block)
-    except FileNotFoundError:
-        return ["is missing"]
-    except OSError as error:
-        return [f"cannot be read: {error.strerror or error}"]
+    except Exception as error:  # noqa: BLE001 - each filesystem raises errors of its own
+        missing = isinstance(error, FileNotFoundError) or not FileSystems.exists(path)
+        return ["is missing" if missing else f"cannot be read: {first_line(error)}"]
     if size != told["bytes"]:
         return [f"has {size:,} bytes, but the manifest says {told['bytes']:,}"]
     if digest.hexdigest() != told["sha256"]:

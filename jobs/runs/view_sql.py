@@ -24,7 +24,9 @@ def current_sql(root: str) -> str:
 _HEAD = """\
 -- What counts of this output, as views for DuckDB; `python -m jobs.runs view` made them.
 -- Of each source the last run counts that read it to its end, with the runs that read its dead
--- letters again: the rule of current.py, which stands beside this file."""
+-- letters again: the rule of current.py, which stands beside this file.
+-- DuckDB 1 keeps the columns that a view had when it was made: where a later run keeps other fields
+-- of the input, run these statements once more. `duckdb -init` runs them at each start."""
 
 
 def _runs(root: str) -> str:

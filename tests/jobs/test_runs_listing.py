@@ -217,6 +217,27 @@ def test_what_cannot_be_is_one_sentence(output: Path, arguments: list[str], mess
     assert str(caught.value) == message.format(root=root)
 
 
+def test_an_output_whose_runs_are_all_gone_is_still_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "runs").mkdir()
+    assert run(["list", f"--output={tmp_path}"]) == 0
+    assert capsys.readouterr().out == "no runs\n"
+    assert run(["verify", f"--output={tmp_path}"]) == 0
+
+
+def test_the_list_fits_a_terminal(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With ids as runs get them, a million documents and runs of minutes."""
+    for path in (output / "runs").iterdir():
+        path.unlink()
+    told = manifest("r20261124T210544Z-050b", 1, entry("a.jsonl", 1_234_567, 999))
+    told["timings"]["seconds"] = 3000.0
+    told["counts"]["entities"] = 9_876_543
+    (output / "runs/r20261124T210544Z-050b.json").write_text(json.dumps(told))
+    assert run(["list", f"--output={output}"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
 def test_help_and_mistyped_flags_need_no_beam() -> None:
     """Each command is listed with line one of its docstring, and no module of any imports Beam."""
     program = (
@@ -236,7 +257,7 @@ def test_help_and_mistyped_flags_need_no_beam() -> None:
 
 def test_lasting_is_told_in_two_units() -> None:
     told = [duration(seconds) for seconds in (4.84, 185, 7800, 90_000)]
-    assert told == ["4.8 s", "3 min 5 s", "2 h 10 min", "1 d 1 h"]
+    assert told == ["4.8 s", "3m 05s", "2h 10m", "1d 01h"]
 
 
 def test_the_cause_of_a_failure_is_its_sentence() -> None:

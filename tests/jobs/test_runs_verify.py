@@ -318,6 +318,12 @@ def no_parquet(output: Path) -> None:
     tell(output, path)
 
 
+def put_directory(output: Path) -> None:
+    path = only(output, "documents/run_id=repair/*")
+    path.unlink()
+    path.mkdir()
+
+
 def count_more(name: str) -> Callable[[Path], None]:
     def change(told: Manifest) -> None:
         told["counts"][name] += 1
@@ -350,6 +356,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda out: (out / "runs/first.json").unlink(),
         "is named by no manifest",
     ),
+    "a directory": (put_directory, " cannot be read: "),
     "no Parquet": (no_parquet, " is no Parquet file that can be read: "),
     "a path of another run": (
         lambda out: change_manifest(
