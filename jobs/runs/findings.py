@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence; kind: `error`, `warning` (look at it) or `remark` (nothing to do)."""
+    """One sentence; kind: `error`, `warning` (look at it) or `remark` (nothing to do).
+
+    query: SQL that shows more, over the views of `python -m jobs.runs view`.
+    """
 
     kind: str
     text: str
+    query: str | None = None
 
 
 @dataclass

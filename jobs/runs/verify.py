@@ -27,6 +27,8 @@ def run(flags: argparse.Namespace) -> int:
     for finding in _findings(output, flags.runs, checked):
         kinds[finding.kind] += 1
         say(f"{finding.kind}: {finding.text}".replace("\n", "\\n"))
+        if finding.query:
+            say(f"    {finding.query}")
     say(_summary(checked, kinds))
     return 1 if kinds["error"] else 0
 

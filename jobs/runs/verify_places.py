@@ -92,8 +92,8 @@ def duplicate_ids(output: Output) -> Iterator[Finding]:
     yield Finding(
         "warning",
         f"{number(len(repeated), 'document ids')} more than once among the rows that count: "
-        f"{worst}; "
-        f"all of them, with the views of `python -m jobs.runs view`: {_QUERY}",
+        f"{worst}; with the views of `python -m jobs.runs view`, this shows all of them:",
+        _QUERY,
     )
 
 
