@@ -89,7 +89,7 @@ def committed_manifest(
     broken = {shard.source for shard in shards if not shard.complete}
     if broken.difference(run.inputs):
         raise JobError(f"{min(broken)} could not be read to its end")
-    rows = {table: _by_source(files, table) for table in TABLES}
+    rows = {table: rows_by_source(files, table) for table in TABLES}
     _reconcile(records, rows["documents"], rows["dead_letters"])
     sums: Counter[str] = Counter()
     for file in files:
@@ -133,7 +133,9 @@ def committed_manifest(
             }
             for source, fingerprint in run.inputs.items()
         ],
-        "tables": {table: _table(files, table, storage) for table in TABLES if run.inputs or files},
+        "tables": {
+            table: written_table(files, table, storage) for table in TABLES if run.inputs or files
+        },
     }
 
 
@@ -182,7 +184,8 @@ def _head(run: RunDescription, status: str) -> dict[str, Any]:
     }
 
 
-def _by_source(files: Iterable[FileResult], table: str) -> Counter[str]:
+def rows_by_source(files: Iterable[FileResult], table: str) -> Counter[str]:
+    """The rows of one table by source, without dead letters of whole shards."""
     rows: Counter[str] = Counter()
     for file in files:
         if file.table == table:
@@ -211,7 +214,8 @@ def _reconcile(
             )
 
 
-def _table(files: Iterable[FileResult], table: str, storage: RunStorage) -> dict[str, Any]:
+def written_table(files: Iterable[FileResult], table: str, storage: RunStorage) -> dict[str, Any]:
+    """What the manifest says of the files of one table."""
     own = sorted((file for file in files if file.table == table), key=lambda file: file.path)
     return {
         "rows": sum(file.rows for file in own),

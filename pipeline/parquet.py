@@ -14,6 +14,7 @@ from schemas.records import FileResult
 from schemas.tables import SCHEMA_VERSION
 
 ROW_GROUP_ROWS = 128 * 1024
+_VERSION = b"gleaner.schema_version"
 
 Create = Callable[[str], BinaryIO]
 
@@ -22,14 +23,15 @@ class TableWriter:
     """Writes one table into files below `directory`, a new one whenever `target_bytes` is reached.
 
     Names are unique, so a bundle that is retried never meets its first attempt. Files are opened
-    with `create`, only once there are rows for them.
+    with `create`, only once there are rows for them. A schema that names its version keeps it.
     """
 
     def __init__(
         self, table: str, schema: pa.Schema, directory: str, target_bytes: int, create: Create
     ) -> None:
         self.table = table
-        self.schema = schema.with_metadata({"gleaner.schema_version": str(SCHEMA_VERSION)})
+        version = (schema.metadata or {}).get(_VERSION, str(SCHEMA_VERSION))
+        self.schema = schema.with_metadata({_VERSION: version})
         self.directory = directory
         self.target_bytes = target_bytes
         self.create = create

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -64,6 +64,15 @@ class RunStorage:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             return open(path, "wb")
         return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+    def sync(self, paths: Iterable[str]) -> None:
+        """Let the disk have these files for good, before what they replace is removed."""
+        for path in paths if self.is_staged else ():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def publish(self, table: str, names: Collection[str]) -> None:
         """Let the named files of a staged table appear in its place; done already means done.

@@ -1,0 +1,63 @@
+"""What the commands that change an output share: it is held, cleaned, and its runs are at hand."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.current import Manifest
+from schemas.errors import JobError, UsageError
+
+
+class HeldOutput(NamedTuple):
+    """An output that this process alone writes to; the manifests of its runs, oldest first."""
+
+    root: str
+    manifests: Sequence[Manifest]
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that all commands have which change an output."""
+    parser.add_argument(
+        "--dry_run", action="store_true", help="say what would happen, and change nothing"
+    )
+
+
+@contextmanager
+def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
+    """The flags `--output` and `--dry_run` in; the output, held and clean, out.
+
+    Raises UsageError where there is none, OutputBusyError where a run is writing to it, JobError
+    for what the disk refuses: what was half done is removed then.
+    """
+    from pipeline.options import output_root
+    from pipeline.output import clean, held, read_manifests
+    from pipeline.shards import is_remote
+
+    root = output_root(flags.output)
+    if not is_remote(root) and not Path(root).is_dir():
+        raise UsageError(f"--output {flags.output} is no directory")
+    try:
+        with held(root):
+            manifests = _not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
+            try:
+                yield HeldOutput(root, sorted(manifests, key=_age))
+            except OSError:
+                with contextlib.suppress(OSError):
+                    clean(root)
+                raise
+    except OSError as error:
+        raise JobError(f"{error.filename or root}: {error.strerror or error}") from error
+
+
+def _not_replaced(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """What `clean` would leave."""
+    committed = [manifest for manifest in manifests if manifest["status"] == "committed"]
+    replaced = {run_id for manifest in committed for run_id in manifest.get("replaces", ())}
+    return [manifest for manifest in manifests if manifest["run_id"] not in replaced]
+
+
+def _age(manifest: Manifest) -> tuple[str, str]:
+    return manifest["timings"]["started_at"], manifest["run_id"]

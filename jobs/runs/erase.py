@@ -1,0 +1,171 @@
+"""One run of an output without some of its rows: found, then written again."""
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow.compute as pc
+
+from jobs.runs.recount import recount_file, recounted, tally
+from jobs.runs.row_groups import read_row_groups, read_schema
+from jobs.runs.selection import FORGOTTEN, Selection, Sources
+from pipeline.current import Manifest
+from pipeline.manifest import encode_manifest
+from pipeline.parquet import TableWriter
+from pipeline.storage import RunStorage
+from schemas.records import FileResult
+from schemas.tables import TABLES
+
+_OF_ROWS = ("counts", "inputs", "tables")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run has of a selection.
+
+    rows: how many of each table; files: those that hold them; names: which of the wanted ones;
+    sources: where they were read; unnamed: dead letters by source that have no id and are not
+    meant; is_concerned: whether anything of the run is to be changed.
+    """
+
+    manifest: Manifest
+    rows: Counter[str] = field(default_factory=Counter)
+    files: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    sources: set[str] = field(default_factory=set)
+    unnamed: Counter[str] = field(default_factory=Counter)
+    is_concerned: bool = False
+
+
+def names_input(manifest: Manifest, source: str) -> bool:
+    """Whether a run was told to read exactly this file."""
+    return any(_is_path_of(given, source) for given in manifest["configuration"]["input"])
+
+
+def find(root: str, manifest: Manifest, selection: Selection) -> Found:
+    """Look through all files of a run."""
+    found = Found(manifest)
+    for table, described in manifest.get("tables", {}).items():
+        for file in described["files"]:
+            _find_in(f"{root}/{file['path']}", table, file["path"], selection, found)
+    if isinstance(selection, Sources):
+        found.sources.update(
+            entry["source"]
+            for entry in manifest.get("inputs", ())
+            if entry["source"] in selection.names
+        )
+    changed = bool(found.files or found.sources) or _redacted(manifest, selection) != manifest
+    return replace(found, is_concerned=changed)
+
+
+def _find_in(path: str, table: str, name: str, selection: Selection, found: Found) -> None:
+    for rows in read_row_groups(path, selection.columns(table)):
+        matches = selection.matches(table, rows)
+        found.names.update(matches.names)
+        meant = rows.filter(matches.rows)
+        if len(meant):
+            found.files.add(name)
+            found.rows[table] += len(meant)
+            found.sources.update(pc.unique(meant["source"]).to_pylist())
+        if table == "dead_letters" and "doc_id" in rows.column_names:
+            others = rows.filter(pc.and_(pc.invert(matches.rows), pc.is_null(rows["doc_id"])))
+            found.unnamed.update(others["source"].to_pylist())
+
+
+def erase(root: str, found: Found, selection: Selection, at: str) -> None:
+    """Write the run's files and its manifest again without what was found.
+
+    New files stand beside the old ones until the manifest names them: whatever stops this, the run
+    is as it was before, or as it is after.
+    """
+    manifest, storage = found.manifest, RunStorage(root, found.manifest["run_id"])
+    storage.prepare()
+    files = [
+        file
+        for table, described in manifest.get("tables", {}).items()
+        for file in _rewritten(storage, table, described["files"], found, selection)
+    ]
+    storage.sync(file.path for file in files if file.path.startswith(storage.root))
+    left = _left(_redacted(manifest, selection), files, storage, found)
+    if found.files or len(left.get("inputs", ())) < len(manifest.get("inputs", ())):
+        entry = {"at": at, **{table: found.rows[table] for table in TABLES}}
+        left["forgotten"] = [*manifest.get("forgotten", ()), entry]
+    storage.write_manifest(encode_manifest(left))
+    storage.settle()
+
+
+def _rewritten(
+    storage: RunStorage,
+    table: str,
+    described: list[Mapping[str, Any]],
+    found: Found,
+    selection: Selection,
+) -> list[FileResult]:
+    """The files that are left of a table: those without a match as they are, the others anew."""
+    left = []
+    for file in described:
+        if file["path"] not in found.files:
+            left.append(recount_file(storage.root, table, file))
+            continue
+        path = f"{storage.root}/{file['path']}"
+        writer = _writer(storage, table, path)
+        for rows in read_row_groups(path):
+            kept = rows.filter(pc.invert(selection.matches(table, rows).rows))
+            left += writer.write(kept, *tally(table, kept))
+        left += writer.close()
+    if not left:
+        path = f"{storage.root}/{described[0]['path']}"
+        left = _writer(storage, table, path).write_empty()
+    return left
+
+
+def _writer(storage: RunStorage, table: str, like: str) -> TableWriter:
+    """Writes one file of any size beside the old ones, with the same schema."""
+    directory = storage.table_directory(table)
+    return TableWriter(table, read_schema(like), directory, sys.maxsize, storage.create)
+
+
+def _left(
+    manifest: dict[str, Any], files: list[FileResult], storage: RunStorage, found: Found
+) -> dict[str, Any]:
+    """The manifest of what is left: of a run with nothing left, that of an empty or failed one."""
+    if "inputs" not in manifest or not (found.files or found.sources):
+        return manifest
+    inputs = manifest["inputs"]
+    if inputs:
+        return recounted(manifest, inputs, files, storage)
+    if manifest["status"] == "failed":
+        return {name: value for name, value in manifest.items() if name not in _OF_ROWS}
+    return {**recounted(manifest, [], files, storage), "status": "empty"}
+
+
+def _redacted(manifest: Manifest, selection: Selection) -> dict[str, Any]:
+    """The manifest without the names: its inputs, what was given as `--input`, what it tells."""
+    left = dict(manifest)
+    if "error" in manifest:
+        left["error"] = selection.without(manifest["error"])
+    if not isinstance(selection, Sources):
+        return left
+    configuration = manifest["configuration"]
+    given = [
+        FORGOTTEN if any(_is_path_of(path, source) for source in selection.names) else path
+        for path in configuration["input"]
+    ]
+    left["configuration"] = {**configuration, "input": given}
+    if "inputs" in manifest:
+        entries = manifest["inputs"]
+        left["inputs"] = [entry for entry in entries if entry["source"] not in selection.names]
+    return left
+
+
+def _is_path_of(given: str, source: str) -> bool:
+    """Whether `--input` named this file itself; a relative path counts from where it was given."""
+    path = given.removeprefix("file://")
+    if path == source:
+        return True
+    if path.startswith("/") or "://" in path:
+        return False
+    return source.endswith("/" + re.sub(r"^(\.{0,2}/)+", "", path))

@@ -1,0 +1,87 @@
+"""Remove old runs of which nothing counts: superseded, failed and empty ones.
+
+A run of which a source still counts stays, however old it is. What a removed run held cannot count
+again, also where the run that superseded it is rolled back.
+"""
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from jobs.runs.change import HeldOutput, add_dry_run, changing
+from pipeline.command_line import account
+from pipeline.current import Manifest, current_sources
+from schemas.errors import UsageError
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """How old, and what stays all the same."""
+    parser.add_argument(
+        "--older_than",
+        type=int,
+        required=True,
+        metavar="DAYS",
+        help="only runs that started so long ago",
+    )
+    parser.add_argument(
+        "--keep", type=int, default=0, metavar="N", help="the newest N runs stay, whatever they are"
+    )
+    add_dry_run(parser)
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Remove them, and print each with what it took."""
+    from pipeline.storage import RunStorage
+
+    for name in ("older_than", "keep"):
+        if getattr(flags, name) < 0:
+            raise UsageError(f"--{name} is {getattr(flags, name)}, expected at least 0")
+    with changing(flags) as output:
+        expired = find_expired(output, days_ago(flags.older_than), flags.keep)
+        for manifest in expired:
+            if not flags.dry_run:
+                RunStorage(output.root, manifest["run_id"]).remove()
+            state = "superseded" if manifest["status"] == "committed" else manifest["status"]
+            account(f"{manifest['run_id']}  {state}  {_megabytes([manifest])}")
+        told = "would be removed" if flags.dry_run else "removed"
+        account(f"{len(expired)} runs {told}, {_megabytes(expired)}")
+    return 0
+
+
+def days_ago(days: int) -> str:
+    """The time so many days ago, as manifests write it."""
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
+
+
+def find_expired(output: HeldOutput, before: str, keep: int) -> list[Manifest]:
+    """The runs that go, oldest first.
+
+    Of an output whose tables all are without rows, the newest stay: a reader needs their columns.
+    """
+    manifests = output.manifests
+    counting = {run_id for state in current_sources(manifests).values() for run_id in state.runs}
+    old = manifests[: len(manifests) - keep]
+    expired = [
+        manifest
+        for manifest in old
+        if manifest["run_id"] not in counting and manifest["timings"]["started_at"] < before
+    ]
+    if not any(_has_tables(manifest) for manifest in manifests if manifest not in expired):
+        newest = [manifest for manifest in expired if _has_tables(manifest)][-1:]
+        expired = [manifest for manifest in expired if manifest not in newest]
+    return expired
+
+
+def _has_tables(manifest: Manifest) -> bool:
+    return "documents" in manifest.get("tables", {})
+
+
+def _megabytes(manifests: Sequence[Manifest]) -> str:
+    from pipeline.manifest import encode_manifest
+
+    total = sum(
+        len(encode_manifest(manifest))
+        + sum(table["bytes"] for table in manifest.get("tables", {}).values())
+        for manifest in manifests
+    )
+    return f"{total / 1e6:,.2f} MB"

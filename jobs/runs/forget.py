@@ -1,0 +1,119 @@
+"""Erase documents or sources for good: from all runs, also from those that count no longer.
+
+Entities, documents with their texts and dead letters with their bytes go; files are written again
+without them, and manifests say how many rows went and when, not which. A record that could not be
+read has no id: --doc_id erases it where the id stands in its bytes as a whole JSON or CSV value.
+
+It goes run by run: after a kill, the same command again does the rest.
+"""
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.runs.change import HeldOutput, add_dry_run, changing
+from pipeline.command_line import account
+from pipeline.current import Manifest
+from schemas.errors import UsageError
+from schemas.tables import TABLES
+
+if TYPE_CHECKING:
+    from jobs.runs.erase import Found
+    from jobs.runs.selection import Selection
+
+_SHOWN = 5
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """What to erase."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--doc_id", nargs="+", metavar="ID", help="documents with these ids")
+    which.add_argument("--source", nargs="+", metavar="PATH", help="all that these files gave")
+    add_dry_run(parser)
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Erase it from the oldest run first, so that nothing superseded counts again meanwhile."""
+    from jobs.runs.erase import erase, find
+
+    with changing(flags) as output:
+        selection = _selection(flags, output)
+        found = [find(output.root, manifest, selection) for manifest in output.manifests]
+        _require_found(flags, selection, found)
+        at = datetime.now(UTC).isoformat()
+        for own in found:
+            if own.is_concerned and not flags.dry_run:
+                erase(output.root, own, selection, at)
+            if own.is_concerned:
+                account(f"{own.manifest['run_id']}: {_rows(own.rows)}")
+        total = {table: sum(own.rows[table] for own in found) for table in TABLES}
+        account(f"{_rows(total)} {'would be erased' if flags.dry_run else 'erased'}")
+        _warn(flags, found)
+    return 0
+
+
+def _selection(flags: argparse.Namespace, output: HeldOutput) -> "Selection":
+    from jobs.runs.selection import Documents, Sources
+    from pipeline.formats.records import encodable
+
+    if flags.doc_id:
+        _refuse([name for name in flags.doc_id if not encodable(name)])
+        return Documents(frozenset(flags.doc_id))
+    known = {
+        entry["source"] for manifest in output.manifests for entry in manifest.get("inputs", ())
+    }
+    return Sources(frozenset(_source(path, known, output.manifests) for path in flags.source))
+
+
+def _source(path: str, known: set[str], manifests: Sequence[Manifest]) -> str:
+    """The source that is meant; as with `--input`, a local path may be relative."""
+    from jobs.runs.erase import names_input
+    from pipeline.shards import is_remote
+
+    own = path.removeprefix("file://")
+    absolute = own if is_remote(own) else str(Path(own).absolute())
+    if own in known:
+        return own
+    if absolute in known or any(names_input(run, absolute) for run in manifests):
+        return absolute
+    raise UsageError(f"--source {path}: no run has read it; nothing was changed")
+
+
+def _require_found(
+    flags: argparse.Namespace, selection: "Selection", found: Sequence["Found"]
+) -> None:
+    if flags.doc_id:  # sources were found in the manifests
+        _refuse(sorted(set(selection.names).difference(*(own.names for own in found))))
+
+
+def _refuse(missing: Sequence[str]) -> None:
+    if missing:
+        raise UsageError(
+            f"--doc_id {' '.join(map(repr, missing))}: no run has it; nothing was changed"
+        )
+
+
+def _rows(counts: dict[str, int]) -> str:
+    return ", ".join(f"{counts[table]:,} {table.replace('_', ' ')}" for table in TABLES)
+
+
+def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
+    """What the user has to do beside, since it is not below the output."""
+    from apache_beam.io.filesystems import FileSystems
+
+    sources = sorted({source for own in found for source in own.sources})
+    there = [source for source in sources if FileSystems.exists(source)]
+    if there:
+        more = f" and {len(there) - _SHOWN:,} more" if len(there) > _SHOWN else ""
+        account(
+            f"{', '.join(there[:_SHOWN])}{more} still {'exists' if len(there) == 1 else 'exist'}: "
+            "a later run would read it again; delete it there"
+        )
+    unnamed = sum(own.unnamed[source] for own in found for source in sources)
+    if flags.doc_id and unnamed:
+        account(
+            f"{unnamed:,} dead letters of the same sources have no id, and none of these ids in "
+            "their bytes: look at them, and forget the --source where they are meant too"
+        )

@@ -1,0 +1,341 @@
+"""What tests of `jobs.runs` share: outputs of real files and manifests, made without a model."""
+
+import functools
+import hashlib
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jsonschema
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import schemas
+from pipeline.commit import commit_nothing, commit_run
+from pipeline.current import read_manifests, read_table
+from pipeline.manifest import Part, RunDescription, encode_manifest, installed_versions
+from pipeline.output import clean
+from pipeline.rows import RowConfig
+from pipeline.sinks import DeadLetterSink, TaggedSink, WriteConfig
+from pipeline.storage import RunStorage
+from schemas.records import DeadLetter, Document, ShardResult, TaggedDocument
+from schemas.tables import TABLES
+
+MODEL = "tiny@0123456789ab"
+CONFIGURATION: Mapping[str, Any] = {
+    "input": ["/in/*.jsonl"],
+    "input_format": "jsonl",
+    "id_field": "id",
+    "text_field": "text",
+    "keep_fields": ["year"],
+    "keep_text": "all",
+    "min_confidence": 0.0,
+    "max_dead_letters": 1.0,
+    "batch_tokens": 1000,
+    "folded_words": 1000,
+    "target_file_mb": 1,
+    "only_new": False,
+    "backfill": False,
+    "commit_shards": None,
+    "runner": "DirectRunner",
+}
+WORDS = ("met", "Bo", "in", "Oslo")
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a run finds in a source.
+
+    documents: their ids; unread: records whose id stands in their bytes alone; failed: ids of
+    records that a later stage set aside.
+    """
+
+    source: str
+    documents: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    fingerprint: str = "1-1"
+    broken: bool = False
+    repairs: str | None = None
+
+    def letters(self) -> list[DeadLetter]:
+        letters = [
+            DeadLetter(
+                *(self.source, 1000 + n, None, "ReadDocuments", "RecordError", "No text."),
+                raw=json.dumps({"id": name, "text": None}).encode(),
+            )
+            for n, name in enumerate(self.unread)
+        ]
+        letters += [
+            DeadLetter(
+                *(self.source, 2000 + n, name, "TagBatches", "MemoryError", "Too long."),
+                raw=f"{name} left.".encode(),
+                kept_fields=("1892",),
+            )
+            for n, name in enumerate(self.failed)
+        ]
+        if self.broken:
+            broken = (self.source, None, None, "ReadDocuments", "EOFError", "Broke off.")
+            letters.append(DeadLetter(*broken))
+        return letters
+
+    def tagged(self) -> list[TaggedDocument]:
+        return [_tagged(self.source, n, name) for n, name in enumerate(self.documents)]
+
+
+def _tagged(source: str, record: int, name: str) -> TaggedDocument:
+    text = " ".join([name, *WORDS])
+    start = np.array([0, len(name) + 8], np.int32)
+    end = np.array([len(name), len(name) + 10], np.int32)
+    return TaggedDocument(
+        document=Document(name, source, record, text, (f"year of {name}",)),
+        sentences=1,
+        tokens=5,
+        unknown_tokens=2,
+        sentence=np.zeros(2, np.int32),
+        sentence_start=np.zeros(2, np.int32),
+        sentence_end=np.full(2, len(text), np.int32),
+        start_char=start,
+        end_char=end,
+        labels=("per", "per"),
+        confidence=np.array([0.5, 0.75], np.float32),
+    )
+
+
+@dataclass(frozen=True)
+class MadeOutput:
+    """An output with runs that never ran: their files and manifests are as the pipeline's."""
+
+    root: Path
+    read: ClassVar[type[Read]] = Read
+
+    def storage(self, run_id: str) -> RunStorage:
+        return RunStorage(str(self.root), run_id)
+
+    def commit(
+        self,
+        run_id: str,
+        *reads: Read,
+        model: str = MODEL,
+        started: str | None = None,
+        part: Part | None = None,
+        allowed: float = 1.0,
+        **settings: Any,
+    ) -> dict[str, Any]:
+        """Write a run of these reads; by default it starts after all that are there."""
+        at = datetime(2026, 1, 1 + len(self.manifests()), tzinfo=UTC)
+        at = datetime.fromisoformat(started) if started else at
+        if any(read.repairs for read in reads):
+            settings["input_format"] = "dead_letters"
+        storage = self.storage(run_id)
+        run = RunDescription(
+            run_id=run_id,
+            started_at=at,
+            model=model,
+            configuration={**CONFIGURATION, **settings},
+            inputs={read.source: read.fingerprint for read in reads},
+            shards=[(read.source, 0) for read in reads],
+            keep_fields=("year",),
+            max_dead_letters=allowed,
+            part=part,
+            repairs={read.source: read.repairs for read in reads if read.repairs},
+            versions=installed_versions(),
+        )
+        storage.prepare()
+        config = WriteConfig(storage, RowConfig(model, at, ("year",), 1.0), 10**9)
+        tagged, letters = TaggedSink(config), DeadLetterSink(config)
+        for read in reads:
+            if read.documents:
+                tagged.write(read.tagged())
+            letters.write(read.letters())
+        files = [*tagged.close(), *letters.close()]
+        shards = [
+            ShardResult(read.source, 0, read.fingerprint, _records(read), not read.broken)
+            for read in reads
+        ]
+        if reads:
+            manifest = commit_run(files, shards, run, storage)
+        else:
+            manifest = commit_nothing(run, storage, with_tables=len(self.manifests()) == 0)
+        storage.discard_staging()
+        return manifest
+
+    def make_older(self, run_id: str) -> None:
+        """Have the run's dead letters in version 1 of the tables, which lacks two columns."""
+        manifest = self.manifests()[run_id]
+        for file in manifest["tables"]["dead_letters"]["files"]:
+            path = self.root / file["path"]
+            rows = pq.read_table(path).drop_columns(["raw_size", "kept_fields"])
+            metadata = {**rows.schema.metadata, b"gleaner.schema_version": b"1"}
+            pq.write_table(rows.replace_schema_metadata(metadata), path, compression="zstd")
+            data = path.read_bytes()
+            file |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        told = manifest["tables"]["dead_letters"]
+        told["bytes"] = sum(file["bytes"] for file in told["files"])
+        (self.root / f"runs/{run_id}.json").write_bytes(
+            encode_manifest({**manifest, "schema_version": 1})
+        )
+
+    def manifests(self) -> dict[str, dict[str, Any]]:
+        """The manifests by run id."""
+        return {told["run_id"]: dict(told) for told in read_manifests(str(self.root))}
+
+    def view(self) -> dict[str, list[str]]:
+        """The rows of each table that count, without the names of their runs."""
+        if not any(told["status"] == "committed" for told in self.manifests().values()):
+            return {table: [] for table in TABLES}
+        rows = {table: read_table(str(self.root), table) for table in TABLES}
+        return {
+            table: sorted(
+                str(sorted(row.items())) for row in found.drop_columns("run_id").to_pylist()
+            )
+            for table, found in rows.items()
+        }
+
+    def files(self) -> set[str]:
+        """All files below the output but its lock."""
+        found = {str(p.relative_to(self.root)) for p in self.root.rglob("*") if p.is_file()}
+        return found - {".lock"}
+
+    def data(self) -> dict[str, bytes]:
+        """The bytes of all these files."""
+        return {name: (self.root / name).read_bytes() for name in self.files()}
+
+    def require_sound(self) -> None:
+        """Manifests are valid; what they say of files and rows is so; there are no other files."""
+        named = set()
+        for run_id, manifest in self.manifests().items():
+            assert [error.message for error in _validator().iter_errors(manifest)] == []
+            named.add(f"runs/{run_id}.json")
+            for table, told in manifest.get("tables", {}).items():
+                assert told["rows"] == sum(file["rows"] for file in told["files"])
+                assert told["bytes"] == sum(file["bytes"] for file in told["files"])
+                for file in told["files"]:
+                    named.add(file["path"])
+                    data = (self.root / file["path"]).read_bytes()
+                    assert hashlib.sha256(data).hexdigest() == file["sha256"]
+                    assert len(data) == file["bytes"]
+                    assert pq.read_metadata(self.root / file["path"]).num_rows == file["rows"]
+                assert told["rows"] > 0 or len(told["files"]) == 1, table
+            if manifest["status"] == "committed":
+                self._require_counts(manifest)
+        assert self.files() == named
+        directories = {str(p.relative_to(self.root)) for p in self.root.rglob("*") if p.is_dir()}
+        directories.discard("_staging")  # empty: a kill came before it was removed
+        assert directories <= {"runs", *TABLES, *(name.rpartition("/")[0] for name in named)}
+
+    def _require_counts(self, manifest: Mapping[str, Any]) -> None:
+        rows = {
+            table: [
+                row
+                for file in told["files"]
+                for row in pq.read_table(self.root / file["path"]).to_pylist()
+            ]
+            for table, told in manifest["tables"].items()
+        }
+        rows["dead_letters"] = [row for row in rows["dead_letters"] if row["record"] is not None]
+        counts = manifest["counts"]
+        for table, found in rows.items():
+            assert counts[table] == len(found), table
+            for entry in manifest["inputs"]:
+                own = [row for row in found if row["source"] == entry["source"]]
+                assert entry[table] == len(own), entry
+        assert counts["records"] == counts["documents"] + counts["dead_letters"]
+        assert counts["tokens"] == sum(row["tokens"] for row in rows["documents"])
+        assert sum(counts["entities_by_label"].values()) == counts["entities"]
+        assert counts["files"] == len(manifest["inputs"])
+
+
+def _records(read: Read) -> dict[str, int]:
+    return {read.source: len(read.documents) + len(read.unread) + len(read.failed)}
+
+
+@functools.cache
+def _validator() -> jsonschema.Draft202012Validator:
+    path = Path(schemas.__file__).with_name("manifest.schema.json")
+    return jsonschema.Draft202012Validator(
+        json.loads(path.read_text()), format_checker=jsonschema.FormatChecker()
+    )
+
+
+MakeOutput = Callable[[], MadeOutput]
+
+
+@pytest.fixture(scope="session")
+def make_output(tmp_path_factory: pytest.TempPathFactory) -> MakeOutput:
+    """Makes an output without runs."""
+
+    def make() -> MadeOutput:
+        root = tmp_path_factory.mktemp("runs") / "out"
+        root.mkdir()
+        return MadeOutput(root)
+
+    return make
+
+
+@pytest.fixture
+def output(make_output: MakeOutput) -> MadeOutput:
+    """An output without runs."""
+    return make_output()
+
+
+class Killed(BaseException):
+    """The process ends here: nothing below may catch it."""
+
+
+EveryKill = Callable[[MadeOutput, Callable[[], object]], Iterator[int]]
+
+# Whatever changes files or directories passes through one of these.
+_STEPS = ("makedirs", "remove", "unlink", "rename", "replace", "rmdir", "fsync")
+
+
+@pytest.fixture(scope="session")
+def every_kill() -> EveryKill:
+    """Does a thing to an output again and again, and kills it one step later each time.
+
+    After each kill the output is cleaned, as the next run would do. In the last round it is done.
+    """
+
+    def rounds(output: MadeOutput, action: Callable[[], object]) -> Iterator[int]:
+        before = output.root.with_name("before")
+        shutil.copytree(output.root, before)
+        for step in itertools.count():
+            shutil.rmtree(output.root)
+            shutil.copytree(before, output.root)
+            killed = _killed_at(step, action)
+            clean(str(output.root))
+            yield step
+            if not killed:
+                return
+
+    return rounds
+
+
+def _killed_at(step: int, action: Callable[[], object]) -> bool:
+    """Whether the action was still at work at that step."""
+    left = itertools.count(step, -1)
+
+    def counted(work: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever is wrapped
+            if next(left) <= 0:
+                raise Killed
+            return work(*arguments, **named)
+
+        return wrapped
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _STEPS:
+            patch.setattr(os, name, counted(getattr(os, name)))
+        patch.setattr(RunStorage, "create", counted(RunStorage.create))
+        try:
+            action()
+        except Killed:
+            return True
+    return False
