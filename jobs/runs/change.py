@@ -30,7 +30,7 @@ def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
     """The flags `--output` and `--dry_run` in; the output, held and clean, out.
 
     Raises UsageError where there is none, OutputBusyError where a run is writing to it, JobError
-    for what the disk refuses: what was half done is removed then.
+    for what the disk refuses. What was half done when an error came is removed.
     """
     from pipeline.options import output_root
     from pipeline.output import clean, held, read_manifests
@@ -44,9 +44,10 @@ def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
             manifests = _not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
             try:
                 yield HeldOutput(root, sorted(manifests, key=_age))
-            except OSError:
-                with contextlib.suppress(OSError):
-                    clean(root)
+            except (OSError, JobError):
+                if not flags.dry_run:
+                    with contextlib.suppress(OSError):
+                        clean(root)
                 raise
     except OSError as error:
         raise JobError(f"{error.filename or root}: {error.strerror or error}") from error

@@ -9,12 +9,14 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from jobs.runs.change import HeldOutput
 from jobs.runs.recount import recount_file, recounted, tally
 from jobs.runs.row_groups import read_row_groups, read_schema
 from jobs.runs.selection import FORGOTTEN, Selection, Sources
 from pipeline.current import Manifest
 from pipeline.manifest import encode_manifest
 from pipeline.parquet import TableWriter
+from pipeline.shards import is_remote
 from pipeline.storage import RunStorage
 from schemas.records import FileResult
 from schemas.tables import TABLES
@@ -73,6 +75,16 @@ def _find_in(path: str, table: str, name: str, selection: Selection, found: Foun
         if table == "dead_letters" and "doc_id" in rows.column_names:
             others = rows.filter(pc.and_(pc.invert(matches.rows), pc.is_null(rows["doc_id"])))
             found.unnamed.update(others["source"].to_pylist())
+
+
+def remove_unnamed(output: HeldOutput) -> None:
+    """Remove the files of an object store that are below a run and that its manifest lacks.
+
+    Bundles that were tried twice leave such files there, and so do failed runs.
+    """
+    if is_remote(output.root):
+        for manifest in output.manifests:
+            RunStorage(output.root, manifest["run_id"]).settle()
 
 
 def erase(root: str, found: Found, selection: Selection, at: str) -> None:

@@ -46,6 +46,7 @@ CONFIGURATION: Mapping[str, Any] = {
     "commit_shards": None,
     "runner": "DirectRunner",
 }
+VERSIONS = installed_versions()
 WORDS = ("met", "Bo", "in", "Oslo")
 
 
@@ -146,7 +147,7 @@ class MadeOutput:
             max_dead_letters=allowed,
             part=part,
             repairs={read.source: read.repairs for read in reads if read.repairs},
-            versions=installed_versions(),
+            versions=VERSIONS,
         )
         storage.prepare()
         config = WriteConfig(storage, RowConfig(model, at, ("year",), 1.0), 10**9)
@@ -191,13 +192,11 @@ class MadeOutput:
         """The rows of each table that count, without the names of their runs."""
         if not any(told["status"] == "committed" for told in self.manifests().values()):
             return {table: [] for table in TABLES}
-        rows = {table: read_table(str(self.root), table) for table in TABLES}
-        return {
-            table: sorted(
-                str(sorted(row.items())) for row in found.drop_columns("run_id").to_pylist()
-            )
-            for table, found in rows.items()
-        }
+        return {table: sorted(map(_shown, self._counting(table))) for table in TABLES}
+
+    def _counting(self, table: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = read_table(str(self.root), table).to_pylist()
+        return rows
 
     def files(self) -> set[str]:
         """All files below the output but its lock."""
@@ -251,6 +250,12 @@ class MadeOutput:
         assert counts["tokens"] == sum(row["tokens"] for row in rows["documents"])
         assert sum(counts["entities_by_label"].values()) == counts["entities"]
         assert counts["files"] == len(manifest["inputs"])
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    """Without columns that an older version of the tables may lack where they are null."""
+    known = {name: value for name, value in row.items() if name != "run_id" and value is not None}
+    return str(sorted(known.items()))
 
 
 def _records(read: Read) -> dict[str, int]:
