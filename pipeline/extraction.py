@@ -95,7 +95,7 @@ def run_extraction(config: ExtractionConfig, on_commit: OnCommit) -> None:
             inputs = check(config)
             lock.enter_context(held(config.output))
             manifests = clean(config.output)
-            _require_new(config)
+            _require_new(config, manifests)
             runs = plan_runs(config, find_work(config, inputs, manifests))
             runs[0].storage.prepare()
         except OSError as error:  # a path that the system refuses: too long, no permission, no disk
@@ -164,11 +164,18 @@ def _parts(run_id: str, count: int) -> list[Part]:
     return [Part(run_id, number, count) for number in range(1, count + 1)]
 
 
-def _require_new(config: ExtractionConfig) -> None:
-    """No run has this id yet, as a whole or as the first part of its job."""
+def _require_new(config: ExtractionConfig, manifests: Sequence[Manifest] = ()) -> None:
+    """No run has this id yet, as a whole or as a part of its job; nor had one that was merged."""
+    exists = UsageError(f"--run_id {config.run_id} exists already in {config.output}")
     for run_id in (config.run_id, Part(config.run_id, 1, 1).run_id):
         if RunStorage(config.output, run_id).run_exists():
-            raise UsageError(f"--run_id {config.run_id} exists already in {config.output}")
+            raise exists
+    for manifest in manifests:
+        if manifest.get("part", {}).get("of") == config.run_id:
+            raise exists
+        for merged in manifest.get("replaces", ()):
+            if config.run_id in (merged, merged.rpartition(".")[0]):
+                raise UsageError(f"--run_id {merged} was merged into {manifest['run_id']}")
 
 
 def _require_writable(output: str) -> None:

@@ -12,7 +12,7 @@ from schemas.errors import UsageError
 from schemas.records import Repair
 
 # Of a run's configuration, what its rows depend on.
-_DECISIVE = ("input_format", "id_field", "text_field", "keep_fields", "keep_text", "min_confidence")
+DECISIVE = ("input_format", "id_field", "text_field", "keep_fields", "keep_text", "min_confidence")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _is_done(state: CurrentSource | None, file: InputFile, alike: set[str]) -> b
 def _is_alike(manifest: Manifest, model: str, configuration: Mapping[str, Any]) -> bool:
     before = manifest["configuration"]
     return manifest["model"] == model and all(
-        before[name] == configuration[name] for name in _DECISIVE if name in before
+        before[name] == configuration[name] for name in DECISIVE if name in before
     )
 
 

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from jobs.runs import diff, expire, forget, listing, showing, verify, view
+from jobs.runs import compact, diff, expire, forget, listing, rollback, showing, verify, view
 from pipeline.command_line import Parser, main, unknown_argument
 from schemas.errors import UsageError
 
@@ -34,7 +34,9 @@ COMMANDS: dict[str, Command] = {
     "verify": verify,
     "diff": diff,
     "view": view,
+    "rollback": rollback,
     "forget": forget,
+    "compact": compact,
     "expire": expire,
 }
 

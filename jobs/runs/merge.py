@@ -1,0 +1,191 @@
+"""A group of runs in, one run out that counts as they did."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.runs.groups import Group
+from jobs.runs.recount import recounted, tally
+from jobs.runs.row_groups import read_row_groups
+from pipeline.current import Manifest, RunRows, rows_that_count
+from pipeline.manifest import encode_manifest
+from pipeline.parquet import ROW_GROUP_ROWS, TableWriter
+from pipeline.storage import RunStorage
+from schemas.errors import JobError
+from schemas.records import FileResult
+from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
+
+# Rows are gathered up to about so many bytes before they are sorted and become a row group.
+_BUFFER_BYTES = 32_000_000
+
+_ORDER = {
+    "entities": ["source"],
+    "documents": ["source", "record"],
+    "dead_letters": ["source", "record"],
+}
+
+
+def merge(
+    group: Group, storage: RunStorage, target_bytes: int, manifests: list[Manifest]
+) -> dict[str, Any]:
+    """Write the run that replaces the group, then remove what it replaces; returns its manifest.
+
+    Raises JobError, with nothing changed, where files do not hold what the manifests say.
+    """
+    storage.prepare()
+    files = [file for table in TABLES for file in _written(table, group, storage, target_bytes)]
+    merged = merged_manifest(group, storage, files, manifests)
+    _require_the_same(group, merged)
+    storage.sync(file.path for file in files)
+    for table in TABLES:
+        names = [file.path.rpartition("/")[2] for file in files if file.table == table]
+        storage.publish(table, names)
+    storage.write_manifest(encode_manifest(merged))
+    for run_id in merged["replaces"]:
+        RunStorage(storage.root, run_id).remove()
+    storage.discard_staging()
+    return merged
+
+
+def merged_manifest(
+    group: Group, storage: RunStorage, files: list[FileResult], manifests: list[Manifest]
+) -> dict[str, Any]:
+    """The manifest of the run that holds these files of the group.
+
+    It takes the place of the group's last run among all runs, with its times, settings and
+    versions.
+    """
+    forgotten = [entry for run in group.runs for entry in run.get("forgotten", ())]
+    given = [path for run in group.runs if _is_base(run, group) for path in _inputs(run)]
+    head = {
+        "run_id": storage.run_id,
+        "status": "committed",
+        "schema_version": SCHEMA_VERSION,
+        "replaces": [run["run_id"] for run in group.runs],
+        **({"forgotten": sorted(forgotten, key=lambda entry: entry["at"])} if forgotten else {}),
+        "model": group.latest["model"],
+        "configuration": {**group.latest["configuration"], "input": list(dict.fromkeys(given))},
+        "versions": group.latest["versions"],
+        "timings": _timings(group, manifests),
+    }
+    inputs = [
+        {"source": source, "fingerprint": state.fingerprint, "complete": state.complete}
+        for source, state in sorted(group.sources.items())
+    ]
+    return recounted(head, inputs, files, storage)
+
+
+def _inputs(run: Manifest) -> list[str]:
+    given: list[str] = run["configuration"]["input"]
+    return given
+
+
+def _is_base(run: Manifest, group: Group) -> bool:
+    return any(state.run_id == run["run_id"] for state in group.sources.values())
+
+
+def _timings(group: Group, manifests: list[Manifest]) -> dict[str, Any]:
+    """Those of the last run, a little later where another run began at the same moment."""
+    last = group.runs[-1]["timings"]
+    started = datetime.fromisoformat(last["started_at"])
+    others = {
+        run["timings"]["started_at"]
+        for run in manifests
+        if all(run["run_id"] != own["run_id"] for own in group.runs)
+    }
+    while started.isoformat() in others:
+        started += timedelta(microseconds=1)
+    finished = max(started, datetime.fromisoformat(last["finished_at"]))
+    return {
+        "started_at": started.isoformat(),
+        "finished_at": finished.isoformat(),
+        "seconds": (finished - started).total_seconds(),
+    }
+
+
+def _written(table: str, group: Group, storage: RunStorage, target_bytes: int) -> list[FileResult]:
+    """The rows of a table that count, in the order of their sources, as files of the target size.
+
+    Files are read run by run, so a source stands in few row groups, but not always in one.
+    """
+    keep_fields = group.latest["configuration"]["keep_fields"]
+    schema = documents_schema(keep_fields) if table == "documents" else TABLES[table]
+    directory = storage.writing_directory(table)
+    writer = TableWriter(table, schema, directory, target_bytes, storage.create)
+    files = []
+    for rows in _gathered(_counting_rows(table, group, storage.root, schema)):
+        ordered = rows.take(
+            pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in _ORDER[table]])
+        )
+        files += writer.write(ordered, *tally(table, ordered))
+    files += writer.close()
+    return files or writer.write_empty()
+
+
+def _counting_rows(table: str, group: Group, root: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    manifests = {run["run_id"]: run for run in group.runs}
+    places = rows_that_count(group.sources, table)
+    for place in sorted(places, key=lambda place: min(place.sources)):
+        for file in manifests[place.run_id]["tables"][table]["files"]:
+            for rows in read_row_groups(f"{root}/{file['path']}"):
+                yield _widened(rows.filter(_counts(rows, place)), schema)
+
+
+def _counts(rows: pa.Table, place: RunRows) -> pa.ChunkedArray:
+    counts = pc.is_in(rows["source"], value_set=pa.array(place.sources, pa.string()))
+    return pc.and_(counts, pc.is_null(rows["record"])) if place.whole_shards else counts
+
+
+def _widened(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows with all columns of the schema: those that an older version lacks are null."""
+    fields = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in schema
+    ]
+    columns = [
+        rows[field.name].cast(field.type)
+        if field.name in rows.column_names
+        else pa.nulls(len(rows), field.type)
+        for field in fields
+    ]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _gathered(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Small tables in, tables of about a row group out."""
+    waiting: list[pa.Table] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if (
+            sum(map(len, waiting)) >= ROW_GROUP_ROWS
+            or sum(rows.nbytes for rows in waiting) >= _BUFFER_BYTES
+        ):
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _require_the_same(group: Group, merged: Mapping[str, Any]) -> None:
+    """What was merged of each source is what the manifests say that counts of it."""
+    entries = {
+        (run["run_id"], entry["source"]): entry for run in group.runs for entry in run["inputs"]
+    }
+    for entry in merged["inputs"]:
+        source = entry["source"]
+        runs = group.sources[source].runs
+        expected: Counter[str] = Counter()
+        for run_id in runs:
+            for table in ("documents", "entities"):
+                expected[table] += entries[run_id, source][table]
+        expected["dead_letters"] = entries[runs[-1], source]["dead_letters"]
+        for table in TABLES:
+            if entry[table] != expected[table]:
+                raise JobError(
+                    f"{source}: the manifests of {', '.join(runs)} count {expected[table]} rows of "
+                    f"{table}, and their files have {entry[table]}; nothing was merged"
+                )

@@ -1,0 +1,121 @@
+"""Take runs back: their rows go, and what they superseded counts again.
+
+A run's manifest stays as the account. A job that was committed in parts is taken back whole by its
+id, a part alone by its own.
+"""
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from jobs.runs.change import add_dry_run, changing
+from pipeline.command_line import account
+from pipeline.current import Manifest, committed_runs, current_sources
+from schemas.errors import UsageError
+
+_OF_ROWS = ("counts", "inputs", "tables")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Which runs."""
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="the id of a run or of a job")
+    add_dry_run(parser)
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Take the runs back, newest first; all of them are looked at before one is touched."""
+    with changing(flags) as (root, manifests):
+        chosen = _chosen(flags.runs, manifests, root)
+        _require_unneeded(chosen, manifests)
+        for manifest in reversed(chosen):
+            counts = manifest["counts"]
+            told = "would be rolled back" if flags.dry_run else "rolled back"
+            if not flags.dry_run:
+                _roll_back(root, manifest)
+            account(
+                f"{manifest['run_id']} {told}: {counts['files']:,} files, "
+                f"{counts['documents']:,} documents, {counts['entities']:,} entities, "
+                f"{counts['dead_letters']:,} dead letters"
+            )
+    return 0
+
+
+def _chosen(ids: Sequence[str], manifests: Sequence[Manifest], root: str) -> list[Manifest]:
+    """The committed runs of these ids, oldest first; raises UsageError for any other id."""
+    chosen = {run_id for name in ids for run_id in _runs_of(name, manifests, root)}
+    return [manifest for manifest in manifests if manifest["run_id"] in chosen]
+
+
+def _runs_of(name: str, manifests: Sequence[Manifest], root: str) -> list[str]:
+    for manifest in manifests:
+        if name in manifest.get("replaces", ()):
+            raise UsageError(f"{name} was merged into {manifest['run_id']}: its rows are not apart")
+    found = [
+        manifest
+        for manifest in manifests
+        if manifest["run_id"] == name or manifest.get("part", {}).get("of") == name
+    ]
+    if not found:
+        for manifest in manifests:
+            parts = [merged.rpartition(".")[0] for merged in manifest.get("replaces", ())]
+            if name in parts:
+                raise UsageError(f"parts of {name} were merged into {manifest['run_id']}")
+        raise UsageError(f"{root} has no run {name}")
+    committed = [manifest for manifest in found if manifest["status"] == "committed"]
+    if not committed:
+        raise UsageError(f"{name} is {found[0]['status']}, and only committed runs can go back")
+    for manifest in committed:
+        if "replaces" in manifest:
+            raise UsageError(
+                f"{name} holds the rows of {len(manifest['replaces'])} merged runs, which exist "
+                "nowhere else"
+            )
+    return [manifest["run_id"] for manifest in committed]
+
+
+def _require_unneeded(chosen: Sequence[Manifest], manifests: Sequence[Manifest]) -> None:
+    """No run that stays repaired what these read: its rows count only beside theirs."""
+    going = {manifest["run_id"] for manifest in chosen}
+    current = current_sources(manifests)
+    runs = committed_runs(manifests)
+    for manifest in chosen:
+        later = runs[runs.index(manifest) + 1 :]
+        counting = {
+            run_id
+            for state in current.values()
+            if state.run_id == manifest["run_id"]
+            for run_id in state.repairs
+        }
+        needing = (counting | _repaired_after(manifest, later)) - going
+        if needing:
+            names = [run["run_id"] for run in runs if run["run_id"] in needing]
+            raise UsageError(
+                f"{', '.join(names)} repaired dead letters after {manifest['run_id']} and would "
+                f"not count without it; take them back with it: rollback {' '.join(names)} "
+                f"{manifest['run_id']}"
+            )
+
+
+def _repaired_after(manifest: Manifest, later: Sequence[Manifest]) -> set[str]:
+    """Of a repair, those that went on from it: their dead letters are what it left."""
+    repaired = _repairs(manifest)
+    return {run["run_id"] for run in later if repaired & _repairs(run)}
+
+
+def _repairs(manifest: Manifest) -> set[tuple[str, str]]:
+    return {
+        (entry["source"], entry["repairs"]) for entry in manifest["inputs"] if entry.get("repairs")
+    }
+
+
+def _roll_back(root: str, manifest: Manifest) -> None:
+    from pipeline.manifest import encode_manifest
+    from pipeline.storage import RunStorage
+
+    storage = RunStorage(root, manifest["run_id"])
+    at = datetime.now(UTC)
+    kept = {name: value for name, value in manifest.items() if name not in _OF_ROWS}
+    error = f"rolled back on {at:%Y-%m-%d %H:%M:%S} UTC"
+    storage.prepare()
+    storage.write_manifest(encode_manifest({**kept, "status": "failed", "error": error}))
+    storage.settle()
