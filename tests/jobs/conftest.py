@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ import pytest
 
 import schemas
 from pipeline.commit import commit_nothing, commit_run
-from pipeline.current import read_manifests, read_table
+from pipeline.current import current_sources, read_manifests, read_table
 from pipeline.manifest import Part, RunDescription, encode_manifest, installed_versions
 from pipeline.output import clean
 from pipeline.rows import RowConfig
@@ -131,7 +131,7 @@ class MadeOutput:
         **settings: Any,
     ) -> dict[str, Any]:
         """Write a run of these reads; by default it starts after all that are there."""
-        at = datetime(2026, 1, 1 + len(self.manifests()), tzinfo=UTC)
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=len(self.manifests()))
         at = datetime.fromisoformat(started) if started else at
         if any(read.repairs for read in reads):
             settings["input_format"] = "dead_letters"
@@ -190,7 +190,7 @@ class MadeOutput:
 
     def view(self) -> dict[str, list[str]]:
         """The rows of each table that count, without the names of their runs."""
-        if not any(told["status"] == "committed" for told in self.manifests().values()):
+        if not current_sources(self.manifests().values()):
             return {table: [] for table in TABLES}
         return {table: sorted(map(_shown, self._counting(table))) for table in TABLES}
 
