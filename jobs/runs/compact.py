@@ -1,9 +1,9 @@
-"""Merge the small files of many runs: the rows that count become one run of few large files.
+"""Merge the small files of many runs: the rows that count become one run, superseded rows go.
 
 Runs are merged that have the same model and the same configuration as far as rows depend on it,
 with the repairs of their dead letters. What counts stays the same, and `--only_new` skips the same
-files. Rows of these runs that were superseded go for good: where a later run that superseded
-them is rolled back, its files are new again.
+files. What these runs held of sources that later runs read anew is gone: where such a run is rolled
+back, its files are new again.
 """
 
 import argparse
@@ -11,8 +11,8 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jobs.runs.change import add_dry_run, changing
 from jobs.runs.expire import days_ago
+from jobs.runs.holding import add_dry_run, changing
 from pipeline.command_line import account
 from schemas.errors import UsageError
 
@@ -73,4 +73,7 @@ def _described(group: "Group") -> str:
     files = sum(len(table["files"]) for table in tables)
     size = sum(table["bytes"] for table in tables)
     first, last = group.runs[0]["run_id"], group.runs[-1]["run_id"]
-    return f"{len(group.runs):,} runs from {first} to {last}: {files:,} files, {size / 1e6:,.2f} MB"
+    return (
+        f"{len(group.runs):,} runs from {first} to {last}: {files:,} files, {size / 1e6:,.2f} MB, "
+        f"{group.superseded:,} superseded documents"
+    )

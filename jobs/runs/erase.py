@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from jobs.runs.change import HeldOutput
+from jobs.runs.holding import HeldOutput
 from jobs.runs.recount import recount_file, recounted, tally
 from jobs.runs.row_groups import read_row_groups, read_schema
 from jobs.runs.selection import FORGOTTEN, Selection, Sources

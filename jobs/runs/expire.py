@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jobs.runs.change import HeldOutput, add_dry_run, changing
+from jobs.runs.holding import HeldOutput, add_dry_run, changing
 from pipeline.command_line import account
 from pipeline.current import Manifest, current_sources
 from schemas.errors import UsageError

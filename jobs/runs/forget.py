@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.runs.change import HeldOutput, add_dry_run, changing
+from jobs.runs.holding import HeldOutput, add_dry_run, changing
 from pipeline.command_line import account
 from pipeline.current import Manifest
 from schemas.errors import UsageError

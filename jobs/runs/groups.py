@@ -24,6 +24,19 @@ class Group(NamedTuple):
         """The last run that read sources, not dead letters again."""
         return [run for run in self.runs if not _repairs(run)][-1]
 
+    @property
+    def superseded(self) -> int:
+        """Documents of the runs that do not count."""
+        return sum(
+            entry["documents"]
+            for run in self.runs
+            for entry in run["inputs"]
+            if not self._counts(entry["source"], run["run_id"])
+        )
+
+    def _counts(self, source: str, run_id: str) -> bool:
+        return source in self.sources and run_id in self.sources[source].runs
+
 
 def find_groups(manifests: Collection[Manifest], before: str) -> list[Group]:
     """Groups of two runs or more that started before this time, with one model and configuration.

@@ -163,6 +163,7 @@ def test_runs_become_one_with_their_repairs(
     told = capsys.readouterr().out.splitlines()
     (merged,) = output.manifests().values()
     assert told[0].startswith("would be merged: 4 runs from r1 to r3: 12 files, ")
+    assert told[0].endswith(" MB, 1 superseded documents")
     assert told[1].startswith(f"{merged['run_id']}: 3 files, ")
     assert told[1].endswith(told[0].removeprefix("would be merged: "))
     assert output.view() == before

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.runs.__main__ import run
-from jobs.runs.change import HeldOutput
 from jobs.runs.expire import find_expired
+from jobs.runs.holding import HeldOutput
 from pipeline.current import current_sources
 from schemas.errors import UsageError
 
