@@ -37,10 +37,14 @@ def merge(
     Raises JobError, with nothing changed, where files do not hold what the manifests say.
     """
     storage.prepare()
-    files = [file for table in TABLES for file in _written(table, group, storage, target_bytes)]
-    merged = merged_manifest(group, storage, files, manifests)
-    _require_the_same(group, merged)
-    storage.sync(file.path for file in files)
+    try:
+        files = [file for table in TABLES for file in _written(table, group, storage, target_bytes)]
+        merged = merged_manifest(group, storage, files, manifests)
+        _require_the_same(group, merged)
+        storage.sync(file.path for file in files)
+    except (OSError, JobError):
+        storage.settle()  # on an object store nothing else would ever find these files
+        raise
     for table in TABLES:
         names = [file.path.rpartition("/")[2] for file in files if file.table == table]
         storage.publish(table, names)

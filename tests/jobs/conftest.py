@@ -169,20 +169,20 @@ class MadeOutput:
         return manifest
 
     def make_older(self, run_id: str) -> None:
-        """Have the run's dead letters in version 1 of the tables, which lacks two columns."""
-        manifest = self.manifests()[run_id]
-        for file in manifest["tables"]["dead_letters"]["files"]:
-            path = self.root / file["path"]
-            rows = pq.read_table(path).drop_columns(["raw_size", "kept_fields"])
-            metadata = {**rows.schema.metadata, b"gleaner.schema_version": b"1"}
-            pq.write_table(rows.replace_schema_metadata(metadata), path, compression="zstd")
-            data = path.read_bytes()
-            file |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        told = manifest["tables"]["dead_letters"]
-        told["bytes"] = sum(file["bytes"] for file in told["files"])
-        (self.root / f"runs/{run_id}.json").write_bytes(
-            encode_manifest({**manifest, "schema_version": 1})
-        )
+        """Have the run's tables in version 1, where dead letters lack two columns."""
+        manifest = self.manifests()[run_id] | {"schema_version": 1}
+        for told in manifest["tables"].values():
+            for file in told["files"]:
+                path = self.root / file["path"]
+                rows = pq.read_table(path)
+                newer = {"raw_size", "kept_fields"}.intersection(rows.column_names)
+                rows = rows.drop_columns(sorted(newer))
+                metadata = {**rows.schema.metadata, b"gleaner.schema_version": b"1"}
+                pq.write_table(rows.replace_schema_metadata(metadata), path, compression="zstd")
+                data = path.read_bytes()
+                file |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            told["bytes"] = sum(file["bytes"] for file in told["files"])
+        (self.root / f"runs/{run_id}.json").write_bytes(encode_manifest(manifest))
 
     def manifests(self) -> dict[str, dict[str, Any]]:
         """The manifests by run id."""

@@ -1,6 +1,7 @@
 """Expire: what counts no longer goes once it is old, and nothing that counts."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,8 @@ from jobs.runs.__main__ import run
 from jobs.runs.expire import find_expired
 from jobs.runs.holding import HeldOutput
 from pipeline.current import current_sources
+from pipeline.manifest import Part
+from pipeline.run import run as extract
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -99,7 +102,7 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
     return runs
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(histories(), st.integers(0, 9), st.integers(0, 3))
 def test_what_counts_is_the_same_afterwards(
     history: list[dict[str, Any]], day: int, keep: int
@@ -128,3 +131,18 @@ def test_whatever_stops_it_each_run_is_there_or_gone(
         left.append(len(aged.manifests()))
     assert left == sorted(left, reverse=True)
     assert set(left) == {5, 4, 3, 2}
+
+
+def test_a_job_of_which_a_part_is_left_keeps_its_id(
+    output: "MadeOutput", tmp_path: Path, tiny_artifact: Path
+) -> None:
+    """Else the parts of the next job with this id would meet files of the last."""
+    (tmp_path / "a.jsonl").write_text('{"id": "a", "text": "Maria met Lisbon."}\n')
+    output.commit("j.1", output.read("/in/a", ("a1",)), part=Part("j", 1, 2))
+    output.commit("j.2", output.read("/in/b", ("b1",)), part=Part("j", 2, 2))
+    output.commit("r1", output.read("/in/a", ("a1",)))
+    assert expire(output, "--older_than=1") == 0
+    assert set(output.manifests()) == {"j.2", "r1"}
+    flags = [f"--model={tiny_artifact}", f"--input={tmp_path}/a.jsonl", f"--output={output.root}"]
+    with pytest.raises(UsageError, match=r"^--run_id j exists already in "):
+        extract([*flags, "--run_id=j", "--commit_shards=1"])
