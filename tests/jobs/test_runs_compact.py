@@ -100,7 +100,7 @@ def test_what_counts_is_the_same_before_and_after(
 
 
 @pytest.mark.slow
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(history=histories())
 def test_what_counts_is_the_same_after_any_history(
     make_output: "MakeOutput", history: list[dict[str, Any]]
