@@ -7,7 +7,12 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from jobs.runs import compact, diff, expire, forget, listing, rollback, showing, verify, view
+from jobs.runs import expire, listing, rollback, showing
+from jobs.runs.compact import command as compact
+from jobs.runs.diff import command as diff
+from jobs.runs.forget import command as forget
+from jobs.runs.verify import command as verify
+from jobs.runs.view import command as view
 from pipeline.command_line import Parser, main, unknown_argument
 from schemas.errors import UsageError
 

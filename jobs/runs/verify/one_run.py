@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from jobs.runs.findings import Checked, Finding, error
 from jobs.runs.layout import number
 from jobs.runs.outputs import Output
-from jobs.runs.verify_counts import (
+from jobs.runs.verify.counts import (
     EntitiesByDocument,
     RunCounts,
     count_problems,
     total_problems,
 )
-from jobs.runs.verify_files import batches, byte_problems, footer_problems, open_parquet
-from jobs.runs.verify_rows import WrongRows, wrong_rows
-from jobs.runs.verify_texts import text_problems
+from jobs.runs.verify.files import batches, byte_problems, footer_problems, open_parquet
+from jobs.runs.verify.findings import Checked, Finding, error
+from jobs.runs.verify.rows import WrongRows, wrong_rows
+from jobs.runs.verify.texts import text_problems
 from pipeline.current import Manifest
 
 _SHOWN = 5

@@ -10,7 +10,7 @@ from pipeline.output import held
 from schemas.errors import OutputBusyError, UsageError
 
 if TYPE_CHECKING:
-    from tests.jobs.conftest import EveryKill, MadeOutput
+    from tests.jobs.runs.conftest import EveryKill, MadeOutput
 
 
 def rollback(output: "MadeOutput", *ids: str) -> int:

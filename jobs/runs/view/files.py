@@ -7,7 +7,7 @@ from apache_beam.io.filesystems import FileSystems
 
 import pipeline.current
 from jobs.runs.outputs import Output
-from jobs.runs.view_sql import current_sql
+from jobs.runs.view.sql import current_sql
 from pipeline.current import committed_runs
 from pipeline.shards import is_remote
 from schemas.errors import UsageError

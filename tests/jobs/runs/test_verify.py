@@ -15,8 +15,8 @@ import pytest
 from apache_beam.io.filesystem import FileMetadata, MatchResult
 from apache_beam.io.localfilesystem import LocalFileSystem
 
+import jobs.runs.verify.texts
 import pipeline.run
-from jobs.runs import verify_texts
 from jobs.runs.__main__ import run
 from schemas.errors import DeadLettersError, JobError, UsageError
 
@@ -171,7 +171,7 @@ def test_texts_are_the_same_in_portions(
 ) -> None:
     """Also where documents that share an id come in different ones."""
     expected = verify()
-    monkeypatch.setattr(verify_texts, "CHARACTERS", 1)
+    monkeypatch.setattr(jobs.runs.verify.texts, "CHARACTERS", 1)
     code, told = verify()
     assert (code, told[:-1]) == (0, expected[1][:-1])
 
@@ -473,7 +473,7 @@ def test_a_run_that_is_removed_meanwhile_is_no_error(
         (output / "runs/first.json").unlink(missing_ok=True)
         return ["is missing"]
 
-    monkeypatch.setattr("jobs.runs.verify_run.byte_problems", removed)
+    monkeypatch.setattr("jobs.runs.verify.one_run.byte_problems", removed)
     code, told = verify("first")
     assert code == 0
     assert told[0] == "remark: run first was changed or removed while it was checked"

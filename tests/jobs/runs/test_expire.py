@@ -17,7 +17,7 @@ from pipeline.run import run as extract
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from tests.jobs.conftest import EveryKill, MadeOutput
+    from tests.jobs.runs.conftest import EveryKill, MadeOutput
 
 SOURCES = ("a", "b")
 

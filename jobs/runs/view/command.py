@@ -13,7 +13,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Write both files, and print how to use them."""
     from jobs.runs.outputs import find_output
-    from jobs.runs.view_files import write_views
+    from jobs.runs.view.files import write_views
 
     sql, module = write_views(find_output(flags.output))
     folder = sql.rpartition("/")[0]

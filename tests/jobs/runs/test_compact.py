@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.runs import merge
 from jobs.runs.__main__ import run
+from jobs.runs.compact import merge
 from pipeline.current import current_sources
 from pipeline.run import run as extract
 from pipeline.shards import InputFile
@@ -20,7 +20,7 @@ from schemas.errors import JobError, UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
-    from tests.jobs.conftest import EveryKill, MadeOutput, MakeOutput
+    from tests.jobs.runs.conftest import EveryKill, MadeOutput, MakeOutput
 
 SOURCES = ("/in/a", "/in/b", "/in/c")
 MODELS = ("tiny@0123456789ab", "other@0123456789ab")
@@ -244,7 +244,7 @@ def test_files_have_the_target_size_and_rows_their_order(
         output.commit(f"r{number}", output.read(f"/in/{number}", names))
     before = output.view()
     monkeypatch.setattr(merge, "_BUFFER_BYTES", 40_000)
-    monkeypatch.setattr("jobs.runs.compact._MB", 20_000)
+    monkeypatch.setattr("jobs.runs.compact.command._MB", 20_000)
     assert compact(output, "--target_file_mb=1") == 0
     assert output.view() == before
     output.require_sound()

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from jobs.runs.verify_files import values
+from jobs.runs.verify.files import values
 from pipeline.current import Manifest
 
 _SUMS = ("sentences", "tokens", "unknown_tokens", "characters")

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.runs.groups import Group
+from jobs.runs.compact.groups import Group
 from jobs.runs.recount import recounted, tally
 from jobs.runs.row_groups import read_row_groups
 from pipeline.current import Manifest, RunRows, rows_that_count

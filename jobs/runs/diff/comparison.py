@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.runs.changes import Comparison, Example, Tally
+from jobs.runs.diff.changes import Comparison, Example, Tally
 from jobs.runs.outputs import Output
-from jobs.runs.verify_files import batches
+from jobs.runs.verify.files import batches
 from pipeline.current import Manifest
 
 # Rows of both runs that are joined at once, about 200 bytes each; a single source may have more.

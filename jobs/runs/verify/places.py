@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
-from jobs.runs.findings import Finding
 from jobs.runs.layout import number
 from jobs.runs.outputs import Output
-from jobs.runs.verify_files import batches
+from jobs.runs.verify.files import batches
+from jobs.runs.verify.findings import Finding
 from pipeline.current import rows_that_count
 from pipeline.output import read_manifests
 from pipeline.shards import is_remote

@@ -21,8 +21,8 @@ from schemas.errors import UsageError
 from schemas.tables import TABLES
 
 if TYPE_CHECKING:
-    from jobs.runs.erase import Found
-    from jobs.runs.selection import Selection
+    from jobs.runs.forget.erase import Found
+    from jobs.runs.forget.selection import Selection
 
 _SHOWN = 5
 
@@ -37,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Erase it from the oldest run first, so that nothing superseded counts again meanwhile."""
-    from jobs.runs.erase import erase, find, remove_unnamed
+    from jobs.runs.forget.erase import erase, find, remove_unnamed
 
     with changing(flags) as output:
         if not flags.dry_run:
@@ -58,7 +58,7 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _selection(flags: argparse.Namespace, output: HeldOutput) -> "Selection":
-    from jobs.runs.selection import Documents, Sources
+    from jobs.runs.forget.selection import Documents, Sources
     from pipeline.formats.records import encodable
 
     if flags.doc_id:
@@ -72,7 +72,7 @@ def _selection(flags: argparse.Namespace, output: HeldOutput) -> "Selection":
 
 def _source(path: str, known: set[str], manifests: Sequence[Manifest]) -> str:
     """The source that is meant; as with `--input`, a local path may be relative."""
-    from jobs.runs.erase import names_input
+    from jobs.runs.forget.erase import names_input
     from pipeline.shards import is_remote
 
     own = path.removeprefix("file://")

@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.runs.__main__ import run
-from jobs.runs.selection import Documents
+from jobs.runs.forget.selection import Documents
 from pipeline.run import run as extract
 from schemas.errors import UsageError
 from schemas.tables import TABLES
 
 if TYPE_CHECKING:
-    from tests.jobs.conftest import EveryKill, MadeOutput
+    from tests.jobs.runs.conftest import EveryKill, MadeOutput
 
 
 def forget(root: Path, *flags: str) -> int:

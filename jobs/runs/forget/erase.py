@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from jobs.runs.forget.selection import FORGOTTEN, Selection, Sources
 from jobs.runs.holding import HeldOutput
 from jobs.runs.recount import recount_file, recounted, tally
 from jobs.runs.row_groups import read_row_groups, read_schema
-from jobs.runs.selection import FORGOTTEN, Selection, Sources
 from pipeline.current import Manifest
 from pipeline.manifest import encode_manifest
 from pipeline.parquet import TableWriter

@@ -7,7 +7,7 @@ from jobs.runs.layout import as_json, number, say, table
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from jobs.runs.changes import Comparison, Example, LabelChange
+    from jobs.runs.diff.changes import Comparison, Example, LabelChange
 
 _COLUMNS = (
     *("label", "A", "B", "both", "lost", "gained", "moved away", "moved here"),
@@ -33,7 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Print what B found otherwise than A."""
-    from jobs.runs.comparison import compare
+    from jobs.runs.diff.comparison import compare
     from jobs.runs.outputs import find_output
 
     if flags.examples < 0:

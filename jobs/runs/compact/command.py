@@ -17,7 +17,7 @@ from pipeline.command_line import account
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from jobs.runs.groups import Group
+    from jobs.runs.compact.groups import Group
 
 _MB = 1_000_000
 
@@ -39,8 +39,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Merge group by group; each is whole, whatever becomes of the next."""
-    from jobs.runs.groups import find_groups
-    from jobs.runs.merge import merge
+    from jobs.runs.compact.groups import find_groups
+    from jobs.runs.compact.merge import merge
     from pipeline.storage import RunStorage
 
     for name, least in (("older_than", 0), ("target_file_mb", 1)):

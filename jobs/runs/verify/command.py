@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jobs.runs.findings import Checked, Finding
 from jobs.runs.layout import number, say
+from jobs.runs.verify.findings import Checked, Finding
 
 if TYPE_CHECKING:
     from jobs.runs.outputs import Output
@@ -34,8 +34,8 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _findings(output: "Output", names: list[str], checked: Checked) -> Iterator[Finding]:
-    from jobs.runs.verify_places import duplicate_ids, leftovers, unnamed_files
-    from jobs.runs.verify_run import verify_run
+    from jobs.runs.verify.one_run import verify_run
+    from jobs.runs.verify.places import duplicate_ids, leftovers, unnamed_files
     from pipeline.output import read_manifests
 
     for manifest in output.named(names) if names else output.manifests:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from jobs.runs.findings import Checked
 from jobs.runs.outputs import Output
-from jobs.runs.verify_counts import Key
-from jobs.runs.verify_files import batches, values
+from jobs.runs.verify.counts import Key
+from jobs.runs.verify.files import batches, values
+from jobs.runs.verify.findings import Checked
 from pipeline.current import Manifest, committed_runs
 from pipeline.formats import ReadConfig, read_records
 from pipeline.shards import current_fingerprint, format_of, open_shard

@@ -1,0 +1,1 @@
+"""Merge many small runs into one that counts as they did."""

@@ -1,0 +1,1 @@
+"""Compare the entities of two runs."""

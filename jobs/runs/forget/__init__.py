@@ -1,0 +1,1 @@
+"""Erase documents and sources from all runs."""

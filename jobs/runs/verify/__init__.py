@@ -1,0 +1,1 @@
+"""Check what the runs of an output wrote against their manifests and their input."""

@@ -1,0 +1,1 @@
+"""Put what counts of an output within reach of DuckDB and pandas."""
