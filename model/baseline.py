@@ -1,36 +1,100 @@
 """What a model saw in training, in figures that a later run can be compared with."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.records import TaggedDocument
 
-_CONFIDENCE_BINS = 10
-_LENGTH_BOUNDS = (1, 5, 10, 15, 20, 25, 30, 40, 60, 100, 200)
+CONFIDENCE_BINS = 10
+LENGTH_BOUNDS = (1, 5, 10, 15, 20, 25, 30, 40, 60, 100, 200)
 
 
-def baseline_statistics(
-    tagged: Sequence[TaggedDocument], sentence_lengths: Sequence[int]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Profile:
+    """What some documents are to a model, in counts that add up.
+
+    sentence_lengths: sentences whose tokens are from each of `LENGTH_BOUNDS` up to the next;
+    confidences: for each label, its entities in `CONFIDENCE_BINS` equal bins of [0, 1].
+    """
+
+    tokens: int
+    unknown_tokens: int
+    sentence_lengths: tuple[int, ...]
+    confidences: Mapping[str, tuple[int, ...]]
+
+
+def profile_of(tagged: Sequence[TaggedDocument]) -> Profile:
+    """Tagged documents in, what they are to the model out."""
+    lengths = _joined((document.sentence_lengths for document in tagged), np.int32)
+    length_bins = np.searchsorted(LENGTH_BOUNDS, lengths, side="right") - 1
+    # In the precision of the column, so that what is shown as 0.9 is in the bin from 0.9 on.
+    scaled = _joined((document.confidence for document in tagged), np.float32) * np.float32(
+        CONFIDENCE_BINS
+    )
+    confidence_bins = np.minimum(scaled.astype(np.int64), CONFIDENCE_BINS - 1)
+    labels = chain.from_iterable(document.labels for document in tagged)
+    entities = Counter(zip(labels, confidence_bins.tolist(), strict=True))
+    return Profile(
+        tokens=sum(document.tokens for document in tagged),
+        unknown_tokens=sum(document.unknown_tokens for document in tagged),
+        sentence_lengths=tuple(np.bincount(length_bins, minlength=len(LENGTH_BOUNDS)).tolist()),
+        confidences={
+            label: tuple(entities[label, step] for step in range(CONFIDENCE_BINS))
+            for label in sorted({label for label, _ in entities})
+        },
+    )
+
+
+def baseline_statistics(tagged: Sequence[TaggedDocument]) -> dict[str, Any]:
     """Statistics of what the model found in its development data.
 
     unknown_word_rate: share of tokens that the vocabulary lacks; entities_per_1000_tokens by
-    label; confidence_histogram: entities in ten equal bins of [0, 1]; sentence_lengths: sentences
-    with a length in tokens from each bound up to the next.
+    label; confidence_histogram: entities in ten equal bins of [0, 1], also by label;
+    sentence_lengths: sentences with a length in tokens from each bound up to the next.
     """
-    tokens = sum(document.tokens for document in tagged)
-    labels = [label for document in tagged for label in document.labels]
-    confidences = np.concatenate([np.zeros(0), *(document.confidence for document in tagged)])
-    bins, _ = np.histogram(confidences, bins=_CONFIDENCE_BINS, range=(0.0, 1.0))
-    lengths, _ = np.histogram(sentence_lengths, bins=[*_LENGTH_BOUNDS, np.inf])
+    profile = profile_of(tagged)
+    tokens, by_label = profile.tokens, profile.confidences
     return {
         "tokens": tokens,
-        "unknown_word_rate": sum(document.unknown_tokens for document in tagged) / max(tokens, 1),
+        "unknown_tokens": profile.unknown_tokens,
+        "unknown_word_rate": profile.unknown_tokens / max(tokens, 1),
         "entities_per_1000_tokens": {
-            label: 1000 * labels.count(label) / max(tokens, 1) for label in sorted(set(labels))
+            label: 1000 * sum(counts) / max(tokens, 1) for label, counts in by_label.items()
         },
-        "confidence_histogram": bins.tolist(),
-        "sentence_lengths": {"bounds": list(_LENGTH_BOUNDS), "counts": lengths.tolist()},
+        "confidence_histogram": [
+            sum(counts[step] for counts in by_label.values()) for step in range(CONFIDENCE_BINS)
+        ],
+        "confidence_histogram_by_label": {label: [*counts] for label, counts in by_label.items()},
+        "sentence_lengths": {
+            "bounds": list(LENGTH_BOUNDS),
+            "counts": list(profile.sentence_lengths),
+        },
     }
+
+
+def profile_of_baseline(baseline: Mapping[str, Any]) -> Profile | None:
+    """Statistics as they stand in a model in, their counts out; None where these are not there."""
+    try:
+        lengths = baseline["sentence_lengths"]
+        by_label = baseline["confidence_histogram_by_label"]
+        profile = Profile(
+            tokens=baseline["tokens"],
+            unknown_tokens=baseline["unknown_tokens"],
+            sentence_lengths=tuple(lengths["counts"]),
+            confidences={label: tuple(counts) for label, counts in by_label.items()},
+        )
+        is_alike = tuple(lengths["bounds"]) == LENGTH_BOUNDS
+    except (KeyError, TypeError):
+        return None
+    sizes = {len(counts) for counts in profile.confidences.values()}
+    return profile if is_alike and sizes <= {CONFIDENCE_BINS} else None
+
+
+def _joined(columns: Iterable[NDArray[Any]], kind: type[np.generic]) -> NDArray[Any]:
+    return np.concatenate([np.zeros(0, kind), *columns])

@@ -128,12 +128,14 @@ def _tagged(
     unknown_tokens: int,
 ) -> TaggedDocument:
     """Spans in tokens of the document -> columns in code points of its text."""
-    sentence = np.searchsorted(document.sentence_offsets, start, side="right") - 1
+    offsets = document.sentence_offsets
+    sentence = np.searchsorted(offsets, start, side="right") - 1
     return TaggedDocument(
         document=document.document,
         sentences=len(document.sentence_start),
         tokens=len(document.words),
         unknown_tokens=unknown_tokens,
+        sentence_lengths=offsets[1:] - offsets[:-1],  # a third of np.diff's time
         sentence=sentence.astype(np.int32),
         sentence_start=document.sentence_start[sentence],
         sentence_end=document.sentence_end[sentence],

@@ -71,4 +71,5 @@ def _(record: PaddedBatch) -> int:
 
 @record_bytes.register
 def _(record: TaggedDocument) -> int:
-    return record_bytes(record.document) + _RECORD_BYTES * len(record.labels)
+    arrays = record.sentence_lengths.nbytes + _RECORD_BYTES * len(record.labels)
+    return record_bytes(record.document) + arrays

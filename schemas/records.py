@@ -110,6 +110,7 @@ class TaggedDocument:
     sentences: int
     tokens: int
     unknown_tokens: int
+    sentence_lengths: Ints  # (sentence,) tokens of each
     sentence: Ints  # (entity,) number of the sentence in the document
     sentence_start: Ints  # (entity,)
     sentence_end: Ints  # (entity,)

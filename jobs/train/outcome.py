@@ -81,7 +81,7 @@ def outcome(
             "history": dict(fitted.history),
             "kept_epoch": fitted.kept_epoch,
         },
-        baseline=baseline_statistics(tagged, [document.tokens for document in tagged]),
+        baseline=baseline_statistics(tagged),
     )
     taken_for = confusion(gold_spans(dev.words, dev.tags), map(character_spans, tagged))
     people = _people(artifact, recipe, fitted, scores, calibration, taken_for)

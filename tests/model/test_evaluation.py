@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from model.artifact import Artifact
-from model.baseline import baseline_statistics
 from model.corpora import LabelledDocument
 from model.evaluation import character_spans, score_documents, score_sentences, tag_documents
 from model.metrics import Scores
@@ -130,31 +129,3 @@ def test_nothing_to_score_scores_nothing(tagger: Tagger) -> None:
     assert score_documents(tagger, []) == score_sentences(tagger, [], [])
     scores, _ = score_documents(tagger, [LabelledDocument("d", " \n", (), 1)])
     assert scores.micro == Scores(0.0, 0.0, 0.0, 0)
-
-
-def test_baseline_statistics_count_what_was_tagged(tagger: Tagger, words: list[list[str]]) -> None:
-    tagged = tagged_sentences(tagger, words)
-    tokens = sum(map(len, words))
-    statistics = baseline_statistics(tagged, [len(sentence) for sentence in words])
-    entities = sum(len(document.labels) for document in tagged)
-    assert statistics["tokens"] == tokens
-    assert statistics["unknown_word_rate"] == pytest.approx(
-        sum(document.unknown_tokens for document in tagged) / tokens
-    )
-    assert sum(statistics["confidence_histogram"]) == entities
-    rates = statistics["entities_per_1000_tokens"]
-    assert sum(rates.values()) == pytest.approx(1000 * entities / tokens)
-    lengths = dict(
-        zip(*(statistics["sentence_lengths"][key] for key in ("bounds", "counts")), strict=True)
-    )
-    expected = dict.fromkeys(lengths, 0)
-    for sentence in words:
-        expected[max(bound for bound in lengths if bound <= len(sentence))] += 1
-    assert lengths == expected
-
-
-def test_baseline_statistics_of_nothing_are_zeros() -> None:
-    statistics = baseline_statistics([], [])
-    assert (statistics["tokens"], statistics["unknown_word_rate"]) == (0, 0)
-    assert not any(statistics["confidence_histogram"])
-    assert not any(statistics["sentence_lengths"]["counts"])

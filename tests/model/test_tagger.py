@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -64,6 +65,7 @@ def assert_same_rows(found: TaggedDocument, expected: TaggedDocument) -> None:
     np.testing.assert_allclose(found.confidence, expected.confidence, atol=1e-5)
     assert (found.sentences, found.tokens) == (expected.sentences, expected.tokens)
     assert found.unknown_tokens == expected.unknown_tokens
+    assert np.array_equal(found.sentence_lengths, expected.sentence_lengths)
 
 
 def test_the_sample_holds_entities_of_several_labels(alone: list[TaggedDocument]) -> None:
@@ -132,6 +134,8 @@ def test_counts_and_confidences(
     for document, tagged in zip(documents, alone, strict=True):
         assert tagged.tokens == len(document.words)
         assert tagged.sentences == len(document.sentence_start)
+        lengths = [stop - first for first, stop in pairwise(document.sentence_offsets.tolist())]
+        assert tagged.sentence_lengths.tolist() == lengths
         assert tagged.unknown_tokens == sum(normalize(w) not in known for w in document.words)
         assert tagged.confidence.dtype == np.float32
         assert ((tagged.confidence > 0) & (tagged.confidence <= 1)).all()

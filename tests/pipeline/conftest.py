@@ -62,6 +62,7 @@ def make_tagged() -> MakeTagged:
             sentences=len(tokenized.sentence_start),
             tokens=len(tokenized.words),
             unknown_tokens=len(tokenized.words) // 3,
+            sentence_lengths=np.diff(tokenized.sentence_offsets),
             sentence=sentence.astype(np.int32),
             sentence_start=tokenized.sentence_start[sentence],
             sentence_end=tokenized.sentence_end[sentence],

@@ -37,6 +37,7 @@ class FirstWordTagger:
             sentences=len(document.sentence_start),
             tokens=len(document.words),
             unknown_tokens=0,
+            sentence_lengths=np.diff(document.sentence_offsets),
             sentence=zero,
             sentence_start=document.sentence_start[:1],
             sentence_end=document.sentence_end[:1],

@@ -100,6 +100,7 @@ def _tagged(source: str, record: int, name: str) -> TaggedDocument:
         sentences=1,
         tokens=5,
         unknown_tokens=2,
+        sentence_lengths=np.array([5], np.int32),
         sentence=np.zeros(2, np.int32),
         sentence_start=np.zeros(2, np.int32),
         sentence_end=np.full(2, len(text), np.int32),
