@@ -16,6 +16,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from model.artifact import Artifact, find_artifact, load_artifact, read_files
+from model.baseline import profile_of_baseline
 from pipeline.commit import commit_nothing
 from pipeline.current import Manifest
 from pipeline.formats import ReadConfig
@@ -211,6 +212,8 @@ def _description(
         skipped_files=run.work.skipped,
         part=run.part,
         repairs=repairs,
+        baseline=profile_of_baseline(inputs.artifact.baseline),
+        min_confidence=config.min_confidence,
     )
 
 

@@ -9,6 +9,9 @@ from importlib.metadata import version
 from platform import python_version
 from typing import Any
 
+from model.baseline import Profile
+from model.drift import compare
+from pipeline.profile import profile_of_sums
 from pipeline.storage import RunStorage
 from schemas.errors import JobError
 from schemas.records import FileResult, ShardResult
@@ -38,7 +41,8 @@ class RunDescription:
     inputs: the fingerprint of each source; shards: source and start of all that is to be read.
     max_dead_letters: the share of the records above which the run fails. skipped_files: how many
     were left out since they are done. part: which part of a job the run is. repairs: for sources
-    whose dead letters are read again, the run that read them first.
+    whose dead letters are read again, the run that read them first. baseline: what the model's dev
+    data are to it; min_confidence: entities below it are not written.
     """
 
     run_id: str
@@ -53,6 +57,8 @@ class RunDescription:
     part: Part | None = None
     repairs: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    baseline: Profile | None = None
+    min_confidence: float = 0.0
 
 
 def installed_versions() -> dict[str, str]:
@@ -120,6 +126,11 @@ def committed_manifest(
             "entities": rows["entities"].total(),
             "entities_by_label": dict(sorted(labels.items())),
         },
+        **(
+            {"drift": compare(run.baseline, profile_of_sums(sums), run.min_confidence)}
+            if run.inputs
+            else {}
+        ),
         "inputs": [
             {
                 "source": source,

@@ -46,6 +46,7 @@ class ExtractionConfig:
     only_new: bool
     backfill: bool
     commit_shards: int | None
+    fail_on_drift: bool
     beam: PipelineOptions
 
     def __post_init__(self) -> None:
@@ -90,6 +91,7 @@ class ExtractionConfig:
             "only_new": self.only_new,
             "backfill": self.backfill,
             "commit_shards": self.commit_shards,
+            "fail_on_drift": self.fail_on_drift,
             "runner": self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER,
         }
 
@@ -120,6 +122,7 @@ def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> E
         only_new=flags.only_new,
         backfill=flags.backfill,
         commit_shards=flags.commit_shards,
+        fail_on_drift=flags.fail_on_drift,
         beam=_beam_options(rest, parser),
     )
 
@@ -259,6 +262,11 @@ def _parser() -> Parser:
         type=int,
         metavar="N",
         help="commit after every N files: what is committed stays, whatever comes",
+    )
+    add(
+        "--fail_on_drift",
+        action="store_true",
+        help="exit code 4 where the documents are unlike the model's training data; the rows stay",
     )
     add("--target_file_mb", type=int, default=128, metavar="N", help="size of a Parquet file")
     return parser

@@ -8,8 +8,10 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
 
+from model.baseline import profile_of
 from pipeline.dead_letters import in_halves, set_aside
 from pipeline.parquet import TableWriter
+from pipeline.profile import profile_sums
 from pipeline.progress import ProgressLog
 from pipeline.rows import RowConfig, dead_letter_rows, document_rows, entity_rows
 from pipeline.storage import RunStorage
@@ -100,9 +102,8 @@ class TaggedSink:
         sums = {
             "entities": sum(len(record.labels) for record in records),
             "sentences": sum(record.sentences for record in records),
-            "tokens": sum(record.tokens for record in records),
-            "unknown_tokens": sum(record.unknown_tokens for record in records),
             "characters": sum(len(record.document.text) for record in records),
+            **profile_sums(profile_of(records)),
         }
         return [
             *self._entities.write(rows.entities, entities, labels),

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from model.drift import drift_in_words
 from pipeline.shards import is_remote
 
 
@@ -14,6 +15,7 @@ def format_summary(manifest: Mapping[str, Any], output: str) -> str:
     skipped, broken = counts.get("skipped_files", 0), counts["broken_files"]
     by_label = sorted(counts["entities_by_label"].items(), key=lambda item: (-item[1], item[0]))
     found = [f"{counts['entities']:,} entities", *(f"{label} {n:,}" for label, n in by_label)]
+    drifted = drift_in_words(manifest.get("drift", {}))
     rate = counts["tokens"] / max(seconds, 1e-9)
     lines = [f"run {run_id} {manifest['status']} in {seconds:,.1f} s, model {manifest['model']}"]
     facts = {
@@ -23,9 +25,10 @@ def format_summary(manifest: Mapping[str, Any], output: str) -> str:
         "broken": f"{broken:,} files could not be read to the end",
         "tagged": f"{counts['tokens']:,} tokens, {rate:,.0f} a second",
         "found": ", ".join(found),
+        "drift": drifted,
         "written": shown_path(output),
     }
-    shown = {"skipped": skipped, "broken": broken}
+    shown = {"skipped": skipped, "broken": broken, "drift": drifted}
     if not counts["files"]:
         shown |= dict.fromkeys(("", "tagged", "found"), 0)
     lines += [f"  {name:<9} {fact}" for name, fact in facts.items() if shown.get(name, 1)]

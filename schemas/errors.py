@@ -9,6 +9,7 @@ GleanerError
     │   └── CorpusError     2  a labelled file that cannot be trained or measured on
     ├── WorkerLostError  1  a worker process died
     ├── DeadLettersError 3  more dead letters than allowed
+    ├── DriftError       4  committed, but unlike the model's training data
     └── OutputBusyError  5  another run holds the output
 """
 
@@ -53,6 +54,12 @@ class DeadLettersError(JobError):
     """More records than allowed became dead letters; these were written, and nothing else."""
 
     exit_code = 3
+
+
+class DriftError(JobError):
+    """The run is committed, but its documents are unlike those that the model was trained on."""
+
+    exit_code = 4
 
 
 class OutputBusyError(JobError):

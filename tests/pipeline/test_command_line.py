@@ -18,7 +18,8 @@ def started(job: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [("UsageError", 2), ("WorkerLostError", 1), ("OutputBusyError", 5)]
+    ("error", "code"),
+    [("UsageError", 2), ("WorkerLostError", 1), ("DriftError", 4), ("OutputBusyError", 5)],
 )
 def test_a_job_error_is_one_sentence_and_its_exit_code(error: str, code: int) -> None:
     with started(f"lambda _: (_ for _ in ()).throw({error}('what was wrong'))") as job:

@@ -45,6 +45,17 @@ def test_files_that_broke_off_are_told_of() -> None:
     assert "broken" not in format_summary(manifest(), "gs://b")
 
 
+def test_documents_unlike_the_training_data_are_told_of_after_what_was_found() -> None:
+    """Drift alone: what is moderate, or could not be compared, stands in the manifest."""
+    statistics = {"labels": {"level": "drift", "value": 0.3849}, "confidence": {"reason": "few"}}
+    drifted = {**manifest(), "drift": {"level": "drift", "statistics": statistics}}
+    lines = format_summary(drifted, "gs://b").splitlines()
+    place = lines.index("  drift     unlike the model's training data in labels (PSI 0.38)")
+    assert lines[place - 1].startswith("  found")
+    for quiet in ({"level": "moderate", "statistics": statistics}, {"reason": "few"}):
+        assert "drift" not in format_summary({**manifest(), "drift": quiet}, "gs://b")
+
+
 def test_a_run_with_nothing_to_do_says_why_and_no_more() -> None:
     told = manifest()
     told |= {"status": "empty", "counts": dict.fromkeys(told["counts"], 0), "tables": {}}

@@ -5,6 +5,7 @@ import pytest
 from schemas.errors import (
     ArtifactError,
     CorpusError,
+    DriftError,
     GleanerError,
     JobError,
     OutputBusyError,
@@ -22,6 +23,7 @@ from schemas.errors import (
         (UsageError, 2),
         (ArtifactError, 2),
         (CorpusError, 2),
+        (DriftError, 4),
         (OutputBusyError, 5),
     ],
 )
