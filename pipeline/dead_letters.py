@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeVar
 
 from apache_beam.pvalue import TaggedOutput
 
+from pipeline.formats import first_line
 from schemas.records import (
     RAW_BYTES,
     DeadLetter,
@@ -70,10 +71,3 @@ def document_dead_letter(document: Document, stage: str, error: Exception) -> De
 def routed(result: T | DeadLetter) -> T | TaggedDeadLetter:
     """A stage's result on its way: dead letters to the output of that name, others to the main."""
     return TaggedDeadLetter(DEAD_LETTERS, result) if isinstance(result, DeadLetter) else result
-
-
-def first_line(error: Exception) -> str:
-    """What the error says, its class where it says nothing; one line that UTF-8 can write."""
-    text = (getattr(error, "strerror", None) or str(error)).strip()
-    line = (text.splitlines() or [f"{type(error).__name__} without a message"])[0]
-    return line.encode(errors="backslashreplace").decode().rstrip(".")

@@ -9,8 +9,8 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import IOTypeHints
 
-from pipeline.dead_letters import DEAD_LETTERS, TaggedDeadLetter, first_line
-from pipeline.formats import STAGE, ReadConfig, ShardError, read_records
+from pipeline.dead_letters import DEAD_LETTERS, TaggedDeadLetter
+from pipeline.formats import STAGE, ReadConfig, ShardError, first_line, read_records
 from pipeline.shards import current_fingerprint, open_shard
 from schemas.records import DeadLetter, Document, Shard, ShardResult
 

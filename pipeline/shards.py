@@ -11,9 +11,8 @@ from typing import BinaryIO, cast
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
-from pipeline.dead_letters import first_line
 from pipeline.decompress import EXTENSIONS, compression_of, decompressed
-from pipeline.formats import FORMATS, ReadConfig
+from pipeline.formats import FORMATS, ReadConfig, first_line
 from schemas.errors import UsageError
 from schemas.records import Shard
 

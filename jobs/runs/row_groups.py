@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.dead_letters import first_line
+from pipeline.formats import first_line
 from pipeline.shards import open_shard
 from schemas.errors import JobError
 

@@ -27,6 +27,7 @@ from pipeline.formats.records import (
     Record,
     RecordBuilder,
     ShardError,
+    first_line,
 )
 from pipeline.formats.table import read_csv, read_parquet
 from pipeline.formats.text import read_text
@@ -41,6 +42,7 @@ __all__ = [
     "ReadConfig",
     "Record",
     "ShardError",
+    "first_line",
     "read_records",
     "run_of",
 ]

@@ -7,7 +7,6 @@ from math import isnan
 from operator import methodcaller
 from typing import Any
 
-from pipeline.dead_letters import first_line
 from pipeline.formats.large import LargeRecord
 from schemas.errors import GleanerError, RecordError, RecordSizeError, UsageError
 from schemas.records import RAW_BYTES, DeadLetter, Document, Repair
@@ -224,6 +223,13 @@ def explain(error: Exception) -> str:
             return str(error)
         case _:
             return f"The record cannot be read: {first_line(error)}."
+
+
+def first_line(error: Exception) -> str:
+    """What the error says, its class where it says nothing; one line that UTF-8 can write."""
+    text = (getattr(error, "strerror", None) or str(error)).strip()
+    line = (text.splitlines() or [f"{type(error).__name__} without a message"])[0]
+    return line.encode(errors="backslashreplace").decode().rstrip(".")
 
 
 def _describe(text: object, field: str) -> str:

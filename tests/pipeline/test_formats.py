@@ -2,6 +2,8 @@
 
 import io
 import itertools
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -236,3 +238,12 @@ def test_a_configuration_that_fits_no_input_is_refused(
 def test_an_unknown_format_of_a_shard_is_refused() -> None:
     with pytest.raises(UsageError, match=r"in\.x has the unknown format 'xml'\."):
         read(b"", "xml")
+
+
+def test_reading_knows_nothing_of_beam() -> None:
+    """So it can be used and measured by itself, without what Beam costs at import."""
+    program = (
+        "import sys, pipeline.formats, pipeline.decompress; print('apache_beam' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
+    assert done.stdout == b"False\n"

@@ -10,7 +10,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from jobs.runs.outputs import opened
 from pipeline.current import Manifest
-from pipeline.dead_letters import first_line
+from pipeline.formats import first_line
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 
 _BLOCK = 2**20
