@@ -51,6 +51,7 @@ def _described(output: "Output", manifest: Mapping[str, Any]) -> dict[str, Any]:
         "repairs": repaired,
         "replaces": list(manifest.get("replaces", ())),
         "forgotten": len(manifest.get("forgotten", ())),
+        "drift": manifest.get("drift", {}).get("level"),
         "error": manifest.get("error"),
     }
 
@@ -102,6 +103,8 @@ def _notes(run: Mapping[str, Any]) -> list[str]:
         notes.append(f"reads dead letters of {_named(run['repairs'])} again")
     if run["replaces"]:
         notes.append(f"replaces {_named(run['replaces'])}")
+    if run["drift"] == "drift":
+        notes.append("drift: unlike the model's training data")
     if run["forgotten"]:
         notes.append("documents were erased from it")
     told = [", ".join(notes)] if notes else []

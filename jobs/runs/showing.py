@@ -42,6 +42,7 @@ def _shown(output: "Output", manifest: Mapping[str, Any]) -> str:
     sections = {
         "configuration": _configuration(manifest["configuration"]),
         "counts": _counts(manifest.get("counts", {})),
+        "drift": _drift(manifest.get("drift", {})),
         "inputs": _inputs(output, manifest),
         "files": _files(manifest),
         "versions": table(list(manifest["versions"].items())),
@@ -99,6 +100,24 @@ def _counts(counts: Mapping[str, Any]) -> list[str]:
     by_size = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
     rows += [(f"{value:,}", f"  {_one_line(label)}") for label, value in by_size]
     return table(rows, frozenset({0})) if rows else []
+
+
+def _drift(drift: Mapping[str, Any]) -> list[str]:
+    """What was compared with the model's baseline, and how far it was."""
+    if "reason" in drift:
+        return [drift["reason"]]
+    rows = [
+        (name.replace("_", " "), found.get("level", "-"), _figure(found))
+        for name, found in drift.get("statistics", {}).items()
+    ]
+    return table(rows) if rows else []
+
+
+def _figure(found: Mapping[str, Any]) -> str:
+    if "value" not in found:
+        return str(found["reason"])
+    moderate, drift = found["limits"]
+    return f"{found['value']:.3g}, moderate above {moderate:g}, drift above {drift:g}"
 
 
 def _inputs(output: "Output", manifest: Mapping[str, Any]) -> list[str]:

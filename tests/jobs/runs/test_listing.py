@@ -145,8 +145,32 @@ def test_list_gives_scripts_the_same_as_json(
         "repairs": ["r1"],
         "replaces": [],
         "forgotten": 0,
+        "drift": None,
         "error": None,
     }
+
+
+def test_drift_is_noticed_in_the_list_and_shown_with_its_figures(
+    output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that was too small to judge says so."""
+    far = {"value": 0.93, "level": "drift", "limits": [0.1, 0.25], "baseline": {}, "run": {}}
+    skipped = {"reason": "too few entities to compare"}
+    statistics = {"confidence": far, "labels": skipped}
+    for name, drift in (
+        ("r1", {"level": "drift", "statistics": statistics}),
+        ("r3", {"reason": "too few tokens to compare"}),
+    ):
+        path = output / f"runs/{name}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "drift": drift}))
+    assert run(["list", f"--output={output}"]) == 0
+    assert capsys.readouterr().out.count("drift: unlike the model's training data") == 1
+    assert run(["show", "r1", f"--output={output}"]) == 0
+    shown = capsys.readouterr().out
+    assert "  confidence  drift  0.93, moderate above 0.1, drift above 0.25" in shown
+    assert "  labels      -      too few entities to compare" in shown
+    assert run(["show", "r3", f"--output={output}"]) == 0
+    assert "drift\n  too few tokens to compare" in capsys.readouterr().out
 
 
 def test_show_tells_all_of_a_run(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
