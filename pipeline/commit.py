@@ -16,6 +16,7 @@ from pipeline.manifest import (
 )
 from pipeline.parquet import TableWriter
 from pipeline.storage import RunStorage
+from schemas.errors import JobError
 from schemas.records import FileResult, ShardResult
 from schemas.tables import TABLES, documents_schema
 
@@ -102,10 +103,17 @@ def _commit_files(
     if error:
         manifest = refused_manifest(manifest, error)
     for table in manifest["tables"]:
-        names = [file.path.rpartition("/")[2] for file in files if file.table == table]
-        storage.publish(table, names)
-    storage.write_manifest(encode_manifest(manifest))
-    return manifest
+        own = [file.path for file in files if file.table == table]
+        if not storage.is_published(table):
+            storage.sync(own)
+        storage.publish(table, [path.rpartition("/")[2] for path in own])
+    if storage.create_manifest(encode_manifest(manifest)):
+        return manifest
+    before = storage.read_manifest()
+    if "tables" not in before:
+        storage.settle()
+        raise JobError("the run was ended before it could commit")
+    return before  # by an attempt that a runner repeats
 
 
 def _empty_tables(

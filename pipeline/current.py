@@ -13,6 +13,7 @@ those who read it elsewhere:
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -47,6 +48,12 @@ def committed_runs(manifests: Iterable[Manifest]) -> list[Manifest]:
     replaced = {run_id for manifest in committed for run_id in manifest.get("replaces", ())}
     kept = [manifest for manifest in committed if manifest["run_id"] not in replaced]
     return sorted(kept, key=lambda run: (run["timings"]["started_at"], run["run_id"]))
+
+
+def next_start(manifests: Iterable[Manifest], now: datetime) -> datetime:
+    """When a run starts that is to count after all others, whatever the clock was set to."""
+    times = [datetime.fromisoformat(run["timings"]["started_at"]) for run in manifests]
+    return max(now, *(time + timedelta(microseconds=1) for time in times)) if times else now
 
 
 def current_sources(manifests: Iterable[Manifest]) -> dict[str, CurrentSource]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -18,7 +17,8 @@ from apache_beam.io.filesystems import FileSystems
 from model.artifact import Artifact, find_artifact, load_artifact, read_files
 from model.baseline import profile_of_baseline
 from pipeline.commit import commit_nothing
-from pipeline.current import Manifest
+from pipeline.current import Manifest, next_start
+from pipeline.failure import Ending, cause_of, end_run
 from pipeline.formats import ReadConfig
 from pipeline.graph import ExtractionPlan, extract
 from pipeline.local import LocalMode, mode_for, most_processes, run_locally, usable_cores
@@ -26,8 +26,6 @@ from pipeline.local_worker import WorkerPool
 from pipeline.manifest import (
     Part,
     RunDescription,
-    encode_manifest,
-    failed_manifest,
     installed_versions,
 )
 from pipeline.options import ExtractionConfig
@@ -85,8 +83,8 @@ def run_extraction(config: ExtractionConfig, on_commit: OnCommit) -> None:
     """Extract as configured, and tell `on_commit` the manifest of each run as it is written.
 
     Raises UsageError before anything is written, JobError after a failure that left no rows, and
-    DeadLettersError where only these were written, since there were too many. What earlier parts
-    of the same job committed stays.
+    DeadLettersError where only these were written, since there were too many. Parts of a job are
+    runs of their own: what others commit stays, and such dead letters keep no other from running.
     """
     started = datetime.now(UTC)
     most = most_processes(config.beam, usable_cores()) if config.is_local else 0
@@ -96,20 +94,26 @@ def run_extraction(config: ExtractionConfig, on_commit: OnCommit) -> None:
             inputs = check(config)
             lock.enter_context(held(config.output))
             manifests = clean(config.output)
-            _require_new(config, manifests)
             runs = plan_runs(config, find_work(config, inputs, manifests))
+            _require_new(config, manifests, runs)
             runs[0].storage.prepare()
         except OSError as error:  # a path that the system refuses: too long, no permission, no disk
             raise UsageError(f"{error.filename or 'a path'}: {error.strerror or error}") from error
         if not runs[0].work.files:
-            description = _description(config, inputs, runs[0], started)
+            description = _description(config, inputs, runs[0], next_start(manifests, started))
             has_tables = any(manifest.get("tables") for manifest in manifests)
             on_commit(_commit_nothing(description, runs[0].storage, with_tables=not has_tables))
             return
-        on_commit(_committed(config, inputs, runs[0], started, pool))
-        for run in runs[1:]:
-            with contextlib.closing(WorkerPool(most)) as workers:
-                on_commit(_committed(config, inputs, run, datetime.now(UTC), workers))
+        refused = []
+        for number, run in enumerate(runs):
+            with contextlib.closing(WorkerPool(most) if number else pool) as workers:
+                started = next_start(manifests, datetime.now(UTC) if number else started)
+                try:
+                    on_commit(_committed(config, inputs, run, started, workers))
+                except DeadLettersError as error:
+                    refused.append(error)
+    if refused:
+        raise refused[0]
 
 
 def check(config: ExtractionConfig) -> CheckedInputs:
@@ -165,12 +169,17 @@ def _parts(run_id: str, count: int) -> list[Part]:
     return [Part(run_id, number, count) for number in range(1, count + 1)]
 
 
-def _require_new(config: ExtractionConfig, manifests: Sequence[Manifest] = ()) -> None:
+def _require_new(
+    config: ExtractionConfig,
+    manifests: Sequence[Manifest] = (),
+    runs: Sequence[PlannedRun] = (),
+) -> None:
     """No run has this id yet, as a whole or as a part of its job; nor had one that was merged."""
     exists = UsageError(f"--run_id {config.run_id} exists already in {config.output}")
-    for run_id in (config.run_id, Part(config.run_id, 1, 1).run_id):
-        if RunStorage(config.output, run_id).run_exists():
-            raise exists
+    own = [RunStorage(config.output, config.run_id), *(run.storage for run in runs)]
+    own.append(RunStorage(config.output, Part(config.run_id, 1, 1).run_id))
+    if any(storage.run_exists() for storage in own):
+        raise exists
     for manifest in manifests:
         if manifest.get("part", {}).get("of") == config.run_id:
             raise exists
@@ -223,7 +232,7 @@ def _commit_nothing(
     try:
         manifest = commit_nothing(description, storage, with_tables=with_tables)
     except OSError as error:
-        _record_failure(description, storage, traceback.format_exc())
+        end_run(description, storage, traceback.format_exc())
         raise JobError(f"the run could not be written down: {error.strerror or error}") from error
     storage.discard_staging()
     return manifest
@@ -241,21 +250,30 @@ def _committed(
     try:
         storage.prepare()
         manifest = _run(config, inputs, run, description, pool)
-    except JobError as error:
-        notes = getattr(error, "__notes__", [])
-        _record_failure(description, storage, "\n".join([str(error), *notes]))
-        raise
     except KeyboardInterrupt as error:
-        _record_failure(description, storage, str(error) or "interrupted")
-        raise
-    except Exception as error:
-        recorded = _record_failure(description, storage, traceback.format_exc())
-        details = f"; {storage.manifest} has the details" if recorded else ""
-        raise JobError(f"the run failed and left no rows ({_cause(error)}){details}") from error
+        said = str(error) or "interrupted"
+        if end_run(description, storage, said) is Ending.COMMITTED:
+            said = f"{said}; run {storage.run_id} is committed"
+        raise KeyboardInterrupt(said) from error
+    except Exception as error:  # noqa: BLE001 - raised again, unless all was done before
+        manifest = _failed(description, storage, error)
     if manifest["status"] == "failed":
         letters = storage.table_directory("dead_letters")
         raise DeadLettersError(f"{manifest['error']}; they are in {letters}, and no other rows")
     return manifest
+
+
+def _failed(description: RunDescription, storage: RunStorage, error: Exception) -> dict[str, Any]:
+    """The manifest of a run that had been committed before it failed; else raises JobError."""
+    known = isinstance(error, JobError)
+    told = [str(error), *getattr(error, "__notes__", [])] if known else [traceback.format_exc()]
+    ending = end_run(description, storage, "\n".join(told))
+    if ending is Ending.COMMITTED:
+        return storage.read_manifest()
+    if known:
+        raise error
+    details = f"; {storage.manifest} has the details" if ending is Ending.RECORDED else ""
+    raise JobError(f"the run failed and left no rows ({cause_of(error)}){details}") from error
 
 
 def _run(
@@ -318,27 +336,3 @@ def _plan(
         ),
         run=description,
     )
-
-
-def _record_failure(description: RunDescription, storage: RunStorage, error: str) -> bool:
-    """Take back what the run wrote, and leave a manifest that says what happened, if that can be.
-
-    The disk that failed the run may not take its manifest either.
-    """
-    storage.take_back()
-    try:
-        storage.write_manifest(encode_manifest(failed_manifest(description, error)))
-    except OSError:
-        return False
-    finally:
-        storage.discard_staging()
-    return True
-
-
-def _cause(error: Exception) -> str:
-    """The last line of what an error says, without what Beam and Python put around it."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    said, _, step = lines[-1].partition(" [while running '")
-    stage = re.split("[/']", step)[0]
-    said = re.sub(r"^(\w+: )*\[Errno \d+\] ", "", said)
-    return f"{said}, in {stage}" if step else said

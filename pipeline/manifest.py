@@ -190,7 +190,8 @@ def _head(run: RunDescription, status: str) -> dict[str, Any]:
         "timings": {
             "started_at": run.started_at.isoformat(),
             "finished_at": finished.isoformat(),
-            "seconds": (finished - run.started_at).total_seconds(),
+            # The clock may have been set back.
+            "seconds": max(0.0, (finished - run.started_at).total_seconds()),
         },
     }
 

@@ -1,6 +1,7 @@
 """Flags in, one frozen configuration out. Nothing below reads flags or the environment."""
 
 import argparse
+import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -178,7 +179,7 @@ def output_root(path: str) -> str:
     if not path:
         raise UsageError("--output must not be empty")
     path = path.removeprefix("file://")
-    return path.rstrip("/") if is_remote(path) else str(Path(path).absolute())
+    return path.rstrip("/") if is_remote(path) else os.path.abspath(path)
 
 
 def _parser() -> Parser:

@@ -10,9 +10,9 @@ from apache_beam.io.filesystems import FileSystems
 from pipeline.current import Manifest
 from pipeline.lock import locked
 from pipeline.shards import is_remote
-from pipeline.storage import STAGING, RunStorage
+from pipeline.storage import PARTIAL_MANIFEST, STAGING, RunStorage
 from schemas.errors import UsageError
-from schemas.tables import SCHEMA_VERSION
+from schemas.tables import SCHEMA_VERSION, TABLES
 
 LOCK = ".lock"
 
@@ -38,10 +38,11 @@ def clean(root: str) -> list[Manifest]:
     its manifest names stays. Runs that were merged into another one go. Returns the manifests of
     those that stay; raises UsageError as `read_manifests` does.
     """
+    manifests = read_manifests(root)
     if os.path.isdir(f"{root}/{STAGING}"):
         for run_id in os.listdir(f"{root}/{STAGING}"):
-            RunStorage(root, run_id).settle()
-    manifests = read_manifests(root)
+            if _is_ours(f"{root}/{STAGING}/{run_id}"):
+                RunStorage(root, run_id).settle()
     replaced = {
         run_id
         for manifest in manifests
@@ -52,6 +53,13 @@ def clean(root: str) -> list[Manifest]:
         if manifest["run_id"] in replaced:
             RunStorage(root, manifest["run_id"]).remove()
     return [manifest for manifest in manifests if manifest["run_id"] not in replaced]
+
+
+def _is_ours(staging: str) -> bool:
+    """Whether a staging directory is a run's, not somebody else's of the same name."""
+    return os.path.isdir(staging) and all(
+        name in TABLES or name.startswith(PARTIAL_MANIFEST) for name in os.listdir(staging)
+    )
 
 
 def read_manifests(root: str) -> list[Manifest]:

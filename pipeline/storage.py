@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -15,6 +16,7 @@ from pipeline.shards import is_remote
 from schemas.tables import TABLES
 
 STAGING = "_staging"
+PARTIAL_MANIFEST = "manifest-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,17 @@ class RunStorage:
         return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
     def sync(self, paths: Iterable[str]) -> None:
-        """Let the disk have these files for good, before what they replace is removed."""
+        """Let the disk have these files and directories for good."""
         for path in paths if self.is_staged else ():
             descriptor = os.open(path, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+    def is_published(self, table: str) -> bool:
+        """Whether a table stands in its place already."""
+        return self.is_staged and os.path.isdir(self.table_directory(table))
 
     def publish(self, table: str, names: Collection[str]) -> None:
         """Let the named files of a staged table appear in its place; done already means done.
@@ -82,28 +88,61 @@ class RunStorage:
         if not self.is_staged:
             return
         written, final = self.writing_directory(table), self.table_directory(table)
-        if os.path.isdir(final):
+        if self.is_published(table):
             shutil.rmtree(written, ignore_errors=True)
             return
-        for name in set(os.listdir(written)).difference(names):
+        there = set(os.listdir(written))
+        if not there.issuperset(names):
+            raise FileNotFoundError(f"{written} has lost files that were written")
+        for name in there.difference(names):
             os.remove(f"{written}/{name}")
         os.makedirs(os.path.dirname(final), exist_ok=True)
         os.rename(written, final)
+        self.sync([os.path.dirname(final)])
+
+    def create_manifest(self, data: bytes) -> bool:
+        """Write the manifest, whole or not at all; False, and nothing is written, where one exists.
+
+        What ends a run and what commits it may meet here: whoever is first decides.
+        """
+        if not self.is_staged:
+            if FileSystems.exists(self.manifest):
+                return False
+            self.write_manifest(data)
+            return True
+        partial = self._partial_manifest(data)
+        try:
+            os.link(partial, self.manifest)
+        except FileExistsError:
+            return False
+        except OSError:  # a filesystem without links
+            if os.path.exists(self.manifest):
+                return False
+            os.rename(partial, self.manifest)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(partial)
+        self.sync([os.path.dirname(self.manifest)])
+        return True
 
     def write_manifest(self, data: bytes) -> None:
-        """Write the manifest: whole or not at all, and last of all files."""
-        if not self.is_staged:
-            with self.create(self.manifest) as stream:
-                stream.write(data)
+        """Write the manifest in the place of the one that is there: whole or not at all."""
+        if self.is_staged:
+            os.replace(self._partial_manifest(data), self.manifest)
+            self.sync([os.path.dirname(self.manifest)])
             return
-        partial = f"{self.staging}/manifest.json"
+        with self.create(self.manifest) as stream:
+            stream.write(data)
+
+    def _partial_manifest(self, data: bytes) -> str:
+        partial = f"{self.staging}/{PARTIAL_MANIFEST}{uuid.uuid4().hex}"
         os.makedirs(os.path.dirname(partial), exist_ok=True)
         os.makedirs(os.path.dirname(self.manifest), exist_ok=True)
         with open(partial, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(partial, self.manifest)
+        return partial
 
     def discard_staging(self) -> None:
         """Remove what the run staged and did not publish."""
@@ -115,18 +154,17 @@ class RunStorage:
         except OSError:
             return  # another run stages there, or there was nothing
 
-    def take_back(self) -> None:
-        """Remove what a failed run staged or published; readers go by the manifest elsewhere."""
+    def unstage(self) -> None:
+        """Remove the tables that were not published, so that none of them can be any more."""
         if self.is_staged:
-            for table in TABLES:
-                shutil.rmtree(self.table_directory(table), ignore_errors=True)
             # A file that a failed stage still holds open keeps its room on the disk when it is
             # removed, and the manifest may need that room.
             for folder, _, names in os.walk(self.staging):
                 for name in names:
                     with contextlib.suppress(OSError):
                         os.truncate(f"{folder}/{name}", 0)
-            shutil.rmtree(self.staging, ignore_errors=True)  # last: the run is cleaned by it
+            for table in TABLES:
+                shutil.rmtree(f"{self.staging}/{table}", ignore_errors=True)
 
     def settle(self) -> None:
         """Leave of the run what its manifest names, and nothing where it has none."""
@@ -156,7 +194,8 @@ class RunStorage:
             return [file.path for file in FileSystems.match([f"{directory}/*"])[0].metadata_list]
         if not os.path.isdir(directory):
             return []
-        return [f"{directory}/{name}" for name in os.listdir(directory)]
+        paths = [f"{directory}/{name}" for name in os.listdir(directory)]
+        return [path for path in paths if not os.path.isdir(path)]  # which is nothing of ours
 
     def _delete(self, path: str) -> None:
         if self.is_staged:

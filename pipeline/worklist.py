@@ -7,12 +7,15 @@ from typing import Any
 
 from pipeline.current import CurrentSource, Manifest, current_sources
 from pipeline.formats import run_of
-from pipeline.shards import InputFile, format_of, match_files
+from pipeline.shards import InputFile, format_of, is_remote, match_files
 from schemas.errors import UsageError
 from schemas.records import Repair
 
 # Of a run's configuration, what its rows depend on.
-DECISIVE = ("input_format", "id_field", "text_field", "keep_fields", "keep_text", "min_confidence")
+DECISIVE = (
+    *("input_format", "id_field", "text_field", "keep_fields", "max_record_mb", "keep_text"),
+    "min_confidence",
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,13 @@ def _is_alike(manifest: Manifest, model: str, configuration: Mapping[str, Any]) 
 
 def dead_letter_files(patterns: Iterable[str], *, allow_none: bool) -> list[InputFile]:
     """Patterns in, the Parquet files they match out; a directory stands for all that is below."""
-    globs = [f"{p.rstrip('/')}/**.parquet" if os.path.isdir(p) else p for p in patterns]
+    globs = [f"{p.rstrip('/')}/**.parquet" if _is_directory(p) else p for p in patterns]
     return match_files(globs, allow_none=allow_none)
+
+
+def _is_directory(pattern: str) -> bool:
+    """Object stores have none, but what is no file's name there is the beginning of many."""
+    return not pattern.endswith(".parquet") if is_remote(pattern) else os.path.isdir(pattern)
 
 
 def dead_letters_to_repair(
@@ -98,10 +106,10 @@ def dead_letters_to_repair(
     for source, state in current.items():
         holder = state.runs[-1]
         if holder in chosen and _dead_letters(by_id[holder], source):
-            told = by_id[state.run_id]["configuration"]
-            name = told["input_format"]
+            name = by_id[state.run_id]["configuration"]["input_format"]
             name = format_of(source) if name == "auto" else name
-            repairs[source] = Repair(state.run_id, holder, name, tuple(told["keep_fields"]))
+            kept = tuple(by_id[holder]["configuration"]["keep_fields"])
+            repairs[source] = Repair(state.run_id, holder, name, kept)
     paths = [
         f"{root}/{file['path']}"
         for holder in sorted({repair.dead_letters for repair in repairs.values()})

@@ -144,8 +144,8 @@ class DeadLetter:
 class Repair:
     """A source whose dead letters are read again.
 
-    run_id: the run that read the source; dead_letters: the run that has them now; format,
-    keep_fields: how the source was read.
+    run_id: the run that read the source; dead_letters: the run that has them now; format: how the
+    source was read; keep_fields: the names of the fields that the dead letters keep.
     """
 
     run_id: str

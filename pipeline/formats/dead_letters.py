@@ -48,7 +48,7 @@ def read_dead_letters(stream: BinaryIO, path: str, config: ReadConfig) -> Iterat
 
 
 def _again(row: Mapping[str, Any], repair: Repair, config: ReadConfig) -> Record:
-    """The record of a dead letter; where that cannot be, its dead letter as it was."""
+    """The record of a dead letter; where that cannot be, a dead letter that says why."""
     builder = _OneRecord(row["source"], row["record"], config)
     raw = row["raw"] or b""
     size = row.get("raw_size")  # version 1 of the tables lacks it

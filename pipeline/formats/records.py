@@ -65,7 +65,7 @@ class ReadConfig:
                 raise UsageError("--keep_fields holds an empty name.")
             if name in self.keep_fields[:position]:
                 raise UsageError(f"--keep_fields names {name!r} twice.")
-            if name in DOCUMENTS.names:
+            if name in (*DOCUMENTS.names, "run_id"):  # the name of the tables' partitions
                 raise UsageError(
                     f"--keep_fields {name!r} is already a column of the documents table."
                 )

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline.current import (
     Manifest,
     RunRows,
     current_sources,
+    next_start,
     read_table,
     rows_that_count,
 )
@@ -87,6 +89,17 @@ def test_the_last_complete_run_of_a_source_counts_with_its_repairs(history: list
         )
         expected[source] = (run_id, fingerprint, complete, tuple(name for _, name in repairs))
     assert {source: tuple(state) for source, state in current_sources(history).items()} == expected
+
+
+def test_a_run_counts_after_all_others_whatever_the_clock_says() -> None:
+    now = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
+    assert next_start([], now) == now
+    earlier = manifest("r1", "2026-11-25T01:59:59.999999+00:00", entry("a"))
+    assert next_start([earlier], now) == now
+    ahead = manifest("r2", "2027-01-01T00:00:00+00:00", entry("a", "2-2"))
+    started = next_start([ahead, earlier], now)
+    runs = [earlier, ahead, manifest("r0", started.isoformat(), entry("a", "3-3"))]
+    assert current_sources(runs)["a"].run_id == "r0"
 
 
 def test_dead_letters_count_where_they_were_read_last() -> None:

@@ -94,6 +94,25 @@ def test_runs_that_were_merged_go_once_the_merged_one_is_there(root: Path, statu
     assert files(root) == set().union(*map(of_run, left))
 
 
+def test_a_staging_folder_that_is_not_ours_is_left_alone(root: Path) -> None:
+    """Whoever names the wrong output must not pay for it."""
+    for name in ("_staging/site/index.html", "_staging/notes.txt"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("mine")
+    clean(str(root))
+    assert files(root) == {"_staging/site/index.html", "_staging/notes.txt"}
+
+
+def test_a_damaged_manifest_is_told_before_anything_is_cleaned(root: Path) -> None:
+    stage(RunStorage(str(root), "stopped"))
+    commit(root, "r1")
+    (root / "runs/r1.json").write_text("{")
+    before = files(root)
+    with pytest.raises(UsageError, match=r"r1\.json is not the manifest of a run"):
+        clean(str(root))
+    assert files(root) == before
+
+
 def test_a_run_whose_removal_was_stopped_goes_for_good(root: Path) -> None:
     """The manifest goes first, and the run is known by its staging until the rest has gone."""
     storage = commit(root, "r1")

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from jobs.runs.__main__ import run as runs
 from pipeline.commit import commit_run
-from pipeline.output import LOCK
+from pipeline.manifest import RunDescription
+from pipeline.output import LOCK, clean
 from pipeline.run import run
-from schemas.errors import JobError, UsageError
-from schemas.records import FileResult
+from pipeline.storage import RunStorage
+from schemas.errors import JobError, UsageError, WorkerLostError
+from schemas.records import FileResult, ShardResult
 
 
 @pytest.fixture
@@ -174,25 +177,82 @@ def test_records_that_do_not_add_up_fail_the_run(
 def test_a_failure_after_publishing_takes_the_tables_back(
     tmp_path: Path, tiny_artifact: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.storage import RunStorage
-
-    publish, write = RunStorage.publish, RunStorage.write_manifest
+    publish, create = RunStorage.publish, RunStorage.create_manifest
     published: list[str] = []
 
     def noted(self: RunStorage, table: str, names: list[str]) -> None:
         publish(self, table, names)
         published.append(table)
 
-    def full_once(self: RunStorage, data: bytes) -> None:
+    def full_once(self: RunStorage, data: bytes) -> bool:
         if len(published) == 3:
             published.clear()
             raise OSError(28, os.strerror(28))
-        write(self, data)
+        return create(self, data)
 
     monkeypatch.setattr(RunStorage, "publish", noted)
-    monkeypatch.setattr(RunStorage, "write_manifest", full_once)
+    monkeypatch.setattr(RunStorage, "create_manifest", full_once)
     error, _ = failed(tmp_path, tiny_artifact, corpus)
     assert "No space left on device" in str(error)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), WorkerLostError("a worker died"), OSError()]
+)
+def test_a_run_that_is_committed_stays_so_whatever_comes_then(
+    error: BaseException,
+    tmp_path: Path,
+    tiny_artifact: Path,
+    corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An interrupt ends the job, which says so; what goes wrong after the commit is no failure."""
+    from pipeline.local import run_locally
+
+    def run_and_fail(*arguments: Any) -> None:
+        run_locally(*arguments)
+        raise error
+
+    monkeypatch.setattr("pipeline.extraction.run_locally", run_and_fail)
+    output = tmp_path / "out"
+    flags = [f"--model={tiny_artifact}", f"--output={output}", "--run_id=r1", f"--input={corpus}"]
+    if isinstance(error, KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="interrupted; run r1 is committed"):
+            run(flags)
+    else:
+        assert run(flags) == 0
+    assert runs(["verify", f"--output={output}"]) == 0
+    assert json.loads((output / "runs/r1.json").read_text())["status"] == "committed"
+    assert not (output / "_staging").exists()
+
+
+def test_a_commit_that_comes_after_the_end_of_its_run_is_none(
+    tmp_path: Path, tiny_artifact: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt does not stop the thread that commits."""
+    from pipeline.failure import Ending, end_run
+
+    endings = []
+
+    def end_first(
+        files: list[FileResult],
+        shards: list[ShardResult],
+        run: RunDescription,
+        storage: RunStorage,
+    ) -> dict[str, Any]:
+        endings.append(end_run(run, storage, "terminated"))
+        return commit_run(files, shards, run, storage)
+
+    monkeypatch.setattr("pipeline.commit.commit_run", end_first)
+    monkeypatch.setattr("pipeline.extraction.end_run", lambda *_: Ending.RECORDED)
+    output = tmp_path / "out"
+    with pytest.raises(JobError, match="left no rows"):
+        run([f"--model={tiny_artifact}", f"--output={output}", "--run_id=r1", f"--input={corpus}"])
+    assert endings == [Ending.RECORDED]
+    assert not list(output.glob("*/run_id=*"))
+    (manifest,) = clean(str(output))
+    assert (manifest["status"], manifest["error"]) == ("failed", "terminated")
+    assert not (output / "_staging").exists()
 
 
 def command(*flags: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:

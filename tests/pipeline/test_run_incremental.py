@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.current import read_table
 from pipeline.run import run
+from schemas.errors import DeadLettersError, UsageError
 
 Manifest = dict[str, Any]
 Night = Callable[..., list[Manifest]]
@@ -171,6 +172,27 @@ def test_a_job_in_parts_commits_each_part_and_goes_on_after_a_failure(
     assert len(ids(tmp_path)) == 6
 
 
+def test_a_part_with_too_many_dead_letters_keeps_no_other_from_running(
+    night: Night, corpus: Path, tmp_path: Path
+) -> None:
+    """The job ends as it would have, once all that can be done is done."""
+    (corpus / "a.jsonl").write_text("broken\n" * 10)
+    with pytest.raises(DeadLettersError, match="10 of 10 records became dead letters"):
+        night("--commit_shards=1", "--run_id=job")
+    runs = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "out/runs").iterdir()}
+    statuses = {name: told["status"] for name, told in runs.items()}
+    assert statuses == {"job.1": "failed", "job.2": "committed", "job.3": "committed"}
+    assert len(ids(tmp_path)) == 4
+
+
+def test_a_part_never_takes_the_name_of_another_run(night: Night, tmp_path: Path) -> None:
+    night("--run_id=job.2")
+    before = files(tmp_path / "out")
+    with pytest.raises(UsageError, match="--run_id job exists already"):
+        night("--commit_shards=1", "--run_id=job", "--backfill")
+    assert files(tmp_path / "out") == before
+
+
 def test_parts_give_the_rows_of_one_run(night: Night, tmp_path: Path) -> None:
     whole = f"--output={tmp_path}/whole"
     night("--commit_shards=1", "--keep_text=all")
@@ -187,8 +209,6 @@ def test_parts_give_the_rows_of_one_run(night: Night, tmp_path: Path) -> None:
 
 
 def test_an_output_of_a_newer_gleaner_is_left_alone(night: Night, tmp_path: Path) -> None:
-    from schemas.errors import UsageError
-
     (first,) = night()
     path = tmp_path / f"out/runs/{first['run_id']}.json"
     path.write_text(json.dumps({**first, "schema_version": 99}))

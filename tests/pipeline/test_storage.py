@@ -62,7 +62,9 @@ def test_only_named_files_are_published(root: Path) -> None:
     assert [p.name for p in (root / "entities/run_id=r1").iterdir()] == ["a.parquet"]
 
 
-def test_taking_back_leaves_nothing_of_the_run_and_everything_of_others(root: Path) -> None:
+def test_settling_leaves_nothing_of_a_run_without_manifest_and_everything_of_others(
+    root: Path,
+) -> None:
     other = RunStorage(str(root), "r1-other")
     stage(other)
     for table in TABLES:
@@ -73,11 +75,56 @@ def test_taking_back_leaves_nothing_of_the_run_and_everything_of_others(root: Pa
     storage = RunStorage(str(root), "r1")
     stage(storage)
     storage.publish("documents", ["a.parquet"])
-    storage.take_back()
+    storage.settle()
     assert files(root) == before
     assert not (root / "documents/run_id=r1").exists()
     assert not (root / "_staging/r1").exists()
-    storage.take_back()  # again: nothing to do
+    storage.settle()  # again: nothing to do
+
+
+def test_what_is_unstaged_is_published_no_more(root: Path) -> None:
+    storage = RunStorage(str(root), "r1")
+    stage(storage)
+    storage.publish("documents", ["a.parquet"])
+    storage.unstage()
+    with pytest.raises(FileNotFoundError):
+        storage.publish("entities", ["a.parquet"])
+    storage.publish("documents", ["a.parquet"])
+    assert list(files(root)) == ["documents/run_id=r1/a.parquet"]
+
+
+def test_a_table_that_lost_a_file_is_not_published(root: Path) -> None:
+    storage = RunStorage(str(root), "r1")
+    stage(storage)
+    with pytest.raises(FileNotFoundError, match="has lost files that were written"):
+        storage.publish("entities", ["a.parquet", "b.parquet"])
+    assert not (root / "entities").exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_first_manifest_of_a_run_counts(
+    root: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On filesystems without hard links too."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    if not links:
+        monkeypatch.setattr("os.link", refuse)
+    storage = RunStorage(str(root), "r1")
+    assert storage.create_manifest(b'{"status": "committed"}')
+    assert not storage.create_manifest(b'{"status": "failed"}')
+    assert storage.read_manifest() == {"status": "committed"}
+
+
+def test_a_folder_of_somebody_else_in_a_table_is_passed_over(root: Path) -> None:
+    storage = RunStorage(str(root), "r1")
+    stage(storage)
+    storage.publish("documents", ["a.parquet"])
+    (root / "documents/run_id=r1/.ipynb_checkpoints").mkdir()
+    storage.settle()
+    assert not files(root)
 
 
 def test_discarding_leaves_the_staging_of_others(root: Path) -> None:
@@ -120,4 +167,4 @@ def test_object_stores_are_written_in_place() -> None:
     assert storage.writing_directory("entities") == "gs://bucket/out/entities/run_id=r1"
     storage.publish("entities", [])
     storage.discard_staging()
-    storage.take_back()
+    storage.unstage()

@@ -16,6 +16,7 @@ CONFIGURATION = {
     "text_field": "text",
     "keep_fields": ["year"],
     "keep_text": "sample",
+    "max_record_mb": 64,
     "min_confidence": 0.0,
     "batch_tokens": 60_000,
 }
@@ -46,7 +47,8 @@ def test_a_file_is_done_by_one_complete_run_in_its_present_state() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", ["id_field", "text_field", "keep_fields", "keep_text", "min_confidence"]
+    "changed",
+    ["id_field", "text_field", "keep_fields", "max_record_mb", "keep_text", "min_confidence"],
 )
 def test_a_configuration_that_changes_rows_makes_all_files_new(changed: str) -> None:
     """Also a model; not a setting that changes no row, nor one that the older run did not know."""

@@ -1,0 +1,40 @@
+"""How a run that failed ends: its rows go, and its manifest says why; unless it is committed."""
+
+import re
+from enum import Enum
+
+from pipeline.manifest import RunDescription, encode_manifest, failed_manifest
+from pipeline.storage import RunStorage
+
+
+class Ending(Enum):
+    """What became of a run that failed or was interrupted."""
+
+    RECORDED = "its manifest says why"
+    UNRECORDED = "there was no room for a manifest"
+    COMMITTED = "it had been committed before"
+
+
+def end_run(run: RunDescription, storage: RunStorage, error: str) -> Ending:
+    """Take back what the run wrote, and write down the error; a committed run stays as it is.
+
+    The commit may still be under way in another thread. Once the staged tables are gone it
+    publishes no more, and of its manifest and the failed one the first counts.
+    """
+    storage.unstage()
+    try:
+        is_first = storage.create_manifest(encode_manifest(failed_manifest(run, error)))
+    except OSError:  # the disk that failed the run may not take its manifest either
+        storage.settle()
+        return Ending.UNRECORDED
+    storage.settle()
+    return Ending.RECORDED if is_first else Ending.COMMITTED
+
+
+def cause_of(error: Exception) -> str:
+    """The last line of what an error says, without what Beam and Python put around it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said, _, step = lines[-1].partition(" [while running '")
+    stage = re.split("[/']", step)[0]
+    said = re.sub(r"^(\w+: )*\[Errno \d+\] ", "", said)
+    return f"{said}, in {stage}" if step else said
