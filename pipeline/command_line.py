@@ -59,6 +59,7 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     quiet_libraries()
     try:
+        _require_utf8(sys.argv[1:])
         code = run(sys.argv[1:])
     except JobError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -70,6 +71,15 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     # half-destroyed modules; all files are closed by now.
     sys.stderr.flush()
     os._exit(code)
+
+
+def _require_utf8(arguments: Sequence[str]) -> None:
+    """Paths end up in tables and manifests, which are UTF-8; raises UsageError for any other."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"the argument {os.fsencode(argument)!r} is not UTF-8") from error
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

@@ -70,3 +70,11 @@ def wait():
         process.terminate()
         assert process.communicate(timeout=60) == ("tidied up\n", "error: terminated\n")
     assert process.returncode == 1
+
+
+def test_an_argument_that_is_not_utf8_is_refused() -> None:
+    command: list[str | bytes] = [sys.executable, "-c", _RUN.format("lambda _: 0")]
+    command.append(b"--input=caf\xe9")
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"error: the argument b'--input=caf\\xe9' is not UTF-8\n"
