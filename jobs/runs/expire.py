@@ -6,9 +6,9 @@ again, also where the run that superseded it is rolled back.
 
 import argparse
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
-from jobs.runs.holding import HeldOutput, add_dry_run, changing
+from jobs.runs.holding import HeldOutput, add_dry_run, changing, days_ago
+from jobs.runs.layout import number
 from pipeline.command_line import account
 from pipeline.current import Manifest, current_sources
 from schemas.errors import UsageError
@@ -36,21 +36,17 @@ def run(flags: argparse.Namespace) -> int:
     for name in ("older_than", "keep"):
         if getattr(flags, name) < 0:
             raise UsageError(f"--{name} is {getattr(flags, name)}, expected at least 0")
+    before = days_ago(flags.older_than)
     with changing(flags) as output:
-        expired = find_expired(output, days_ago(flags.older_than), flags.keep)
+        expired = find_expired(output, before, flags.keep)
         for manifest in expired:
             if not flags.dry_run:
                 RunStorage(output.root, manifest["run_id"]).remove()
             state = "superseded" if manifest["status"] == "committed" else manifest["status"]
             account(f"{manifest['run_id']}  {state}  {_megabytes([manifest])}")
         told = "would be removed" if flags.dry_run else "removed"
-        account(f"{len(expired)} runs {told}, {_megabytes(expired)}")
+        account(f"{number(len(expired), 'runs')} {told}, {_megabytes(expired)}")
     return 0
-
-
-def days_ago(days: int) -> str:
-    """The time so many days ago, as manifests write it."""
-    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 
 
 def find_expired(output: HeldOutput, before: str, keep: int) -> list[Manifest]:
@@ -60,7 +56,7 @@ def find_expired(output: HeldOutput, before: str, keep: int) -> list[Manifest]:
     """
     manifests = output.manifests
     counting = {run_id for state in current_sources(manifests).values() for run_id in state.runs}
-    old = manifests[: len(manifests) - keep]
+    old = manifests[: max(0, len(manifests) - keep)]
     expired = [
         manifest
         for manifest in old

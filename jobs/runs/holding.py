@@ -4,11 +4,14 @@ import argparse
 import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.current import Manifest
 from schemas.errors import JobError, UsageError
+
+_MOST_DAYS = 36_500  # a hundred years; far more than that, and there is no such date
 
 
 class HeldOutput(NamedTuple):
@@ -23,6 +26,13 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry_run", action="store_true", help="say what would happen, and change nothing"
     )
+
+
+def days_ago(days: int) -> str:
+    """The time so many days ago, which `--older_than` gave, as manifests write it."""
+    if days > _MOST_DAYS:
+        raise UsageError(f"--older_than is {days}, expected at most {_MOST_DAYS}")
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 
 
 @contextmanager

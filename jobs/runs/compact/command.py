@@ -11,8 +11,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jobs.runs.expire import days_ago
-from jobs.runs.holding import add_dry_run, changing
+from jobs.runs.holding import add_dry_run, changing, days_ago
 from pipeline.command_line import account
 from schemas.errors import UsageError
 
@@ -46,8 +45,9 @@ def run(flags: argparse.Namespace) -> int:
     for name, least in (("older_than", 0), ("target_file_mb", 1)):
         if getattr(flags, name) < least:
             raise UsageError(f"--{name} is {getattr(flags, name)}, expected at least {least}")
+    before = days_ago(flags.older_than)
     with changing(flags) as (root, manifests):
-        groups = find_groups(manifests, days_ago(flags.older_than))
+        groups = find_groups(manifests, before)
         for group in groups:
             if flags.dry_run:
                 account(f"would be merged: {_described(group)}")

@@ -79,6 +79,25 @@ def test_an_output_keeps_tables_with_columns(output: "MadeOutput") -> None:
     output.require_sound()
 
 
+def test_more_to_keep_than_there_are_keeps_all(
+    aged: "MadeOutput", capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = aged.data()
+    for keep in (5, 6, 10, 1000):
+        assert expire(aged, "--older_than=0", f"--keep={keep}") == 0
+        assert capsys.readouterr().out == "0 runs removed, 0.00 MB\n"
+    assert aged.data() == files
+    assert expire(aged, "--older_than=0", "--keep=3") == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 run removed, ")
+
+
+def test_more_days_than_there_were_are_refused(output: "MadeOutput") -> None:
+    for days in (9_999_999, 10**12):
+        with pytest.raises(UsageError) as caught:
+            expire(output, f"--older_than={days}")
+        assert str(caught.value) == f"--older_than is {days}, expected at most 36500"
+
+
 @pytest.mark.parametrize("flags", [("--older_than=-1",), ("--older_than=1", "--keep=-2")])
 def test_numbers_below_zero_are_refused(output: "MadeOutput", flags: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match=r"^--\w+ is -\d, expected at least 0$"):
@@ -103,7 +122,7 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @settings(max_examples=150)
-@given(histories(), st.integers(0, 9), st.integers(0, 3))
+@given(histories(), st.integers(0, 9), st.integers(0, 12))
 def test_what_counts_is_the_same_afterwards(
     history: list[dict[str, Any]], day: int, keep: int
 ) -> None:
@@ -114,7 +133,8 @@ def test_what_counts_is_the_same_afterwards(
     assert current_sources(left) == current
     assert all(run["timings"]["started_at"] < f"2026-01-0{day}" for run in expired)
     counting = {run_id for state in current.values() for run_id in state.runs}
-    newest = history[len(history) - keep :]
+    newest = history[max(0, len(history) - keep) :]
+    assert all(run in left for run in newest)
     idle = [run for run in left if run["run_id"] not in counting and run not in newest]
     idle = [run for run in idle if run["timings"]["started_at"] < f"2026-01-0{day}"]
     assert not idle or (idle == left and len(left) == 1)
