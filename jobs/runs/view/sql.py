@@ -1,9 +1,8 @@
 """The fold of `pipeline/current.py` as SQL for DuckDB: the place of an output in, its views out."""
 
-from schemas.tables import TABLES
+import json
 
-# DuckDB holds a manifest as one object, 16 MiB by default: a run of 60,000 files has more.
-_MANIFEST_BYTES = 2**30
+from schemas.tables import TABLES
 
 _COUNTS = (
     *("files", "skipped_files", "broken_files", "records", "documents", "dead_letters"),
@@ -21,6 +20,25 @@ def current_sql(root: str) -> str:
     return "\n\n".join([_HEAD, *statements]) + "\n"
 
 
+# What the views need of a manifest. They take it as text: `read_json` sets aside twice the largest
+# object that it may meet, for each thread, and a run of 100,000 files has a manifest of 25 MB.
+_MANIFEST = {
+    **dict.fromkeys(("run_id", "status", "model", "error"), "VARCHAR"),
+    "schema_version": "INTEGER",
+    "timings": {"started_at": "VARCHAR", "seconds": "DOUBLE"},
+    "part": {"of": "VARCHAR", "number": "BIGINT", "count": "BIGINT"},
+    "counts": dict.fromkeys(_COUNTS, "BIGINT"),
+    "configuration": "JSON",
+    "replaces": ["VARCHAR"],
+    "inputs": [
+        {
+            **dict.fromkeys(("source", "fingerprint", "repairs"), "VARCHAR"),
+            "complete": "BOOLEAN",
+        }
+    ],
+    "tables": {table: {"files": [{"path": "VARCHAR"}]} for table in TABLES},
+}
+
 _HEAD = """\
 -- What counts of this output, as views for DuckDB; `python -m jobs.runs view` made them.
 -- Of each source the last run counts that read it to its end, with the runs that read its dead
@@ -31,8 +49,7 @@ _HEAD = """\
 
 def _runs(root: str) -> str:
     """The view of all runs; what only the other views need are its last columns."""
-    counts = ", ".join(f"{name} BIGINT" for name in _COUNTS)
-    tables = ", ".join(f"{table} STRUCT(files STRUCT(path VARCHAR)[])" for table in TABLES)
+    structure = json.dumps(_MANIFEST, indent=1).replace("\n", "\n    ")
     shown = ",\n       ".join(f"counts.{name}" for name in _COUNTS)
     return f"""\
 CREATE OR REPLACE VIEW gleaner_runs AS
@@ -40,16 +57,10 @@ SELECT run_id, status, timings.started_at::TIMESTAMPTZ AS started_at, timings.se
        model, schema_version, part."of" AS job, part."number" AS part,
        {shown},
        error, configuration, replaces, inputs, tables, timings.started_at AS started
-FROM read_json('{_glob(root)}/runs/*.json', format = 'unstructured',
-    maximum_object_size = {_MANIFEST_BYTES}, columns = {{
-        run_id: 'VARCHAR', status: 'VARCHAR', model: 'VARCHAR', schema_version: 'INTEGER',
-        timings: 'STRUCT(started_at VARCHAR, seconds DOUBLE)',
-        part: 'STRUCT("of" VARCHAR, "number" BIGINT, "count" BIGINT)',
-        counts: 'STRUCT({counts})',
-        error: 'VARCHAR', configuration: 'JSON', replaces: 'VARCHAR[]',
-        inputs: 'STRUCT(source VARCHAR, fingerprint VARCHAR, complete BOOLEAN, repairs VARCHAR)[]',
-        tables: 'STRUCT({tables})'
-    }});"""  # noqa: S608 - the place is quoted, the rest is ours
+FROM (
+    SELECT unnest(from_json(content, '{structure}'))
+    FROM read_text('{_glob(root)}/runs/*.json')
+);"""  # noqa: S608 - the place is quoted, the rest is ours
 
 
 # A struct of (complete, started, run_id) compares as `current_sources` orders the runs.
@@ -101,9 +112,9 @@ WITH places AS (
     SELECT run_id, parse_filename(file.path) AS name
     FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_runs)
 ), found AS (
-    SELECT * FROM read_parquet('{_glob(root)}/{table}/run_id=*/*.parquet',
-        hive_partitioning = true, hive_types = {{run_id: VARCHAR}},
-        union_by_name = true, filename = 'gleaner_file')
+    SELECT *, regexp_extract(gleaner_file, 'run_id=([^/]+)/[^/]+$', 1) AS run_id
+    FROM read_parquet('{_glob(root)}/{table}/run_id=*/*.parquet',
+        hive_partitioning = false, union_by_name = true, filename = 'gleaner_file')
 )
 SELECT found.* EXCLUDE (gleaner_file)
 FROM found

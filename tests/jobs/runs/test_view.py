@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +159,8 @@ def test_duckdb_pandas_and_the_rule_show_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, history: list[Manifest]
 ) -> None:
     """The views are made when half of the runs are there, in a place whose name is no pattern."""
-    root = tmp_path_factory.mktemp("out") / "it's [a*]?"
-    root.mkdir()
+    root = tmp_path_factory.mktemp("out") / "record=7/year=1999" / "it's [a*]?"
+    root.mkdir(parents=True)
     first = next(n for n, told in enumerate(history) if told["status"] == "committed")
     for told in history[: first + 1]:
         write(root, told)
@@ -205,6 +205,61 @@ def output(tmp_path: Path) -> Path:
         },
     )
     return root
+
+
+def test_folders_above_the_output_are_no_columns(tmp_path: Path) -> None:
+    """`hive_partitioning` would take them for columns, and put their values over those of rows."""
+    root = tmp_path / "source=news/model=x/record=7/year=1999/run_id=no/out"
+    root.mkdir(parents=True)
+    write(root, committed("r1", ["a"], keep_fields=["year"]))
+    assert run(["view", f"--output={root}"]) == 0
+    with duckdb.connect() as connection:
+        connection.execute((root / "current.sql").read_text())
+        rows = connection.execute(
+            "SELECT run_id, source, record, year FROM current_documents ORDER BY record"
+        ).fetchall()
+        assert rows == [("r1", "a", 0, "a00"), ("r1", "a", 1, "a11")]
+        columns = connection.sql("SELECT * FROM current_documents").columns
+    assert columns.count("run_id") == 1
+
+
+def test_runs_of_many_files_can_be_viewed_with_little_memory(tmp_path: Path) -> None:
+    """Manifests of 20 MB, eight threads, one gigabyte, as on a laptop."""
+    sources = [f"/data/news/2024/archive/{number:06}.jsonl.gz" for number in range(100_000)]
+    write(tmp_path, committed("r0", ["a"]))
+    big = {**committed("big", sources), "tables": {}, "timings": _LATER}
+    big["inputs"] = [
+        {**entry, "records": 100, "documents": 99, "dead_letters": 1, "entities": 1000}
+        for entry in big["inputs"]
+    ]
+    (tmp_path / "runs/big.json").write_text(json.dumps(big, indent=1))
+    assert (tmp_path / "runs/big.json").stat().st_size > 2**24
+    for number in range(9):
+        write(tmp_path, committed(f"small{number}", [f"/s/{number}"]))
+    assert run(["view", f"--output={tmp_path}"]) == 0
+    with duckdb.connect() as connection:
+        connection.execute("SET memory_limit = '1GB'; SET threads = 8")
+        connection.execute((tmp_path / "current.sql").read_text())
+        found = connection.execute("SELECT count(*) FROM gleaner_current_sources").fetchall()
+        assert found == [(100_010,)]
+        assert connection.execute("SELECT count(*) FROM current_documents").fetchall() == [(20,)]
+
+
+_LATER = {"started_at": "2026-01-02T00:00:00+00:00", "seconds": 1.0}
+
+
+def committed(run_id: str, sources: list[str], keep_fields: Sequence[str] = ()) -> Manifest:
+    return {
+        "run_id": run_id,
+        "status": "committed",
+        "schema_version": 3,
+        "model": "tiny@0123456789ab",
+        "timings": {"started_at": "2026-01-01T00:00:00+00:00", "seconds": 1.0},
+        "configuration": {"keep_fields": list(keep_fields)},
+        "inputs": [
+            {"source": source, "fingerprint": "1-1", "complete": True} for source in sources
+        ],
+    }
 
 
 def test_what_view_prints_can_be_pasted(
