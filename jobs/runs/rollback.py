@@ -50,16 +50,11 @@ def _runs_of(name: str, manifests: Sequence[Manifest], root: str) -> list[str]:
     for manifest in manifests:
         if name in manifest.get("replaces", ()):
             raise UsageError(f"{name} was merged into {manifest['run_id']}: its rows are not apart")
-    found = [
-        manifest
-        for manifest in manifests
-        if manifest["run_id"] == name or manifest.get("part", {}).get("of") == name
-    ]
+    found = [manifest for manifest in manifests if manifest["run_id"] == name]
     if not found:
-        for manifest in manifests:
-            parts = [merged.rpartition(".")[0] for merged in manifest.get("replaces", ())]
-            if name in parts:
-                raise UsageError(f"parts of {name} were merged into {manifest['run_id']}")
+        found = [run for run in manifests if run.get("part", {}).get("of") == name]
+        _require_apart(name, found, manifests)
+    if not found:
         raise UsageError(f"{root} has no run {name}")
     committed = [manifest for manifest in found if manifest["status"] == "committed"]
     if not committed:
@@ -71,6 +66,23 @@ def _runs_of(name: str, manifests: Sequence[Manifest], root: str) -> list[str]:
                 "nowhere else"
             )
     return [manifest["run_id"] for manifest in committed]
+
+
+def _require_apart(job: str, left: Sequence[Manifest], manifests: Sequence[Manifest]) -> None:
+    """No part of the job was merged: a job goes back whole, or not at all."""
+    for manifest in manifests:
+        merged = [
+            run_id
+            for run_id in manifest.get("replaces", ())
+            if run_id.rpartition(".")[0] == job and run_id.rpartition(".")[2].isdigit()
+        ]
+        if merged:
+            others = ", ".join(run["run_id"] for run in left)
+            raise UsageError(
+                f"{', '.join(merged)} of {job} {'was' if len(merged) == 1 else 'were'} merged into "
+                f"{manifest['run_id']}: {'its' if len(merged) == 1 else 'their'} rows are not apart"
+                + (f"; {others} can go back alone" if left else "")
+            )
 
 
 def _require_unneeded(chosen: Sequence[Manifest], manifests: Sequence[Manifest]) -> None:

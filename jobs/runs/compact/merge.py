@@ -49,8 +49,8 @@ def merge(
         names = [file.path.rpartition("/")[2] for file in files if file.table == table]
         storage.publish(table, names)
     storage.write_manifest(encode_manifest(merged))
-    for run_id in merged["replaces"]:
-        RunStorage(storage.root, run_id).remove()
+    for run in group.runs:
+        RunStorage(storage.root, run["run_id"]).remove()
     storage.discard_staging()
     return merged
 
@@ -69,7 +69,7 @@ def merged_manifest(
         "run_id": storage.run_id,
         "status": "committed",
         "schema_version": SCHEMA_VERSION,
-        "replaces": [run["run_id"] for run in group.runs],
+        "replaces": _replaced(group),
         **({"forgotten": sorted(forgotten, key=lambda entry: entry["at"])} if forgotten else {}),
         "model": group.latest["model"],
         "configuration": {**group.latest["configuration"], "input": list(dict.fromkeys(given))},
@@ -81,6 +81,12 @@ def merged_manifest(
         for source, state in sorted(group.sources.items())
     ]
     return recounted(head, inputs, files, storage)
+
+
+def _replaced(group: Group) -> list[str]:
+    """The ids of the runs, and of those that were merged into them: none may be given again."""
+    ids = [name for run in group.runs for name in (*run.get("replaces", ()), run["run_id"])]
+    return list(dict.fromkeys(ids))
 
 
 def _inputs(run: Manifest) -> list[str]:

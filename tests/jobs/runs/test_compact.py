@@ -262,6 +262,20 @@ def test_files_have_the_target_size_and_rows_their_order(
             assert sorted(zip(place, starts, strict=True)) == list(zip(place, starts, strict=True))
 
 
+def test_ids_of_merged_runs_stay_taken_when_their_run_is_merged(output: "MadeOutput") -> None:
+    output.commit("a", output.read("/in/a", ("a1",)))
+    output.commit("b", output.read("/in/b", ("b1",)))
+    assert compact(output) == 0
+    (first,) = output.manifests()
+    output.commit("d", output.read("/in/d", ("d1",)))
+    before = output.view()
+    assert compact(output) == 0
+    (merged,) = output.manifests().values()
+    assert merged["replaces"] == ["a", "b", first, "d"]
+    assert output.view() == before
+    output.require_sound()
+
+
 def test_what_was_forgotten_stays_accounted_for(output: "MadeOutput") -> None:
     output.commit("r1", output.read("/in/a", ("a1", "a2")))
     output.commit("r2", output.read("/in/b", ("b1", "b2")))

@@ -63,6 +63,33 @@ def test_a_job_in_parts_goes_back_whole_or_one_part_by_its_own_id(output: "MadeO
     output.require_sound()
 
 
+def test_a_job_of_which_parts_were_merged_does_not_go_back_in_half(output: "MadeOutput") -> None:
+    for number in (1, 2):
+        read = output.read("abc"[number - 1], (f"d{number}",))
+        output.commit(f"j.{number}", read, part=Part("j", number, 3))
+    assert run(["compact", f"--output={output.root}"]) == 0
+    (merged,) = output.manifests()
+    output.commit("j.3", output.read("c", ("d3",)), part=Part("j", 3, 3))
+    files = output.data()
+    with pytest.raises(UsageError) as caught:
+        rollback(output, "j")
+    assert str(caught.value) == (
+        f"j.1, j.2 of j were merged into {merged}: their rows are not apart; j.3 can go back alone"
+    )
+    assert output.data() == files
+    assert rollback(output, "j.3") == 0
+    assert len(output.view()["documents"]) == 2
+
+
+def test_a_run_goes_back_whose_id_begins_that_of_a_merged_one(output: "MadeOutput") -> None:
+    output.commit("j.1", output.read("a", ("a1",)))
+    output.commit("j.2", output.read("b", ("b1",)))
+    assert run(["compact", f"--output={output.root}"]) == 0
+    output.commit("j", output.read("c", ("c1",)))
+    assert rollback(output, "j") == 0
+    assert len(output.view()["documents"]) == 2
+
+
 def test_repairs_go_back_with_what_they_repaired(output: "MadeOutput") -> None:
     """Each counts only beside the runs before it: none of them may go from under the others."""
     output.commit("r1", output.read("a", ("a1",), unread=("a2", "a3")))
@@ -118,7 +145,7 @@ def test_what_is_no_committed_run_is_refused(output: "MadeOutput") -> None:
         "refused": "refused is failed, and only committed runs can go back",
         "empty": "empty is empty, and only committed runs can go back",
         "r1": f"r1 was merged into {merged}: its rows are not apart",
-        "j": f"parts of j were merged into {merged}",
+        "j": f"j.1 of j was merged into {merged}: its rows are not apart",
         merged: f"{merged} holds the rows of 2 merged runs, which exist nowhere else",
     }.items():
         with pytest.raises(UsageError) as caught:
