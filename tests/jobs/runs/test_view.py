@@ -218,7 +218,7 @@ def test_folders_above_the_output_are_no_columns(tmp_path: Path) -> None:
         rows = connection.execute(
             "SELECT run_id, source, record, year FROM current_documents ORDER BY record"
         ).fetchall()
-        assert rows == [("r1", "a", 0, "a00"), ("r1", "a", 1, "a11")]
+        assert rows == [("r1", "a", 0, "year0"), ("r1", "a", 1, "year1")]
         columns = connection.sql("SELECT * FROM current_documents").columns
     assert columns.count("run_id") == 1
 
