@@ -11,7 +11,13 @@ import pyarrow.parquet as pq
 
 from pipeline.formats.csv_rows import CsvRows
 from pipeline.formats.large import LargeRecord
-from pipeline.formats.records import MissingColumnError, Record, RecordBuilder, ShardError
+from pipeline.formats.records import (
+    MissingColumnError,
+    Record,
+    RecordBuilder,
+    ShardError,
+    encodable,
+)
 from schemas.records import RAW_BYTES, Document
 
 _PARQUET_ROWS = 256
@@ -127,14 +133,14 @@ def _parquet_record(
     for value in values:
         large = _large(value, builder.config.longest_record)
         if large:
-            return builder.large(number, large)
+            return replace(builder.large(number, large), doc_id=_known_id(values[1]))
     try:
         text, identity = (
             value.decode() if isinstance(value, bytes) else value for value in values[:2]
         )
         record = builder.build(number, b"", text, identity, tuple(values[2:]))
     except UnicodeDecodeError as error:
-        record = builder.dead_letter(number, error, b"")
+        record = builder.dead_letter(number, error, b"", _known_id(values[1]))
     if isinstance(record, Document):
         return record
     # A row has no bytes of its own: the bytes of its text, or else what was read of it, as JSON.
@@ -143,6 +149,15 @@ def _parquet_record(
         row = dict(zip(names, values, strict=True))
         raw = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace")
     return replace(record, raw=raw[:RAW_BYTES], raw_size=len(raw))
+
+
+def _known_id(identity: object) -> str | None:
+    """The id of a row whose text cannot be taken, for its dead letter."""
+    if isinstance(identity, int) and not isinstance(identity, bool):
+        return str(identity)
+    if isinstance(identity, str) and len(identity) <= RAW_BYTES and encodable(identity):
+        return identity
+    return None
 
 
 def _large(value: object, longest: int) -> LargeRecord | None:

@@ -164,6 +164,7 @@ def test_bad_parquet_rows_are_dead_letters_and_binary_counts_as_text() -> None:
         assert isinstance(null, DeadLetter)
         assert bad.message == "The record is not valid UTF-8: byte 0xff at offset 1."
         assert bad.raw == b"b\xff"
+        assert bad.doc_id == "2"
         assert null.message == "The text field 'text' is missing or null."
         assert null.raw == b'{"text": null, "id": 3}'
     letter = dead(parquet({"text": [1]}), "parquet")

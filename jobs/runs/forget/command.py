@@ -9,9 +9,9 @@ may be writing meanwhile; what runs left there that died without a manifest is n
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.runs.holding import HeldOutput, add_dry_run, changing
@@ -58,12 +58,13 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _selection(flags: argparse.Namespace, output: HeldOutput) -> "Selection":
+    from jobs.runs.forget.erase import with_records
     from jobs.runs.forget.selection import Documents, Sources
     from pipeline.formats.records import encodable
 
     if flags.doc_id:
         _refuse([name for name in flags.doc_id if not encodable(name)])
-        return Documents(frozenset(flags.doc_id))
+        return with_records(output, Documents(frozenset(flags.doc_id)))
     known = {
         entry["source"] for manifest in output.manifests for entry in manifest.get("inputs", ())
     }
@@ -76,7 +77,7 @@ def _source(path: str, known: set[str], manifests: Sequence[Manifest]) -> str:
     from pipeline.shards import is_remote
 
     own = path.removeprefix("file://")
-    absolute = own if is_remote(own) else str(Path(own).absolute())
+    absolute = own if is_remote(own) else os.path.abspath(own)  # noqa: PTH100 - Path.absolute keeps `..`
     if own in known:
         return own
     if absolute in known or any(names_input(run, absolute) for run in manifests):
@@ -104,15 +105,21 @@ def _rows(counts: dict[str, int]) -> str:
 
 def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
     """What the user has to do beside, since it is not below the output."""
-    from apache_beam.io.filesystems import FileSystems
-
     sources = sorted({source for own in found for source in own.sources})
-    there = [source for source in sources if FileSystems.exists(source)]
+    states = {source: _exists(source) for source in sources}
+    there = [source for source in sources if states[source]]
+    unknown = [source for source in sources if states[source] is None]
     if there:
         more = f" and {len(there) - _SHOWN:,} more" if len(there) > _SHOWN else ""
         account(
             f"{', '.join(there[:_SHOWN])}{more} still {'exists' if len(there) == 1 else 'exist'}: "
             "a later run would read it again; delete it there"
+        )
+    if unknown:
+        more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
+        account(
+            f"{', '.join(unknown[:_SHOWN])}{more} could not be looked up: where it still exists, a "
+            "later run would read it again"
         )
     unnamed = sum(own.unnamed[source] for own in found for source in sources)
     if flags.doc_id and unnamed:
@@ -120,3 +127,13 @@ def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
             f"{unnamed:,} dead letters of the same sources have no id, and none of these ids in "
             "their bytes: look at them, and forget the --source where they are meant too"
         )
+
+
+def _exists(source: str) -> bool | None:
+    """Whether the input is still there; None where its filesystem does not say."""
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        return bool(FileSystems.exists(source))
+    except Exception:  # noqa: BLE001 - each filesystem raises errors of its own
+        return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from jobs.runs.forget.selection import FORGOTTEN, Selection, Sources
+from jobs.runs.forget.selection import FORGOTTEN, Documents, Selection, Sources
 from jobs.runs.holding import HeldOutput
 from jobs.runs.recount import recount_file, recounted, tally
 from jobs.runs.row_groups import read_row_groups, read_schema
@@ -45,6 +45,20 @@ class Found:
 def names_input(manifest: Manifest, source: str) -> bool:
     """Whether a run was told to read exactly this file."""
     return any(_is_path_of(given, source) for given in manifest["configuration"]["input"])
+
+
+def with_records(output: HeldOutput, selection: Documents) -> Documents:
+    """The selection with the records that its documents are or were in any run."""
+    records: set[tuple[str, int]] = set()
+    for manifest in output.manifests:
+        for table in ("documents", "dead_letters"):
+            for file in manifest.get("tables", {}).get(table, {}).get("files", ()):
+                path = f"{output.root}/{file['path']}"
+                for rows in read_row_groups(path, selection.columns(table)):
+                    meant = rows.filter(selection.matches(table, rows).rows)
+                    pairs = (meant["source"].to_pylist(), meant["record"].to_pylist())
+                    records.update(zip(*pairs, strict=True))
+    return replace(selection, records=frozenset(records))
 
 
 def find(root: str, manifest: Manifest, selection: Selection) -> Found:

@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 FORGOTTEN = "(forgotten)"  # stands where a name was
 
 
+_MORE = {"entities": (), "documents": ("record",), "dead_letters": ("record", "raw")}
+
+
 class Matches(NamedTuple):
     """Which of some rows are meant, and which of the wanted names were among them."""
 
@@ -62,14 +65,15 @@ class Documents:
     """The documents with these ids, from whatever source.
 
     A record that could not be read has no id. It is meant where an id stands in its bytes as a
-    whole value, in quotes or between separators, or where the id is the one that its source and its
-    number make.
+    whole value, in quotes or between separators, where the id is the one that its source and its
+    number make, and where it is one of the `records`: those that have such an id in another run.
     """
 
     names: Collection[str]
+    records: Collection[tuple[str, int]] = frozenset()
 
     def columns(self, table: str) -> Sequence[str]:
-        return ["doc_id", "source", *(("record", "raw") if table == "dead_letters" else ())]
+        return ["doc_id", "source", *_MORE[table]]
 
     def matches(self, table: str, rows: pa.Table) -> Matches:
         named = _named(rows["doc_id"], self.names)
@@ -80,7 +84,7 @@ class Documents:
             (row,) = rows.slice(place, 1).to_pylist()
             names = self._names_of(row["source"], row["record"], row["raw"] or b"")
             named.names.update(names)
-            meant[place] = bool(names)
+            meant[place] = bool(names) or (row["source"], row["record"]) in self.records
         return Matches(pa.array(meant, pa.bool_()), named.names)
 
     def without(self, text: str) -> str:
@@ -99,20 +103,29 @@ class Documents:
 
 
 def _value_pattern(names: Iterable[str]) -> re.Pattern[bytes]:
-    """Finds one of the names as a whole value of JSON or of a row of CSV."""
-    written = {
-        form.encode(errors="replace")
-        for name in names
-        for form in (
-            json.dumps(name)[1:-1],
-            json.dumps(name, ensure_ascii=False)[1:-1],
-            name.replace('"', '""'),
-        )
-    }
-    either = b"|".join(re.escape(form) for form in sorted(written, key=len, reverse=True))
+    """Finds one of the names as a whole value of JSON or of a row of CSV, however written."""
+    either = b"|".join(map(_written, sorted(names, key=len, reverse=True)))
     return re.compile(
         rb'"(?:' + either + rb')"|(?:^|[,;\t]|:\s*)(?:' + either + rb")(?=\s*(?:[,;\t}\r\n]|$))"
     )
+
+
+def _written(name: str) -> bytes:
+    written = b"".join(map(_written_character, name))
+    is_number = re.fullmatch(r"-?\d+", name, re.ASCII)
+    return written + rb"(?:\.0+)?" if is_number else written  # pandas writes 7 as 7.0 beside gaps
+
+
+def _written_character(character: str) -> bytes:
+    """The character itself, its escapes in JSON, and the doubled quote of CSV."""
+    units = character.encode("utf-16-be")
+    escape = b"".join(
+        rb"\\u(?i:%02x%02x)" % (a, b) for a, b in zip(units[::2], units[1::2], strict=True)
+    )
+    forms = {character, json.dumps(character, ensure_ascii=False)[1:-1]}
+    forms |= {"/": {"\\/"}, '"': {'""'}}.get(character, set())
+    longest = sorted(forms, key=len, reverse=True)
+    return b"(?:" + b"|".join([*(re.escape(form.encode()) for form in longest), escape]) + b")"
 
 
 def _named(column: pa.ChunkedArray, names: Collection[str]) -> Matches:

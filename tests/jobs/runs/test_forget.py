@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from jobs.runs.__main__ import run
 from jobs.runs.forget.selection import Documents
 from pipeline.run import run as extract
 from schemas.errors import UsageError
+from schemas.records import DeadLetter, TaggedDocument
 from schemas.tables import TABLES
+from tests.jobs.runs import conftest
 
 if TYPE_CHECKING:
     from tests.jobs.runs.conftest import EveryKill, MadeOutput
@@ -221,6 +224,8 @@ def test_a_dry_run_says_the_same_and_changes_nothing(
         (b'{"text": 1, "id": 7', True),
         (b"7,only one field\r\n", True),
         (b"a;b;7\n", True),
+        (b'{"id": 7.0}', True),
+        (rb'{"id": "\u0037"}', True),
         (b'a\t"7"\tb', True),
         (b'{"id": "17", "text": null}', False),
         (b'{"id": 70}', False),
@@ -250,9 +255,50 @@ def names_in(raw: bytes, *names: str, source: str = "/in/a", record: int | None 
 def test_odd_ids_are_known_as_json_and_csv_write_them() -> None:
     assert names_in(rb'{"id": "caf\u00e9 \"x\""}', 'café "x"') == {'café "x"'}
     assert names_in('{"id": "café"}'.encode(), "café", "cafe") == {"café"}
+    assert names_in(rb'{"id": "caf\u00E9\/\uD83d\uDe00"}', "café/\U0001f600")
     assert names_in(b'"say ""hi""",text', 'say "hi"') == {'say "hi"'}
     assert names_in(b"no id here", "/in/a#5", "/in/a#50") == {"/in/a#5"}
     assert names_in(b"(.*),x", "(.*)", ".*") == {"(.*)"}
+
+
+class Unnamed(conftest.Read):
+    """Of a record that first could not be read: a dead letter without its id, then a document."""
+
+    def letters(self) -> list[DeadLetter]:
+        return [replace(letter, raw=b"\xff") for letter in super().letters()]
+
+    def tagged(self) -> list[TaggedDocument]:
+        return [
+            replace(one, document=replace(one.document, record=one.document.record + 1000))
+            for one in super().tagged()
+        ]
+
+
+def test_a_dead_letter_goes_with_the_document_that_it_became(output: "MadeOutput") -> None:
+    output.commit("r1", Unnamed("/in/a", unread=("a/b", "other")))
+    output.commit("p1", Unnamed("/in/a", ("a/b", "other"), repairs="r1"))
+    assert forget(output.root, "--doc_id", "a/b") == 0
+    told = output.manifests()
+    assert [told[name]["counts"]["records"] for name in ("r1", "p1")] == [1, 1]
+    output.require_sound()
+
+
+def test_inputs_that_cannot_be_looked_up_are_named(
+    output: "MadeOutput", capsys: pytest.CaptureFixture[str]
+) -> None:
+    output.commit("r1", output.read("nowhere://bucket/a", ("a1",)))
+    assert forget(output.root, "--source", "nowhere://bucket/a") == 0
+    assert "nowhere://bucket/a could not be looked up: " in capsys.readouterr().out
+
+
+def test_a_relative_source_may_lead_upwards(
+    output: "MadeOutput", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    output.commit("r1", output.read(f"{tmp_path}/in/a", ("a1",)))
+    assert forget(output.root, "--source", "../in/a") == 0
+    assert output.view()["documents"] == []
 
 
 def test_errors_of_failed_runs_name_it_no_more(output: "MadeOutput") -> None:
