@@ -42,7 +42,7 @@ def merge(
         merged = merged_manifest(group, storage, files, manifests)
         _require_the_same(group, merged)
         storage.sync(file.path for file in files)
-    except (OSError, JobError):
+    except BaseException:
         storage.settle()  # on an object store nothing else would ever find these files
         raise
     for table in TABLES:

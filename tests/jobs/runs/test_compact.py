@@ -307,6 +307,23 @@ def test_files_that_lack_rows_are_not_merged(output: "MadeOutput") -> None:
         compact(output)
 
 
+def test_an_interrupted_merge_leaves_nothing(
+    output: "MadeOutput", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output.commit("r1", output.read("/in/a", ("a1",)))
+    output.commit("r2", output.read("/in/b", ("b1",)))
+    before = output.data()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(merge, "_require_the_same", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compact(output)
+    assert output.data() == before
+    assert not (output.root / "_staging").exists()
+
+
 @pytest.mark.parametrize(
     "flag",
     ["--older_than=-1", "--target_file_mb=0", "--older_than=9999999", f"--older_than={10**12}"],
