@@ -35,6 +35,14 @@ def days_ago(days: int) -> str:
     return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 
 
+def require_output(root: str) -> None:
+    """Raises UsageError where a local directory is no output."""
+    if not Path(root).is_dir():
+        raise UsageError(f"--output {root} does not exist")
+    if not Path(root, "runs").is_dir():
+        raise UsageError(f"--output {root} holds no runs: python -m pipeline.run makes {root}/runs")
+
+
 @contextmanager
 def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
     """The flags `--output` and `--dry_run` in; the output, held and clean, out.
@@ -47,8 +55,8 @@ def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
     from pipeline.shards import is_remote
 
     root = output_root(flags.output)
-    if not is_remote(root) and not Path(root).is_dir():
-        raise UsageError(f"--output {flags.output} is no directory")
+    if not is_remote(root):
+        require_output(root)
     try:
         with held(root):
             manifests = _not_replaced(read_manifests(root)) if flags.dry_run else clean(root)

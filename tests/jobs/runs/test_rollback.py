@@ -157,9 +157,13 @@ def test_what_is_no_committed_run_is_refused(output: "MadeOutput") -> None:
 def test_an_output_that_is_not_there_or_in_use_is_refused(output: "MadeOutput") -> None:
     output.commit("r1", output.read("a", ("a1",)))
     missing = output.root / "none"
-    with pytest.raises(UsageError, match="is no directory"):
+    with pytest.raises(UsageError, match="does not exist"):
         run(["rollback", "r1", f"--output={missing}"])
     assert not missing.exists()
+    missing.mkdir()
+    with pytest.raises(UsageError, match=r"holds no runs: python -m pipeline.run makes .*/runs$"):
+        run(["rollback", "r1", f"--output={missing}"])
+    assert not list(missing.iterdir())
     with held(str(output.root)), pytest.raises(OutputBusyError) as caught:
         rollback(output, "r1")
     assert caught.value.exit_code == 5
