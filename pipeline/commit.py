@@ -32,7 +32,7 @@ class CommitRun(beam.PTransform[CommitInputs, PCollection[dict[str, Any]]]):
     """All results in, gathered under one key; the manifest out, once it is written.
 
     Committing again does nothing more: tables are renamed only where that is still to do, and the
-    manifest is replaced by its equal.
+    manifest that is there stays.
     """
 
     def __init__(self, run: RunDescription, storage: RunStorage) -> None:

@@ -44,10 +44,20 @@ class CurrentSource(NamedTuple):
 
 def committed_runs(manifests: Iterable[Manifest]) -> list[Manifest]:
     """The runs that count, oldest first: committed, and not replaced by a run made of them."""
-    committed = [manifest for manifest in manifests if manifest["status"] == "committed"]
-    replaced = {run_id for manifest in committed for run_id in manifest.get("replaces", ())}
-    kept = [manifest for manifest in committed if manifest["run_id"] not in replaced]
-    return sorted(kept, key=lambda run: (run["timings"]["started_at"], run["run_id"]))
+    return [run for run in by_age(not_replaced(manifests)) if run["status"] == "committed"]
+
+
+def not_replaced(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """Runs in, those out that no committed run was made of."""
+    runs = list(manifests)
+    committed = [run for run in runs if run["status"] == "committed"]
+    replaced = {run_id for run in committed for run_id in run.get("replaces", ())}
+    return [run for run in runs if run["run_id"] not in replaced]
+
+
+def by_age(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """Runs in the order in which they count: oldest first."""
+    return sorted(manifests, key=lambda run: (run["timings"]["started_at"], run["run_id"]))
 
 
 def next_start(manifests: Iterable[Manifest], now: datetime) -> datetime:

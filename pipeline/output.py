@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from apache_beam.io.filesystems import FileSystems
 
-from pipeline.current import Manifest
+from pipeline.current import Manifest, not_replaced
 from pipeline.lock import locked
 from pipeline.shards import is_remote
 from pipeline.storage import PARTIAL_MANIFEST, STAGING, RunStorage
@@ -43,16 +43,12 @@ def clean(root: str) -> list[Manifest]:
         for run_id in os.listdir(f"{root}/{STAGING}"):
             if _is_ours(f"{root}/{STAGING}/{run_id}"):
                 RunStorage(root, run_id).settle()
-    replaced = {
-        run_id
-        for manifest in manifests
-        if manifest["status"] == "committed"
-        for run_id in manifest.get("replaces", ())
-    }
+    left = not_replaced(manifests)
+    staying = {manifest["run_id"] for manifest in left}
     for manifest in manifests:
-        if manifest["run_id"] in replaced:
+        if manifest["run_id"] not in staying:
             RunStorage(root, manifest["run_id"]).remove()
-    return [manifest for manifest in manifests if manifest["run_id"] not in replaced]
+    return left
 
 
 def _is_ours(staging: str) -> bool:

@@ -170,6 +170,11 @@ def format_of(path: str) -> str:
     return _FORMAT_BY_EXTENSION[extension]
 
 
+def format_read_as(path: str, input_format: str) -> str:
+    """A path and `--input_format` in, the format that it is read in out; raises as `format_of`."""
+    return format_of(path) if input_format == "auto" else input_format
+
+
 def plan_shards(
     files: Sequence[InputFile], config: ReadConfig, range_bytes: int | None = None
 ) -> list[Shard]:
@@ -184,7 +189,7 @@ def plan_shards(
         raise UsageError(f"Byte ranges must hold at least 1 byte, not {range_bytes}.")
     shards: list[Shard] = []
     for file in files:
-        name = format_of(file.path) if config.input_format == "auto" else config.input_format
+        name = format_read_as(file.path, config.input_format)
         compressed = bool(compression_of(file.path))
         if name == "parquet" and compressed:
             raise UsageError(

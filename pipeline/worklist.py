@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.current import CurrentSource, Manifest, current_sources
 from pipeline.formats import run_of
-from pipeline.shards import InputFile, format_of, is_remote, match_files
+from pipeline.shards import InputFile, format_read_as, is_remote, match_files
 from schemas.errors import UsageError
 from schemas.records import Repair
 
@@ -107,9 +107,8 @@ def dead_letters_to_repair(
         holder = state.runs[-1]
         if holder in chosen and _dead_letters(by_id[holder], source):
             name = by_id[state.run_id]["configuration"]["input_format"]
-            name = format_of(source) if name == "auto" else name
             kept = tuple(by_id[holder]["configuration"]["keep_fields"])
-            repairs[source] = Repair(state.run_id, holder, name, kept)
+            repairs[source] = Repair(state.run_id, holder, format_read_as(source, name), kept)
     paths = [
         f"{root}/{file['path']}"
         for holder in sorted({repair.dead_letters for repair in repairs.values()})

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.current import Manifest
+from pipeline.current import Manifest, by_age, not_replaced
 from schemas.errors import JobError, UsageError
 
 _MOST_DAYS = 36_500  # a hundred years; far more than that, and there is no such date
@@ -59,9 +59,9 @@ def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
         require_output(root)
     try:
         with held(root):
-            manifests = _not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
+            manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
             try:
-                yield HeldOutput(root, sorted(manifests, key=_age))
+                yield HeldOutput(root, by_age(manifests))
             except (OSError, JobError):
                 if not flags.dry_run:
                     with contextlib.suppress(OSError):
@@ -69,14 +69,3 @@ def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
                 raise
     except OSError as error:
         raise JobError(f"{error.filename or root}: {error.strerror or error}") from error
-
-
-def _not_replaced(manifests: Sequence[Manifest]) -> list[Manifest]:
-    """What `clean` would leave."""
-    committed = [manifest for manifest in manifests if manifest["status"] == "committed"]
-    replaced = {run_id for manifest in committed for run_id in manifest.get("replaces", ())}
-    return [manifest for manifest in manifests if manifest["run_id"] not in replaced]
-
-
-def _age(manifest: Manifest) -> tuple[str, str]:
-    return manifest["timings"]["started_at"], manifest["run_id"]

@@ -11,7 +11,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from model.harmless import harmless
-from pipeline.current import CurrentSource, Manifest, current_sources
+from pipeline.current import CurrentSource, Manifest, by_age, current_sources
 from pipeline.options import output_root
 from pipeline.output import read_manifests
 from pipeline.shards import is_remote
@@ -64,11 +64,7 @@ def find_output(flag: str) -> Output:
         raise UsageError(f"--output {root} cannot be read: {error}") from error
     if not manifests and not (local and Path(root, "runs").is_dir()):
         raise UsageError(f"--output {root} holds no runs: python -m pipeline.run makes {root}/runs")
-    return Output(root, sorted(manifests, key=_age))
-
-
-def _age(manifest: Manifest) -> tuple[str, str]:
-    return manifest["timings"]["started_at"], manifest["run_id"]
+    return Output(root, by_age(manifests))
 
 
 def opened(path: str) -> BinaryIO:

@@ -9,7 +9,7 @@ from jobs.runs.verify.files import batches, values
 from jobs.runs.verify.findings import Checked
 from pipeline.current import Manifest, committed_runs
 from pipeline.formats import ReadConfig, read_records
-from pipeline.shards import current_fingerprint, format_of, open_shard
+from pipeline.shards import current_fingerprint, format_read_as, open_shard
 from schemas.records import Document, Repair, Shard
 
 # Characters that are held at once. Each time it is full, the entities are gone through once more.
@@ -140,8 +140,7 @@ def _is_unchanged(source: str, fingerprint: str) -> bool:
 def _read_again(manifest: Manifest, source: str, fingerprint: str) -> Iterator[Text]:
     """The documents of an input, as the run read them."""
     told = manifest["configuration"]
-    name = told["input_format"]
-    name = format_of(source) if name == "auto" else name
+    name = format_read_as(source, told["input_format"])
     config = ReadConfig(name, told["id_field"], told["text_field"])
     shard = Shard(source, name, 0, None, 0, fingerprint)
     yield from _documents(shard, config)
@@ -162,8 +161,7 @@ def _letters_read(
     first = output.by_id.get(repaired)
     if holder is None or first is None:
         return None
-    name = first["configuration"]["input_format"]
-    name = format_of(source) if name == "auto" else name
+    name = format_read_as(source, first["configuration"]["input_format"])
     repair = Repair(repaired, holder["run_id"], name, ())
     told = manifest["configuration"]
     config = ReadConfig(
