@@ -31,8 +31,7 @@ class CommitInputs(NamedTuple):
 class CommitRun(beam.PTransform[CommitInputs, PCollection[dict[str, Any]]]):
     """All results in, gathered under one key; the manifest out, once it is written.
 
-    Committing again does nothing more: tables are renamed only where that is still to do, and the
-    manifest that is there stays.
+    Committing again does nothing more: the manifest that is there stays, and so do its tables.
     """
 
     def __init__(self, run: RunDescription, storage: RunStorage) -> None:
@@ -98,22 +97,26 @@ def commit_nothing(
 def _commit_files(
     files: list[FileResult], shards: list[ShardResult], run: RunDescription, storage: RunStorage
 ) -> dict[str, Any]:
+    if storage.has_manifest():  # by an attempt that a runner repeats
+        return _decided(storage)
     manifest = committed_manifest(run, files, shards, storage)
     error = too_many_dead_letters(manifest["counts"], run.max_dead_letters)
     if error:
         manifest = refused_manifest(manifest, error)
     for table in manifest["tables"]:
-        own = [file.path for file in files if file.table == table]
-        if not storage.is_published(table):
-            storage.sync(own)
-        storage.publish(table, [path.rpartition("/")[2] for path in own])
-    if storage.create_manifest(encode_manifest(manifest)):
-        return manifest
-    before = storage.read_manifest()
-    if "tables" not in before:
+        storage.publish(
+            table, [file.path.rpartition("/")[2] for file in files if file.table == table]
+        )
+    return manifest if storage.create_manifest(encode_manifest(manifest)) else _decided(storage)
+
+
+def _decided(storage: RunStorage) -> dict[str, Any]:
+    """The manifest that another attempt wrote first; raises JobError where it ended the run."""
+    manifest = storage.read_manifest()
+    if "tables" not in manifest:
         storage.settle()
         raise JobError("the run was ended before it could commit")
-    return before  # by an attempt that a runner repeats
+    return manifest
 
 
 def _empty_tables(

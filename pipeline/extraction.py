@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from model.artifact import Artifact, find_artifact, load_artifact, read_files
 from model.baseline import profile_of_baseline
+from pipeline.cluster import THREADS, run_on_cluster
 from pipeline.commit import commit_nothing
 from pipeline.current import Manifest, next_start
 from pipeline.failure import Ending, cause_of, end_run
@@ -159,7 +159,7 @@ def plan_runs(config: ExtractionConfig, work: Worklist) -> Sequence[PlannedRun]:
             shards=planned,
             documents=about,
             text_share={"none": 0.0, "all": 1.0}.get(config.keep_text, sampled),
-            mode=mode_for(config.beam, planned) if config.is_local else LocalMode(0, None),
+            mode=mode_for(config.beam, planned) if config.is_local else LocalMode(0, THREADS),
         )
         for part, own, planned, about in zip(parts, works, shards, documents, strict=True)
     ]
@@ -299,9 +299,7 @@ def _run(
             finally:
                 line.clear()
         else:
-            pipeline = beam.Pipeline(options=config.beam)
-            extract(pipeline, plan)
-            pipeline.run().wait_until_finish()
+            run_on_cluster(lambda pipeline: extract(pipeline, plan), config.beam)
     run.storage.discard_staging()
     return run.storage.read_manifest()
 

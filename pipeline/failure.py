@@ -6,6 +6,8 @@ from enum import Enum
 from pipeline.manifest import RunDescription, encode_manifest, failed_manifest
 from pipeline.storage import RunStorage
 
+_STEP = " [while running '"
+
 
 class Ending(Enum):
     """What became of a run that failed or was interrupted."""
@@ -32,9 +34,11 @@ def end_run(run: RunDescription, storage: RunStorage, error: str) -> Ending:
 
 
 def cause_of(error: Exception) -> str:
-    """The last line of what an error says, without what Beam and Python put around it."""
+    """What an error says of its cause, without what Beam, Python and Java put around it."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    said, _, step = lines[-1].partition(" [while running '")
+    in_python = [line for line in lines if _STEP in line]
+    in_java = [line for line in lines if line.strip().startswith("Caused by: ")]
+    said, _, step = (in_python or in_java or lines)[-1].partition(_STEP)
     stage = re.split("[/']", step)[0]
-    said = re.sub(r"^(\w+: )*\[Errno \d+\] ", "", said)
+    said = re.sub(r"^(Caused by: )?(\w+[.$][\w.$]+: )*((\w+: )*\[Errno \d+\] )?", "", said.strip())
     return f"{said}, in {stage}" if step else said

@@ -76,26 +76,26 @@ class RunStorage:
             finally:
                 os.close(descriptor)
 
-    def is_published(self, table: str) -> bool:
-        """Whether a table stands in its place already."""
-        return self.is_staged and os.path.isdir(self.table_directory(table))
-
     def publish(self, table: str, names: Collection[str]) -> None:
-        """Let the named files of a staged table appear in its place; done already means done.
+        """Let the named files of a staged table appear in its place, on the disk for good.
 
-        Other files of the table go: a bundle that was tried twice leaves some that nobody counted.
+        Other files of the table go: a bundle that was tried twice leaves some that nobody counted,
+        and so may a commit that broke off and is tried again after its files were written anew.
         """
         if not self.is_staged:
             return
         written, final = self.writing_directory(table), self.table_directory(table)
-        if self.is_published(table):
-            shutil.rmtree(written, ignore_errors=True)
-            return
+        if os.path.isdir(final):  # an earlier attempt came so far
+            os.makedirs(written, exist_ok=True)
+            for name in set(os.listdir(final)).intersection(names):
+                os.rename(f"{final}/{name}", f"{written}/{name}")
+            shutil.rmtree(final)
         there = set(os.listdir(written))
         if not there.issuperset(names):
             raise FileNotFoundError(f"{written} has lost files that were written")
         for name in there.difference(names):
             os.remove(f"{written}/{name}")
+        self.sync(f"{written}/{name}" for name in names)
         os.makedirs(os.path.dirname(final), exist_ok=True)
         os.rename(written, final)
         self.sync([os.path.dirname(final)])
@@ -106,7 +106,7 @@ class RunStorage:
         What ends a run and what commits it may meet here: whoever is first decides.
         """
         if not self.is_staged:
-            if FileSystems.exists(self.manifest):
+            if self.has_manifest():
                 return False
             self.write_manifest(data)
             return True
@@ -169,7 +169,7 @@ class RunStorage:
     def settle(self) -> None:
         """Leave of the run what its manifest names, and nothing where it has none."""
         named = set()
-        if FileSystems.exists(self.manifest):
+        if self.has_manifest():
             tables = self.read_manifest().get("tables", {}).values()
             named = {f"{self.root}/{file['path']}" for table in tables for file in table["files"]}
         for table in TABLES:
@@ -185,7 +185,7 @@ class RunStorage:
         """Remove the whole run: its manifest first, since nothing counts without it."""
         if self.is_staged:
             os.makedirs(self.staging, exist_ok=True)
-        if FileSystems.exists(self.manifest):
+        if self.has_manifest():
             self._delete(self.manifest)
         self.settle()
 
@@ -208,6 +208,10 @@ class RunStorage:
         with FileSystems.open(self.manifest) as stream:
             manifest: dict[str, Any] = json.load(stream)
         return manifest
+
+    def has_manifest(self) -> bool:
+        """Whether it is decided already how the run ended."""
+        return FileSystems.exists(self.manifest)
 
     def run_exists(self) -> bool:
         """Whether a run of this id left a manifest or a table."""

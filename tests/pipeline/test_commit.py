@@ -242,3 +242,33 @@ def test_what_a_retried_bundle_wrote_twice_does_not_appear(
     write(storage, make_tagged)  # the attempt whose results were lost
     commit_run(write(storage, make_tagged), SHARDS, RUN, storage)
     check_manifest(storage.read_manifest(), Path(storage.root))
+
+
+def test_a_commit_that_broke_off_is_completed_with_the_files_of_the_next_attempt(
+    storage: RunStorage, make_tagged: MakeTagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that lost a worker writes some of the files again, under other names."""
+    first = write(storage, make_tagged)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunStorage, "create_manifest", _fail)
+        with pytest.raises(OSError, match="no more"):
+            commit_run(first, SHARDS, RUN, storage)
+    kept = [file for file in first if file.table == "entities"]
+    again = [file for file in write(storage, make_tagged) if file.table != "entities"]
+    manifest = commit_run([*kept, *again], SHARDS, RUN, storage)
+    storage.discard_staging()
+    check_manifest(manifest, Path(storage.root))
+
+
+def test_a_commit_after_the_manifest_changes_nothing(
+    storage: RunStorage, make_tagged: MakeTagged
+) -> None:
+    """Whatever a repeated attempt has written by then."""
+    manifest = commit_run(write(storage, make_tagged), SHARDS, RUN, storage)
+    assert commit_run(write(storage, make_tagged), SHARDS, RUN, storage) == manifest
+    storage.discard_staging()
+    check_manifest(manifest, Path(storage.root))
+
+
+def _fail(*_: object) -> bool:
+    raise OSError("no more")

@@ -246,7 +246,7 @@ def test_a_commit_that_comes_after_the_end_of_its_run_is_none(
     monkeypatch.setattr("pipeline.commit.commit_run", end_first)
     monkeypatch.setattr("pipeline.extraction.end_run", lambda *_: Ending.RECORDED)
     output = tmp_path / "out"
-    with pytest.raises(JobError, match="left no rows"):
+    with pytest.raises(JobError, match="ended before it could commit"):
         run([f"--model={tiny_artifact}", f"--output={output}", "--run_id=r1", f"--input={corpus}"])
     assert endings == [Ending.RECORDED]
     assert not list(output.glob("*/run_id=*"))

@@ -1,0 +1,43 @@
+"""Running a pipeline elsewhere: on Flink, Prism, Dataflow, or whatever else Beam can submit to."""
+
+import logging
+from collections.abc import Callable
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineState
+
+from schemas.errors import JobError
+
+# Each worker process serves one slot, which is one core.
+THREADS = 1
+
+
+def run_on_cluster(build: Callable[[beam.Pipeline], object], options: PipelineOptions) -> None:
+    """Build a pipeline, submit it to the runner that the options name, and wait for its end.
+
+    Raises JobError where the job could not be submitted, or ended otherwise than done. Whatever
+    else ends the wait, such as an interrupt, cancels the job.
+    """
+    # Beam and its runners log each state and message, some of them as the root logger; what a job
+    # fails of is raised here all the same.
+    logging.getLogger().setLevel(logging.CRITICAL)
+    pipeline = beam.Pipeline(options=options)
+    build(pipeline)
+    try:
+        result = pipeline.run()
+    except Exception as error:
+        raise JobError(f"the job could not be submitted ({_first_line(error)})") from error
+    try:
+        state = result.wait_until_finish()
+    except Exception:
+        raise
+    except BaseException:
+        result.cancel()
+        raise
+    if state not in (None, PipelineState.DONE):
+        raise JobError(f"the job was {str(state).lower()} before it was done")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
