@@ -4,6 +4,7 @@ Nothing here imports Beam or TensorFlow, so that `--help` and a mistyped flag an
 """
 
 import argparse
+import atexit
 import contextlib
 import difflib
 import logging
@@ -70,6 +71,8 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
     # half-destroyed modules; all files are closed by now.
     sys.stderr.flush()
+    # A job server that Beam started for a run ends in one of these.
+    atexit._run_exitfuncs()  # noqa: SLF001 - the only way to have them run before `_exit`
     os._exit(code)
 
 
