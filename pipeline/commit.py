@@ -15,6 +15,7 @@ from pipeline.manifest import (
     too_many_dead_letters,
 )
 from pipeline.parquet import TableWriter
+from pipeline.plan import with_plan, without_plan
 from pipeline.storage import RunStorage
 from schemas.errors import JobError
 from schemas.records import FileResult, ShardResult
@@ -31,12 +32,13 @@ class CommitInputs(NamedTuple):
 class CommitRun(beam.PTransform[CommitInputs, PCollection[dict[str, Any]]]):
     """All results in, gathered under one key; the manifest out, once it is written.
 
+    What the run reads is in the plan of its storage (`pipeline.plan`), not in the graph.
     Committing again does nothing more: the manifest that is there stays, and so do its tables.
     """
 
     def __init__(self, run: RunDescription, storage: RunStorage) -> None:
         super().__init__()
-        self.run = run
+        self.run = without_plan(run)
         self.storage = storage
 
     def default_type_hints(self) -> IOTypeHints:
@@ -69,7 +71,7 @@ def _commit(
     return commit_run(
         [result for result in gathered if isinstance(result, FileResult)],
         [result for result in gathered if isinstance(result, ShardResult)],
-        run,
+        with_plan(run, storage),
         storage,
     )
 

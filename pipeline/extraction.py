@@ -31,6 +31,7 @@ from pipeline.manifest import (
 from pipeline.options import ExtractionConfig
 from pipeline.output import clean, held
 from pipeline.peek import estimate_documents, require_text_column
+from pipeline.plan import write_plan
 from pipeline.progress import ProgressLine
 from pipeline.rows import RowConfig
 from pipeline.shards import InputFile, is_remote, match_files, plan_shards
@@ -249,6 +250,7 @@ def _committed(
     description, storage = _description(config, inputs, run, started), run.storage
     try:
         storage.prepare()
+        write_plan(storage, description, run.shards)
         manifest = _run(config, inputs, run, description, pool)
     except KeyboardInterrupt as error:
         said = str(error) or "interrupted"
@@ -315,7 +317,6 @@ def _plan(
         description.model, description.started_at, config.read.keep_fields, run.text_share
     )
     return ExtractionPlan(
-        shards=run.shards,
         read=run.read,
         segmentation=inputs.artifact.segmentation,
         batch_tokens=config.batch_tokens,

@@ -1,6 +1,5 @@
 """The whole graph on one screen."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ from pipeline.sinks import WriteConfig
 from pipeline.tag import Result, TagBatches
 from pipeline.tokenize import TokenizeDocuments
 from pipeline.write import TableInputs, WriteTables
-from schemas.records import Shard
 
 if TYPE_CHECKING:
     from model.tagger import Tagger
@@ -29,9 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExtractionPlan:
-    """All that the graph needs, settled and checked before it is built."""
+    """All that the graph needs, settled and checked before it is built, but for what is read.
 
-    shards: Sequence[Shard]
+    That is in the plan of the run's storage, so that the graph's size does not depend on it.
+    """
+
     read: ReadConfig
     segmentation: Segmentation
     batch_tokens: int
@@ -43,7 +43,7 @@ class ExtractionPlan:
 def extract(pipeline: beam.Pipeline, plan: ExtractionPlan) -> PCollection[dict[str, Any]]:
     """Shards in, tables written and committed; the one element is the run's manifest."""
     register_coders()
-    shards = pipeline | "MatchShards" >> MatchShards(plan.shards)
+    shards = pipeline | "MatchShards" >> MatchShards(plan.write.storage)
     read = shards | "ReadDocuments" >> ReadDocuments(plan.read)
     tokenized = read.documents | "TokenizeDocuments" >> TokenizeDocuments(plan.segmentation)
     batches = tokenized.documents | "BatchByTokens" >> BatchByTokens(plan.batch_tokens)

@@ -10,7 +10,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipeline.current import Manifest, not_replaced
 from pipeline.lock import locked
 from pipeline.shards import is_remote
-from pipeline.storage import PARTIAL_MANIFEST, STAGING, RunStorage
+from pipeline.storage import PARTIAL_MANIFEST, PLAN, STAGING, RunStorage
 from schemas.errors import UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
 
@@ -54,7 +54,7 @@ def clean(root: str) -> list[Manifest]:
 def _is_ours(staging: str) -> bool:
     """Whether a staging directory is a run's, not somebody else's of the same name."""
     return os.path.isdir(staging) and all(
-        name in TABLES or name.startswith(PARTIAL_MANIFEST) for name in os.listdir(staging)
+        name in (*TABLES, PLAN) or name.startswith(PARTIAL_MANIFEST) for name in os.listdir(staging)
     )
 
 

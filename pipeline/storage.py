@@ -17,6 +17,7 @@ from schemas.tables import TABLES
 
 STAGING = "_staging"
 PARTIAL_MANIFEST = "manifest-"
+PLAN = "plan.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class RunStorage:
     @property
     def staging(self) -> str:
         return f"{self.root}/{STAGING}/{self.run_id}"
+
+    @property
+    def plan(self) -> str:
+        """Where workers find what the run reads, on an object store too."""
+        return f"{self.staging}/{PLAN}"
 
     @property
     def manifest(self) -> str:
@@ -147,6 +153,8 @@ class RunStorage:
     def discard_staging(self) -> None:
         """Remove what the run staged and did not publish."""
         if not self.is_staged:
+            if FileSystems.exists(self.plan):
+                FileSystems.delete([self.plan])
             return
         shutil.rmtree(self.staging, ignore_errors=True)
         try:

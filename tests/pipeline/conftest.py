@@ -1,18 +1,23 @@
 """What tests of several stages share: records made from a text and its spans."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model.segmentation import Segmentation, tokenize_document
-from schemas.records import Document, TaggedDocument, TokenizedDocument
+from pipeline.manifest import RunDescription
+from pipeline.plan import write_plan
+from pipeline.storage import RunStorage
+from schemas.records import Document, Shard, TaggedDocument, TokenizedDocument
 
 Span = tuple[str, str, float]  # the entity's words, its label, its confidence
 
 MakeTokenized = Callable[[str, str], TokenizedDocument]
 MakeTagged = Callable[..., TaggedDocument]
+MakePlan = Callable[[Path, Sequence[Shard]], RunStorage]
 
 
 ChildrenOf = Callable[[int], list[int]]
@@ -36,6 +41,20 @@ def children_of() -> ChildrenOf:
         return found
 
     return find
+
+
+@pytest.fixture(scope="session")
+def make_plan() -> MakePlan:
+    """The storage of a run in a directory, with the plan of these shards."""
+
+    def make(root: Path, shards: Sequence[Shard]) -> RunStorage:
+        storage = RunStorage(str(root), "r1")
+        inputs = {shard.source: shard.fingerprint for shard in shards}
+        run = RunDescription("r1", datetime(2026, 1, 1, tzinfo=UTC), "tiny@0", {}, inputs)
+        write_plan(storage, run, shards)
+        return storage
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,12 @@ from apache_beam.testing.util import assert_that
 
 from pipeline.commit import CommitInputs, CommitRun, commit_run
 from pipeline.manifest import RunDescription
+from pipeline.plan import write_plan
 from pipeline.rows import RowConfig
 from pipeline.sinks import DeadLetterSink, TaggedSink, WriteConfig
-from pipeline.storage import RunStorage
+from pipeline.storage import PLAN, RunStorage
 from schemas.errors import JobError
-from schemas.records import DeadLetter, Document, FileResult, ShardResult, TaggedDocument
+from schemas.records import DeadLetter, Document, FileResult, Shard, ShardResult, TaggedDocument
 from schemas.tables import TABLES, documents_schema
 
 MakeTagged = Callable[..., TaggedDocument]
@@ -35,6 +36,9 @@ RUN = RunDescription(
     shards=(("x.jsonl", 0), ("x.jsonl", 50), ("y.jsonl", 0), ("z.gz", 0)),
     keep_fields=("year",),
 )
+PLANNED = [
+    Shard(source, "jsonl", start, None, 50, RUN.inputs[source]) for source, start in RUN.shards
+]
 SHARDS = [
     ShardResult("x.jsonl", 0, "100-1", {"x.jsonl": 2}, complete=True),
     ShardResult("x.jsonl", 50, "100-1", {"x.jsonl": 1}, complete=True),
@@ -87,7 +91,8 @@ def check_manifest(manifest: dict[str, Any], root: Path) -> None:
             assert file["rows"] == pq.ParquetFile(paths[file["path"]]).metadata.num_rows
         assert described["rows"] == sum(file["rows"] for file in described["files"])
         assert described["bytes"] == sum(file["bytes"] for file in described["files"])
-    assert not (root / "_staging/r1").is_dir() or not any((root / "_staging/r1").iterdir())
+    staged = root / "_staging/r1"
+    assert not staged.is_dir() or {path.name for path in staged.iterdir()} <= {PLAN}
 
 
 def without_times(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +106,7 @@ def test_the_manifest_of_the_stage_equals_what_the_files_hold(
         (manifest,) = manifests
         assert manifest == storage.read_manifest()
 
+    write_plan(storage, RUN, PLANNED)
     with BeamPipeline("FnApiRunner") as pipeline:
         files = pipeline | "F" >> beam.Create(write(storage, make_tagged))
         shards = pipeline | "S" >> beam.Create(SHARDS)
@@ -132,10 +138,11 @@ def test_the_manifest_of_the_stage_equals_what_the_files_hold(
 
 def test_a_stage_that_got_nothing_commits_an_empty_run(storage: RunStorage) -> None:
     """Three files with schemas and no rows, and a manifest, even where nothing was read."""
+    run = replace(RUN, inputs={}, shards=())
+    write_plan(storage, run, [])
     with BeamPipeline("FnApiRunner") as pipeline:
         files = pipeline | "F" >> beam.Create([])
         shards = pipeline | "S" >> beam.Create([])
-        run = replace(RUN, inputs={}, shards=())
         _ = CommitInputs(files, shards) | "CommitRun" >> CommitRun(run, storage)
     manifest = storage.read_manifest()
     check_manifest(manifest, Path(storage.root))

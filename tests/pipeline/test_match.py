@@ -4,6 +4,7 @@ import gzip
 import os
 import random
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,8 +25,11 @@ from pipeline.shards import (
     match_files,
     plan_shards,
 )
+from pipeline.storage import RunStorage
 from schemas.errors import UsageError
 from schemas.records import Shard
+
+MakePlan = Callable[[Path, Sequence[Shard]], RunStorage]
 
 
 @pytest.fixture
@@ -181,16 +185,19 @@ def test_what_cannot_be_planned_is_refused() -> None:
         plan_shards([], ReadConfig(), 0)
 
 
-def test_match_shards_gives_every_shard_once() -> None:
-    shards = [Shard("a.jsonl", "jsonl", n, n + 1, 1, "p") for n in range(7)]
+def test_match_shards_gives_every_shard_that_was_planned_once(
+    tmp_path: Path, make_plan: MakePlan
+) -> None:
+    shards = [Shard("é\n.jsonl", "jsonl", n, n + 1, 1, "p") for n in range(7)]
+    shards.append(Shard("b.gz", "jsonl", 0, None, 3, "q"))
     with BeamPipeline() as pipeline:
-        assert_that(pipeline | MatchShards(shards), equal_to(shards))
+        assert_that(pipeline | MatchShards(make_plan(tmp_path / "out", shards)), equal_to(shards))
 
 
 def test_match_shards_shuffles_once() -> None:
-    """The names, in one Reshuffle: Create would add one of its own."""
+    """The names, in one Reshuffle: more would move more than names, or move them twice."""
     pipeline = BeamPipeline()
-    pipeline | MatchShards([Shard("a.jsonl", "jsonl", 0, None, 1, "p")] * 2)  # type: ignore[unused-ignore]
+    pipeline | MatchShards(RunStorage("gs://bucket/out", "r1"))  # type: ignore[unused-ignore]
     steps = pipeline.to_runner_api().components.transforms.values()
     shuffles = [step for step in steps if step.spec.urn == "beam:transform:group_by_key:v1"]
     assert len(shuffles) == 1

@@ -59,7 +59,9 @@ def of_run(run_id: str) -> set[str]:
 def test_what_a_stopped_run_left_goes(root: Path, published: Collection[str]) -> None:
     """Wherever it was stopped; what is committed stays."""
     commit(root, "committed")  # and stopped before its staging was discarded
-    stage(RunStorage(str(root), "stopped"), published)
+    stopped = RunStorage(str(root), "stopped")
+    put(stopped.plan, stopped)
+    stage(stopped, published)
     assert [run["run_id"] for run in clean(str(root))] == ["committed"]
     assert files(root) == of_run("committed")
     assert not (root / "_staging").exists()

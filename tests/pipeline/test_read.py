@@ -9,7 +9,7 @@ import random
 import re
 import tracemalloc
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -24,7 +24,10 @@ from pipeline.formats import ReadConfig, ShardError
 from pipeline.match import MatchShards
 from pipeline.read import ReadDocuments, _ReadShard
 from pipeline.shards import match_files, plan_shards
+from pipeline.storage import RunStorage
 from schemas.records import DeadLetter, Document, Shard, ShardResult
+
+MakePlan = Callable[[Path, Sequence[Shard]], RunStorage]
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -62,14 +65,15 @@ def read_shards(
     return documents, letters, results
 
 
-def test_every_record_comes_out_once_and_is_counted(tmp_path: Path) -> None:
+def test_every_record_comes_out_once_and_is_counted(tmp_path: Path, make_plan: MakePlan) -> None:
     """One pipeline over ranges, a compressed file and a broken one; two good files, three bad."""
     (tmp_path / "a.jsonl").write_bytes(b'{"id": 1, "text": "Oslo"}\n{"id": 2}\n' * 20)
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"id,text\n7,Bergen\n"))
     (tmp_path / "c.parquet").write_bytes(b"no parquet at all")
     shards = plan_shards(match_files([str(tmp_path)]), ReadConfig(), range_bytes=100)
+    storage = make_plan(tmp_path / "out", shards)
     with BeamPipeline() as pipeline:
-        read = pipeline | MatchShards(shards) | ReadDocuments(ReadConfig())
+        read = pipeline | MatchShards(storage) | ReadDocuments(ReadConfig())
         assert read.documents.element_type is Document
         assert read.dead_letters.element_type is DeadLetter
         assert read.shard_results.element_type is ShardResult

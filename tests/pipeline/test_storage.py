@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from apache_beam.io.localfilesystem import LocalFileSystem
 
 from pipeline.storage import RunStorage
 from schemas.tables import TABLES
@@ -166,5 +168,32 @@ def test_object_stores_are_written_in_place() -> None:
     assert not storage.is_staged
     assert storage.writing_directory("entities") == "gs://bucket/out/entities/run_id=r1"
     storage.publish("entities", [])
-    storage.discard_staging()
     storage.unstage()
+
+
+class Store(LocalFileSystem):
+    """A directory as an object store, `kept:///path`."""
+
+    @classmethod
+    def scheme(cls) -> str:
+        return "kept"
+
+    def create(self, path: str, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - as Beam's
+        return super().create(path.removeprefix("kept://"), *arguments, **more)
+
+    def exists(self, path: str) -> bool:
+        return Path(path.removeprefix("kept://")).exists()
+
+    def delete(self, paths: list[str]) -> None:
+        for path in paths:
+            Path(path.removeprefix("kept://")).unlink()
+
+
+def test_of_what_is_staged_an_object_store_has_the_plan_alone(root: Path) -> None:
+    storage = RunStorage(f"kept://{root}", "r1")
+    put(storage, storage.plan)
+    put(storage, f"{storage.writing_directory('entities')}/a.parquet")
+    assert set(files(root)) == {"_staging/r1/plan.json", "entities/run_id=r1/a.parquet"}
+    storage.discard_staging()
+    storage.discard_staging()
+    assert set(files(root)) == {"entities/run_id=r1/a.parquet"}
