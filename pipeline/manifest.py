@@ -173,8 +173,25 @@ def failed_manifest(run: RunDescription, error: str) -> dict[str, Any]:
 
 
 def encode_manifest(manifest: Mapping[str, Any]) -> bytes:
-    """The manifest as the bytes of its file."""
-    return json.dumps(manifest, ensure_ascii=False, indent=1).encode() + b"\n"
+    """The manifest as the bytes of its file: what holds no list or object stands on one line.
+
+    With a line for each value, 100,000 inputs and files took twice the memory to encode.
+    """
+    return _json_lines(dict(manifest), "\n").encode() + b"\n"
+
+
+def _json_lines(value: object, line: str) -> str:
+    """A value as JSON; `line` begins a line that is indented as the value is."""
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if not any(isinstance(inner, dict | list) for inner in within):
+        return json.dumps(value, ensure_ascii=False)
+    deeper = line + " "
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key)}: {_json_lines(inner, deeper)}" for key, inner in value.items()]
+    else:
+        parts = [_json_lines(inner, deeper) for inner in within]
+    start, end = "{}" if isinstance(value, dict) else "[]"
+    return start + deeper + ("," + deeper).join(parts) + line + end
 
 
 def _head(run: RunDescription, status: str) -> dict[str, Any]:

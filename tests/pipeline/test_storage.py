@@ -197,3 +197,12 @@ def test_of_what_is_staged_an_object_store_has_the_plan_alone(root: Path) -> Non
     storage.discard_staging()
     storage.discard_staging()
     assert set(files(root)) == {"entities/run_id=r1/a.parquet"}
+
+
+def test_a_file_that_is_lost_before_the_disk_has_it_is_an_error(root: Path) -> None:
+    storage = RunStorage(str(root), "r1")
+    stage(storage)
+    there = f"{storage.writing_directory('entities')}/a.parquet"
+    storage.sync([there])
+    with pytest.raises(FileNotFoundError):
+        storage.sync([there, f"{there}.gone", there])
