@@ -41,7 +41,7 @@ def run_command(flags: Sequence[str], scratch: Path) -> WatchedRun:
     command += ["--output", str(place / "out"), "--run_id", "benchmark"]
     started = time.monotonic()
     first = None
-    peak_kb = 0
+    peak = 0
     with subprocess.Popen(
         command,
         env={**os.environ, "TMPDIR": str(place)},
@@ -55,7 +55,7 @@ def run_command(flags: Sequence[str], scratch: Path) -> WatchedRun:
             if first is None and any(place.glob("gleaner-*/progress-*")):
                 first = time.monotonic() - started
             if polls % _MEMORY_EVERY == 0:
-                peak_kb = max([peak_kb, *map(_peak_kb, [run.pid, *_children(run.pid)])])
+                peak = max([peak, *map(peak_kb, [run.pid, *_children(run.pid)])])
             polls += 1
             time.sleep(_POLL)
         seconds = time.monotonic() - started
@@ -63,7 +63,7 @@ def run_command(flags: Sequence[str], scratch: Path) -> WatchedRun:
     if run.returncode:
         raise JobError(f"the command failed with exit code {run.returncode}: {message.strip()}")
     manifest = json.loads((place / "out" / "runs" / "benchmark.json").read_text())
-    return WatchedRun(seconds, first or seconds, peak_kb / 1024 or None, manifest)
+    return WatchedRun(seconds, first or seconds, peak / 1024 or None, manifest)
 
 
 def _children(pid: int) -> list[int]:
@@ -74,7 +74,8 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in listed.split()]
 
 
-def _peak_kb(pid: int) -> int:
+def peak_kb(pid: int) -> int:
+    """The most memory that a living process ever held, in KiB; 0 where the system does not tell."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -1,0 +1,193 @@
+"""The steps of a run whose cost grows with the number of files: listing, planning, commit."""
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import apache_beam as beam
+
+from jobs.benchmark.command import peak_kb
+from model.segmentation import Segmentation
+from pipeline.commit import commit_run
+from pipeline.formats import ReadConfig
+from pipeline.graph import ExtractionPlan, extract
+from pipeline.manifest import RunDescription, installed_versions
+from pipeline.options import parse_extraction
+from pipeline.output import clean
+from pipeline.peek import estimate_documents, require_text_column
+from pipeline.plan import write_plan
+from pipeline.rows import RowConfig
+from pipeline.shards import InputFile, match_files, plan_shards
+from pipeline.sinks import WriteConfig
+from pipeline.storage import RunStorage
+from pipeline.tag import TaggerHandler
+from pipeline.worklist import new_files
+from schemas.records import FileResult, Shard, ShardResult
+
+_MODEL = "made-up@000000000000"
+_FOLDER_FILES = 100
+_FILE_BYTES = 1000
+_WRITTEN_ROWS = 2  # of each output file, so that both tables have as many as there are inputs
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a step took, the most memory its process held (Linux), and the bytes of what it made."""
+
+    step: str
+    seconds: float
+    peak_mb: float | None
+    made: Mapping[str, int] = field(default_factory=dict)
+
+
+Step = Callable[[int, Path], Measured]  # number of files, folder of `make_input`
+
+
+def make_input(files: int, place: Path) -> None:
+    """So many files of one short document, in one folder (`flat`) and in many (`tree`)."""
+    flat = place / "flat"
+    flat.mkdir(parents=True)
+    for number in range(files):
+        folder = place / "tree" / f"{number // _FOLDER_FILES:06d}"
+        if number % _FOLDER_FILES == 0:
+            folder.mkdir(parents=True)
+        path = folder / f"part-{number:09d}.jsonl"
+        text = f"Maria met Ada in Lisbon on Monday, the {number}th time."
+        path.write_text(json.dumps({"id": f"d{number}", "text": text}) + "\n")
+        (flat / path.name).hardlink_to(path)
+
+
+def measure_apart(step: Step, files: int, place: Path) -> Measured:
+    """A step in a process that does nothing else, so that the peak of its memory is its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(step, files, place).result()
+
+
+def list_directory(files: int, place: Path) -> Measured:
+    """`--input DIR`."""
+    return _listed("list a directory", f"{place}/flat", files)
+
+
+def list_glob(files: int, place: Path) -> Measured:
+    """`--input DIR/*.jsonl`."""
+    return _listed("list a glob", f"{place}/flat/*.jsonl", files)
+
+
+def list_folders(files: int, place: Path) -> Measured:
+    """`--input DIR/**`."""
+    return _listed("list folders", f"{place}/tree/**", files)
+
+
+def plan(_files: int, place: Path) -> Measured:
+    """From listed files to the plan that workers read, and the graph that is submitted."""
+    listed = match_files([f"{place}/flat"])
+    read = ReadConfig()
+    storage = RunStorage(f"{place}/planned", "scale")
+    started = time.monotonic()
+    shards = plan_shards(listed, read)
+    require_text_column(shards, read)
+    estimate_documents(shards, read)
+    run = _description(shards)
+    write_plan(storage, run, shards)
+    pipeline = beam.Pipeline(runner="DirectRunner")
+    write = WriteConfig(storage, RowConfig(_MODEL, run.started_at), 128_000_000)
+    extract(
+        pipeline,
+        ExtractionPlan(read, Segmentation(), 60_000, TaggerHandler("model", _MODEL), write, run),
+    )
+    graph = pipeline.to_runner_api().ByteSize()
+    return _measured("plan", started, graph=graph, plan=Path(storage.plan).stat().st_size)
+
+
+def commit(files: int, place: Path) -> Measured:
+    """From the results of so many shards, and of as many files, to the manifest."""
+    storage = RunStorage(f"{place}/out", "scale")
+    storage.prepare()
+    shards = [
+        Shard(file.path, "jsonl", 0, None, file.size, file.fingerprint)
+        for file in _made_up(files, place)
+    ]
+    run = _description(shards)
+    read = [
+        ShardResult(shard.source, 0, shard.fingerprint, {shard.source: 1}, complete=True)
+        for shard in shards
+    ]
+    written = [
+        _written(table, at, shards, storage)
+        for table in ("documents", "entities")
+        for at in range(0, files, _WRITTEN_ROWS)
+    ]
+    started = time.monotonic()
+    commit_run(written, read, run, storage)
+    measured = _measured("commit", started, manifest=Path(storage.manifest).stat().st_size)
+    storage.discard_staging()
+    return measured
+
+
+def find_new(files: int, place: Path) -> Measured:
+    """`--only_new` behind that commit: nothing is left to do."""
+    listed = _made_up(files, place)
+    started = time.monotonic()
+    manifests = clean(f"{place}/out")
+    left = new_files(listed, manifests, _MODEL, parse_extraction([]).described())
+    measured = _measured("find what is new", started)
+    _require(len(left.files), 0)
+    return measured
+
+
+STEPS = (list_directory, list_glob, list_folders, plan, commit, find_new)
+
+
+def _listed(name: str, pattern: str, files: int) -> Measured:
+    started = time.monotonic()
+    found = match_files([pattern])
+    measured = _measured(name, started)
+    _require(len(found), files)
+    return measured
+
+
+def _measured(name: str, started: float, **made: int) -> Measured:
+    seconds = time.monotonic() - started
+    return Measured(name, seconds, peak_kb(os.getpid()) / 1024 or None, made)
+
+
+def _require(found: int, expected: int) -> None:
+    if found != expected:
+        raise AssertionError(f"{found:,} files, expected {expected:,}")
+
+
+def _made_up(files: int, place: Path) -> list[InputFile]:
+    """The files of `flat` as if they had been listed, each in a state of its own."""
+    first = 1_700_000_000_000_000_000
+    return [
+        InputFile(f"{place}/flat/part-{at:09d}.jsonl", 80, f"80-{first + at}")
+        for at in range(files)
+    ]
+
+
+def _written(table: str, at: int, shards: Sequence[Shard], storage: RunStorage) -> FileResult:
+    """A file with a row of each of the next sources, and no more in it than a commit looks at."""
+    path = f"{storage.writing_directory(table)}/part-{at:032x}.parquet"
+    with storage.create(path) as stream:
+        stream.write(bytes(_FILE_BYTES))
+    rows = {shard.source: 1 for shard in shards[at : at + _WRITTEN_ROWS]}
+    sums = {"entities" if table == "documents" else "per": len(rows)}
+    return FileResult(table, path, len(rows), _FILE_BYTES, f"{at:064x}", rows, sums)
+
+
+def _description(shards: Sequence[Shard]) -> RunDescription:
+    return RunDescription(
+        run_id="scale",
+        started_at=datetime.now(UTC),
+        model=_MODEL,
+        configuration=parse_extraction([]).described(),
+        inputs={shard.source: shard.fingerprint for shard in shards},
+        shards=[(shard.source, shard.start) for shard in shards],
+        versions=installed_versions(),
+    )
