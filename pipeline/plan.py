@@ -42,13 +42,8 @@ def without_plan(run: RunDescription) -> RunDescription:
 def with_plan(run: RunDescription, storage: RunStorage) -> RunDescription:
     """The inverse of `without_plan`, by the plan that was written."""
     plan = _read(storage)
-    shards = [Shard(*fields) for fields in plan["shards"]]
-    return replace(
-        run,
-        inputs=plan["inputs"],
-        repairs=plan["repairs"],
-        shards=[(shard.source, shard.start) for shard in shards],
-    )
+    shards = [(source, start) for source, _format, start, *_ in plan["shards"]]
+    return replace(run, inputs=plan["inputs"], repairs=plan["repairs"], shards=shards)
 
 
 def _read(storage: RunStorage) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pipeline.manifest import RunDescription, installed_versions
 from pipeline.options import parse_extraction
 from pipeline.output import clean
 from pipeline.peek import estimate_documents, require_text_column
-from pipeline.plan import write_plan
+from pipeline.plan import with_plan, without_plan, write_plan
 from pipeline.rows import RowConfig
 from pipeline.shards import InputFile, match_files, plan_shards
 from pipeline.sinks import WriteConfig
@@ -114,6 +114,7 @@ def commit(files: int, place: Path) -> Measured:
         for file in _made_up(files, place)
     ]
     run = _description(shards)
+    write_plan(storage, run, shards)
     read = [
         ShardResult(shard.source, 0, shard.fingerprint, {shard.source: 1}, complete=True)
         for shard in shards
@@ -124,7 +125,7 @@ def commit(files: int, place: Path) -> Measured:
         for at in range(0, files, _WRITTEN_ROWS)
     ]
     started = time.monotonic()
-    commit_run(written, read, run, storage)
+    commit_run(written, read, with_plan(without_plan(run), storage), storage)
     measured = _measured("commit", started, manifest=Path(storage.manifest).stat().st_size)
     storage.discard_staging()
     return measured
