@@ -20,6 +20,8 @@ RANGE_BYTES = 4 * 2**20
 # Beam's readers of object stores fetch 16 MiB at a time, so small ranges would fetch most bytes
 # several times.
 REMOTE_RANGE_BYTES = 64 * 2**20
+# The commit holds about 3 KB for each shard: large inputs get larger ranges, not more of them.
+MOST_RANGES = 100_000
 
 _BUFFER = 256 * 1024
 _SPLITTABLE = ("jsonl", "lines")
@@ -181,12 +183,13 @@ def plan_shards(
     """Files in, the shards to read out, in the same order.
 
     Uncompressed jsonl and lines are cut into equal ranges of at most `range_bytes` (by default
-    4 MiB, on object stores 64 MiB); any other file is one shard. `Shard.size` counts the bytes of
-    that range, so sizes add up to the input's. Raises UsageError for unknown or compressed formats
-    that cannot be read.
+    4 MiB, on object stores 64 MiB, and more where there would be more than 100,000 ranges); any
+    other file is one shard. `Shard.size` counts the bytes of that range, so sizes add up to the
+    input's. Raises UsageError for unknown or compressed formats that cannot be read.
     """
     if range_bytes is not None and range_bytes < 1:
         raise UsageError(f"Byte ranges must hold at least 1 byte, not {range_bytes}.")
+    least = sum(file.size for file in files) // MOST_RANGES
     shards: list[Shard] = []
     for file in files:
         name = format_read_as(file.path, config.input_format)
@@ -196,7 +199,8 @@ def plan_shards(
                 f"{file.path} is a compressed Parquet file; Parquet is compressed inside, and can "
                 "only be read without an outer compression."
             )
-        bound = range_bytes or (REMOTE_RANGE_BYTES if is_remote(file.path) else RANGE_BYTES)
+        usual = REMOTE_RANGE_BYTES if is_remote(file.path) else RANGE_BYTES
+        bound = range_bytes or max(usual, least)
         pieces = 1 if compressed or name not in _SPLITTABLE else -(-file.size // bound)
         if pieces <= 1:
             shards.append(Shard(file.path, name, 0, None, file.size, file.fingerprint))

@@ -176,6 +176,15 @@ def test_ranges_are_4_mib_locally_and_64_on_object_stores() -> None:
     assert (len(local), len(remote)) == (32, 2)
 
 
+def test_a_large_input_gets_larger_ranges_and_not_ever_more() -> None:
+    """The commit holds something for each: 5 TB in ranges of 4 MiB would be over a million."""
+    files = [InputFile(f"/{number}.jsonl", 5 * 2**30, "") for number in range(1000)]
+    shards = plan_shards(files, ReadConfig())
+    assert 100_000 <= len(shards) <= 101_000
+    assert sum(shard.size for shard in shards) == 1000 * 5 * 2**30
+    assert len(plan_shards(files[:10], ReadConfig())) == 10 * 5 * 2**30 // (4 * 2**20)
+
+
 def test_what_cannot_be_planned_is_refused() -> None:
     with pytest.raises(
         UsageError, match=r"a\.parquet\.gz is a compressed Parquet file; Parquet is"
