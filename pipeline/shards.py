@@ -20,7 +20,7 @@ RANGE_BYTES = 4 * 2**20
 # Beam's readers of object stores fetch 16 MiB at a time, so small ranges would fetch most bytes
 # several times.
 REMOTE_RANGE_BYTES = 64 * 2**20
-# The commit holds about 3 KB for each shard: large inputs get larger ranges, not more of them.
+# The commit holds some KB for each shard: large inputs get larger ranges, not ever more of them.
 MOST_RANGES = 100_000
 
 _BUFFER = 256 * 1024

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -102,6 +103,7 @@ def plan(_files: int, place: Path) -> Measured:
         ExtractionPlan(read, Segmentation(), 60_000, TaggerHandler("model", _MODEL), write, run),
     )
     graph = pipeline.to_runner_api().ByteSize()
+    shutil.rmtree(pipeline.local_tempdir)  # which Beam removes when it runs a pipeline
     return _measured("plan", started, graph=graph, plan=Path(storage.plan).stat().st_size)
 
 

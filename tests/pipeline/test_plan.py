@@ -1,5 +1,6 @@
 """The plan: what a run reads reaches its workers whole, and the graph does not carry it."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -54,6 +55,7 @@ def test_the_submitted_graph_does_not_grow_with_the_number_of_files(
         pipeline = beam.Pipeline()
         build(pipeline)
         sizes.append(pipeline.to_runner_api().ByteSize())
+        shutil.rmtree(pipeline.local_tempdir)  # which Beam removes when it runs a pipeline
         raise JobError("measured")
 
     monkeypatch.setattr(extraction, "run_locally", measure)
