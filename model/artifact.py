@@ -10,11 +10,12 @@ MODEL_CARD.md, *.svg for people
 checksums.json       SHA-256 of every other file
 """
 
+import contextlib
 import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -125,21 +126,26 @@ def find_artifact(name_or_directory: str) -> Path:
 
 
 def read_files(directory: Path) -> dict[str, bytes]:
-    """The files that a model directory's checksums name, and these; nothing else is opened.
+    """The files of a model directory; raises as `gather_files`."""
+    return gather_files(lambda name: (directory / name).read_bytes(), str(directory))
 
-    Raises ArtifactError where there are no checksums, or a file cannot be read.
+
+def gather_files(read: Callable[[str], bytes], where: str) -> dict[str, bytes]:
+    """The files that a model's checksums name, and these; nothing else is opened.
+
+    read: the bytes of a file of the model, by its name; raises FileNotFoundError where there is
+    none. Raises ArtifactError where there are no checksums, or a file cannot be read.
     """
+    files: dict[str, bytes] = {}
     try:
-        listed = (directory / _CHECKSUMS).read_bytes()
-        names = _parsed({_CHECKSUMS: listed}, _CHECKSUMS, str(directory))
-        paths = [directory / Path(name).name for name in names]
-        files = {path.name: path.read_bytes() for path in paths if path.is_file()}
+        listed = read(_CHECKSUMS)
+        for name in _parsed({_CHECKSUMS: listed}, _CHECKSUMS, where):
+            with contextlib.suppress(FileNotFoundError):  # which `load_artifact` notices
+                files[Path(name).name] = read(Path(name).name)
     except FileNotFoundError as error:
-        raise ArtifactError(
-            f"{directory} is not a gleaner model: it has no {_CHECKSUMS}"
-        ) from error
+        raise ArtifactError(f"{where} is not a gleaner model: it has no {_CHECKSUMS}") from error
     except OSError as error:
-        raise ArtifactError(f"{directory} cannot be read: {error.strerror}") from error
+        raise ArtifactError(f"{where} cannot be read: {error.strerror or error}") from error
     return {**files, _CHECKSUMS: listed}
 
 

@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-
-from model.artifact import Artifact, find_artifact, load_artifact, read_files
+from model.artifact import Artifact, load_artifact
 from model.baseline import profile_of_baseline
 from pipeline.cluster import THREADS, run_on_cluster
 from pipeline.commit import commit_nothing
 from pipeline.current import Manifest, next_start
 from pipeline.failure import Ending, cause_of, end_run
+from pipeline.filesystems import filesystems, refusal, require_filesystem
 from pipeline.formats import ReadConfig
 from pipeline.graph import ExtractionPlan, extract
 from pipeline.local import LocalMode, mode_for, most_processes, run_locally, usable_cores
@@ -28,6 +27,7 @@ from pipeline.manifest import (
     RunDescription,
     installed_versions,
 )
+from pipeline.model_files import read_model, settle_model
 from pipeline.options import ExtractionConfig
 from pipeline.output import clean, held
 from pipeline.peek import estimate_documents, require_text_column
@@ -58,7 +58,7 @@ OnCommit = Callable[[dict[str, Any]], None]
 class CheckedInputs:
     """What the flags stand for, looked up and found in order before anything is written."""
 
-    directory: Path
+    model: str
     artifact: Artifact
     files: Sequence[InputFile]
 
@@ -88,6 +88,7 @@ def run_extraction(config: ExtractionConfig, on_commit: OnCommit) -> None:
     runs of their own: what others commit stays, and such dead letters keep no other from running.
     """
     started = datetime.now(UTC)
+    filesystems().set_options(config.beam)
     most = most_processes(config.beam, usable_cores()) if config.is_local else 0
     pool = WorkerPool(most)  # before anything is opened that a fork would share
     with contextlib.closing(pool), contextlib.ExitStack() as lock:
@@ -119,8 +120,10 @@ def run_extraction(config: ExtractionConfig, on_commit: OnCommit) -> None:
 
 def check(config: ExtractionConfig) -> CheckedInputs:
     """Look up model, inputs and output; raises UsageError if one of them is not in order."""
-    directory = find_artifact(config.model)
-    artifact = load_artifact(read_files(directory), str(directory))
+    for pattern in filter(is_remote, config.inputs):
+        require_filesystem(pattern)
+    model = settle_model(config.model)
+    artifact = load_artifact(read_model(model), model)
     if config.read.input_format == "dead_letters":
         files = dead_letter_files(config.inputs, allow_none=config.allow_no_input)
     else:
@@ -128,7 +131,7 @@ def check(config: ExtractionConfig) -> CheckedInputs:
         require_text_column(plan_shards(files, config.read), config.read)
     _require_writable(config.output)
     _require_new(config)
-    return CheckedInputs(directory, artifact, files)
+    return CheckedInputs(model, artifact, files)
 
 
 def find_work(
@@ -191,10 +194,11 @@ def _require_new(
 
 def _require_writable(output: str) -> None:
     if is_remote(output):
+        require_filesystem(output)
         try:
-            FileSystems.get_filesystem(output)
-        except ValueError as error:
-            raise UsageError(f"--output {output}: {error}") from error
+            filesystems().match([f"{output}/runs/*.json"])
+        except Exception as error:  # each filesystem raises errors of its own
+            raise UsageError(f"--output {output} cannot be listed: {refusal(error)}") from error
         return
     root = Path(output)
     existing = next(path for path in (root, *root.parents) if path.exists())
@@ -302,7 +306,7 @@ def _run(
                 line.clear()
         else:
             run_on_cluster(lambda pipeline: extract(pipeline, plan), config.beam)
-    run.storage.discard_staging()
+    run.storage.settle()  # an object store has what repeated bundles wrote, beside what counts
     return run.storage.read_manifest()
 
 
@@ -321,7 +325,7 @@ def _plan(
         segmentation=inputs.artifact.segmentation,
         batch_tokens=config.batch_tokens,
         handler=TaggerHandler(
-            str(inputs.directory),
+            inputs.model,
             description.model,
             run.mode.threads,
             config.folded_words,

@@ -26,7 +26,7 @@ def end_run(run: RunDescription, storage: RunStorage, error: str) -> Ending:
     storage.unstage()
     try:
         is_first = storage.create_manifest(encode_manifest(failed_manifest(run, error)))
-    except OSError:  # the disk that failed the run may not take its manifest either
+    except Exception:  # noqa: BLE001 - what failed the run, a disk or a store, may refuse this too
         storage.settle()
         return Ending.UNRECORDED
     storage.settle()

@@ -27,6 +27,7 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms import environments
 from google.protobuf import json_format, text_format
 
+from pipeline.filesystems import filesystems
 from pipeline.local_worker import Preparation, WorkerPool, last_words
 from pipeline.options import chosen_direct_options
 from schemas.errors import JobError, UsageError, WorkerLostError
@@ -152,6 +153,7 @@ def _run(
         {"direct_num_workers": max(1, mode.processes), "direct_running_mode": "in_memory"}
     )
     pipeline = beam.Pipeline(runner=runner, options=local)
+    filesystems().set_options(options)  # the pipeline gave them its own
     build(pipeline)
     return pipeline.run()
 

@@ -10,7 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+)
 from apache_beam.runners.runner import create_runner
 
 from model.encoding import FOLDED_WORDS
@@ -21,6 +26,7 @@ from pipeline.shards import is_remote
 from schemas.errors import UsageError
 
 BUNDLED_CORPUS = str(Path(__file__).with_name("bundled") / "*.jsonl")
+DEFAULT_OUTPUT = "out"
 DIRECT_RUNNER = "DirectRunner"
 
 _RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
@@ -97,10 +103,26 @@ class ExtractionConfig:
         }
 
 
+def _require_shared_places(flags: argparse.Namespace, beam: PipelineOptions) -> None:
+    """Other machines see what the user names, not the bundled documents and ./out of this one."""
+    here = beam.view_as(PortableOptions).environment_type in (None, "LOOPBACK")
+    runner = beam.view_as(StandardOptions).runner or DIRECT_RUNNER
+    if _is_local(runner) or (here and runner.lower().startswith(("prism", "flink"))):
+        return
+    for name, default in (("input", [BUNDLED_CORPUS]), ("output", DEFAULT_OUTPUT)):
+        if getattr(flags, name) == default:
+            raise UsageError(
+                f"--runner {runner}: --{name} must name a place that all workers reach, such as "
+                "s3://bucket/folder or a shared folder"
+            )
+
+
 def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> ExtractionConfig:
     """The command line of `pipeline.run` in, its configuration out; raises UsageError."""
     parser = _parser()
     flags, rest = parser.parse_known_args(arguments)
+    beam = _beam_options(rest, parser)
+    _require_shared_places(flags, beam)
     return ExtractionConfig(
         inputs=tuple(flags.input),
         read=ReadConfig(
@@ -124,7 +146,7 @@ def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> E
         backfill=flags.backfill,
         commit_shards=flags.commit_shards,
         fail_on_drift=flags.fail_on_drift,
-        beam=_beam_options(rest, parser),
+        beam=beam,
     )
 
 
@@ -243,7 +265,7 @@ def _parser() -> Parser:
         help="distinct words that each process keeps ready, 8 * units float32 each",
     )
     add = parser.add_argument_group("output").add_argument
-    add("--output", default="out", metavar="DIR", help="where the tables are")
+    add("--output", default=DEFAULT_OUTPUT, metavar="DIR", help="where the tables are")
     add("--run_id", metavar="ID", help="name of the run (default: made from the time)")
     add(
         "--keep_text",

@@ -3,11 +3,11 @@
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipeline.current import Manifest, not_replaced
+from pipeline.filesystems import filesystems
 from pipeline.lock import locked
 from pipeline.shards import is_remote
 from pipeline.storage import PARTIAL_MANIFEST, PLAN, STAGING, RunStorage
@@ -15,6 +15,8 @@ from schemas.errors import UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
 
 LOCK = ".lock"
+
+_REQUESTS = 8  # at once: an object store takes its time for each, and boto3 keeps 10 connections
 
 
 @contextmanager
@@ -63,12 +65,11 @@ def read_manifests(root: str) -> list[Manifest]:
 
     Raises UsageError for one that is damaged, or written by a newer version of gleaner.
     """
-    pattern = f"{root}/runs/*.json"
-    if is_remote(root):
-        paths = [found.path for found in FileSystems.match([pattern])[0].metadata_list]
-    else:
-        paths = _local_manifests(f"{root}/runs")
-    return [_manifest(path) for path in sorted(paths)]
+    if not is_remote(root):
+        return [_manifest(path) for path in sorted(_local_manifests(f"{root}/runs"))]
+    found = filesystems().match([f"{root}/runs/*.json"])[0].metadata_list
+    with ThreadPoolExecutor(_REQUESTS) as pool:
+        return list(pool.map(_manifest, sorted(file.path for file in found)))
 
 
 def _local_manifests(directory: str) -> list[str]:
@@ -79,7 +80,7 @@ def _local_manifests(directory: str) -> list[str]:
 
 
 def _manifest(path: str) -> Manifest:
-    with FileSystems.open(path) as stream:
+    with filesystems().open(path) as stream:
         data = stream.read()
     try:
         manifest: Manifest = json.loads(data)

@@ -6,9 +6,9 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from pipeline.decompress import decompressed
+from pipeline.filesystems import filesystems
 from pipeline.formats import MissingColumnError, ReadConfig, read_records
 from pipeline.shards import open_shard
 from schemas.errors import UsageError
@@ -77,7 +77,7 @@ def _peek_parquet(shard: Shard) -> tuple[int, float]:
 
 def _peek(shard: Shard, config: ReadConfig) -> tuple[int, float]:
     """Records of the first bytes, and how many bytes of the file, as it is stored, these took."""
-    raw = FileSystems.open(shard.source, compression_type=CompressionTypes.UNCOMPRESSED)
+    raw = filesystems().open(shard.source, compression_type=CompressionTypes.UNCOMPRESSED)
     with decompressed(raw, shard.source) as stream:
         data = stream.read(PEEK_BYTES)
         whole = not stream.read(1)

@@ -10,8 +10,8 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
+from pipeline.filesystems import filesystems
 from pipeline.manifest import RunDescription
 from pipeline.storage import RunStorage
 from schemas.records import Shard
@@ -47,6 +47,6 @@ def with_plan(run: RunDescription, storage: RunStorage) -> RunDescription:
 
 
 def _read(storage: RunStorage) -> dict[str, Any]:
-    with FileSystems.open(storage.plan, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+    with filesystems().open(storage.plan, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
         plan: dict[str, Any] = json.load(stream)
     return plan

@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
-from apache_beam.io.filesystems import FileSystems
 
 from pipeline.decompress import EXTENSIONS, compression_of, decompressed
-from pipeline.formats import FORMATS, ReadConfig, first_line
+from pipeline.filesystems import filesystems, refusal
+from pipeline.formats import FORMATS, ReadConfig
 from schemas.errors import UsageError
 from schemas.records import Shard
 
@@ -101,9 +101,9 @@ def _files_in(pattern: str, directory: str) -> list[InputFile]:
 
 def _listed(pattern: str, glob: str) -> list[InputFile]:
     try:
-        listed = FileSystems.match([glob])[0].metadata_list
+        listed = filesystems().match([glob])[0].metadata_list
     except Exception as error:  # each filesystem raises errors of its own
-        raise UsageError(f"--input {pattern!r} cannot be listed: {_cause(error)}.") from error
+        raise UsageError(f"--input {pattern!r} cannot be listed: {refusal(error)}.") from error
     fixed = re.split(r"[*?[]", glob)[0].rpartition("/")[0]
     if _has_hidden(glob[len(fixed) :]):
         wanted = listed
@@ -117,11 +117,6 @@ def _listed(pattern: str, glob: str) -> list[InputFile]:
 
 def _has_hidden(path: str) -> bool:
     return any(part.startswith((".", "_")) for part in path.split("/"))
-
-
-def _cause(error: Exception) -> str:
-    details = getattr(error, "exception_details", None)
-    return first_line(next(iter(details.values())) if details else error)
 
 
 def is_remote(path: str) -> bool:
@@ -143,7 +138,7 @@ def _remote_file(meta: FileMetadata) -> InputFile:
     if meta.last_updated_in_seconds:
         state = f"{meta.size_in_bytes}-{round(meta.last_updated_in_seconds * 1000)}ms"
     else:
-        state = f"{meta.size_in_bytes}-{FileSystems.checksum(meta.path)}"
+        state = f"{meta.size_in_bytes}-{filesystems().checksum(meta.path)}"
     return InputFile(meta.path, meta.size_in_bytes, state)
 
 
@@ -152,7 +147,7 @@ def current_fingerprint(path: str) -> str:
     if not is_remote(path):
         state = os.stat(path)
         return f"{state.st_size}-{state.st_mtime_ns}"
-    return _remote_file(FileSystems.get_filesystem(path).metadata(path)).fingerprint
+    return _remote_file(filesystems().get_filesystem(path).metadata(path)).fingerprint
 
 
 def format_of(path: str) -> str:
@@ -217,7 +212,7 @@ def open_shard(path: str) -> BinaryIO:
     Opening raises OSError; reading raises EOFError or OSError, where a compressed stream is
     truncated or damaged.
     """
-    stream = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    stream = filesystems().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     if not compression_of(path) and not is_remote(path):
         # Python's own 8 KiB buffer costs a system call every four documents; this
         # reads about a quarter faster.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
+from pipeline.filesystems import filesystems
 from pipeline.shards import is_remote
 from schemas.tables import TABLES
 
@@ -74,7 +74,7 @@ class RunStorage:
         if self.is_staged:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             return open(path, "wb")
-        return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        return filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
     def sync(self, paths: Iterable[str]) -> None:
         """Let the disk have these files and directories for good."""
@@ -112,6 +112,7 @@ class RunStorage:
         What ends a run and what commits it may meet here: whoever is first decides.
         """
         if not self.is_staged:
+            # Beam's filesystems have no conditional write; attempts of one job seldom meet.
             if self.has_manifest():
                 return False
             self.write_manifest(data)
@@ -153,8 +154,8 @@ class RunStorage:
     def discard_staging(self) -> None:
         """Remove what the run staged and did not publish."""
         if not self.is_staged:
-            if FileSystems.exists(self.plan):
-                FileSystems.delete([self.plan])
+            if filesystems().exists(self.plan):
+                filesystems().delete([self.plan])
             return
         shutil.rmtree(self.staging, ignore_errors=True)
         try:
@@ -199,7 +200,7 @@ class RunStorage:
 
     def _files(self, directory: str) -> list[str]:
         if not self.is_staged:
-            return [file.path for file in FileSystems.match([f"{directory}/*"])[0].metadata_list]
+            return [file.path for file in filesystems().match([f"{directory}/*"])[0].metadata_list]
         if not os.path.isdir(directory):
             return []
         paths = [f"{directory}/{name}" for name in os.listdir(directory)]
@@ -209,22 +210,22 @@ class RunStorage:
         if self.is_staged:
             os.remove(path)
         else:
-            FileSystems.delete([path])
+            filesystems().delete([path])
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest as it was written."""
-        with FileSystems.open(self.manifest) as stream:
+        with filesystems().open(self.manifest) as stream:
             manifest: dict[str, Any] = json.load(stream)
         return manifest
 
     def has_manifest(self) -> bool:
         """Whether it is decided already how the run ended."""
-        return FileSystems.exists(self.manifest)
+        return filesystems().exists(self.manifest)
 
     def run_exists(self) -> bool:
         """Whether a run of this id left a manifest or a table."""
         places = [self.manifest, *map(self.table_directory, TABLES)]
-        return any(FileSystems.exists(place) for place in places)
+        return any(filesystems().exists(place) for place in places)
 
 
 def _sync(path: str) -> None:

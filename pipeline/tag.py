@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apache_beam as beam
@@ -10,11 +9,12 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import IOTypeHints
 
-from model.artifact import load_artifact, read_files
+from model.artifact import load_artifact
 from model.encoding import FOLDED_WORDS
 from model.padding import pad_documents
 from model.runtime import start_tensorflow
 from pipeline.dead_letters import DEAD_LETTERS, in_halves, routed, set_aside
+from pipeline.model_files import read_model
 from schemas.errors import ArtifactError
 from schemas.records import DeadLetter, PaddedBatch, TaggedDocument, TokenizedDocument
 
@@ -59,7 +59,7 @@ class TagBatches(beam.PTransform[PCollection[PaddedBatch], TagOutputs]):
 
 
 class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
-    """Loads a tagger from a model directory, and runs batches through it.
+    """Loads a tagger, by what `settle_model` says names it, and runs batches through it.
 
     identity: the artifact that was checked when the job was submitted; a worker that finds another
     one raises ArtifactError. threads: TensorFlow threads in each process, None for all cores.
@@ -69,25 +69,24 @@ class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
 
     def __init__(
         self,
-        directory: str,
+        model: str,
         identity: str,
         threads: int | None = None,
         folded_words: int = FOLDED_WORDS,
         min_confidence: float = 0.0,
     ) -> None:
         super().__init__()
-        self.directory = directory
+        self.model = model
         self.identity = identity
         self.threads = threads
         self.folded_words = folded_words
         self.min_confidence = min_confidence
 
     def load_model(self) -> "Tagger":
-        artifact = load_artifact(read_files(Path(self.directory)), self.directory)
+        artifact = load_artifact(read_model(self.model), self.model)
         if artifact.identity != self.identity:
             raise ArtifactError(
-                f"{self.directory} holds {artifact.identity}, the job was submitted for "
-                f"{self.identity}"
+                f"{self.model} holds {artifact.identity}, the job was submitted for {self.identity}"
             )
         start_tensorflow(self.threads)
         from model.tagger import Tagger

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from model.harmless import harmless
 from pipeline.current import CurrentSource, Manifest, by_age, current_sources
+from pipeline.filesystems import filesystems
 from pipeline.options import output_root
 from pipeline.output import read_manifests
 from pipeline.shards import is_remote
@@ -69,5 +69,5 @@ def find_output(flag: str) -> Output:
 
 def opened(path: str) -> BinaryIO:
     """A stream of a file's own bytes, whatever filesystem it is on; raises OSError."""
-    stream: BinaryIO = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    stream: BinaryIO = filesystems().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     return stream

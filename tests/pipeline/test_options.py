@@ -209,3 +209,19 @@ def test_a_configuration_is_frozen() -> None:
     with pytest.raises(AttributeError):
         config.output = "elsewhere"  # type: ignore[misc]
     assert isinstance(config, ExtractionConfig)
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--output=s3://b/out"], "--input"),
+        (["--input=s3://b/in/*.jsonl"], "--output"),
+    ],
+)
+def test_workers_elsewhere_need_places_that_they_reach(flags: list[str], named: str) -> None:
+    """The bundled documents and ./out are on the machine that submits."""
+    cluster = ["--runner=FlinkRunner", "--flink_master=host:8081", "--environment_type=EXTERNAL"]
+    with pytest.raises(UsageError, match=f"{named} must name a place that all workers reach"):
+        parse_extraction([*cluster, *flags])
+    assert parse_extraction([*cluster, "--input=s3://b/in", "--output=s3://b/out"])
+    assert parse_extraction(["--runner=PrismRunner"])

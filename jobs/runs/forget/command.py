@@ -131,9 +131,9 @@ def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
 
 def _exists(source: str) -> bool | None:
     """Whether the input is still there; None where its filesystem does not say."""
-    from apache_beam.io.filesystems import FileSystems
+    from pipeline.filesystems import filesystems
 
     try:
-        return bool(FileSystems.exists(source))
+        return bool(filesystems().exists(source))
     except Exception:  # noqa: BLE001 - each filesystem raises errors of its own
         return None

@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 
 from jobs.runs.outputs import opened
 from pipeline.current import Manifest
+from pipeline.filesystems import filesystems
 from pipeline.formats import first_line
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 
@@ -29,7 +29,7 @@ def byte_problems(path: str, told: Mapping[str, Any]) -> list[str]:
                 digest.update(block)
                 size += len(block)
     except Exception as error:  # noqa: BLE001 - each filesystem raises errors of its own
-        missing = isinstance(error, FileNotFoundError) or not FileSystems.exists(path)
+        missing = isinstance(error, FileNotFoundError) or not filesystems().exists(path)
         return ["is missing" if missing else f"cannot be read: {first_line(error)}"]
     if size != told["bytes"]:
         return [f"has {size:,} bytes, but the manifest says {told['bytes']:,}"]

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.io.filesystems import FileSystems
 
 from jobs.runs.layout import number
 from jobs.runs.outputs import Output
 from jobs.runs.verify.files import batches
 from jobs.runs.verify.findings import Finding
 from pipeline.current import rows_that_count
+from pipeline.filesystems import filesystems
 from pipeline.output import read_manifests
 from pipeline.shards import is_remote
 from pipeline.storage import STAGING
@@ -74,7 +74,7 @@ def _staged(output: Output) -> list[str]:
 
 def _files_below(folder: str) -> list[str]:
     if is_remote(folder):
-        return [file.path for file in FileSystems.match([f"{folder}/**"])[0].metadata_list]
+        return [file.path for file in filesystems().match([f"{folder}/**"])[0].metadata_list]
     return [f"{top}/{name}" for top, _, names in os.walk(folder) for name in names]
 
 

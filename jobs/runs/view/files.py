@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 import pipeline.current
 from jobs.runs.outputs import Output
 from jobs.runs.view.sql import current_sql
 from pipeline.current import committed_runs
+from pipeline.filesystems import filesystems
 from pipeline.shards import is_remote
 from schemas.errors import UsageError
 
@@ -37,7 +37,7 @@ def write_views(output: Output) -> tuple[str, str]:
 
 def _write(path: str, data: bytes) -> None:
     if is_remote(path):  # an object appears when it is complete
-        with FileSystems.create(
+        with filesystems().create(
             path, "application/octet-stream", CompressionTypes.UNCOMPRESSED
         ) as stream:
             stream.write(data)
