@@ -4,7 +4,7 @@
 #     ARGS="..."          more flags for `run`, or more arguments for `test`
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-all test-pythons test-schedules lock format clean environment lint wheel-check
+.PHONY: help run test check test-all test-cluster test-pythons test-schedules lock format clean environment lint wheel-check
 
 PYTHON ?=
 ARGS ?=
@@ -28,10 +28,11 @@ check: environment ## what CI runs: ruff, mypy, the built wheel in an empty envi
 	.ci/wheel-check $(PY)
 	$(PY) -m pytest
 
-test-all: check ## check, then the slow tests, new property examples, the schedules, Python 3.12 and 3.13
+test-all: check ## check, then the slow tests, new property examples, schedules, clusters, Python 3.12 and 3.13
 	$(PY) -m pytest -m slow
-	$(PY) -m pytest -m "hypothesis and not slow" --hypothesis-profile=search
+	$(PY) -m pytest -m "hypothesis and not slow and not cluster" --hypothesis-profile=search
 	.ci/test-schedules $(PY)
+	.ci/test-cluster $(PY)
 	.ci/test-pythons 3.12 3.13
 
 test-pythons: ## extraction and tests with real Python 3.12 and 3.13, where the machine has them
@@ -39,6 +40,9 @@ test-pythons: ## extraction and tests with real Python 3.12 and 3.13, where the 
 
 test-schedules: environment ## the schedules with a real Airflow and the schemas of Kubernetes
 	@.ci/test-schedules $(PY)
+
+test-cluster: environment ## the job on a real Flink cluster and on Prism, a TaskManager killed under way
+	@.ci/test-cluster $(PY)
 
 # Not on `environment`: that needs a lock that fits pyproject.toml, and this makes one.
 lock: ## resolve pyproject.toml anew into the locks (UPGRADE=--upgrade for newer versions)

@@ -121,7 +121,7 @@ def run_extraction(config: ExtractionConfig, on_commit: OnCommit) -> None:
 def check(config: ExtractionConfig) -> CheckedInputs:
     """Look up model, inputs and output; raises UsageError if one of them is not in order."""
     for pattern in filter(is_remote, config.inputs):
-        require_filesystem(pattern)
+        require_filesystem("--input", pattern)
     model = settle_model(config.model)
     artifact = load_artifact(read_model(model), model)
     if config.read.input_format == "dead_letters":
@@ -194,7 +194,7 @@ def _require_new(
 
 def _require_writable(output: str) -> None:
     if is_remote(output):
-        require_filesystem(output)
+        require_filesystem("--output", output)
         try:
             filesystems().match([f"{output}/runs/*.json"])
         except Exception as error:  # each filesystem raises errors of its own

@@ -22,8 +22,8 @@ def filesystems() -> type[FileSystems]:
     return FileSystems
 
 
-def require_filesystem(path: str) -> None:
-    """Raise UsageError where a path is on a filesystem that this installation cannot reach."""
+def require_filesystem(flag: str, path: str) -> None:
+    """Raise UsageError where a flag names a path on a filesystem that is out of reach."""
     scheme = FileSystems.get_scheme(path)
     module, extra = _EXTRAS.get(scheme, ("", ""))
     try:
@@ -31,16 +31,16 @@ def require_filesystem(path: str) -> None:
             import_module(module)
         filesystems().get_filesystem(path)
         if scheme == "s3":
-            _require_answer(path)
+            _require_answer(flag, path)
     except ImportError as error:
         raise UsageError(
-            f"{path}: {scheme}:// needs more packages: pip install 'gleaner[{extra}]'"
+            f"{flag} {path}: {scheme}:// needs more packages: pip install 'gleaner[{extra}]'"
         ) from error
     except ValueError as error:
-        raise UsageError(f"{path}: {scheme}:// is no filesystem that Beam knows") from error
+        raise UsageError(f"{flag} {path}: {scheme}:// is no filesystem that Beam knows") from error
 
 
-def _require_answer(path: str) -> None:
+def _require_answer(flag: str, path: str) -> None:
     """Beam tries for ten minutes to reach an S3 that is not there, or that it has no keys for."""
     from apache_beam.io.aws.clients.s3 import boto3_client
     from botocore.exceptions import BotoCoreError, ClientError
@@ -51,10 +51,10 @@ def _require_answer(path: str) -> None:
         boto3_client.Client(options).client.head_bucket(Bucket=bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] == "404":  # which Beam lists as if it were empty
-            raise UsageError(f"{path}: there is no bucket {bucket!r}") from error
+            raise UsageError(f"{flag} {path}: there is no bucket {bucket!r}") from error
         return  # it answers; what it refuses is said where it is asked for
     except BotoCoreError as error:
-        raise UsageError(f"{path} cannot be reached: {first_line(error)}") from error
+        raise UsageError(f"{flag} {path} cannot be reached: {first_line(error)}") from error
 
 
 def refusal(error: Exception) -> str:

@@ -15,7 +15,7 @@ def settle_model(model: str) -> str:
     Raises ArtifactError where there is no such model, UsageError where its filesystem is unknown.
     """
     if is_remote(model):
-        require_filesystem(model)
+        require_filesystem("--model", model)
         return model.rstrip("/")
     directory = find_artifact(model)
     return os.path.abspath(directory) if Path(model).is_dir() else model

@@ -12,6 +12,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import (
     DirectOptions,
+    FlinkRunnerOptions,
     PipelineOptions,
     PortableOptions,
     StandardOptions,
@@ -105,9 +106,14 @@ class ExtractionConfig:
 
 def _require_shared_places(flags: argparse.Namespace, beam: PipelineOptions) -> None:
     """Other machines see what the user names, not the bundled documents and ./out of this one."""
-    here = beam.view_as(PortableOptions).environment_type in (None, "LOOPBACK")
     runner = beam.view_as(StandardOptions).runner or DIRECT_RUNNER
-    if _is_local(runner) or (here and runner.lower().startswith(("prism", "flink"))):
+    environment = beam.view_as(PortableOptions).environment_type
+    # Where the worker is the submitter itself, as Beam's runners choose if they are not told.
+    is_inside = runner.lower().startswith("prism") or (
+        runner.lower().startswith("flink")
+        and beam.view_as(FlinkRunnerOptions).flink_master.startswith("[")  # [local], [auto]
+    )
+    if _is_local(runner) or environment == "LOOPBACK" or (is_inside and environment is None):
         return
     for name, default in (("input", [BUNDLED_CORPUS]), ("output", DEFAULT_OUTPUT)):
         if getattr(flags, name) == default:

@@ -231,7 +231,10 @@ def test_a_model_is_verified_when_it_is_submitted_and_by_each_worker(
         ("--input=s3://nothing-there/*.jsonl", "there is no bucket 'nothing-there'"),
         ("--input=s3://BUCKET/none*.jsonl", "matches no file"),
         ("--output=s3://nothing-there/out", "there is no bucket 'nothing-there'"),
-        ("--output=nofs://b/out", "nofs://b/out: nofs:// is no filesystem that Beam knows"),
+        (
+            "--output=nofs://b/out",
+            "--output nofs://b/out: nofs:// is no filesystem",
+        ),
     ],
 )
 def test_what_cannot_be_reached_is_one_sentence(
@@ -249,7 +252,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         UsageError, match=r"s3:// needs more packages: pip install 'gleaner\[aws\]'"
     ):
-        require_filesystem("s3://bucket/out")
+        require_filesystem("--output", "s3://bucket/out")
 
 
 def test_the_endpoint_may_be_a_flag(

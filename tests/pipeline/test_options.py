@@ -184,7 +184,8 @@ def test_a_remote_output_stays_as_it_is_and_a_local_one_becomes_absolute(
     ],
 )
 def test_local_runners_are_run_by_our_own_choice(runner: str, local: bool) -> None:
-    assert parse_extraction([f"--runner={runner}"]).is_local is local
+    places = ["--input=s3://b/in", "--output=s3://b/out"]
+    assert parse_extraction([f"--runner={runner}", *places]).is_local is local
 
 
 def test_what_the_user_did_not_choose_is_not_chosen() -> None:
@@ -223,5 +224,6 @@ def test_workers_elsewhere_need_places_that_they_reach(flags: list[str], named: 
     cluster = ["--runner=FlinkRunner", "--flink_master=host:8081", "--environment_type=EXTERNAL"]
     with pytest.raises(UsageError, match=f"{named} must name a place that all workers reach"):
         parse_extraction([*cluster, *flags])
-    assert parse_extraction([*cluster, "--input=s3://b/in", "--output=s3://b/out"])
-    assert parse_extraction(["--runner=PrismRunner"])
+    config = parse_extraction([*cluster, "--input=s3://b/in", "--output=s3://b/out"])
+    assert config.inputs == ("s3://b/in",)
+    assert not parse_extraction(["--runner=PrismRunner"]).is_local  # whose worker is here
