@@ -5,7 +5,9 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +18,17 @@ from typing import Any
 import pytest
 
 POOL_PORT = 50000
+STORE_PORT = 5000
 _REST_PORT = 8081
 _HERE = "10.77.0.1"
+# What users give their workers: a pool hands no options of the job to the processes it starts.
+_STORE = {
+    "AWS_ENDPOINT_URL": f"http://{_HERE}:{STORE_PORT}",
+    "AWS_ACCESS_KEY_ID": "someone",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 # What Flink's own scripts let Java 17 open.
 _OPENS = [
     *(f"--add-exports={name}=ALL-UNNAMED" for name in ("java.base/sun.net.util",)),
@@ -144,6 +155,7 @@ class Flink:
             [str(bin_directory / "python"), "-m", module, f"--service_port={POOL_PORT}"],
             self.logs / f"pool-{host.number}.log",
             PATH=f"{bin_directory}:{os.environ['PATH']}",  # its workers are plainly `python`
+            **_STORE,
         )
 
     def start_job_manager(self) -> subprocess.Popen[bytes]:
@@ -229,6 +241,20 @@ def flink(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
 
 
 @pytest.fixture
+def store(flink: Flink, tmp_path: Path) -> Iterator[None]:
+    """An S3 server that all hosts reach, and its credentials in the environment."""
+    module = ["-m", "moto.server", "-H", _HERE, "-p", str(STORE_PORT)]
+    server = _started([sys.executable, *module], flink.logs / "store.log")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _STORE.items():
+            patch.setenv(name, value)
+        _until(lambda: _listens(STORE_PORT), 60)
+        yield
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+@pytest.fixture
 def extract(tools: Tools, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start an extraction as a user of the wheel would, outside the checkout."""
 
@@ -263,6 +289,12 @@ def _answers(cluster: Flink) -> int:
         return int(cluster.ask("/overview")["taskmanagers"])
     except OSError:
         return 0
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((_HERE, port), 1):
+        return True
+    return False
 
 
 def _namespace(process: int) -> Path:

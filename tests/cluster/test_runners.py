@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 
 from jobs.runs.__main__ import run as runs
+from model.artifact import find_artifact
+from pipeline.current import read_table
 from pipeline.options import BUNDLED_CORPUS
 from schemas.tables import TABLES
 
@@ -181,3 +184,36 @@ def test_loopback(
     jar = f"--flink_job_server_jar={tools.job_server}"
     done(extract("--runner=FlinkRunner", "--flink_master=[local]", jar, *flags("loopback")))
     require_same_rows(output, local, "loopback")
+
+
+def test_all_on_an_object_store(
+    extract: Extract, store: None, on_flink: list[str], tmp_path: Path
+) -> None:
+    """Input, model and output; workers share no disk with the submitter, nor its environment."""
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket")
+    for path in Path(BUNDLED_CORPUS).parent.glob("*.jsonl"):
+        client.upload_file(str(path), "bucket", f"in/{path.name}")
+    for path in find_artifact("gmb-en").iterdir():
+        client.upload_file(str(path), "bucket", f"models/own/{path.name}")
+    flags = ["--input=s3://bucket/in/*.jsonl", "--model=s3://bucket/models/own", "--only_new"]
+    done(extract("--runner=DirectRunner", *flags, "--output=s3://bucket/local"))
+    done(extract(*on_flink, *flags, "--output=s3://bucket/flink", "--run_id=r1"))
+    for table, keys in _KEYS.items():
+        a, b = (
+            read_table(f"s3://bucket/{place}", table).drop_columns(["run_id"])
+            for place in ("local", "flink")
+        )
+        order = [(key, "ascending") for key in keys]
+        a, b = (
+            pa.table({name: plain(found[name]) for name in found.column_names}).sort_by(order)
+            for found in (a, b)
+        )
+        for name in a.column_names:
+            if name not in _VARIES:
+                assert a[name].combine_chunks().equals(b[name].combine_chunks()), (table, name)
+    said = done(extract(*on_flink, *flags, "--output=s3://bucket/flink", "--run_id=r2"))
+    assert "done already with this model" in said
+    assert runs(["verify", "--output=s3://bucket/flink"]) == 0
+    listed = client.list_objects_v2(Bucket="bucket", Prefix="flink/")["Contents"]
+    assert not [entry["Key"] for entry in listed if "_staging" in entry["Key"]]
