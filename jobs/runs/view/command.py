@@ -14,9 +14,11 @@ def run(flags: argparse.Namespace) -> int:
     """Write both files, and print how to use them."""
     from jobs.runs.outputs import find_output
     from jobs.runs.view.files import write_views
+    from pipeline.shards import is_remote
 
     sql, module = write_views(find_output(flags.output))
     folder = sql.rpartition("/")[0]
+    place = "." if is_remote(folder) else folder  # to where current.py was copied
     say(
         f"""written {sql}
         {module}
@@ -27,7 +29,7 @@ current_dead_letters and gleaner_runs):
 
 With pandas, pyarrow or Polars (current.py needs pyarrow alone):
 
-    import sys; sys.path.insert(0, {folder!r})
+    import sys; sys.path.insert(0, {place!r})
     import current
     entities = current.read_table({folder!r}, "entities").to_pandas()"""  # noqa: S608 - shown, not run
     )
