@@ -40,7 +40,12 @@ def require_output(root: str) -> None:
     if not Path(root).is_dir():
         raise UsageError(f"--output {root} does not exist")
     if not Path(root, "runs").is_dir():
-        raise UsageError(f"--output {root} holds no runs: python -m pipeline.run makes {root}/runs")
+        raise no_runs(root)
+
+
+def no_runs(root: str) -> UsageError:
+    """What is said of a place that no run ever wrote to."""
+    return UsageError(f"--output {root} holds no runs: python -m pipeline.run makes {root}/runs")
 
 
 @contextmanager

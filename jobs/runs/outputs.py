@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
 
+from jobs.runs.holding import no_runs, require_output
 from model.harmless import harmless
 from pipeline.current import CurrentSource, Manifest, by_age, current_sources
 from pipeline.filesystems import filesystems
@@ -55,15 +55,14 @@ class Output:
 def find_output(flag: str) -> Output:
     """What `--output` said in, the output out; raises UsageError where there is none."""
     root = output_root(flag)
-    local = not is_remote(root)
-    if local and not Path(root).is_dir():
-        raise UsageError(f"--output {root} does not exist")
+    if not is_remote(root):
+        require_output(root)
     try:
         manifests = read_manifests(root)
     except (OSError, ValueError) as error:  # a filesystem that is not installed, or out of reach
         raise UsageError(f"--output {root} cannot be read: {error}") from error
-    if not manifests and not (local and Path(root, "runs").is_dir()):
-        raise UsageError(f"--output {root} holds no runs: python -m pipeline.run makes {root}/runs")
+    if is_remote(root) and not manifests:
+        raise no_runs(root)
     return Output(root, by_age(manifests))
 
 

@@ -14,10 +14,13 @@ from pipeline.storage import RunStorage
 from schemas.records import FileResult
 from schemas.tables import TABLES
 
-_SUMS = ("entities", "sentences", "tokens", "unknown_tokens", "characters")
+# What each document says of itself, and a manifest of all of them.
+SUMS = ("sentences", "tokens", "unknown_tokens", "characters")
+
+_OF_ROWS = ("counts", "inputs", "tables")
 _COLUMNS = {
     "entities": ["source", "label"],
-    "documents": ["source", *_SUMS],
+    "documents": ["source", *SUMS],
     "dead_letters": ["source", "record"],
 }
 
@@ -34,7 +37,7 @@ def tally(table: str, rows: pa.Table) -> Tally:
     if table == "entities":
         return Tally(_by_value(rows["source"]), _by_value(rows["label"]))
     if table == "documents":
-        sums = {name: pc.sum(rows[name], min_count=0).as_py() for name in _SUMS}
+        sums = {name: pc.sum(rows[name], min_count=0).as_py() for name in SUMS}
         return Tally(_by_value(rows["source"]), sums)
     return Tally(_by_value(rows["source"].filter(pc.is_valid(rows["record"]))), {})
 
@@ -50,6 +53,11 @@ def recount_file(root: str, table: str, file: Mapping[str, Any]) -> FileResult:
     return FileResult(
         table, file["path"], file["rows"], file["bytes"], file["sha256"], sources, sums
     )
+
+
+def without_rows(manifest: Manifest) -> dict[str, Any]:
+    """A manifest in, the same without what it says of rows out: that of a run that has none."""
+    return {name: value for name, value in manifest.items() if name not in _OF_ROWS}
 
 
 def recounted(
@@ -84,7 +92,7 @@ def recounted(
         "broken_files": sum(not entry["complete"] for entry in inputs),
         "records": sum(entry["records"] for entry in entries),
         **{table: rows[table].total() for table in TABLES},
-        **{name: sums[name] for name in _SUMS if name != "entities"},
+        **{name: sums[name] for name in SUMS},
         "entities_by_label": dict(sorted(labels.items())),
     }
     return {

@@ -13,8 +13,6 @@ from pipeline.command_line import account
 from pipeline.current import Manifest, committed_runs, current_sources
 from schemas.errors import UsageError
 
-_OF_ROWS = ("counts", "inputs", "tables")
-
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Which runs."""
@@ -121,13 +119,14 @@ def _repairs(manifest: Manifest) -> set[tuple[str, str]]:
 
 
 def _roll_back(root: str, manifest: Manifest) -> None:
+    from jobs.runs.recount import without_rows
     from pipeline.manifest import encode_manifest
     from pipeline.storage import RunStorage
 
     storage = RunStorage(root, manifest["run_id"])
     at = datetime.now(UTC)
-    kept = {name: value for name, value in manifest.items() if name not in _OF_ROWS}
     error = f"rolled back on {at:%Y-%m-%d %H:%M:%S} UTC"
     storage.prepare()
-    storage.write_manifest(encode_manifest({**kept, "status": "failed", "error": error}))
+    told = {**without_rows(manifest), "status": "failed", "error": error}
+    storage.write_manifest(encode_manifest(told))
     storage.settle()

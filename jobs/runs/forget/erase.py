@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from jobs.runs.forget.selection import FORGOTTEN, Documents, Selection, Sources
 from jobs.runs.holding import HeldOutput
-from jobs.runs.recount import recount_file, recounted, tally
+from jobs.runs.recount import recount_file, recounted, tally, without_rows
 from jobs.runs.row_groups import read_row_groups, read_schema
 from pipeline.current import Manifest
 from pipeline.manifest import encode_manifest
@@ -20,8 +20,6 @@ from pipeline.shards import is_remote
 from pipeline.storage import RunStorage
 from schemas.records import FileResult
 from schemas.tables import TABLES
-
-_OF_ROWS = ("counts", "inputs", "tables")
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ def _left(
     if inputs:
         return recounted(manifest, inputs, files, storage)
     if manifest["status"] == "failed":
-        return {name: value for name, value in manifest.items() if name not in _OF_ROWS}
+        return without_rows(manifest)
     return {**recounted(manifest, [], files, storage), "status": "empty"}
 
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from jobs.runs.recount import SUMS
 from jobs.runs.verify.files import values
 from pipeline.current import Manifest
 
-_SUMS = ("sentences", "tokens", "unknown_tokens", "characters")
 _BUCKETS = 2**18
 Key = tuple[str, str]  # source and doc_id
 
@@ -36,7 +36,7 @@ class RunCounts:
         if table == "entities":
             self.labels.update(counted(rows.column("label")))
         if table == "documents":
-            self.sums.update({name: pc.sum(rows.column(name)).as_py() or 0 for name in _SUMS})
+            self.sums.update({name: pc.sum(rows.column(name)).as_py() or 0 for name in SUMS})
 
 
 def counted(column: pa.Array) -> dict[str, int]:
@@ -118,7 +118,7 @@ def count_problems(manifest: Manifest, found: RunCounts, tables: Iterable[str]) 
                     f"the files have {rows[source]:,}"
                 )
     if "documents" in readable:
-        for name in _SUMS:
+        for name in SUMS:
             if found.sums[name] != told[name]:
                 yield (
                     f"the manifest says {told[name]:,} {_words(name)}, but the documents have "
