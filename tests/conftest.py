@@ -119,11 +119,34 @@ def tiny_artifact(tiny_model: Artifact, tmp_path_factory: pytest.TempPathFactory
     return directory
 
 
-@pytest.fixture
-def eager() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def kept_taggers() -> Iterator[None]:
+    """Runs in this process share what they load: tracing a tagger takes a third of a small run."""
+    from model.tagger import Tagger
+    from pipeline.tag import TaggerHandler
+
+    load = TaggerHandler.load_model
+    kept: dict[str, Tagger] = {}
+
+    def load_once(handler: TaggerHandler) -> Tagger:
+        key = str(sorted(vars(handler).items()))
+        if key not in kept:
+            kept[key] = load(handler)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TaggerHandler, "load_model", load_once)
+        yield
+
+
+def _eagerly() -> Iterator[None]:
     """Run Keras without tracing graphs, which takes ten times as long as these tests need."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)  # noqa: FBT003 - TensorFlow's signature
     yield
     tf.config.run_functions_eagerly(False)  # noqa: FBT003
+
+
+eager = pytest.fixture(_eagerly)
+all_eager = pytest.fixture(scope="module")(_eagerly)  # where several tests share a training

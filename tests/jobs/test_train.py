@@ -16,7 +16,7 @@ from schemas.errors import UsageError
 PEOPLE, PLACES = ("Maria", "Rui", "Tom", "Eva"), ("Lisbon", "Porto", "Faro", "York", "Bath")
 QUICK = (
     *("--embedding_size=8", "--units=6", "--character_filters=4", "--character_size=4"),
-    *("--batch_size=8", "--epochs=2", "--verbose=0", "--seed=5"),
+    *("--batch_size=20", "--epochs=2", "--verbose=0", "--seed=5"),
 )
 
 

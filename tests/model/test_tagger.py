@@ -144,6 +144,7 @@ def test_counts_and_confidences(
 
 @pytest.mark.parametrize("temperature", [0.3, 1.7, 6.0])
 def test_a_temperature_changes_confidence_alone(
+    tagger: Tagger,
     tiny_model: Artifact,
     documents: list[TokenizedDocument],
     alone: list[TaggedDocument],
@@ -157,13 +158,12 @@ def test_a_temperature_changes_confidence_alone(
         assert_same_rows(replace(one, confidence=other.confidence), other)
     assert np.abs(found[0].confidence - alone[0].confidence).max() > 0.01
 
-    own = Tagger(tiny_model)
     np.testing.assert_allclose(
-        tempered.emit(batch).emissions, own.emit(batch).emissions / temperature, atol=1e-4
+        tempered.emit(batch).emissions, tagger.emit(batch).emissions / temperature, atol=1e-4
     )
     for name in ("start", "transitions", "end"):
-        scores = getattr(tempered.potentials, name)
-        np.testing.assert_allclose(scores, getattr(own.potentials, name) / temperature, rtol=1e-6)
+        scores, own = (getattr(each.potentials, name) for each in (tempered, tagger))
+        np.testing.assert_allclose(scores, own / temperature, rtol=1e-6)
 
 
 @pytest.mark.parametrize("rank", [0, 10, -1])
@@ -171,6 +171,7 @@ def test_entities_below_the_least_confidence_are_left_out_and_others_stay(
     tiny_model: Artifact, documents: list[TokenizedDocument], rank: int
 ) -> None:
     batch = pad_documents(documents)
+    # A new one too: what a tagger met before may change the last digit of a confidence.
     everything = Tagger(tiny_model).tag(batch)
     least = float(np.sort(np.concatenate([d.confidence for d in everything]))[rank])
     some = Tagger(tiny_model, min_confidence=least).tag(batch)
@@ -238,14 +239,14 @@ def test_no_text_breaks_the_tagger(tagger: Tagger, texts: list[str]) -> None:
 
 
 def test_what_is_computed_in_pieces_is_the_same(
-    tiny_model: Artifact, monkeypatch: pytest.MonkeyPatch
+    tagger: Tagger, tiny_model: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words are folded, and sentences decoded, in groups: memory stays bounded."""
     text = "The council met in Lisbon. Maria said the ships left at 10:45. " * 9
     documents = [
         tokenize_document(Document(str(n), "", 0, text + str(n)), Segmentation()) for n in range(3)
     ]
-    whole = Tagger(tiny_model).tag(pad_documents(documents))
+    whole = tagger.tag(pad_documents(documents))
     monkeypatch.setattr("model.crf._PACKED_TOKENS", 7)
     monkeypatch.setattr("model.crf._PACKED_SENTENCES", 2)
     monkeypatch.setattr("model.folding._PROJECTED_WORDS", 3)

@@ -92,3 +92,8 @@ def make_tagged() -> MakeTagged:
         )
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _share_taggers(kept_taggers: None) -> None:
+    """All runs here."""

@@ -16,6 +16,7 @@ import pytest
 
 from jobs.runs.__main__ import run as runs
 from pipeline.current import read_table
+from pipeline.run import run as extract
 
 ChildrenOf = Callable[[int], list[int]]
 Rows = dict[str, pa.Table]
@@ -24,11 +25,10 @@ KILLS = 20
 PATIENCE = 30  # seconds in which a run ends, whatever was killed
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Enough to be at work when the signal comes."""
-    folder = tmp_path / "in"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("in")
     for shard in range(6):
         numbers = range(shard * 500, shard * 500 + 500)
         texts = (f"Maria met {n} ships in Lisbon. The river froze on Monday. " for n in numbers)
@@ -76,18 +76,27 @@ def finish(process: "subprocess.Popen[str]") -> None:
     assert process.returncode == 0, stderr
 
 
+@pytest.fixture(scope="module")
+def undisturbed(
+    corpus: Path, tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Rows:
+    """The rows of a run that nothing stops."""
+    output = tmp_path_factory.mktemp("undisturbed")
+    flags = [f"--model={tiny_artifact}", f"--input={corpus}", "--direct_num_workers=1"]
+    assert extract([*flags, "--run_id=r1", f"--output={output}"]) == 0
+    return rows_that_are_there(output)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_that_was_killed_is_done_again_as_if_nothing_had_been(
-    workers: int, corpus: Path, tiny_artifact: Path, tmp_path: Path
+    workers: int, corpus: Path, tiny_artifact: Path, tmp_path: Path, undisturbed: Rows
 ) -> None:
     """Under the same name and in the same place."""
-    flags = [f"--model={tiny_artifact}", f"--input={corpus}", f"--direct_num_workers={workers}"]
     output = tmp_path / "out"
-    finish(start(*flags, "--run_id=r1", f"--output={tmp_path}/undisturbed"))
-    expected = rows_that_are_there(tmp_path / "undisturbed")
-    assert len(expected["documents"]) == 3000
+    flags = [f"--model={tiny_artifact}", f"--input={corpus}", "--run_id=r1", f"--output={output}"]
+    assert len(undisturbed["documents"]) == 3000
 
-    process = start(*flags, "--run_id=r1", f"--output={output}")
+    process = start(*flags, f"--direct_num_workers={workers}")
     deadline = time.monotonic() + 60
     while not (output / "_staging/r1").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -97,8 +106,8 @@ def test_a_run_that_was_killed_is_done_again_as_if_nothing_had_been(
     assert (output / "_staging/r1").exists()
     assert not (output / "runs/r1.json").exists()
 
-    finish(start(*flags, "--run_id=r1", f"--output={output}"))
-    assert rows_that_are_there(output) == expected
+    assert extract([*flags, "--direct_num_workers=1"]) == 0
+    assert rows_that_are_there(output) == undisturbed
     assert not (output / "_staging").exists()
 
 

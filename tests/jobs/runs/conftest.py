@@ -345,3 +345,8 @@ def _killed_at(step: int, action: Callable[[], object]) -> bool:
         except Killed:
             return True
     return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _share_taggers(kept_taggers: None) -> None:
+    """All runs here."""

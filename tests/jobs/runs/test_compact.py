@@ -91,7 +91,7 @@ def made(make_output: "MakeOutput", history: list[dict[str, Any]]) -> "MadeOutpu
     return output
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(history=histories())
 def test_what_counts_is_the_same_before_and_after(
     make_output: "MakeOutput", history: list[dict[str, Any]]

@@ -54,7 +54,10 @@ def test_a_search_that_is_killed_goes_on_with_the_trial_that_it_was_in(
 def test_an_interrupted_search_ends_its_training_and_tells_the_best_so_far(
     place: "Place", number: signal.Signals
 ) -> None:
+    """Until then no other search may use its output."""
     search = place.start(*place.search)
+    with pytest.raises(OutputBusyError, match="in use by another search"):
+        place.run(*place.search)
     search.send_signal(number)
     out, err = search.communicate(timeout=30)
 
@@ -64,16 +67,6 @@ def test_an_interrupted_search_ends_its_training_and_tells_the_best_so_far(
     assert not place.trainer_lives()
     assert place.run(*place.search) == 0
     assert [name for name, _ in place.calls] == ["0001", "0002", "0002", "0003", "0004"]
-
-
-def test_one_search_at_a_time_holds_the_output(place: "Place") -> None:
-    search = place.start(*place.search)
-    try:
-        with pytest.raises(OutputBusyError, match="in use by another search"):
-            place.run(*place.search)
-    finally:
-        search.terminate()
-        search.communicate(timeout=30)
 
 
 def test_a_training_that_is_killed_is_a_failed_trial(

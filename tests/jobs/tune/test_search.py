@@ -98,7 +98,7 @@ def test_the_same_flags_are_not_trained_twice(
 def test_no_trial_starts_after_the_timeout(
     place: "Place", capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert place.run(*place.search, "--trials=999", "--timeout_minutes=0.05") == 0
+    assert place.run(*place.search, "--trials=999", "--timeout_minutes=0.02") == 0
     assert 1 <= len(place.calls) < 999
     assert f"the best of {len(place.calls)} trials" in capsys.readouterr().out
 
