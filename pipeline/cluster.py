@@ -7,6 +7,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineState
 
+from pipeline.formats import first_line
 from schemas.errors import JobError
 
 # Each worker process serves one slot, which is one core.
@@ -16,8 +17,8 @@ THREADS = 1
 def run_on_cluster(build: Callable[[beam.Pipeline], object], options: PipelineOptions) -> None:
     """Build a pipeline, submit it to the runner that the options name, and wait for its end.
 
-    Raises JobError where the job could not be submitted, or ended otherwise than done. Whatever
-    else ends the wait, such as an interrupt, cancels the job.
+    Raises JobError where the job could not be submitted, or ended otherwise than done. An
+    interrupt of the wait cancels the job.
     """
     # Beam and its runners log each state and message, some of them as the root logger; what a job
     # fails of is raised here all the same.
@@ -27,17 +28,11 @@ def run_on_cluster(build: Callable[[beam.Pipeline], object], options: PipelineOp
     try:
         result = pipeline.run()
     except Exception as error:
-        raise JobError(f"the job could not be submitted ({_first_line(error)})") from error
+        raise JobError(f"the job could not be submitted ({first_line(error)})") from error
     try:
         state = result.wait_until_finish()
-    except Exception:
-        raise
-    except BaseException:
+    except KeyboardInterrupt:
         result.cancel()
         raise
     if state not in (None, PipelineState.DONE):
         raise JobError(f"the job was {str(state).lower()} before it was done")
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

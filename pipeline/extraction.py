@@ -306,8 +306,9 @@ def _run(
                 line.clear()
         else:
             run_on_cluster(lambda pipeline: extract(pipeline, plan), config.beam)
-    run.storage.settle()  # an object store has what repeated bundles wrote, beside what counts
-    return run.storage.read_manifest()
+    manifest = run.storage.read_manifest()
+    run.storage.keep(manifest)  # an object store has what repeated bundles wrote beside it
+    return manifest
 
 
 def _plan(

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -177,10 +177,12 @@ class RunStorage:
 
     def settle(self) -> None:
         """Leave of the run what its manifest names, and nothing where it has none."""
-        named = set()
-        if self.has_manifest():
-            tables = self.read_manifest().get("tables", {}).values()
-            named = {f"{self.root}/{file['path']}" for table in tables for file in table["files"]}
+        self.keep(self.read_manifest() if self.has_manifest() else {})
+
+    def keep(self, manifest: Mapping[str, Any]) -> None:
+        """Leave of the run what `manifest` names, which is its own."""
+        tables = manifest.get("tables", {}).values()
+        named = {f"{self.root}/{file['path']}" for table in tables for file in table["files"]}
         for table in TABLES:
             for path in self._files(self.table_directory(table)):
                 if path not in named:

@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-POOL_PORT = 50000
-STORE_PORT = 5000
+_POOL_PORT = 50000
+_STORE_PORT = 5000
 _REST_PORT = 8081
 _HERE = "10.77.0.1"
 # What users give their workers: a pool hands no options of the job to the processes it starts.
 _STORE = {
-    "AWS_ENDPOINT_URL": f"http://{_HERE}:{STORE_PORT}",
+    "AWS_ENDPOINT_URL": f"http://{_HERE}:{_STORE_PORT}",
     "AWS_ACCESS_KEY_ID": "someone",
     "AWS_SECRET_ACCESS_KEY": "secret",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -31,7 +31,7 @@ _STORE = {
 }
 # What Flink's own scripts let Java 17 open.
 _OPENS = [
-    *(f"--add-exports={name}=ALL-UNNAMED" for name in ("java.base/sun.net.util",)),
+    "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
     *(
         f"--add-opens=java.base/{name}=ALL-UNNAMED"
         for name in (
@@ -119,11 +119,19 @@ class Flink:
     hosts: Sequence[Host]
 
     @property
-    def master(self) -> str:
-        return f"{_HERE}:{_REST_PORT}"
+    def flags(self) -> list[str]:
+        """What sends a run here, to the workers beside each TaskManager."""
+        return [
+            "--runner=FlinkRunner",
+            f"--flink_master={_HERE}:{_REST_PORT}",
+            f"--flink_job_server_jar={self.tools.job_server}",
+            "--environment_type=EXTERNAL",
+            f"--environment_config=localhost:{_POOL_PORT}",
+            f"--parallelism={len(self.hosts)}",
+        ]
 
     def ask(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        with urllib.request.urlopen(f"http://{self.master}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{_HERE}:{_REST_PORT}{path}", timeout=10) as answer:
             return json.load(answer)
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -152,7 +160,7 @@ class Flink:
         bin_directory = self.tools.environment / "bin"
         module = "apache_beam.runners.worker.worker_pool_main"
         host.start(
-            [str(bin_directory / "python"), "-m", module, f"--service_port={POOL_PORT}"],
+            [str(bin_directory / "python"), "-m", module, f"--service_port={_POOL_PORT}"],
             self.logs / f"pool-{host.number}.log",
             PATH=f"{bin_directory}:{os.environ['PATH']}",  # its workers are plainly `python`
             **_STORE,
@@ -241,14 +249,14 @@ def flink(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
 
 
 @pytest.fixture
-def store(flink: Flink, tmp_path: Path) -> Iterator[None]:
+def store(flink: Flink) -> Iterator[None]:
     """An S3 server that all hosts reach, and its credentials in the environment."""
-    module = ["-m", "moto.server", "-H", _HERE, "-p", str(STORE_PORT)]
+    module = ["-m", "moto.server", "-H", _HERE, "-p", str(_STORE_PORT)]
     server = _started([sys.executable, *module], flink.logs / "store.log")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _STORE.items():
             patch.setenv(name, value)
-        _until(lambda: _listens(STORE_PORT), 60)
+        _until(lambda: _listens(_STORE_PORT), 60)
         yield
     os.killpg(server.pid, signal.SIGKILL)
     server.wait()

@@ -21,6 +21,8 @@ from schemas.tables import TABLES
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 Extract = Callable[..., subprocess.Popen[str]]
+Begin = Callable[..., subprocess.Popen[str]]
+RequireLocalRows = Callable[[str], None]
 Flink = Any  # the classes stand in conftest.py, and folders of tests are no packages
 Tools = Any
 
@@ -29,7 +31,7 @@ _KEYS = {
     "entities": ("source", "doc_id", "start_char", "end_char"),
     "dead_letters": ("source", "record"),
 }
-_VARIES = ("processed_at", "confidence")
+_VARIES = ("run_id", "processed_at", "confidence")
 
 
 @pytest.fixture(scope="session")
@@ -48,114 +50,89 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def flags(inputs: list[str], output: Path) -> Callable[[str], list[str]]:
-    """Those that are the same on all runners."""
+def begin(extract: Extract, inputs: list[str], output: Path) -> Begin:
+    """Start a run of this id over the inputs, with the flags of a runner."""
 
-    def of(run_id: str) -> list[str]:
-        return ["--input", *inputs, f"--output={output}", f"--run_id={run_id}"]
+    def start(run_id: str, *runner: str) -> subprocess.Popen[str]:
+        return extract(*runner, "--input", *inputs, f"--output={output}", f"--run_id={run_id}")
 
-    return of
-
-
-@pytest.fixture(scope="session")
-def on_flink(request: pytest.FixtureRequest) -> list[str]:
-    """What sends a run to the cluster, whose workers are beside each TaskManager."""
-    flink, tools = request.getfixturevalue("flink"), request.getfixturevalue("tools")
-    return [
-        "--runner=FlinkRunner",
-        f"--flink_master={flink.master}",
-        f"--flink_job_server_jar={tools.job_server}",
-        "--environment_type=EXTERNAL",
-        "--environment_config=localhost:50000",
-        "--parallelism=2",
-    ]
+    return start
 
 
-def done(process: subprocess.Popen[str], code: int = 0) -> str:
+def done(process: subprocess.Popen[str]) -> str:
     said, _ = process.communicate()
-    assert process.returncode == code, said
+    assert process.returncode == 0, said
     return said
 
 
 @pytest.fixture
-def local(extract: Extract, flags: Callable[[str], list[str]], output: Path) -> str:
-    """The id of a run on this machine, in one process."""
-    if not (output / "runs/local.json").exists():
-        done(extract("--runner=DirectRunner", "--direct_num_workers=1", *flags("local")))
-    return "local"
+def require_local_rows(begin: Begin, output: Path) -> RequireLocalRows:
+    """A run has the rows of one on this machine, in one process."""
+
+    def rows(run_id: str, table: str) -> pa.Table:
+        return ds.dataset(output / table / f"run_id={run_id}", format="parquet").to_table()
+
+    def require(run_id: str) -> None:
+        if not (output / "runs/local.json").exists():
+            done(begin("local", "--runner=DirectRunner", "--direct_num_workers=1"))
+        assert rows("local", "documents").num_rows
+        for table in TABLES:
+            require_same(table, rows("local", table), rows(run_id, table), run_id)
+
+    return require
 
 
-def rows(output: Path, run_id: str, table: str) -> pa.Table:
-    """One table of a run with plain columns, in an order that is the same in all runs."""
-    found = ds.dataset(output / table / f"run_id={run_id}", format="parquet").to_table()
-    columns = {name: plain(found[name]) for name in found.column_names}
-    keys = [(key, "ascending") for key in _KEYS[table]]
-    return pa.table(columns).sort_by(keys).combine_chunks()
-
-
-def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
-
-
-def require_same_rows(output: Path, one: str, other: str) -> None:
+def require_same(table: str, one: pa.Table, other: pa.Table, name: str) -> None:
     """All columns of all rows are the same; confidence to the sixth digit or so."""
-    for table in TABLES:
-        a, b = rows(output, one, table), rows(output, other, table)
-        assert a.num_rows == b.num_rows, table
-        for name in a.column_names:
-            if name not in _VARIES:
-                assert a[name].equals(b[name]), (table, name)
-        if table == "entities" and a.num_rows:
-            difference = pc.max(pc.abs(pc.subtract(a["confidence"], b["confidence"]))).as_py()
-            line = f"{one}, {other}: {a.num_rows:,} entities, confidence within {difference:.1e}"
-            print(line)  # noqa: T201 - pytest's -rP shows it, a figure to report
-            assert difference < 1e-4
-    assert rows(output, one, "documents").num_rows
+    a, b = in_order(table, one), in_order(table, other)
+    assert a.column_names == b.column_names, table
+    assert a.num_rows == b.num_rows, table
+    for column in a.column_names:
+        if column not in _VARIES:
+            assert a[column].equals(b[column]), (table, column)
+    if table == "entities" and a.num_rows:
+        difference = pc.max(pc.abs(pc.subtract(a["confidence"], b["confidence"]))).as_py()
+        line = f"local, {name}: {a.num_rows:,} entities, confidence within {difference:.1e}"
+        print(line)  # noqa: T201 - pytest's -rP shows it, a figure to report
+        assert difference < 1e-4
 
 
-def test_two_processes(
-    extract: Extract, flags: Callable[[str], list[str]], output: Path, local: str
-) -> None:
-    done(extract("--runner=DirectRunner", "--direct_num_workers=2", *flags("processes")))
-    require_same_rows(output, local, "processes")
+def in_order(table: str, rows: pa.Table) -> pa.Table:
+    """Rows with plain columns, in an order that is the same in all runs."""
+    columns = {
+        name: column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+        for name, column in zip(rows.column_names, rows.columns, strict=True)
+    }
+    return pa.table(columns).sort_by([(key, "ascending") for key in _KEYS[table]]).combine_chunks()
 
 
-def test_prism(
-    extract: Extract, flags: Callable[[str], list[str]], output: Path, local: str, tools: Tools
-) -> None:
-    done(extract("--runner=PrismRunner", f"--prism_location={tools.prism}", *flags("prism")))
-    require_same_rows(output, local, "prism")
+def test_two_processes(begin: Begin, require_local_rows: RequireLocalRows) -> None:
+    done(begin("processes", "--runner=DirectRunner", "--direct_num_workers=2"))
+    require_local_rows("processes")
 
 
-def test_flink(
-    extract: Extract,
-    flags: Callable[[str], list[str]],
-    output: Path,
-    local: str,
-    flink: Flink,
-    on_flink: list[str],
-) -> None:
+def test_prism(begin: Begin, require_local_rows: RequireLocalRows, tools: Tools) -> None:
+    done(begin("prism", "--runner=PrismRunner", f"--prism_location={tools.prism}"))
+    require_local_rows("prism")
+
+
+def test_flink(begin: Begin, require_local_rows: RequireLocalRows, flink: Flink) -> None:
     """On two TaskManagers, each of which starts one worker that loads the model once."""
-    done(extract(*on_flink, *flags("flink")))
-    require_same_rows(output, local, "flink")
-    job = flink.jobs()[-1]["jid"]
-    loads, *_ = flink.metric(job, "load_model_latency_milli_secs")
+    done(begin("flink", *flink.flags))
+    require_local_rows("flink")
+    job = flink.jobs()[-1]
+    loads, *_ = flink.metric(job["jid"], "load_model_latency_milli_secs")
     logs = [log.read_text() for log in sorted(flink.logs.glob("pool-*.log"))]
     assert [log.count("Starting worker with command") for log in logs] == [1, 1]
     assert loads == 2
-    assert flink.jobs()[-1]["state"] == "FINISHED"
+    assert job["state"] == "FINISHED"
 
 
 def test_a_lost_task_manager_costs_no_row_and_doubles_none(
-    extract: Extract,
-    flags: Callable[[str], list[str]],
-    output: Path,
-    local: str,
-    flink: Flink,
-    on_flink: list[str],
+    begin: Begin, require_local_rows: RequireLocalRows, output: Path, flink: Flink
 ) -> None:
     before = len(flink.jobs())
-    process = extract(*on_flink, *flags("lost"))
+    process = begin("lost", *flink.flags)
     staged = output / "_staging/lost/documents"
     while not (staged.is_dir() and any(staged.iterdir())):  # rows are being written
         assert process.poll() is None, process.communicate()[0]
@@ -172,23 +149,19 @@ def test_a_lost_task_manager_costs_no_row_and_doubles_none(
         for vertex in vertices
     ]
     assert max(attempts) >= 1  # it was lost in the middle, and done again
-    require_same_rows(output, local, "lost")
+    require_local_rows("lost")
     assert runs(["verify", f"--output={output}"]) == 0
     assert not (output / "_staging").exists()
 
 
-def test_loopback(
-    extract: Extract, flags: Callable[[str], list[str]], output: Path, local: str, tools: Tools
-) -> None:
+def test_loopback(begin: Begin, require_local_rows: RequireLocalRows, tools: Tools) -> None:
     """For a quick try: Flink inside the job server, and the submitter is the worker."""
     jar = f"--flink_job_server_jar={tools.job_server}"
-    done(extract("--runner=FlinkRunner", "--flink_master=[local]", jar, *flags("loopback")))
-    require_same_rows(output, local, "loopback")
+    done(begin("loopback", "--runner=FlinkRunner", "--flink_master=[local]", jar))
+    require_local_rows("loopback")
 
 
-def test_all_on_an_object_store(
-    extract: Extract, store: None, on_flink: list[str], tmp_path: Path
-) -> None:
+def test_all_on_an_object_store(extract: Extract, store: None, flink: Flink) -> None:
     """Input, model and output; workers share no disk with the submitter, nor its environment."""
     client = boto3.client("s3")
     client.create_bucket(Bucket="bucket")
@@ -197,22 +170,13 @@ def test_all_on_an_object_store(
     for path in find_artifact("gmb-en").iterdir():
         client.upload_file(str(path), "bucket", f"models/own/{path.name}")
     flags = ["--input=s3://bucket/in/*.jsonl", "--model=s3://bucket/models/own", "--only_new"]
+    on_flink = [*flink.flags, *flags, "--output=s3://bucket/flink"]
     done(extract("--runner=DirectRunner", *flags, "--output=s3://bucket/local"))
-    done(extract(*on_flink, *flags, "--output=s3://bucket/flink", "--run_id=r1"))
-    for table, keys in _KEYS.items():
-        a, b = (
-            read_table(f"s3://bucket/{place}", table).drop_columns(["run_id"])
-            for place in ("local", "flink")
-        )
-        order = [(key, "ascending") for key in keys]
-        a, b = (
-            pa.table({name: plain(found[name]) for name in found.column_names}).sort_by(order)
-            for found in (a, b)
-        )
-        for name in a.column_names:
-            if name not in _VARIES:
-                assert a[name].combine_chunks().equals(b[name].combine_chunks()), (table, name)
-    said = done(extract(*on_flink, *flags, "--output=s3://bucket/flink", "--run_id=r2"))
+    done(extract(*on_flink, "--run_id=r1"))
+    for table in TABLES:
+        local, other = (read_table(f"s3://bucket/{at}", table) for at in ("local", "flink"))
+        require_same(table, local, other, "flink on s3")
+    said = done(extract(*on_flink, "--run_id=r2"))
     assert "done already with this model" in said
     assert runs(["verify", "--output=s3://bucket/flink"]) == 0
     listed = client.list_objects_v2(Bucket="bucket", Prefix="flink/")["Contents"]
