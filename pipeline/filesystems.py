@@ -22,6 +22,15 @@ def filesystems() -> type[FileSystems]:
     return FileSystems
 
 
+def s3_client() -> Any:  # noqa: ANN401 - boto3 has no types
+    """The client of boto3's that Beam's S3 filesystem uses, with the user's options."""
+    _prepare()
+    from apache_beam.io.aws.clients.s3 import boto3_client
+
+    options = FileSystems._pipeline_options or RuntimeValueProvider.runtime_options  # noqa: SLF001 - it has no getter
+    return boto3_client.Client(options).client
+
+
 def require_filesystem(flag: str, path: str) -> None:
     """Raise UsageError where a flag names a path on a filesystem that is out of reach."""
     scheme = FileSystems.get_scheme(path)
@@ -42,13 +51,11 @@ def require_filesystem(flag: str, path: str) -> None:
 
 def _require_answer(flag: str, path: str) -> None:
     """Beam tries for ten minutes to reach an S3 that is not there, or that it has no keys for."""
-    from apache_beam.io.aws.clients.s3 import boto3_client
     from botocore.exceptions import BotoCoreError, ClientError
 
-    options = FileSystems._pipeline_options or RuntimeValueProvider.runtime_options  # noqa: SLF001 - it has no getter
     bucket = path.split("/")[2]
     try:
-        boto3_client.Client(options).client.head_bucket(Bucket=bucket)
+        s3_client().head_bucket(Bucket=bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] == "404":  # which Beam lists as if it were empty
             raise UsageError(f"{flag} {path}: there is no bucket {bucket!r}") from error

@@ -5,18 +5,18 @@ import io
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.upload import Writer
 from schemas.records import FileResult
 from schemas.tables import SCHEMA_VERSION
 
 ROW_GROUP_ROWS = 128 * 1024
 _VERSION = b"gleaner.schema_version"
 
-Create = Callable[[str], BinaryIO]
+Create = Callable[[str], Writer]
 
 
 class TableWriter:
@@ -109,13 +109,19 @@ class _OpenFile:
 
 
 class _HashingStream(io.RawIOBase):
-    """A stream that counts and hashes what passes through it."""
+    """A stream that counts and hashes what passes through it.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    Whoever drops it does not close it: what is half written is no file yet.
+    """
+
+    def __init__(self, stream: Writer) -> None:
         super().__init__()
         self._stream = stream
         self._hash = hashlib.sha256()
         self.bytes = 0
+
+    def __del__(self) -> None:
+        """Nothing: the base's would close."""
 
     def writable(self) -> bool:
         return True

@@ -8,12 +8,11 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, BinaryIO
-
-from apache_beam.io.filesystem import CompressionTypes
+from typing import Any
 
 from pipeline.filesystems import filesystems
 from pipeline.shards import is_remote
+from pipeline.upload import Upload, Writer
 from schemas.tables import TABLES
 
 STAGING = "_staging"
@@ -28,8 +27,8 @@ class RunStorage:
     """The places of one run below `root`, a local directory or a URL of a Beam filesystem.
 
     On a local disk a table is written below `_staging` and appears by one rename, so that a reader
-    who lists the directory never sees half a run. Object stores have no rename: files are
-    written where they stay, and only the manifest says that they count.
+    who lists the directory never sees half a run. Object stores have no rename: a file appears
+    where it stays, whole, and only the manifest says that it counts.
     """
 
     root: str
@@ -69,12 +68,15 @@ class RunStorage:
         if self.is_staged:
             os.makedirs(self.staging, exist_ok=True)
 
-    def create(self, path: str) -> BinaryIO:
-        """A new file to write to, with the directories above it."""
+    def create(self, path: str) -> Writer:
+        """A new file to write to, with the directories above it.
+
+        On an object store it appears whole when it is closed, and not at all where it is dropped.
+        """
         if self.is_staged:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             return open(path, "wb")
-        return filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        return Upload(path)
 
     def sync(self, paths: Iterable[str]) -> None:
         """Let the disk have these files and directories for good."""

@@ -1,11 +1,18 @@
 """What tests of several packages share: shared data, a small model, and where training runs."""
 
+import contextlib
 import os
-from collections.abc import Iterator, Mapping
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import settings
 
@@ -137,6 +144,139 @@ def kept_taggers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TaggerHandler, "load_model", load_once)
         yield
+
+
+S3Settings = Callable[[str], Mapping[str, str]]
+ServeS3 = Callable[[str, int], contextlib.AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def s3_settings() -> S3Settings:
+    """The address of an S3 server in, what its users have in their environment out."""
+
+    def settings(address: str) -> Mapping[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "someone",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    return settings
+
+
+@pytest.fixture(scope="session")
+def serve_s3() -> ServeS3:
+    """Run an S3 server at a host and port; what it gives is the address."""
+
+    @contextlib.contextmanager
+    def serve(host: str, port: int) -> Iterator[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while True:
+                with contextlib.suppress(OSError):
+                    socket.create_connection((host, port), 1).close()
+                    break
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            yield f"http://{host}:{port}"
+        finally:
+            process.kill()
+            process.wait()
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def _s3_address(serve_s3: ServeS3) -> Iterator[str]:
+    """One server for all tests: buckets keep them apart."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with serve_s3("127.0.0.1", port) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def s3(_s3_address: str, s3_settings: S3Settings) -> Iterator[str]:
+    """The address of an S3 server, and its credentials in the environment as users give them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_settings(_s3_address).items():
+            patch.setenv(name, value)
+        yield _s3_address
+
+
+MakeBucket = Callable[[], str]
+
+
+@pytest.fixture(scope="module")
+def make_bucket(s3: str) -> MakeBucket:
+    """Makes an empty bucket."""
+    import boto3
+
+    def make() -> str:
+        name = f"bucket-{uuid.uuid4().hex}"
+        boto3.client("s3").create_bucket(Bucket=name)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def bucket(make_bucket: MakeBucket, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket, and a process that has no options of its own yet."""
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    monkeypatch.setattr(FileSystems, "_pipeline_options", PipelineOptions([]))
+    return make_bucket()
+
+
+Keys = Callable[[str], list[str]]
+
+
+@pytest.fixture
+def keys(bucket: str) -> Keys:
+    """The keys of the bucket that begin like this."""
+    import boto3
+
+    client = boto3.client("s3")
+
+    def below(prefix: str) -> list[str]:
+        answer = client.list_objects_v2(Bucket=bucket, Prefix=prefix)
+        return [entry["Key"] for entry in answer.get("Contents", ())]
+
+    return below
+
+
+InOrder = Callable[[str, pa.Table], pa.Table]
+
+_ROW_KEYS = {
+    "documents": ("source", "record"),
+    "entities": ("source", "doc_id", "start_char", "end_char"),
+    "dead_letters": ("source", "record"),
+}
+
+
+@pytest.fixture(scope="session")
+def in_order() -> InOrder:
+    """Rows of a table with plain columns, in an order that is the same in all runs."""
+
+    def ordered(table: str, rows: pa.Table) -> pa.Table:
+        columns = {
+            name: column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+            for name, column in zip(rows.column_names, rows.columns, strict=True)
+        }
+        keys = [(key, "ascending") for key in _ROW_KEYS[table]]
+        return pa.table(columns).sort_by(keys).combine_chunks()
+
+    return ordered
 
 
 def _eagerly() -> Iterator[None]:

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from apache_beam.io.filesystem import CompressionTypes
-
 import pipeline.current
 from jobs.runs.outputs import Output
 from jobs.runs.view.sql import current_sql
 from pipeline.current import committed_runs
-from pipeline.filesystems import filesystems
 from pipeline.shards import is_remote
+from pipeline.upload import Upload
 from schemas.errors import UsageError
 
 
@@ -36,10 +34,8 @@ def write_views(output: Output) -> tuple[str, str]:
 
 
 def _write(path: str, data: bytes) -> None:
-    if is_remote(path):  # an object appears when it is complete
-        with filesystems().create(
-            path, "application/octet-stream", CompressionTypes.UNCOMPRESSED
-        ) as stream:
+    if is_remote(path):
+        with Upload(path) as stream:
             stream.write(data)
         return
     folder, _, name = path.rpartition("/")
