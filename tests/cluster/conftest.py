@@ -5,30 +5,23 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+S3Settings = Callable[[str], Mapping[str, str]]
+ServeS3 = Callable[[str, int], contextlib.AbstractContextManager[str]]
+
 _POOL_PORT = 50000
 _STORE_PORT = 5000
 _REST_PORT = 8081
 _HERE = "10.77.0.1"
-# What users give their workers: a pool hands no options of the job to the processes it starts.
-_STORE = {
-    "AWS_ENDPOINT_URL": f"http://{_HERE}:{_STORE_PORT}",
-    "AWS_ACCESS_KEY_ID": "someone",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 # What Flink's own scripts let Java 17 open.
 _OPENS = [
     "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
@@ -117,6 +110,8 @@ class Flink:
     tools: Tools
     logs: Path
     hosts: Sequence[Host]
+    # What users give their workers: a pool hands no options of the job to the processes it starts.
+    environment: Mapping[str, str]
 
     @property
     def flags(self) -> list[str]:
@@ -163,7 +158,7 @@ class Flink:
             [str(bin_directory / "python"), "-m", module, f"--service_port={_POOL_PORT}"],
             self.logs / f"pool-{host.number}.log",
             PATH=f"{bin_directory}:{os.environ['PATH']}",  # its workers are plainly `python`
-            **_STORE,
+            **self.environment,
         )
 
     def start_job_manager(self) -> subprocess.Popen[bytes]:
@@ -222,7 +217,9 @@ def tools() -> Tools:
 
 
 @pytest.fixture(scope="session")
-def flink(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flink]:
+def flink(
+    tools: Tools, s3_settings: S3Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flink]:
     """A cluster of two TaskManagers."""
     logs = tmp_path_factory.mktemp("flink")
     (logs / "conf").mkdir()
@@ -233,7 +230,7 @@ def flink(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
     _ip("link", "add", "bridge", "type", "bridge")
     _ip("addr", "add", f"{_HERE}/24", "dev", "bridge")
     _ip("link", "set", "bridge", "up")
-    cluster = Flink(tools, logs, [Host(1), Host(2)])
+    cluster = Flink(tools, logs, [Host(1), Host(2)], s3_settings(f"http://{_HERE}:{_STORE_PORT}"))
     job_manager = cluster.start_job_manager()
     try:
         for host in cluster.hosts:
@@ -249,17 +246,12 @@ def flink(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
 
 
 @pytest.fixture
-def store(flink: Flink) -> Iterator[None]:
+def store(flink: Flink, serve_s3: ServeS3) -> Iterator[None]:
     """An S3 server that all hosts reach, and its credentials in the environment."""
-    module = ["-m", "moto.server", "-H", _HERE, "-p", str(_STORE_PORT)]
-    server = _started([sys.executable, *module], flink.logs / "store.log")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in _STORE.items():
+    with serve_s3(_HERE, _STORE_PORT), pytest.MonkeyPatch.context() as patch:
+        for name, value in flink.environment.items():
             patch.setenv(name, value)
-        _until(lambda: _listens(_STORE_PORT), 60)
         yield
-    os.killpg(server.pid, signal.SIGKILL)
-    server.wait()
 
 
 @pytest.fixture
@@ -297,12 +289,6 @@ def _answers(cluster: Flink) -> int:
         return int(cluster.ask("/overview")["taskmanagers"])
     except OSError:
         return 0
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((_HERE, port), 1):
-        return True
-    return False
 
 
 def _namespace(process: int) -> Path:

@@ -23,14 +23,11 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 Extract = Callable[..., subprocess.Popen[str]]
 Begin = Callable[..., subprocess.Popen[str]]
 RequireLocalRows = Callable[[str], None]
+InOrder = Callable[[str, pa.Table], pa.Table]
+RequireSame = Callable[[str, pa.Table, pa.Table, str], None]
 Flink = Any  # the classes stand in conftest.py, and folders of tests are no packages
 Tools = Any
 
-_KEYS = {
-    "documents": ("source", "record"),
-    "entities": ("source", "doc_id", "start_char", "end_char"),
-    "dead_letters": ("source", "record"),
-}
 _VARIES = ("run_id", "processed_at", "confidence")
 
 
@@ -66,7 +63,7 @@ def done(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture
-def require_local_rows(begin: Begin, output: Path) -> RequireLocalRows:
+def require_local_rows(begin: Begin, output: Path, require_same: RequireSame) -> RequireLocalRows:
     """A run has the rows of one on this machine, in one process."""
 
     def rows(run_id: str, table: str) -> pa.Table:
@@ -82,28 +79,24 @@ def require_local_rows(begin: Begin, output: Path) -> RequireLocalRows:
     return require
 
 
-def require_same(table: str, one: pa.Table, other: pa.Table, name: str) -> None:
+@pytest.fixture
+def require_same(in_order: InOrder) -> RequireSame:
     """All columns of all rows are the same; confidence to the sixth digit or so."""
-    a, b = in_order(table, one), in_order(table, other)
-    assert a.column_names == b.column_names, table
-    assert a.num_rows == b.num_rows, table
-    for column in a.column_names:
-        if column not in _VARIES:
-            assert a[column].equals(b[column]), (table, column)
-    if table == "entities" and a.num_rows:
-        difference = pc.max(pc.abs(pc.subtract(a["confidence"], b["confidence"]))).as_py()
-        line = f"local, {name}: {a.num_rows:,} entities, confidence within {difference:.1e}"
-        print(line)  # noqa: T201 - pytest's -rP shows it, a figure to report
-        assert difference < 1e-4
 
+    def require(table: str, one: pa.Table, other: pa.Table, name: str) -> None:
+        a, b = in_order(table, one), in_order(table, other)
+        assert a.column_names == b.column_names, table
+        assert a.num_rows == b.num_rows, table
+        for column in a.column_names:
+            if column not in _VARIES:
+                assert a[column].equals(b[column]), (table, column)
+        if table == "entities" and a.num_rows:
+            difference = pc.max(pc.abs(pc.subtract(a["confidence"], b["confidence"]))).as_py()
+            line = f"local, {name}: {a.num_rows:,} entities, confidence within {difference:.1e}"
+            print(line)  # noqa: T201 - pytest's -rP shows it, a figure to report
+            assert difference < 1e-4
 
-def in_order(table: str, rows: pa.Table) -> pa.Table:
-    """Rows with plain columns, in an order that is the same in all runs."""
-    columns = {
-        name: column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
-        for name, column in zip(rows.column_names, rows.columns, strict=True)
-    }
-    return pa.table(columns).sort_by([(key, "ascending") for key in _KEYS[table]]).combine_chunks()
+    return require
 
 
 def test_two_processes(begin: Begin, require_local_rows: RequireLocalRows) -> None:
@@ -161,7 +154,9 @@ def test_loopback(begin: Begin, require_local_rows: RequireLocalRows, tools: Too
     require_local_rows("loopback")
 
 
-def test_all_on_an_object_store(extract: Extract, store: None, flink: Flink) -> None:
+def test_all_on_an_object_store(
+    extract: Extract, store: None, flink: Flink, require_same: RequireSame
+) -> None:
     """Input, model and output; workers share no disk with the submitter, nor its environment."""
     client = boto3.client("s3")
     client.create_bucket(Bucket="bucket")

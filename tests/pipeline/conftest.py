@@ -1,5 +1,6 @@
-"""What tests of several stages share: records made from a text and its spans."""
+"""What tests of several stages share: records made from a text and its spans, a filled bucket."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,6 +93,50 @@ def make_tagged() -> MakeTagged:
         )
 
     return make
+
+
+Fill = Callable[[str], list[str]]
+
+_LINES = [
+    json.dumps(
+        {"id": f"d{n}", "text": f"Maria met {n} ships in Lisbon. The river froze on Monday."}
+    )
+    for n in range(20)
+]
+
+
+@pytest.fixture(scope="session")
+def shards() -> dict[str, bytes]:
+    """Two shards by their names: of 20 documents, and a record that is none."""
+    ends = {"a.jsonl": _LINES[:12], "b.jsonl": [*_LINES[12:], json.dumps({"id": "bad"})]}
+    return {name: "\n".join(lines).encode() for name, lines in ends.items()}
+
+
+@pytest.fixture(scope="session")
+def fill(shards: dict[str, bytes], tiny_artifact: Path) -> Fill:
+    """Put shards and a model into a bucket; the flags that name them and an output beside them."""
+    import boto3
+
+    def filled(bucket: str) -> list[str]:
+        client = boto3.client("s3")
+        for name, data in shards.items():
+            client.put_object(Bucket=bucket, Key=f"in/{name}", Body=data)
+        for file in tiny_artifact.iterdir():
+            client.put_object(Bucket=bucket, Key=f"models/tiny/{file.name}", Body=file.read_bytes())
+        return [
+            f"--input=s3://{bucket}/in/*.jsonl",
+            f"--model=s3://{bucket}/models/tiny",
+            f"--output=s3://{bucket}/out",
+            "--max_dead_letters=0.2",
+        ]
+
+    return filled
+
+
+@pytest.fixture
+def there(fill: Fill, bucket: str) -> list[str]:
+    """The flags of a run whose input, model and output are in the bucket."""
+    return fill(bucket)
 
 
 @pytest.fixture(scope="session", autouse=True)

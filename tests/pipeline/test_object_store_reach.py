@@ -1,0 +1,88 @@
+"""What an object store refuses, and how it is reached: one sentence at once, or by little."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.filesystems import filesystems, require_filesystem
+from pipeline.model_files import read_model
+from pipeline.run import run
+from schemas.errors import UsageError
+
+Keys = Callable[[str], list[str]]
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        (
+            "--model=s3://nothing-there/m",
+            "s3://nothing-there/m: there is no bucket 'nothing-there'",
+        ),
+        ("--model=s3://BUCKET/none", "s3://BUCKET/none is not a gleaner model: nothing is there"),
+        ("--model=s3://BUCKET/in", "s3://BUCKET/in is not a gleaner model: it has no checksums"),
+        ("--input=s3://nothing-there/*.jsonl", "there is no bucket 'nothing-there'"),
+        ("--input=s3://BUCKET/none*.jsonl", "matches no file"),
+        ("--output=s3://nothing-there/out", "there is no bucket 'nothing-there'"),
+        (
+            "--output=nofs://b/out",
+            "--output nofs://b/out: nofs:// is no filesystem",
+        ),
+    ],
+)
+def test_what_cannot_be_reached_is_one_sentence(
+    flag: str, said: str, there: list[str], bucket: str, keys: Keys
+) -> None:
+    changed = flag.replace("BUCKET", bucket)
+    kept = [other for other in there if other.split("=")[0] != flag.split("=", maxsplit=1)[0]]
+    with pytest.raises(UsageError, match=said.replace("BUCKET", bucket)):
+        run([*kept, changed])
+    assert not keys("out/")
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(
+        UsageError, match=r"s3:// needs more packages: pip install 'gleaner\[aws\]'"
+    ):
+        require_filesystem("--output", "s3://bucket/out")
+
+
+def test_a_store_that_does_not_answer_is_one_sentence(there: list[str]) -> None:
+    """At once: Beam itself would try for ten minutes."""
+    with pytest.raises(UsageError, match="cannot be reached: Could not connect to the endpoint"):
+        run([*there, "--s3_endpoint_url=http://127.0.0.1:9"])
+
+
+def test_a_worker_without_options_reads_the_environment(there: list[str], bucket: str) -> None:
+    """As the process workers of a pool on a cluster, whom Beam gives none."""
+    model = f"s3://{bucket}/models/tiny"
+    script = f"from pipeline.model_files import read_model; print(*read_model({model!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) == set(read_model(model))
+
+
+def test_files_share_their_connections(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of boto3's takes a tenth of a second to make."""
+    client, made = boto3.client("s3"), []
+    make = boto3.session.Session.client
+
+    def counted(self: Any, *arguments: Any, **settings: Any) -> Any:  # noqa: ANN401 - boto3's own
+        made.append(arguments)
+        return make(self, *arguments, **settings)
+
+    monkeypatch.setattr(boto3.session.Session, "client", counted)
+    monkeypatch.setattr(FileSystems, "_pipeline_options", PipelineOptions([]))
+    for number in range(5):
+        client.put_object(Bucket=bucket, Key=f"{number}.txt", Body=b"text")
+        with filesystems().open(f"s3://{bucket}/{number}.txt") as stream:
+            assert stream.read() == b"text"
+    assert len(made) <= 1
