@@ -1,7 +1,6 @@
 """Extraction from configuration to committed runs: check, find the work, run, account."""
 
 import contextlib
-import os
 import sys
 import tempfile
 import traceback
@@ -17,7 +16,7 @@ from pipeline.cluster import THREADS, run_on_cluster
 from pipeline.commit import commit_nothing
 from pipeline.current import Manifest, next_start
 from pipeline.failure import Ending, cause_of, end_run
-from pipeline.filesystems import filesystems, refusal, require_filesystem
+from pipeline.filesystems import filesystems, require_filesystem
 from pipeline.formats import ReadConfig
 from pipeline.graph import ExtractionPlan, extract
 from pipeline.local import LocalMode, mode_for, most_processes, run_locally, usable_cores
@@ -29,7 +28,7 @@ from pipeline.manifest import (
 )
 from pipeline.model_files import read_model, settle_model
 from pipeline.options import ExtractionConfig
-from pipeline.output import clean, held
+from pipeline.output import clean, held, require_writable
 from pipeline.peek import estimate_documents, require_text_column
 from pipeline.plan import write_plan
 from pipeline.progress import ProgressLine
@@ -129,7 +128,7 @@ def check(config: ExtractionConfig) -> CheckedInputs:
     else:
         files = match_files(config.inputs, allow_none=config.allow_no_input)
         require_text_column(plan_shards(files, config.read), config.read)
-    _require_writable(config.output)
+    require_writable(config.output)
     _require_new(config)
     return CheckedInputs(model, artifact, files)
 
@@ -182,7 +181,9 @@ def _require_new(
     exists = UsageError(f"--run_id {config.run_id} exists already in {config.output}")
     own = [RunStorage(config.output, config.run_id), *(run.storage for run in runs)]
     own.append(RunStorage(config.output, Part(config.run_id, 1, 1).run_id))
-    if any(storage.run_exists() for storage in own):
+    known = {manifest["run_id"] for manifest in manifests}
+    # Of an object store the manifests tell all; on a disk a table alone is in the way.
+    if any(run.run_id in known or (run.is_staged and run.run_exists()) for run in own):
         raise exists
     for manifest in manifests:
         if manifest.get("part", {}).get("of") == config.run_id:
@@ -190,22 +191,6 @@ def _require_new(
         for merged in manifest.get("replaces", ()):
             if config.run_id in (merged, merged.rpartition(".")[0]):
                 raise UsageError(f"--run_id {merged} was merged into {manifest['run_id']}")
-
-
-def _require_writable(output: str) -> None:
-    if is_remote(output):
-        require_filesystem("--output", output)
-        try:
-            filesystems().match([f"{output}/runs/*.json"])
-        except Exception as error:  # each filesystem raises errors of its own
-            raise UsageError(f"--output {output} cannot be listed: {refusal(error)}") from error
-        return
-    root = Path(output)
-    existing = next(path for path in (root, *root.parents) if path.exists())
-    if not existing.is_dir():
-        raise UsageError(f"--output {root}: {existing} is not a directory")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {root}: no permission to write to {existing}")
 
 
 def _description(
@@ -239,7 +224,7 @@ def _commit_nothing(
     except OSError as error:
         end_run(description, storage, traceback.format_exc())
         raise JobError(f"the run could not be written down: {error.strerror or error}") from error
-    storage.discard_staging()
+    storage.keep(manifest)
     return manifest
 
 

@@ -14,11 +14,12 @@ def settle_model(model: str) -> str:
 
     Raises ArtifactError where there is no such model, UsageError where its filesystem is unknown.
     """
+    model = model.removeprefix("file://")
     if is_remote(model):
         require_filesystem("--model", model)
         return model.rstrip("/")
     directory = find_artifact(model)
-    return os.path.abspath(directory) if Path(model).is_dir() else model
+    return os.path.abspath(directory) if directory == Path(model) else model
 
 
 def read_model(model: str) -> dict[str, bytes]:

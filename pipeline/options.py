@@ -207,7 +207,11 @@ def output_root(path: str) -> str:
     if not path:
         raise UsageError("--output must not be empty")
     path = path.removeprefix("file://")
-    return path.rstrip("/") if is_remote(path) else os.path.abspath(path)
+    if not is_remote(path):
+        return os.path.abspath(path)
+    if re.search(r"[*?[]", path):  # Beam lists objects by globs, and has no way to quote these
+        raise UsageError(f"--output {path}: the URL of an output has no *, ? or [")
+    return path.rstrip("/")
 
 
 def _parser() -> Parser:

@@ -2,21 +2,44 @@
 
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from pipeline.current import Manifest, not_replaced
-from pipeline.filesystems import filesystems
+from pipeline.filesystems import filesystems, refusal, require_filesystem
 from pipeline.lock import locked
 from pipeline.shards import is_remote
 from pipeline.storage import PARTIAL_MANIFEST, PLAN, STAGING, RunStorage
+from pipeline.upload import Upload
 from schemas.errors import UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
 
 LOCK = ".lock"
 
 _REQUESTS = 8  # at once: an object store takes its time for each, and boto3 keeps 10 connections
+
+
+def require_writable(root: str) -> None:
+    """Raise UsageError where an output is out of reach, or nothing can be written to it."""
+    if is_remote(root):
+        require_filesystem("--output", root)
+        probe = f"{root}/{STAGING}/probe-{uuid.uuid4().hex}"
+        try:
+            Upload(probe).close()
+            filesystems().delete([probe])
+        except Exception as error:  # each filesystem raises errors of its own
+            told = getattr(error, "strerror", None) or refusal(error)
+            raise UsageError(f"--output {root} cannot be written to: {told}") from error
+        return
+    place = Path(root)
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    if not existing.is_dir():
+        raise UsageError(f"--output {root}: {existing} is not a directory")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {root}: no permission to write to {existing}")
 
 
 @contextmanager
@@ -63,13 +86,19 @@ def _is_ours(staging: str) -> bool:
 def read_manifests(root: str) -> list[Manifest]:
     """The manifests of an output, by run id; none where there is no output.
 
-    Raises UsageError for one that is damaged, or written by a newer version of gleaner.
+    Raises UsageError for one that is damaged, or written by a newer version of gleaner, and where
+    an object store does not give them.
     """
     if not is_remote(root):
         return [_manifest(path) for path in sorted(_local_manifests(f"{root}/runs"))]
-    found = filesystems().match([f"{root}/runs/*.json"])[0].metadata_list
-    with ThreadPoolExecutor(_REQUESTS) as pool:
-        return list(pool.map(_manifest, sorted(file.path for file in found)))
+    try:
+        found = filesystems().match([f"{root}/runs/*.json"])[0].metadata_list
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            return list(pool.map(_manifest, sorted(file.path for file in found)))
+    except UsageError:
+        raise
+    except Exception as error:  # each filesystem raises errors of its own
+        raise UsageError(f"--output {root} cannot be read: {refusal(error)}") from error
 
 
 def _local_manifests(directory: str) -> list[str]:

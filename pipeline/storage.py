@@ -185,13 +185,13 @@ class RunStorage:
         """Leave of the run what `manifest` names, which is its own."""
         tables = manifest.get("tables", {}).values()
         named = {f"{self.root}/{file['path']}" for table in tables for file in table["files"]}
-        for table in TABLES:
-            for path in self._files(self.table_directory(table)):
-                if path not in named:
-                    self._delete(path)
-            if self.is_staged:
+        directories = [self.table_directory(table) for table in TABLES]
+        found = [path for directory in directories for path in self._files(directory)]
+        self._delete([path for path in found if path not in named])
+        if self.is_staged:
+            for directory in directories:
                 with contextlib.suppress(OSError):  # it has files, or is not there
-                    os.rmdir(self.table_directory(table))
+                    os.rmdir(directory)
         self.discard_staging()
 
     def remove(self) -> None:
@@ -199,7 +199,7 @@ class RunStorage:
         if self.is_staged:
             os.makedirs(self.staging, exist_ok=True)
         if self.has_manifest():
-            self._delete(self.manifest)
+            self._delete([self.manifest])
         self.settle()
 
     def _files(self, directory: str) -> list[str]:
@@ -210,11 +210,12 @@ class RunStorage:
         paths = [f"{directory}/{name}" for name in os.listdir(directory)]
         return [path for path in paths if not os.path.isdir(path)]  # which is nothing of ours
 
-    def _delete(self, path: str) -> None:
+    def _delete(self, paths: list[str]) -> None:
         if self.is_staged:
-            os.remove(path)
+            for path in paths:
+                os.remove(path)
         else:
-            filesystems().delete([path])
+            filesystems().delete(paths)  # an S3 takes a thousand at once
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest as it was written."""

@@ -1,6 +1,7 @@
 """What tests of several packages share: shared data, a small model, and where training runs."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -253,6 +254,25 @@ def keys(bucket: str) -> Keys:
         return [entry["Key"] for entry in answer.get("Contents", ())]
 
     return below
+
+
+@pytest.fixture
+def deny_writes(bucket: str) -> Callable[[], None]:
+    """Let nobody write to the bucket from now on."""
+    import boto3
+
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    def deny() -> None:
+        boto3.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
+
+    return deny
 
 
 InOrder = Callable[[str, pa.Table], pa.Table]

@@ -36,7 +36,13 @@ def days_ago(days: int) -> str:
 
 
 def require_output(root: str) -> None:
-    """Raises UsageError where a local directory is no output."""
+    """Raises UsageError where a store is out of reach, or a local directory is no output."""
+    from pipeline.filesystems import require_filesystem
+    from pipeline.shards import is_remote
+
+    if is_remote(root):
+        require_filesystem("--output", root)
+        return
     if not Path(root).is_dir():
         raise UsageError(f"--output {root} does not exist")
     if not Path(root, "runs").is_dir():
@@ -52,16 +58,17 @@ def no_runs(root: str) -> UsageError:
 def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
     """The flags `--output` and `--dry_run` in; the output, held and clean, out.
 
-    Raises UsageError where there is none, OutputBusyError where a run is writing to it, JobError
-    for what the disk refuses. What was half done when an error came is removed.
+    Raises UsageError where there is none, or none that can be written to; OutputBusyError where a
+    run is writing to it, JobError for what the disk refuses. What was half done when an error came
+    is removed.
     """
     from pipeline.options import output_root
-    from pipeline.output import clean, held, read_manifests
-    from pipeline.shards import is_remote
+    from pipeline.output import clean, held, read_manifests, require_writable
 
     root = output_root(flags.output)
-    if not is_remote(root):
-        require_output(root)
+    require_output(root)
+    if not flags.dry_run:
+        require_writable(root)
     try:
         with held(root):
             manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
@@ -69,7 +76,7 @@ def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
                 yield HeldOutput(root, by_age(manifests))
             except (OSError, JobError):
                 if not flags.dry_run:
-                    with contextlib.suppress(OSError):
+                    with contextlib.suppress(OSError, JobError):
                         clean(root)
                 raise
     except OSError as error:

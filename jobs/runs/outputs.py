@@ -55,11 +55,10 @@ class Output:
 def find_output(flag: str) -> Output:
     """What `--output` said in, the output out; raises UsageError where there is none."""
     root = output_root(flag)
-    if not is_remote(root):
-        require_output(root)
+    require_output(root)
     try:
         manifests = read_manifests(root)
-    except (OSError, ValueError) as error:  # a filesystem that is not installed, or out of reach
+    except OSError as error:
         raise UsageError(f"--output {root} cannot be read: {error}") from error
     if is_remote(root) and not manifests:
         raise no_runs(root)

@@ -9,6 +9,8 @@ import boto3
 import pytest
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from pipeline.filesystems import filesystems, require_filesystem
 from pipeline.model_files import read_model
@@ -52,6 +54,53 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         UsageError, match=r"s3:// needs more packages: pip install 'gleaner\[aws\]'"
     ):
         require_filesystem("--output", "s3://bucket/out")
+
+
+def test_an_output_that_is_read_only_is_one_sentence(
+    there: list[str], bucket: str, keys: Keys, deny_writes: Callable[[], None]
+) -> None:
+    deny_writes()
+    with pytest.raises(UsageError) as caught:
+        run([*there, "--run_id=r1"])
+    assert str(caught.value).startswith(f"--output s3://{bucket}/out cannot be written to: ")
+    assert "\n" not in str(caught.value)
+    assert not keys("out/")
+
+
+def test_an_output_that_is_no_url_of_one_place_is_one_sentence(there: list[str]) -> None:
+    """Where objects are listed, these have a meaning of their own."""
+    for sign in "*?[":
+        flag = f"--output=s3://bucket/o{sign}"
+        with pytest.raises(UsageError, match=r"the URL of an output has no \*, \? or \["):
+            run([*there, flag])
+
+
+def test_manifests_that_the_store_keeps_to_itself_are_one_sentence(
+    there: list[str], bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answer_no(monkeypatch, "ListObjectsV2", f"{bucket}/out/runs/")
+    said = f"--output s3://{bucket}/out cannot be read: An error occurred .AccessDenied."
+    with pytest.raises(UsageError, match=said):
+        run([*there, "--run_id=r1"])
+    assert len(asked) == 1
+
+
+def answer_no(monkeypatch: pytest.MonkeyPatch, operation: str, place: str) -> list[Any]:
+    """Let the store refuse an operation below a place; what is asked of it there is noted."""
+    call, asked = BaseClient._make_api_call, []  # noqa: SLF001 - all requests pass through it
+
+    def refuse(self: BaseClient, name: str, given: dict[str, Any]) -> Any:  # noqa: ANN401 - boto3's own
+        if name == operation and f"{given['Bucket']}/{given['Prefix']}".startswith(place):
+            asked.append(given)
+            answer = {
+                "Error": {"Code": "AccessDenied", "Message": "No."},
+                "ResponseMetadata": {"HTTPStatusCode": 403},
+            }
+            raise ClientError(answer, name)
+        return call(self, name, given)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    return asked
 
 
 def test_a_store_that_does_not_answer_is_one_sentence(there: list[str]) -> None:
