@@ -70,7 +70,8 @@ def refusal(error: Exception) -> str:
     while details:
         error = next(iter(details.values()))
         details = getattr(error, "exception_details", None)
-    return first_line(error)
+    message = getattr(error, "message", None)  # of Beam's S3: as text it is a pair with the code
+    return first_line(Exception(message) if isinstance(message, str) else error)
 
 
 @functools.cache

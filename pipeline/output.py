@@ -31,8 +31,7 @@ def require_writable(root: str) -> None:
             Upload(probe).close()
             filesystems().delete([probe])
         except Exception as error:  # each filesystem raises errors of its own
-            told = getattr(error, "strerror", None) or refusal(error)
-            raise UsageError(f"--output {root} cannot be written to: {told}") from error
+            raise UsageError(f"--output {root} cannot be written to: {refusal(error)}") from error
         return
     place = Path(root)
     existing = next(path for path in (place, *place.parents) if path.exists())

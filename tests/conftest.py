@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -273,6 +274,24 @@ def deny_writes(bucket: str) -> Callable[[], None]:
         boto3.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
 
     return deny
+
+
+S3Requests = list[tuple[str, Mapping[str, Any]]]
+
+
+@pytest.fixture
+def s3_requests(bucket: str, monkeypatch: pytest.MonkeyPatch) -> S3Requests:
+    """The operations that this process asks for from now on, with their parameters."""
+    from botocore.client import BaseClient
+
+    call, asked = BaseClient._make_api_call, []  # noqa: SLF001 - all requests pass through it
+
+    def noted(client: BaseClient, name: str, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - boto3's own
+        asked.append((name, given))
+        return call(client, name, given)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    return asked
 
 
 InOrder = Callable[[str, pa.Table], pa.Table]

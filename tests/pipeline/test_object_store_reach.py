@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
@@ -18,6 +18,7 @@ from pipeline.run import run
 from schemas.errors import UsageError
 
 Keys = Callable[[str], list[str]]
+S3Requests = list[tuple[str, Mapping[str, Any]]]
 
 
 @pytest.mark.parametrize(
@@ -78,29 +79,26 @@ def test_an_output_that_is_no_url_of_one_place_is_one_sentence(there: list[str])
 def test_manifests_that_the_store_keeps_to_itself_are_one_sentence(
     there: list[str], bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = answer_no(monkeypatch, "ListObjectsV2", f"{bucket}/out/runs/")
-    said = f"--output s3://{bucket}/out cannot be read: An error occurred .AccessDenied."
-    with pytest.raises(UsageError, match=said):
-        run([*there, "--run_id=r1"])
-    assert len(asked) == 1
+    call = BaseClient._make_api_call  # noqa: SLF001 - all requests pass through it
 
-
-def answer_no(monkeypatch: pytest.MonkeyPatch, operation: str, place: str) -> list[Any]:
-    """Let the store refuse an operation below a place; what is asked of it there is noted."""
-    call, asked = BaseClient._make_api_call, []  # noqa: SLF001 - all requests pass through it
-
-    def refuse(self: BaseClient, name: str, given: dict[str, Any]) -> Any:  # noqa: ANN401 - boto3's own
-        if name == operation and f"{given['Bucket']}/{given['Prefix']}".startswith(place):
-            asked.append(given)
-            answer = {
-                "Error": {"Code": "AccessDenied", "Message": "No."},
-                "ResponseMetadata": {"HTTPStatusCode": 403},
-            }
+    def refuse(client: BaseClient, name: str, given: dict[str, Any]) -> Any:  # noqa: ANN401 - boto3's own
+        if name == "ListObjectsV2" and given["Prefix"].startswith("out/"):
+            error = {"Code": "AccessDenied", "Message": "No."}
+            answer = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 403}}
             raise ClientError(answer, name)
-        return call(self, name, given)
+        return call(client, name, given)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
-    return asked
+    said = rf"^--output s3://{bucket}/out cannot be read: An error occurred \(AccessDenied\)"
+    with pytest.raises(UsageError, match=said):
+        run([*there, "--run_id=r1"])
+
+
+def test_manifests_are_listed_once(bucket: str, s3_requests: S3Requests) -> None:
+    none, output = f"--input=s3://{bucket}/none*.jsonl", f"--output=s3://{bucket}/out"
+    assert run([none, output, "--allow_no_input", "--run_id=r1"]) == 0
+    listed = [given["Prefix"] for name, given in s3_requests if name == "ListObjectsV2"]
+    assert listed.count("out/runs/") == 1
 
 
 def test_a_store_that_does_not_answer_is_one_sentence(there: list[str]) -> None:
