@@ -105,7 +105,7 @@ def test_an_output_without_permission_is_refused(
     refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked of the system, not of the mode bits: the superuser may write anywhere."""
-    monkeypatch.setattr("pipeline.extraction.os.access", lambda path, mode: False)
+    monkeypatch.setattr("pipeline.output.os.access", lambda path, mode: False)
     message = f"--output {tmp_path}/out: no permission to write to {tmp_path}"
     assert refused() == message
 
