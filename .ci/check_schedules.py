@@ -1,4 +1,4 @@
-"""Checks the DAG with Airflow and the CronJob with Kubernetes' schemas: `check_schedules.py FILE`.
+"""Checks the DAG with Airflow, and manifests with Kubernetes' schemas: `check_schedules.py FILE`.
 
 Runs in the environment of .ci/schedules.lock. FILE receives the command as Airflow renders it.
 """
@@ -14,7 +14,8 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.serialization.serialized_objects import DagSerialization
 
-SCHEDULES = Path(__file__).resolve().parent.parent / "jobs" / "schedules"
+JOBS = Path(__file__).resolve().parent.parent / "jobs"
+SCHEDULES = JOBS / "schedules"
 # The first with a stable podFailurePolicy, and the newest that the package knows.
 KUBERNETES = ("1.31", "1.37")
 
@@ -71,10 +72,10 @@ def rendered_command() -> str:
     return str(task.bash_command)
 
 
-def accepted(cronjob: dict[str, Any], version: str) -> bool:
+def accepted(resource: dict[str, Any], version: str) -> bool:
     """Whether Kubernetes' schema of this version accepts it; fields that it does not know count."""
     try:
-        kubernetes_validate.validate(cronjob, version, strict=True)
+        kubernetes_validate.validate(resource, version, strict=True)
     except kubernetes_validate.ValidationError as error:
         place = ".".join(map(str, error.path))
         print(f"check_schedules: Kubernetes {version}: {place}: {error.message}")
@@ -83,18 +84,28 @@ def accepted(cronjob: dict[str, Any], version: str) -> bool:
 
 
 def check_cronjob(cronjob: dict[str, Any]) -> None:
-    """The schemas accept the CronJob, and would not accept a misspelt field in its depths."""
+    """The schemas would not accept a misspelt field in the depths of the CronJob."""
     misspelt = copy.deepcopy(cronjob)
     pod = misspelt["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     pod["containers"][0]["volumeMount"] = pod["containers"][0].pop("volumeMounts")
     for version in KUBERNETES:
-        require(f"Kubernetes {version} accepts the CronJob", holds=accepted(cronjob, version))
         require(f"Kubernetes {version} refuses a typo", holds=not accepted(misspelt, version))
 
 
+def check_manifest(path: Path) -> None:
+    """The schemas accept each resource of a file."""
+    resources = list(yaml.safe_load_all(path.read_text()))
+    for version in KUBERNETES:
+        for resource in resources:
+            name = f"{resource['kind']} {resource['metadata']['name']} of {path.name}"
+            require(f"Kubernetes {version} accepts {name}", holds=accepted(resource, version))
+
+
 def main() -> int:
-    """Exit code 0 if Airflow and Kubernetes accept the schedules, else 1."""
+    """Exit code 0 if Airflow and Kubernetes accept the schedules and the cluster, else 1."""
     command = rendered_command()
+    check_manifest(SCHEDULES / "cronjob.yaml")
+    check_manifest(JOBS / "cluster" / "flink.yaml")
     check_cronjob(yaml.safe_load((SCHEDULES / "cronjob.yaml").read_text()))
     Path(sys.argv[1]).write_text(command)
     return 0
