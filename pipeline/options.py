@@ -13,10 +13,13 @@ from typing import Any
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     FlinkRunnerOptions,
+    GoogleCloudOptions,
     PipelineOptions,
     PortableOptions,
     StandardOptions,
+    TestOptions,
 )
+from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 from apache_beam.runners.runner import create_runner
 
 from model.encoding import FOLDED_WORDS
@@ -188,10 +191,19 @@ def _beam_options(arguments: Sequence[str], own: Parser) -> PipelineOptions:
     runner = beam.view_as(StandardOptions).runner or DIRECT_RUNNER
     if not _is_local(runner):
         try:
-            create_runner(runner)
+            _require_valid(runner, beam)
         except (AttributeError, ImportError, TypeError, ValueError) as error:
             raise UsageError(f"--runner {runner}: {error}") from error
     return beam
+
+
+def _require_valid(runner: str, beam: PipelineOptions) -> None:
+    """Raise ValueError for what the runner would refuse once the run has begun."""
+    errors = PipelineOptionsValidator(beam, create_runner(runner)).validate()
+    if errors:
+        raise ValueError(" ".join(error.strip() for error in errors))
+    if beam.view_as(TestOptions).dry_run or beam.view_as(GoogleCloudOptions).template_location:
+        raise ValueError("--dry_run and --template_location would start no job")
 
 
 def _is_local(runner: str) -> bool:

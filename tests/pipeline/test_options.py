@@ -131,6 +131,12 @@ def test_an_unknown_flag_is_refused_with_the_nearest(arguments: list[str], messa
         (["--direct_running_mode=fast"], ["--direct_running_mode", "'fast'"]),
         (["--runner=Nope"], ["--runner", "Nope", "FlinkRunner"]),
         (["--runner=no.such.Runner"], ["--runner", "no.such.Runner"]),
+        (
+            ["--runner=DataflowRunner", "--input=gs://b/in", "--output=gs://b/out"],
+            ["--runner DataflowRunner", "temp_location", "required option: project", "region"],
+        ),
+        (["--runner=PrismRunner", "--dry_run=True"], ["--dry_run", "no job"]),
+        (["--runner=PrismRunner", "--template_location=t"], ["--template_location", "no job"]),
     ],
 )
 def test_a_bad_value_is_refused_naming_flag_value_and_what_was_expected(
@@ -222,6 +228,7 @@ def test_a_configuration_is_frozen() -> None:
 def test_workers_elsewhere_need_places_that_they_reach(flags: list[str], named: str) -> None:
     """The bundled documents and ./out are on the machine that submits."""
     cluster = ["--runner=FlinkRunner", "--flink_master=host:8081", "--environment_type=EXTERNAL"]
+    cluster.append("--environment_config=localhost:50000")
     with pytest.raises(UsageError, match=f"{named} must name a place that all workers reach"):
         parse_extraction([*cluster, *flags])
     config = parse_extraction([*cluster, "--input=s3://b/in", "--output=s3://b/out"])
