@@ -22,7 +22,7 @@ def run_on_cluster(build: Callable[[beam.Pipeline], object], options: PipelineOp
     """
     # Beam and its runners log each state and message, some of them as the root logger; what a job
     # fails of is raised here all the same.
-    logging.getLogger().setLevel(logging.CRITICAL)
+    logging.getLogger().setLevel(logging.CRITICAL + 1)
     pipeline = beam.Pipeline(options=options)
     build(pipeline)
     try:

@@ -42,7 +42,9 @@ def _settle(storage: RunStorage) -> None:
 
 def cause_of(error: Exception) -> str:
     """What an error says of its cause, without what Beam, Python and Java put around it."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # Of a job that was cancelled, Dataflow says that its error is "None".
+    lines = [line for line in str(error).strip().splitlines() if line != "None"]
+    lines = lines or [type(error).__name__]
     in_python = [line for line in lines if _STEP in line]
     in_java = [line for line in lines if line.strip().startswith("Caused by: ")]
     said, _, step = (in_python or in_java or lines)[-1].partition(_STEP)

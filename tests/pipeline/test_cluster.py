@@ -79,6 +79,10 @@ def test_a_job_that_failed_is_not_cancelled(submit: Submit) -> None:
     ("text", "cause"),
     [
         (
+            "Dataflow pipeline failed. State: CANCELLED, Error:\nNone",
+            "Dataflow pipeline failed. State: CANCELLED, Error:",
+        ),
+        (
             (
                 "Pipeline p_1 failed in state FAILED: java.lang.RuntimeException: Error received\n"
                 "Traceback (most recent call last):\n"
