@@ -4,6 +4,7 @@ What Kubernetes' schemas say of the manifest is checked by `make test-schedules`
 """
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,17 @@ def flags() -> dict[str, str]:
     assert command[:3] == ["python", "-m", "pipeline.run"]
     parse_extraction(command[3:])
     return {name: value for name, _, value in (flag.partition("=") for flag in command[3:])}
+
+
+def test_the_command_line_takes_every_command_of_the_guide() -> None:
+    text = (CLUSTER / "README.md").read_text().replace("\\\n", " ")
+    commands = [
+        shlex.split(line, comments=True)[3:]
+        for line in text.splitlines()
+        if line.strip().startswith("python -m pipeline.run")
+    ]
+    runners = [parse_extraction(command).described()["runner"] for command in commands]
+    assert {"DirectRunner", "PrismRunner", "FlinkRunner", "DataflowRunner"} == set(runners)
 
 
 def test_the_job_is_submitted_to_the_cluster(flags: dict[str, str]) -> None:
