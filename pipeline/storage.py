@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.filesystems import filesystems
 from pipeline.shards import is_remote
-from pipeline.upload import Upload, Writer
+from pipeline.upload import Upload, Writer, create_object
 from schemas.tables import TABLES
 
 STAGING = "_staging"
@@ -114,11 +114,7 @@ class RunStorage:
         What ends a run and what commits it may meet here: whoever is first decides.
         """
         if not self.is_staged:
-            # Beam's filesystems have no conditional write; attempts of one job seldom meet.
-            if self.has_manifest():
-                return False
-            self.write_manifest(data)
-            return True
+            return create_object(self.manifest, data)
         partial = self._partial_manifest(data)
         try:
             os.link(partial, self.manifest)

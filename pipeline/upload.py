@@ -7,6 +7,7 @@ also by the garbage collector: of a bundle that failed, half a file would appear
 import errno
 import shutil
 import tempfile
+from http import HTTPStatus
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
@@ -87,3 +88,27 @@ def _send(file: BinaryIO, path: str) -> None:
         return
     with filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
         shutil.copyfileobj(file, stream, _BLOCK)
+
+
+def create_object(path: str, data: bytes) -> bool:
+    """Make an object of the data; False, and nothing is written, where there is one of that name.
+
+    On S3 the store itself decides, so of two who try at once one succeeds. Beam's filesystems have
+    no such call: elsewhere the object is looked for first.
+    """
+    if filesystems().exists(path):
+        return False
+    if not path.startswith("s3://"):
+        with Upload(path) as stream:
+            stream.write(data)
+        return True
+    from botocore.exceptions import ClientError
+
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    try:
+        s3_client().put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.PRECONDITION_FAILED:
+            return False
+        raise OSError(errno.EIO, refusal(error), path) from error
+    return True

@@ -10,7 +10,7 @@ import boto3
 import pyarrow as pa
 import pytest
 
-from pipeline.filesystems import s3_client
+from pipeline.filesystems import filesystems, s3_client
 from pipeline.parquet import TableWriter
 from pipeline.storage import RunStorage
 from pipeline.upload import Upload
@@ -117,3 +117,15 @@ def test_a_file_costs_one_request_or_one_for_each_part_and_two_more(
         stream.write(bytes(size))
     assert len(sent) == requests
     assert boto3.client("s3").head_object(Bucket=bucket, Key="a")["ContentLength"] == size
+
+
+def test_of_two_who_end_a_run_at_once_the_first_decides(
+    bucket: str, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a run would be committed whose files the other, who takes it for failed, removes."""
+    monkeypatch.setattr(filesystems(), "exists", lambda path: False)  # both have looked before
+    storage = RunStorage(f"s3://{bucket}/out", "r1")
+    assert storage.create_manifest(b'{"status": "failed"}')
+    assert not storage.create_manifest(b'{"status": "committed"}')
+    assert storage.read_manifest() == {"status": "failed"}
+    assert keys("") == ["out/runs/r1.json"]
