@@ -226,19 +226,27 @@ def test_a_run_that_is_committed_stays_so_whatever_comes_then(
     assert not (output / "_staging").exists()
 
 
+@pytest.mark.parametrize(("before", "status"), [([], "committed"), (["r1"], "empty")])
 def test_what_cannot_be_cleaned_up_after_the_commit_is_no_failure(
-    tmp_path: Path, tiny_artifact: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+    before: list[str],
+    status: str,
+    tmp_path: Path,
+    tiny_artifact: Path,
+    corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As where a store lets the account create objects and not delete them."""
 
     def refuse(*_: object) -> None:
         raise PermissionError("it may not delete")
 
-    monkeypatch.setattr(RunStorage, "keep", refuse)
     output = tmp_path / "out"
-    flags = [f"--model={tiny_artifact}", f"--output={output}", "--run_id=r1", f"--input={corpus}"]
-    assert run(flags) == 0
-    assert json.loads((output / "runs/r1.json").read_text())["status"] == "committed"
+    flags = [f"--model={tiny_artifact}", f"--output={output}", f"--input={corpus}", "--only_new"]
+    for run_id in before:
+        assert run([*flags, f"--run_id={run_id}"]) == 0
+    monkeypatch.setattr(RunStorage, "keep", refuse)
+    assert run([*flags, "--run_id=r2"]) == 0
+    assert json.loads((output / "runs/r2.json").read_text())["status"] == status
 
 
 def test_a_commit_that_comes_after_the_end_of_its_run_is_none(
