@@ -1,5 +1,6 @@
 """Running a pipeline elsewhere: on Flink, Prism, Dataflow, or whatever else Beam can submit to."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -34,5 +35,14 @@ def run_on_cluster(build: Callable[[beam.Pipeline], object], options: PipelineOp
     except KeyboardInterrupt:
         result.cancel()
         raise
+    except AssertionError as error:  # Dataflow's, whose job goes on though nobody watches it
+        with contextlib.suppress(Exception):
+            result.cancel()
+        raise JobError(f"the job was lost sight of, it may go on ({first_line(error)})") from error
+    except Exception as error:
+        # Dataflow raises for whatever is not done, what somebody cancelled among it.
+        state = getattr(getattr(error, "result", None), "state", None)
+        if state not in (PipelineState.CANCELLED, PipelineState.DRAINED):
+            raise
     if state not in (None, PipelineState.DONE):
         raise JobError(f"the job was {str(state).lower()} before it was done")

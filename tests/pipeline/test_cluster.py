@@ -75,6 +75,26 @@ def test_a_job_that_failed_is_not_cancelled(submit: Submit) -> None:
     assert not job.cancelled
 
 
+class DataflowError(Exception):
+    """As Dataflow raises for a job that is not done: it holds the result."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"Dataflow pipeline failed. State: {state}, Error:\nNone")
+        self.result = type("Result", (), {"state": state})
+
+
+def test_a_job_that_somebody_cancelled_says_so(submit: Submit) -> None:
+    with pytest.raises(JobError, match="the job was cancelled before it was done"):
+        submit(Job(DataflowError(PipelineState.CANCELLED)))
+
+
+def test_a_job_that_is_lost_sight_of_is_cancelled_where_that_can_be(submit: Submit) -> None:
+    job = Job(AssertionError("Job did not reach to a terminal state"))
+    with pytest.raises(JobError, match="lost sight of, it may go on"):
+        submit(job)
+    assert job.cancelled
+
+
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
