@@ -29,7 +29,10 @@ def resource(kind: str, name: str) -> dict[str, Any]:
 def container(kind: str, name: str, of: str) -> dict[str, Any]:
     spec = resource(kind, name)["spec"]
     template = spec["jobTemplate"]["spec"]["template"] if kind == "CronJob" else spec["template"]
-    (only,) = (one for one in template["spec"]["containers"] if one["name"] == of)
+    pod = template["spec"]
+    (only,) = (
+        one for one in (*pod.get("initContainers", ()), *pod["containers"]) if one["name"] == of
+    )
     return dict(only)
 
 
@@ -71,6 +74,7 @@ def test_each_slot_has_a_worker_process_of_its_own_beside_it(flags: dict[str, st
     assert properties["taskmanager.numberOfTaskSlots"] == 1
     assert int(flags["--parallelism"]) == resource("Deployment", "taskmanager")["spec"]["replicas"]
     pool = container("Deployment", "taskmanager", "workers")
+    assert pool["restartPolicy"] == "Always", "it is up before Flink gives the TaskManager tasks"
     port = pool["command"][-1].removeprefix("--service_port=")
     assert flags["--environment_config"] == f"localhost:{port}"
 
@@ -79,6 +83,19 @@ def test_workers_and_submitter_reach_the_same_store() -> None:
     """Processes of a pool get no options, so both take it from the environment."""
     pool = container("Deployment", "taskmanager", "workers")
     assert pool["envFrom"] == container("CronJob", "flink", "submitter")["envFrom"]
+
+
+def test_a_killed_submitter_is_not_started_beside_its_job() -> None:
+    spec = resource("CronJob", "flink")["spec"]
+    assert spec["concurrencyPolicy"] == "Forbid"
+    job = spec["jobTemplate"]["spec"]
+    assert job["backoffLimit"] == 0
+    assert job["activeDeadlineSeconds"] < 24 * 3600, "or one that hangs takes all nights"
+
+
+def test_the_image_of_flink_takes_each_line_for_a_setting() -> None:
+    lines = resource("ConfigMap", "flink")["data"]["FLINK_PROPERTIES"].splitlines()
+    assert all(re.fullmatch(r"[a-z][\w.-]+: \S+", line) for line in lines)
 
 
 def test_a_lost_worker_does_not_fail_the_job() -> None:
@@ -103,13 +120,12 @@ def test_the_submitter_has_the_job_server_where_the_job_wants_it(flags: dict[str
     assert "FROM worker AS submitter" in DOCKERFILE
 
 
-def test_images_are_pinned_and_run_as_a_user() -> None:
+def test_the_base_is_pinned_and_images_run_as_a_user() -> None:
     assert re.search(r"^ARG BASE=\S+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
     stages = re.split(r"^FROM \S+ AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)
     bodies = dict(zip(stages[1::2], stages[2::2], strict=True))
     for stage in ("worker", "submitter"):
         assert re.findall(r"^USER (\w+)$", bodies[stage], re.MULTILINE)[-1] == "1000"
-    assert "USER" not in bodies["dataflow"], "it stays the worker's"
 
 
 @pytest.mark.parametrize("store", ["aws", "gcp"])
