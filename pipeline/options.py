@@ -216,9 +216,9 @@ def _names(listed: str) -> tuple[str, ...]:
 
 def output_root(path: str) -> str:
     """`--output` as it was given in, an absolute path or a URL without a slash at its end out."""
+    path = path.removeprefix("file://")
     if not path:
         raise UsageError("--output must not be empty")
-    path = path.removeprefix("file://")
     if not is_remote(path):
         return os.path.abspath(path)
     if re.search(r"[*?[]", path):  # Beam lists objects by globs, and has no way to quote these

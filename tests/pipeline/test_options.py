@@ -123,6 +123,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest(arguments: list[str], messa
         (["--input_format", "xml"], ["--input_format", "'xml'", "jsonl"]),
         (["--input"], ["--input", "expected at least one argument"]),
         (["--output="], ["--output", "empty"]),
+        (["--output=file://"], ["--output", "empty"]),
         (["--id_field="], ["--id_field", "empty"]),
         (["--keep_fields", "a,,b"], ["--keep_fields", "empty name"]),
         (["--keep_fields", "a,a"], ["--keep_fields", "'a'", "twice"]),
