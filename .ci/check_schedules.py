@@ -92,21 +92,22 @@ def check_cronjob(cronjob: dict[str, Any]) -> None:
         require(f"Kubernetes {version} refuses a typo", holds=not accepted(misspelt, version))
 
 
-def check_manifest(path: Path) -> None:
-    """The schemas accept each resource of a file."""
+def check_manifest(path: Path) -> list[dict[str, Any]]:
+    """The schemas accept each resource of a file; returns its resources."""
     resources = list(yaml.safe_load_all(path.read_text()))
     for version in KUBERNETES:
         for resource in resources:
             name = f"{resource['kind']} {resource['metadata']['name']} of {path.name}"
             require(f"Kubernetes {version} accepts {name}", holds=accepted(resource, version))
+    return resources
 
 
 def main() -> int:
     """Exit code 0 if Airflow and Kubernetes accept the schedules and the cluster, else 1."""
     command = rendered_command()
-    check_manifest(SCHEDULES / "cronjob.yaml")
+    (cronjob,) = check_manifest(SCHEDULES / "cronjob.yaml")
+    check_cronjob(cronjob)
     check_manifest(JOBS / "cluster" / "flink.yaml")
-    check_cronjob(yaml.safe_load((SCHEDULES / "cronjob.yaml").read_text()))
     Path(sys.argv[1]).write_text(command)
     return 0
 

@@ -224,17 +224,8 @@ def _commit_nothing(
     except OSError as error:
         end_run(description, storage, traceback.format_exc())
         raise JobError(f"the run could not be written down: {error.strerror or error}") from error
-    _tidy(storage, manifest)
+    storage.tidy(manifest)
     return manifest
-
-
-def _tidy(storage: RunStorage, manifest: Manifest) -> None:
-    """Remove what the run left beside what its manifest names.
-
-    Where that may not be deleted the run is committed all the same, since it counts for nothing.
-    """
-    with contextlib.suppress(Exception):
-        storage.keep(manifest)
 
 
 def _committed(
@@ -301,7 +292,7 @@ def _run(
         else:
             run_on_cluster(lambda pipeline: extract(pipeline, plan), config.beam)
     manifest = run.storage.read_manifest()
-    _tidy(run.storage, manifest)  # an object store has what repeated bundles wrote beside it
+    run.storage.tidy(manifest)  # an object store has what repeated bundles wrote beside it
     return manifest
 
 

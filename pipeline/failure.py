@@ -1,6 +1,5 @@
 """How a run that failed ends: its rows go, and its manifest says why; unless it is committed."""
 
-import contextlib
 import re
 from enum import Enum
 
@@ -28,16 +27,10 @@ def end_run(run: RunDescription, storage: RunStorage, error: str) -> Ending:
     try:
         is_first = storage.create_manifest(encode_manifest(failed_manifest(run, error)))
     except Exception:  # noqa: BLE001 - what failed the run, a disk or a store, may refuse this too
-        _settle(storage)
+        storage.tidy()
         return Ending.UNRECORDED
-    _settle(storage)
+    storage.tidy()
     return Ending.RECORDED if is_first else Ending.COMMITTED
-
-
-def _settle(storage: RunStorage) -> None:
-    # Where it may not delete, or is full: what stays counts for nothing, and `verify` names it.
-    with contextlib.suppress(Exception):
-        storage.settle()
 
 
 def cause_of(error: Exception) -> str:

@@ -190,6 +190,17 @@ class RunStorage:
                     os.rmdir(directory)
         self.discard_staging()
 
+    def tidy(self, manifest: Mapping[str, Any] | None = None) -> None:
+        """As `keep`, and without a manifest as `settle`, of a run whose end is decided.
+
+        What may not be deleted stays: it counts for nothing, and `verify` names it.
+        """
+        with contextlib.suppress(Exception):  # each filesystem raises errors of its own
+            if manifest is None:
+                self.settle()
+            else:
+                self.keep(manifest)
+
     def remove(self) -> None:
         """Remove the whole run: its manifest first, since nothing counts without it."""
         if self.is_staged:
