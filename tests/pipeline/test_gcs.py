@@ -8,29 +8,51 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import google.auth
 import pytest
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from gcp_storage_emulator import server
+from gcp_storage_emulator.handlers import objects as handlers
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
 from pipeline.filesystems import filesystems, require_filesystem
 from pipeline.run import run
+from pipeline.storage import RunStorage
 from pipeline.upload import create_object
 from schemas.errors import UsageError
 
 Answering = Callable[[int], AbstractContextManager[list[str]]]
 
+_INSERT = handlers.insert
+
+
+def _insert(request: Any, response: Any, storage: Any) -> None:  # noqa: ANN401 - the emulator's own
+    """As Google does it: the emulator alone takes no notice of a condition."""
+    if request.query.get("ifGenerationMatch") == ["0"]:
+        there = storage.objects.get(request.params["bucket_name"], {})
+        if request.data["meta"]["name"] in there:
+            response.status = http.HTTPStatus.PRECONDITION_FAILED
+            return
+    _INSERT(request, response, storage)
+
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The address of an emulator in this process, which holds all in memory."""
-    with server.create_server("127.0.0.1", 0, in_memory=True) as emulator:
-        port = emulator._api._httpd.server_port  # noqa: SLF001 - it tells nobody which it took
-        yield f"http://127.0.0.1:{port}"
+    routes = tuple(
+        (path, {method: _insert if do is _INSERT else do for method, do in methods.items()})
+        for path, methods in server.HANDLERS
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "HANDLERS", routes)
+        emulator = server.create_server("127.0.0.1", 0, in_memory=True)
+        with emulator:
+            port = emulator._api._httpd.server_port  # noqa: SLF001 - it tells nobody which it took
+            yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +120,32 @@ def test_the_same_rows_as_on_a_local_disk(
         with filesystems().open(file.path) as stream:
             path.write_bytes(stream.read())
     require_same(str(tmp_path / "out"))
+
+
+def test_an_object_that_is_there_stays(bucket: str) -> None:
+    assert create_object(f"{bucket}/a", b"first")
+    assert not create_object(f"{bucket}/a", b"second")
+    with filesystems().open(f"{bucket}/a") as stream:
+        assert stream.read() == b"first"
+
+
+def test_of_two_who_end_a_run_at_once_the_first_decides(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filesystems(), "exists", lambda path: False)  # both have looked before
+    storage = RunStorage(f"{bucket}/out", "r1")
+    assert storage.create_manifest(b'{"status": "failed"}')
+    assert not storage.create_manifest(b'{"status": "committed"}')
+    assert storage.read_manifest() == {"status": "failed"}
+
+
+def test_an_object_that_the_store_refuses_is_an_oserror_that_names_it(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filesystems(), "exists", lambda path: False)
+    with pytest.raises(OSError, match="404") as caught:
+        create_object("gs://nothing-there/a", b"data")
+    assert caught.value.filename == "gs://nothing-there/a"
 
 
 @pytest.mark.parametrize("flag", ["--input", "--model", "--output"])
