@@ -75,7 +75,7 @@ def bucket(address: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
-    """A service that gives every request the same status; what it is asked for is noted."""
+    """A service that gives every request the same status, and notes which listings it is asked."""
 
     @contextlib.contextmanager
     def serve(status: int) -> Iterator[list[str]]:
@@ -83,7 +83,8 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                asked.append(self.path)
+                if "/o?" in self.path:  # newer clients ask for the bucket itself, beside their work
+                    asked.append(self.path)
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
