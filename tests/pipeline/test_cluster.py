@@ -41,7 +41,9 @@ def submit(monkeypatch: pytest.MonkeyPatch) -> Submit:
             return job
 
         monkeypatch.setattr(beam.Pipeline, "run", submitted)
-        run_on_cluster(lambda pipeline: pipeline | beam.Create([1]), PipelineOptions([]))
+        run_on_cluster(
+            lambda pipeline: pipeline | beam.Create([1]), PipelineOptions([]), lambda: None
+        )
 
     return run
 
