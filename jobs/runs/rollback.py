@@ -1,4 +1,4 @@
-"""Take runs back: their rows go, and what they superseded counts again.
+"""Take runs back: what they superseded counts again.
 
 A run's manifest stays as the account. A job that was committed in parts is taken back whole by its
 id, a part alone by its own.
