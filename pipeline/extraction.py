@@ -279,7 +279,8 @@ def _run(
         plan = _plan(config, inputs, run, description, scratch if config.is_local else None)
         waiting = "starting workers" if config.is_local else f"running on {config.runner}"
         reader = ProgressReader(Path(scratch), (shard.source for shard in run.shards))
-        with shown_progress(sys.stderr, reader, run.documents, waiting) as display:
+        title = f"run {run.part.number} of {run.part.count}" if run.part else ""
+        with shown_progress(sys.stderr, reader, run.documents, waiting, title) as display:
             if config.is_local:
                 run_locally(
                     lambda pipeline: extract(pipeline, plan),

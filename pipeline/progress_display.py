@@ -71,10 +71,10 @@ def pace_of(samples: Sequence[Sample], expected: Expected) -> Pace:
     return Pace(now.seconds, now.progress, documents, expected.files, rate, eta)
 
 
-def pace_in_words(pace: Pace, waiting: str, columns: int) -> str:
+def pace_in_words(pace: Pace, waiting: str, columns: int, title: str = "") -> str:
     """One line for a terminal of so many columns, cut where it is longer.
 
-    waiting: what is said as long as no document is done.
+    waiting: what is said as long as no document is done. title: what the line begins with.
     """
     documents, _, files = pace.progress
     clock = _clock(pace.seconds)
@@ -89,7 +89,9 @@ def pace_in_words(pace: Pace, waiting: str, columns: int) -> str:
             f"{files:,}/{pace.files:,} files",
             clock,
         ]
-    return "  ".join(parts)[: columns - 1]  # in the last column some terminals go to the next line
+    return "  ".join(filter(None, [title, *parts]))[
+        : columns - 1
+    ]  # in the last column some terminals go to the next line
 
 
 def _end_in_words(pace: Pace) -> str:
@@ -117,12 +119,16 @@ class Display(Protocol):
 
 @contextlib.contextmanager
 def shown_progress(
-    stream: TextIO | EventStream, reader: ProgressReader, documents: int, waiting: str
+    stream: TextIO | EventStream,
+    reader: ProgressReader,
+    documents: int,
+    waiting: str,
+    title: str = "",
 ) -> Iterator[Display]:
     """Show on `stream` what is read of a run of about so many documents, and clear it at the end.
 
     A line where it is a terminal, events where it takes these, else nothing, so that the log of a
-    nightly run holds its account alone. waiting: what is said as long as no document is done.
+    nightly run holds its account alone. waiting, title: as of `pace_in_words`.
     """
     samples = _Samples(reader, documents)
     events = events_on(stream)
@@ -130,7 +136,7 @@ def shown_progress(
     if events:
         display = _Events(events, samples)
     elif stream.isatty() and os.environ.get("TERM") != "dumb":
-        display = _Line(stream, samples, waiting)
+        display = _Line(stream, samples, waiting, title)
     try:
         yield display
     finally:
@@ -162,13 +168,17 @@ class _Samples:
 
 
 class _Line:
-    def __init__(self, stream: TextIO | EventStream, samples: _Samples, waiting: str) -> None:
+    def __init__(
+        self, stream: TextIO | EventStream, samples: _Samples, waiting: str, title: str
+    ) -> None:
         self._stream = stream
         self._samples = samples
         self._waiting = waiting
+        self._title = title
 
     def update(self) -> None:
-        self._write(pace_in_words(self._samples.pace(), self._waiting, self._columns()))
+        pace = self._samples.pace()
+        self._write(pace_in_words(pace, self._waiting, self._columns(), self._title))
 
     def clear(self) -> None:
         self._write("")

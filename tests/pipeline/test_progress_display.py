@@ -44,6 +44,11 @@ def test_until_a_document_is_done_the_line_says_what_is_waited_for() -> None:
     assert words(pace([(2, 0), (65, 0)])) == "starting workers  1:05"
 
 
+def test_one_of_several_runs_says_which_it_is() -> None:
+    told = pace_in_words(pace([(1, 0), (2, 1)]), WAITING, 24, "run 3 of 12")
+    assert told == "run 3 of 12   0%  ETA -"
+
+
 def test_the_start_up_has_no_part_in_rate_and_eta() -> None:
     """A minute of waiting, then 100 documents a second."""
     slow_start = pace([(60, 0), (61, 100), (62, 200)])
