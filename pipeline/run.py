@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     events = events_on(sys.stdout)
     if events:
         events.about(run_id=config.run_id)
-        events.event("run_started", "info", output=config.output, model=config.model)
+        events.event("job_started", "info", output=config.output, model=config.model)
     drifted: list[str] = []
 
     def tell(manifest: dict[str, Any]) -> None:

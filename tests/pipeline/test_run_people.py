@@ -111,7 +111,7 @@ def test_machines_get_an_event_for_each_run_that_is_committed(
     assert context == {"run_id": "r1"}
     assert errors.getvalue() == ""
     started, committed = map(json.loads, out.getvalue().splitlines())
-    assert (started["event"], started["run_id"]) == ("run_started", "r1")
+    assert (started["event"], started["run_id"]) == ("job_started", "r1")
     assert started["output"] == f"{tmp_path}/o"
     assert (committed["event"], committed["run_id"]) == ("run_committed", "r1.1")
     assert (committed["status"], committed["counts"]["documents"]) == ("committed", 40)
