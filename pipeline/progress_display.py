@@ -56,18 +56,19 @@ def pace_of(samples: Sequence[Sample], expected: Expected) -> Pace:
     """Samples of a run in the order of their times, the last one now, in; its pace out.
 
     Rates are those of the last half minute, and of no time before the first document was done.
+    They hold from one report of a worker to the next, and fall where that is late.
     """
     now = samples[-1]
     documents = max(expected.documents, now.progress.documents)
-    begun = [sample for sample in samples if sample.progress.documents]
-    recent = [sample for sample in begun if now.seconds - sample.seconds <= _RECENT]
+    recent = [s for s in samples if s.progress.documents and now.seconds - s.seconds <= _RECENT]
     rate = eta = None
-    if recent and now.seconds > recent[0].seconds:
-        elapsed = now.seconds - recent[0].seconds
-        rate = (now.progress.tokens - recent[0].progress.tokens) / elapsed
-        done = (now.progress.documents - recent[0].progress.documents) / elapsed
-        left = documents - now.progress.documents
-        eta = left / done if done and left else None
+    if recent and now.progress.documents > recent[0].progress.documents:
+        first = recent[0]
+        last = next(s for s in recent if s.progress.documents == now.progress.documents)
+        elapsed = max(last.seconds - first.seconds, (now.seconds - first.seconds) / 2)
+        rate = (now.progress.tokens - first.progress.tokens) / elapsed
+        done = (now.progress.documents - first.progress.documents) / elapsed
+        eta = (documents - now.progress.documents) / done or None
     return Pace(now.seconds, now.progress, documents, expected.files, rate, eta)
 
 
@@ -201,10 +202,10 @@ class _Events:
         self._due = time.monotonic() + _EVENTS_EVERY
 
     def update(self) -> None:
+        pace = self._samples.pace()
         if time.monotonic() < self._due:
             return
         self._due += _EVENTS_EVERY
-        pace = self._samples.pace()
         self._stream.event(
             "progress",
             "info",

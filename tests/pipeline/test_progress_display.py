@@ -66,6 +66,22 @@ def test_the_rate_is_the_recent_one() -> None:
     assert pace(samples, documents=61_300).eta == pytest.approx(100)
 
 
+def test_rate_and_eta_hold_between_the_bursts_in_which_batches_come() -> None:
+    samples = [(10.0 + n / 5, 100 * (1 + n // 25)) for n in range(100)]  # each 5 s a hundred
+    found = [pace(samples[: n + 1]) for n in range(25, 100)]
+    assert {round(one.tokens_per_second or 0) for one in found} == {200}
+    etas = [one.eta or 0 for one in found]
+    assert etas == sorted(etas, reverse=True)
+    assert [etas[0], etas[-1]] == pytest.approx([40, 30])
+
+
+def test_a_report_that_is_late_lowers_the_rate_until_none_is_known() -> None:
+    def waited(seconds: float) -> float | None:
+        return pace([(0.0, 1), (5.0, 101), (5.0 + seconds, 101)]).tokens_per_second
+
+    assert [waited(seconds) for seconds in (1, 5, 15, 26)] == [200, 200, 100, None]
+
+
 def test_a_run_that_stands_still_promises_nothing() -> None:
     assert pace([(1, 100), (9, 100)]).eta is None
     assert "ETA -:--  100 of" in words(pace([(1, 100), (9, 100)]))
