@@ -32,7 +32,11 @@ ENTITIES = _table(
         _field("end_char", pa.int64(), "end of the entity in code points, half-open"),
         _field("text", pa.string(), "exactly document_text[start_char:end_char]"),
         _field("label", _NAME, "kind of the entity"),
-        _field("confidence", pa.float32(), "the CRF's probability of exactly this span and label"),
+        _field(
+            "confidence",
+            pa.float32(),
+            "the CRF's probability of exactly this span and label, calibrated on labelled text",
+        ),
         _field("model", _NAME, "name and content hash of the model"),
     ],
 )
