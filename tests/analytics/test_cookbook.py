@@ -3,6 +3,7 @@
 import ast
 import math
 import re
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,11 @@ from typing import Any, NamedTuple
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 import jobs
+from jobs.runs.__main__ import run as look_after
 
 PAGE = Path(jobs.__file__).parent / "docs/pages/cookbook.md"
 ENGINES = ("SQL", "pandas", "Polars")
@@ -56,12 +59,25 @@ SETUP, *RECIPES = sections()
 
 
 @pytest.fixture(scope="module")
-def states(two_nights: Path) -> Iterator[Mapping[str, Any]]:
+def with_other_fields(two_nights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same output, but the first night kept other fields than the last."""
+    folder = tmp_path_factory.mktemp("fields")
+    shutil.copytree(two_nights / "out", folder / "out")
+    (path,) = (folder / "out/documents/run_id=r20261109").iterdir()
+    rows = pq.ParquetFile(path).read()
+    pq.write_table(rows.append_column("year", rows["date"]).drop_columns("title"), path)
+    assert look_after(["view", f"--output={folder}/out"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module", params=["two_nights", "with_other_fields"])
+def states(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Any]]:
     """Each engine after the set-up of the page, in the folder where `out` is."""
+    folder = request.getfixturevalue(request.param)
     with pytest.MonkeyPatch.context() as patch, duckdb.connect() as connection:
-        patch.chdir(two_nights)
+        patch.chdir(folder)
         patch.setattr(sys, "path", [*sys.path])
-        connection.execute((two_nights / "out/current.sql").read_text("utf-8"))
+        connection.execute((folder / "out/current.sql").read_text("utf-8"))
         python: dict[str, dict[str, Any]] = {"pandas": {}, "Polars": {}}
         for engine, names in python.items():
             exec(SETUP.code[engine], names)  # noqa: S102 - our own page
