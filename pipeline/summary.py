@@ -14,7 +14,9 @@ _MINUTE = 60
 _INDENT = " " * 11
 
 
-def format_summary(manifest: Mapping[str, Any], output: str, paint: Paint = plain) -> str:
+def format_summary(
+    manifest: Mapping[str, Any], output: str, paint: Paint = plain, *, has_report: bool = False
+) -> str:
     """The summary of a run that did not fail, without a line break at the end.
 
     Each fact is one entry, shown where it says something: what was done or lost, where it is.
@@ -29,6 +31,7 @@ def format_summary(manifest: Mapping[str, Any], output: str, paint: Paint = plai
         "lost": _lost(counts, paint),
         "drift": _drift(manifest, paint),
         "output": "\n".join([where, *_places(manifest)]),
+        "report": f"{where}/reports/{run_id}.html" if has_report else "",
         "next": _next(manifest, where),
     }
     status = paint(manifest["status"], "good" if counts["files"] else "aside")
@@ -36,7 +39,9 @@ def format_summary(manifest: Mapping[str, Any], output: str, paint: Paint = plai
     return "\n".join([head, *(f"  {name:<8} {told}" for name, told in facts.items() if told)])
 
 
-def as_event(manifest: Mapping[str, Any], output: str) -> dict[str, Any]:
+def as_event(
+    manifest: Mapping[str, Any], output: str, *, has_report: bool = False
+) -> dict[str, Any]:
     """The same as one event for machines; a warning where a person should look."""
     counts = manifest["counts"]
     lost = counts["dead_letters"] or counts["broken_files"]
@@ -56,6 +61,7 @@ def as_event(manifest: Mapping[str, Any], output: str) -> dict[str, Any]:
             for table, written in manifest["tables"].items()
         },
         "manifest": f"{root}/runs/{manifest['run_id']}.json",
+        "report": f"{root}/reports/{manifest['run_id']}.html" if has_report else None,
     }
 
 

@@ -192,9 +192,10 @@ def require_same(local: Path, in_order: InOrder) -> Callable[[str], None]:
             assert rows(root, table).equals(rows(str(local), table)), table
         (manifest,) = read_manifests(root)
         named = [file["path"] for told in manifest["tables"].values() for file in told["files"]]
+        own = ("reports/r1.html", "runs/r1.json")
         (below,) = filesystems().match([f"{root}/**"])
         paths = sorted(entry.path for entry in below.metadata_list)
-        assert paths == sorted(f"{root}/{path}" for path in [*named, "runs/r1.json"])
+        assert paths == sorted(f"{root}/{path}" for path in [*named, *own])
 
     return require
 

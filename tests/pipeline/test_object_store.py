@@ -90,7 +90,7 @@ def test_a_run_that_fails_leaves_its_manifest_alone(
     with pytest.raises(JobError, match="the store is full"):
         run([*there, "--run_id=r1", "--direct_num_workers=1"])
     gc.collect()
-    assert keys("out/") == ["out/runs/r1.json"]
+    assert keys("out/") == ["out/reports/r1.html", "out/runs/r1.json"]
     output = there[2].removeprefix("--output=")
     (manifest,) = read_manifests(output)
     assert manifest["status"] == "failed"

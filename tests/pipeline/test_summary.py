@@ -101,6 +101,11 @@ def test_large_figures_and_usual_run_ids_stay_within_80_columns() -> None:
     )
 
 
+def test_the_report_is_named_where_there_is_one() -> None:
+    *_, report, _ = format_summary(manifest(), "gs://b", has_report=True).splitlines()
+    assert report == "  report   gs://b/reports/r1.html"
+
+
 def test_the_command_for_the_next_step_comes_once_a_job() -> None:
     for number, is_told in ((1, False), (2, True)):
         told = {**manifest(), "part": {"of": "r1", "number": number, "count": 2}}
@@ -155,7 +160,10 @@ def test_machines_get_the_same_as_one_event() -> None:
         "timings": {"seconds": 2.0},
         "drift": None,
         "manifest": "gs://b/out/runs/r1.json",
+        "report": None,
     }
+    reported = as_event(manifest(), "gs://b/out/", has_report=True)
+    assert reported["report"] == "gs://b/out/reports/r1.html"
     table = as_event(manifest(), "gs://b/out")["tables"]["entities"]
     assert table == {"path": "gs://b/out/entities/run_id=r1", "rows": 2345, "bytes": 1_250_000}
 
