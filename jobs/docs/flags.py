@@ -1,0 +1,64 @@
+"""The flags of every command, from its parser."""
+
+import argparse
+from collections.abc import Iterator, Mapping
+
+from jobs.docs.markdown import table
+from pipeline.command_line import Parser
+
+
+def flags_page() -> str:
+    """The page in Markdown: a section for each command, with a table for each group of flags."""
+    parts = [
+        "# Flags",
+        "Flags are spelled with underscores, and in full. Of a mistyped one the nearest is named. `--help` of "
+        "each command says the same as this page.",
+    ]
+    for name, parser in _commands().items():
+        parts.append(f"## {name}")
+        parts += [paragraph for paragraph in (parser.description or "").split("\n\n") if paragraph]
+        parts += _sections(parser)
+    return "\n\n".join(parts) + "\n"
+
+
+def _commands() -> Mapping[str, Parser]:
+    """The parsers by the commands' names."""
+    # They import Beam, which logs at import.
+    from jobs.benchmark.__main__ import parser as benchmark
+    from jobs.evaluate.__main__ import parser as evaluate
+    from jobs.report.__main__ import parser as report
+    from jobs.runs.__main__ import parser as runs
+    from jobs.train.flags import training_parser as train
+    from jobs.tune.__main__ import parser as tune
+    from pipeline.options import parser as extraction
+
+    makers = (extraction, report, runs, train, evaluate, tune, benchmark)
+    return {made.prog: made for made in (make() for make in makers)}
+
+
+def _sections(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for group in parser._action_groups:  # noqa: SLF001 - argparse lists them nowhere else
+        flags = [action for action in group._group_actions if action.help != argparse.SUPPRESS]  # noqa: SLF001 - as above
+        commands = [flag for flag in flags if isinstance(flag, argparse._SubParsersAction)]  # noqa: SLF001 - as above
+        for command in commands:
+            for name, own in command.choices.items():
+                yield f"### {parser.prog} {name}"
+                yield own.description or ""
+                yield from _sections(own)
+        rows = [_row(flag) for flag in flags if flag not in commands and flag.dest != "help"]
+        if rows:
+            if group.title and group.title not in ("options", "positional arguments"):
+                yield f"**{group.title}**"
+            yield table(("flag", "default", ""), rows)
+
+
+def _row(flag: argparse.Action) -> tuple[str, str, str]:
+    metavar = flag.metavar or ("|".join(flag.choices) if flag.choices else "")
+    name = ", ".join(flag.option_strings)
+    value = "" if flag.nargs == 0 else f" {metavar if isinstance(metavar, str) else metavar[0]}"
+    shown = f"`{(name + value).strip()}`"
+    default = flag.default
+    if flag.required:
+        return shown, "required", flag.help or ""
+    told = default not in (None, False, "", argparse.SUPPRESS, []) and flag.option_strings
+    return shown, f"`{default}`" if told else "", flag.help or ""
