@@ -13,7 +13,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -48,13 +49,21 @@ class WorkerPool:
     def __init__(self, most: int) -> None:
         self._context = _context()
         forks = self._context.get_start_method() == "fork"
-        self._waiting = [self._start() for _ in range(most if forks else 0)]
+        self._waiting: list[_Worker] = []
         self._working: list[_Worker] = []
+        try:
+            for _ in range(most if forks else 0):
+                self._start()
+        except BaseException:
+            self.close()
+            raise
 
     def prepare(self, count: int, preparation: Preparation) -> None:
         """Make `count` workers ready, and let the others go."""
         for _ in range(count):
-            worker = self._waiting.pop() if self._waiting else self._start()
+            if not self._waiting:
+                self._start()
+            worker = self._waiting.pop()
             worker.orders.send(preparation)
             self._working.append(worker)
         self._ready = iter(self._working)
@@ -77,17 +86,45 @@ class WorkerPool:
         return any(process.exitcode for process in self.processes)
 
     def close(self) -> None:
-        """Leave no worker behind."""
+        """Leave no worker behind: killed, since Python drops what else reaches a fresh fork."""
         for worker in [*self._waiting, *self._working]:
             worker.process.kill()
             worker.process.join(_PATIENCE)
 
-    def _start(self) -> _Worker:
+    def _start(self) -> None:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)  # type: ignore[attr-defined]  # every context has its class
-        process.start()
+        with _interrupts_put_off():
+            process.start()
+            self._waiting.append(_Worker(process, ours))
         theirs.close()
-        return _Worker(process, ours)
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Let a request to stop come after what is done here.
+
+    Python drops what a handler raises in a hook of a fork. The run would go on, and the lock of
+    `logging`, which that hook was to release, would be held for good.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # handlers run in the main thread alone
+        return
+    run, came = os.getpid(), list[int]()
+
+    def put_off(number: int, _frame: object) -> None:
+        if os.getpid() != run:
+            os._exit(1)  # the fork itself, before it has a say in the matter
+        came.append(number)
+
+    kept = [(number, signal.signal(number, put_off)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for number, handler in kept:
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _context() -> BaseContext:

@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, Self
 
 from apache_beam.io.filesystem import CompressionTypes
 
-from pipeline.filesystems import filesystems, refusal, s3_client
+from pipeline.filesystems import bucket_and_key, filesystems, gs_client, refusal, s3_client
 
 _BLOCK = 8 * 2**20
 
@@ -82,7 +82,7 @@ def _send(file: BinaryIO, path: str) -> None:
         # of them where one fails. One after the other: a worker has threads that write already.
         from boto3.s3.transfer import TransferConfig
 
-        bucket, _, key = path.removeprefix("s3://").partition("/")
+        bucket, key = bucket_and_key(path)
         one_thread = TransferConfig(use_threads=False)
         s3_client().upload_fileobj(file, bucket, key, Config=one_thread)
         return
@@ -93,22 +93,44 @@ def _send(file: BinaryIO, path: str) -> None:
 def create_object(path: str, data: bytes) -> bool:
     """Make an object of the data; False, and nothing is written, where there is one of that name.
 
-    On S3 the store itself decides, so of two who try at once one succeeds. Beam's filesystems have
-    no such call: elsewhere the object is looked for first.
+    On S3 and on Google's storage the store itself decides, so of two who try at once one succeeds.
+    Beam's filesystems have no such call: elsewhere looking for the object first is all there is.
     """
+    # Everywhere: a store that is only compatible with S3 may ignore the condition.
     if filesystems().exists(path):
         return False
-    if not path.startswith("s3://"):
-        with Upload(path) as stream:
-            stream.write(data)
-        return True
+    try:
+        if path.startswith("s3://"):
+            return _create_on_s3(path, data)
+        if path.startswith("gs://"):
+            return _create_on_gs(path, data)
+    except Exception as error:  # each store raises errors of its own
+        raise OSError(errno.EIO, refusal(error), path) from error
+    with Upload(path) as stream:
+        stream.write(data)
+    return True
+
+
+def _create_on_s3(path: str, data: bytes) -> bool:
     from botocore.exceptions import ClientError
 
-    bucket, _, key = path.removeprefix("s3://").partition("/")
+    bucket, key = bucket_and_key(path)
     try:
         s3_client().put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.PRECONDITION_FAILED:
             return False
-        raise OSError(errno.EIO, refusal(error), path) from error
+        raise
+    return True
+
+
+def _create_on_gs(path: str, data: bytes) -> bool:
+    from google.api_core.exceptions import PreconditionFailed
+
+    bucket, key = bucket_and_key(path)
+    blob = gs_client().bucket(bucket).blob(key)
+    try:
+        blob.upload_from_string(data, "application/octet-stream", if_generation_match=0)
+    except PreconditionFailed:
+        return False
     return True

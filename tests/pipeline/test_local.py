@@ -108,6 +108,29 @@ print(_context().get_start_method())
     assert found.stdout.split() == [first, "spawn"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_within_a_fork_comes_through(number: int) -> None:
+    """Python drops what is raised in a hook of a fork: the run would go on, and later hang."""
+    code = f"""
+import logging, os, signal
+from pipeline.local_worker import WorkerPool
+
+def interrupt(*_):
+    raise KeyboardInterrupt("came through")
+
+signal.signal({number:d}, interrupt)
+os.register_at_fork(after_in_parent=lambda: signal.raise_signal({number:d}))
+try:
+    WorkerPool(1)
+except KeyboardInterrupt as error:
+    print(error)
+print(signal.getsignal({number:d}) is interrupt)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == ["came through", "True"]
+    assert not found.stderr
+
+
 def is_alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

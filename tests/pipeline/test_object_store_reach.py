@@ -33,6 +33,7 @@ S3Requests = list[tuple[str, Mapping[str, Any]]]
         ("--input=s3://nothing-there/*.jsonl", "there is no bucket 'nothing-there'"),
         ("--input=s3://BUCKET/none*.jsonl", "matches no file"),
         ("--output=s3://nothing-there/out", "there is no bucket 'nothing-there'"),
+        ("--output=s3:///out", "--output s3:///out names no bucket"),
         (
             "--output=nofs://b/out",
             "--output nofs://b/out: nofs:// is no filesystem",
@@ -49,12 +50,16 @@ def test_what_cannot_be_reached_is_one_sentence(
     assert not keys("out/")
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(
-        UsageError, match=r"s3:// needs more packages: pip install 'gleaner\[aws\]'"
-    ):
-        require_filesystem("--output", "s3://bucket/out")
+@pytest.mark.parametrize(
+    ("scheme", "package", "extra"), [("s3", "boto3", "aws"), ("gs", "google.cloud.storage", "gcp")]
+)
+def test_a_missing_package_is_named(
+    scheme: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    said = rf"{scheme}:// needs more packages: pip install 'gleaner\[{extra}\]'"
+    with pytest.raises(UsageError, match=said):
+        require_filesystem("--output", f"{scheme}://bucket/out")
 
 
 def test_an_output_that_is_read_only_is_one_sentence(
