@@ -11,6 +11,7 @@ checksums.json       SHA-256 of every other file
 """
 
 import contextlib
+import difflib
 import hashlib
 import json
 import math
@@ -118,10 +119,12 @@ def find_artifact(name_or_directory: str) -> Path:
     for directory in (Path(name_or_directory), BUNDLED / name_or_directory):
         if directory.is_dir():
             return directory
-    bundled = ", ".join(sorted(path.name for path in BUNDLED.glob("*") if path.is_dir()))
+    bundled = sorted(path.name for path in BUNDLED.glob("*") if path.is_dir())
+    nearest = difflib.get_close_matches(name_or_directory, bundled, 1)
     raise ArtifactError(
         f"--model {name_or_directory}: no such directory, and no bundled model of that name "
-        f"(bundled: {bundled or 'none'})"
+        f"(bundled: {', '.join(bundled) or 'none'})"
+        + (f", did you mean {nearest[0]}?" if nearest else "")
     )
 
 

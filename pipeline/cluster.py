@@ -2,7 +2,8 @@
 
 import contextlib
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -11,15 +12,22 @@ from apache_beam.runners.runner import PipelineState
 from pipeline.formats import first_line
 from schemas.errors import JobError
 
+_TICK = 1.0  # seconds
+
 # Each worker process serves one slot, which is one core.
 THREADS = 1
 
 
-def run_on_cluster(build: Callable[[beam.Pipeline], object], options: PipelineOptions) -> None:
+def run_on_cluster(
+    build: Callable[[beam.Pipeline], object],
+    options: PipelineOptions,
+    on_tick: Callable[[], None],
+) -> None:
     """Build a pipeline, submit it to the runner that the options name, and wait for its end.
 
-    Raises JobError where the job could not be submitted, or ended otherwise than done. An
-    interrupt of the wait cancels the job.
+    `on_tick` is called about once a second meanwhile, from a thread of its own. Raises JobError
+    where the job could not be submitted, or ended otherwise than done. An interrupt of the wait
+    cancels the job.
     """
     # Beam and its runners log each state and message, some of them as the root logger; what a job
     # fails of is raised here all the same.
@@ -31,7 +39,8 @@ def run_on_cluster(build: Callable[[beam.Pipeline], object], options: PipelineOp
     except Exception as error:
         raise JobError(f"the job could not be submitted ({first_line(error)})") from error
     try:
-        state = result.wait_until_finish()
+        with _ticking(on_tick):
+            state = result.wait_until_finish()
     except KeyboardInterrupt:
         result.cancel()
         raise
@@ -46,3 +55,21 @@ def run_on_cluster(build: Callable[[beam.Pipeline], object], options: PipelineOp
             raise
     if state not in (None, PipelineState.DONE):
         raise JobError(f"the job was {str(state).lower()} before it was done")
+
+
+@contextlib.contextmanager
+def _ticking(on_tick: Callable[[], None]) -> Iterator[None]:
+    """Call `on_tick` while what is within waits: Beam's wait cannot be left and taken up again."""
+    ended = threading.Event()
+
+    def tick() -> None:
+        while not ended.wait(_TICK):
+            on_tick()
+
+    ticker = threading.Thread(target=tick, name="progress", daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        ticker.join()

@@ -9,29 +9,91 @@ import contextlib
 import difflib
 import logging
 import os
+import shutil
 import signal
 import sys
+import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from pipeline import events
+from pipeline.colour import painter
 from schemas.errors import JobError, UsageError
 
+_EXAMPLES = "examples:"
+_KINDS: Mapping[object, str] = {int: "a whole number", float: "a number"}
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser that raises UsageError, names the nearest flag, and never abbreviates."""
 
-    def __init__(self, prog: str, description: str | None) -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            allow_abbrev=False,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
+class Arguments(argparse.ArgumentParser):
+    """An argument parser that raises UsageError with a sentence, and never abbreviates."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"add_help": False, "allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        raise UsageError(message.removeprefix("argument "))
+
+    @property
+    def flags(self) -> list[str]:
+        """Every flag that this parser takes."""
+        return list(self._option_string_actions)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - of any type
+        """Where argparse alone lists the choices, name the nearest too."""
+        if action.choices is None or value in action.choices:
+            return
+        choices = list(map(str, action.choices))
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - public by no other name
+            told = f"unknown command {value!r}, expected {_either(choices)}"
+        else:
+            told = f"{_name_of(action)} is {value!r}, expected {_either(choices)}"
+        raise UsageError(told + did_you_mean(str(value), choices))
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:  # noqa: ANN401 - of any type
+        """Where argparse alone names Python's type, say what is expected."""
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError as error:
+            kind = _KINDS.get(action.type)
+            if kind is None:
+                raise
+            told = f"{_name_of(action)} is {arg_string!r}, expected {kind}"
+            raise UsageError(told) from error
+
+
+class Parser(Arguments):
+    """The parser of a command: its help fits 80 columns and ends with examples that work.
+
+    examples: what follows `prog` in each; synopsis: what the usage line shows of the flags, where
+    it is not to show them all.
+    """
+
+    def __init__(
+        self,
+        prog: str,
+        description: str | None,
+        *,
+        examples: Sequence[str] = (),
+        synopsis: str | None = None,
+    ) -> None:
+        lines = [f"  {prog} {example}".rstrip() for example in examples]
+        super().__init__(
+            prog=prog,
+            usage=None if synopsis is None else f"{prog} {synopsis}",
+            description=description,
+            epilog="\n".join([_EXAMPLES, *lines]) if lines else None,
+            formatter_class=_Help,
+        )
+        self.add_argument("-h", "--help", action="help", help="show this and leave")
+        self.add_argument(
+            events.FLAG,
+            choices=("text", events.JSON),
+            default="text",
+            metavar="FORMAT",
+            help="text (the default) or json: one object a line",
+        )
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The parsed flags; raises UsageError for whatever is not one."""
@@ -40,10 +102,33 @@ class Parser(argparse.ArgumentParser):
             raise UsageError(unknown_argument(unknown[0], self.flags))
         return namespace
 
-    @property
-    def flags(self) -> list[str]:
-        """Every flag that this parser takes."""
-        return list(self._option_string_actions)
+
+class _Help(argparse.HelpFormatter):
+    """Help of at most 80 columns; a default is shown once, and where it says something."""
+
+    def __init__(self, prog: str) -> None:
+        width = min(80, shutil.get_terminal_size().columns)
+        super().__init__(prog, max_help_position=26, width=width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith(_EXAMPLES):
+            return text
+        return super()._fill_text(text, width, indent)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        told = action.help or ""
+        says_something = isinstance(action.default, str | int | float) and action.default not in (
+            "",
+            argparse.SUPPRESS,
+        )
+        if not says_something or action.default is False or "default" in told:
+            return told
+        return f"{told} (default: %(default)s)"
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        if action.nargs == argparse.ONE_OR_MORE:
+            return f"{action.metavar or default_metavar} ..."
+        return super()._format_args(action, default_metavar)
 
 
 def unknown_argument(argument: str, known: Iterable[str]) -> str:
@@ -51,29 +136,62 @@ def unknown_argument(argument: str, known: Iterable[str]) -> str:
     flag = argument.split("=", maxsplit=1)[0]
     if not flag.startswith("-"):
         return f"{argument!r} belongs to no flag"
-    nearest = difflib.get_close_matches(flag, list(known), 1)
-    return f"unknown flag {flag}" + (f", did you mean {nearest[0]}?" if nearest else "")
+    return f"unknown flag {flag}" + did_you_mean(flag, known)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence on a word that is none of the known: the nearest, if one is near."""
+    known = list(known)
+    alike = [name for name in known if _letters(name) == _letters(word)]
+    nearest = alike or difflib.get_close_matches(word, known, 1)
+    return f", did you mean {nearest[0]}?" if nearest else ""
+
+
+def _letters(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def _either(choices: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
+
+
+def _name_of(action: argparse.Action) -> str:
+    return action.option_strings[-1] if action.option_strings else str(action.metavar)
 
 
 def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     """Run a job with the process's arguments and leave with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if events.chooses_json(sys.argv[1:]):
+        events.speak_in_events()
     quiet_libraries()
     try:
         _require_utf8(sys.argv[1:])
         code = run(sys.argv[1:])
     except JobError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = error.exit_code
+        code = _tell_error(str(error), error.exit_code)
     except KeyboardInterrupt as error:
-        print(f"error: {str(error) or 'interrupted'}", file=sys.stderr)
-        code = 1
+        code = _tell_error(str(error) or "interrupted", 1)
+    except Exception as error:
+        if not events.events_on(sys.stderr):
+            raise
+        code = _tell_error(repr(error), 1, traceback=traceback.format_exc())
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
     # half-destroyed modules; all files are closed by now.
     sys.stderr.flush()
     # A job server that Beam started for a run ends in one of these.
     atexit._run_exitfuncs()  # noqa: SLF001 - the only way to have them run before `_exit`
     os._exit(code)
+
+
+def _tell_error(message: str, exit_code: int, **more: str) -> int:
+    """Say in one sentence, or one event, what ended the process; returns the exit code."""
+    stream = events.events_on(sys.stderr)
+    if stream:
+        stream.event("error", "error", exit_code=exit_code, message=message, **more)
+    else:
+        print(f"{painter(sys.stderr)('error:', 'bad')} {message}", file=sys.stderr)
+    return exit_code
 
 
 def _require_utf8(arguments: Sequence[str]) -> None:

@@ -31,7 +31,8 @@ from pipeline.options import ExtractionConfig
 from pipeline.output import clean, held, require_writable
 from pipeline.peek import estimate_documents, require_text_column
 from pipeline.plan import write_plan
-from pipeline.progress import ProgressLine
+from pipeline.progress import ProgressReader
+from pipeline.progress_display import shown_progress
 from pipeline.rows import RowConfig
 from pipeline.shards import InputFile, is_remote, match_files, plan_shards
 from pipeline.sinks import WriteConfig
@@ -276,21 +277,23 @@ def _run(
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="gleaner-", ignore_cleanup_errors=True) as scratch:
         plan = _plan(config, inputs, run, description, scratch if config.is_local else None)
-        if config.is_local:
-            line = ProgressLine(Path(scratch), run.documents, sys.stderr)
-            try:
+        waiting = "starting workers" if config.is_local else f"running on {config.runner}"
+        reader = ProgressReader(Path(scratch), (shard.source for shard in run.shards))
+        title = f"run {run.part.number} of {run.part.count}" if run.part else ""
+        with shown_progress(sys.stderr, reader, run.documents, waiting, title) as display:
+            if config.is_local:
                 run_locally(
                     lambda pipeline: extract(pipeline, plan),
                     config.beam,
                     run.mode,
                     pool,
                     Path(scratch),
-                    line.update,
+                    display.update,
                 )
-            finally:
-                line.clear()
-        else:
-            run_on_cluster(lambda pipeline: extract(pipeline, plan), config.beam)
+            else:
+                run_on_cluster(
+                    lambda pipeline: extract(pipeline, plan), config.beam, display.update
+                )
     manifest = run.storage.read_manifest()
     run.storage.tidy(manifest)  # an object store has what repeated bundles wrote beside it
     return manifest

@@ -44,7 +44,7 @@ def extract(pipeline: beam.Pipeline, plan: ExtractionPlan) -> PCollection[dict[s
     """Shards in, tables written and committed; the one element is the run's manifest."""
     register_coders()
     shards = pipeline | "MatchShards" >> MatchShards(plan.write.storage)
-    read = shards | "ReadDocuments" >> ReadDocuments(plan.read)
+    read = shards | "ReadDocuments" >> ReadDocuments(plan.read, plan.write.progress)
     tokenized = read.documents | "TokenizeDocuments" >> TokenizeDocuments(plan.segmentation)
     batches = tokenized.documents | "BatchByTokens" >> BatchByTokens(plan.batch_tokens)
     padded = batches | "PadBatches" >> PadBatches()

@@ -123,7 +123,8 @@ def run_locally(
         # When a worker dies, Beam hangs, or else fails over the broken connection.
         if run.is_alive() or (run.failed and _comes_true(pool.any_lost, _NOTICE)):
             error = WorkerLostError(
-                "a worker process died; its work is lost, and the run has no result"
+                "a worker process died; its work is lost, and the run has no result "
+                "(out of memory? a smaller --direct_num_workers needs less)"
             )
             error.add_note(last_words(scratch))
             raise error

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from apache_beam.options.pipeline_options import (
@@ -22,15 +21,13 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 from apache_beam.runners.runner import create_runner
 
-from model.encoding import FOLDED_WORDS
 from model.padding import BUCKET_CELLS
-from pipeline.command_line import Parser, unknown_argument
-from pipeline.formats import FORMATS, MAX_RECORD_MB, ReadConfig
+from pipeline.command_line import Arguments, Parser, unknown_argument
+from pipeline.flags import BUNDLED_CORPUS, DEFAULT_OUTPUT, extraction_parser
+from pipeline.formats import ReadConfig
 from pipeline.shards import is_remote
 from schemas.errors import UsageError
 
-BUNDLED_CORPUS = str(Path(__file__).with_name("bundled") / "*.jsonl")
-DEFAULT_OUTPUT = "out"
 DIRECT_RUNNER = "DirectRunner"
 
 _RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
@@ -80,9 +77,14 @@ class ExtractionConfig:
                 raise UsageError(f"--{name} is {getattr(self, name)}, expected 0 to 1")
 
     @property
+    def runner(self) -> str:
+        """The runner as it was named."""
+        return self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER
+
+    @property
     def is_local(self) -> bool:
         """Whether the runner is the local one."""
-        return _is_local(self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER)
+        return _is_local(self.runner)
 
     def described(self) -> Mapping[str, Any]:
         """The configuration as the manifest records it."""
@@ -103,7 +105,7 @@ class ExtractionConfig:
             "backfill": self.backfill,
             "commit_shards": self.commit_shards,
             "fail_on_drift": self.fail_on_drift,
-            "runner": self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER,
+            "runner": self.runner,
         }
 
 
@@ -128,7 +130,7 @@ def _require_shared_places(flags: argparse.Namespace, beam: PipelineOptions) -> 
 
 def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> ExtractionConfig:
     """The command line of `pipeline.run` in, its configuration out; raises UsageError."""
-    parser = _parser()
+    parser = extraction_parser()
     flags, rest = parser.parse_known_args(arguments)
     beam = _beam_options(rest, parser)
     _require_shared_places(flags, beam)
@@ -177,16 +179,12 @@ def chosen_direct_options(options: PipelineOptions) -> tuple[str | None, int | N
 
 def _beam_options(arguments: Sequence[str], own: Parser) -> PipelineOptions:
     """Beam's options; where Beam would warn of an unknown flag, raise UsageError."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser = Arguments()
     for options in PipelineOptions.__subclasses__():
         options._add_argparse_args(parser)  # type: ignore[arg-type]  # noqa: SLF001 - as Beam does
-    try:
-        _, unknown = parser.parse_known_args(arguments)
-    except argparse.ArgumentError as error:
-        raise UsageError(str(error)) from error
+    _, unknown = parser.parse_known_args(arguments)
     if unknown:
-        known = [*own.flags, *parser._option_string_actions]  # noqa: SLF001 - argparse lists its flags nowhere else
-        raise UsageError(unknown_argument(unknown[0], known))
+        raise UsageError(unknown_argument(unknown[0], [*own.flags, *parser.flags]))
     beam = PipelineOptions(list(arguments))
     runner = beam.view_as(StandardOptions).runner or DIRECT_RUNNER
     if not _is_local(runner):
@@ -224,94 +222,3 @@ def output_root(path: str) -> str:
     if re.search(r"[*?[]", path):  # Beam lists objects by globs, and has no way to quote these
         raise UsageError(f"--output {path}: the URL of an output has no *, ? or [")
     return path.rstrip("/")
-
-
-def _parser() -> Parser:
-    parser = Parser(
-        prog="python -m pipeline.run",
-        description="Extract named entities from documents into Parquet. Flags that are not listed "
-        "here go to Beam and its runner, such as --runner=FlinkRunner or --direct_num_workers=4.",
-    )
-    add = parser.add_argument_group("input").add_argument
-    add(
-        "--input",
-        nargs="+",
-        default=[BUNDLED_CORPUS],
-        metavar="GLOB",
-        help="files, globs or directories on any Beam filesystem; .gz, .bz2 and .zst too",
-    )
-    add(
-        "--input_format",
-        default="auto",
-        metavar="FORMAT",
-        help="|".join(("auto", *FORMATS)) + " (auto: by extension)",
-    )
-    add("--id_field", default="id", metavar="FIELD", help="dotted paths allowed")
-    add("--text_field", default="text", metavar="FIELD", help="dotted paths allowed")
-    add(
-        "--keep_fields",
-        default="",
-        metavar="A,B",
-        help="fields of the input carried into `documents`",
-    )
-    add(
-        "--max_record_mb",
-        type=int,
-        default=MAX_RECORD_MB,
-        metavar="N",
-        help="larger records become dead letters; a process needs about 45 times as much memory",
-    )
-    add("--allow_no_input", action="store_true", help="an empty run where no file matches")
-    add(
-        "--only_new",
-        action="store_true",
-        help="leave out files that a run has done in their present state with this model and "
-        "configuration",
-    )
-    add("--backfill", action="store_true", help="do them all the same, in spite of --only_new")
-    add = parser.add_argument_group("model").add_argument
-    add("--model", default="gmb-en", metavar="DIR_OR_NAME", help="a model directory")
-    add(
-        "--min_confidence",
-        type=float,
-        default=0.0,
-        metavar="C",
-        help="0 to 1: entities below it are not written (the model's card has a table for it)",
-    )
-    add("--batch_tokens", type=int, default=60_000, metavar="N", help="tokens tagged together")
-    add(
-        "--folded_words",
-        type=int,
-        default=FOLDED_WORDS,
-        metavar="N",
-        help="distinct words that each process keeps ready, 8 * units float32 each",
-    )
-    add = parser.add_argument_group("output").add_argument
-    add("--output", default=DEFAULT_OUTPUT, metavar="DIR", help="where the tables are")
-    add("--run_id", metavar="ID", help="name of the run (default: made from the time)")
-    add(
-        "--keep_text",
-        default="sample",
-        choices=("none", "sample", "all"),
-        help="texts kept in `documents`; sample: about 1,000, chosen by hash",
-    )
-    add(
-        "--max_dead_letters",
-        type=float,
-        default=0.05,
-        metavar="SHARE",
-        help="0 to 1: with more of the records than that, the run fails and writes these alone",
-    )
-    add(
-        "--commit_shards",
-        type=int,
-        metavar="N",
-        help="commit after every N files: what is committed stays, whatever comes",
-    )
-    add(
-        "--fail_on_drift",
-        action="store_true",
-        help="exit code 4 where the documents are unlike the model's training data; the rows stay",
-    )
-    add("--target_file_mb", type=int, default=128, metavar="N", help="size of a Parquet file")
-    return parser

@@ -1,79 +1,103 @@
-"""What workers append while they run, and the one line that the terminal shows of it."""
+"""What workers append while they run, and what is known of the whole from that."""
 
 import json
 import os
 import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 _INTERVAL = 0.5  # seconds between two lines of a worker
 
 
 class Progress(NamedTuple):
-    """What has been tagged so far."""
+    """What has been done so far; a file is done when all its shards have been read."""
 
     documents: int = 0
     tokens: int = 0
+    files: int = 0
 
 
 class ProgressLog:
-    """Appends a process's counts to a file of its own, at most twice a second."""
+    """Appends what a process has tagged to a file of its own, at most twice a second."""
 
     def __init__(self, directory: str) -> None:
         self._path = Path(directory, f"progress-{os.getpid()}.jsonl")
-        self._pending = Progress()
+        self._documents = self._tokens = 0
         self._due = time.monotonic()  # the first result shows at once
 
     def add(self, documents: int, tokens: int) -> None:
-        self._pending = Progress(self._pending.documents + documents, self._pending.tokens + tokens)
+        self._documents += documents
+        self._tokens += tokens
         if time.monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:
-        line = json.dumps(self._pending) + "\n"
-        self._pending = Progress()
+        _append(self._path, [self._documents, self._tokens])
+        self._documents = self._tokens = 0
         self._due = time.monotonic() + _INTERVAL
-        try:
-            with self._path.open("a") as stream:
-                stream.write(line)
-        except OSError:
-            return  # nobody looks any more; progress is no reason to fail
 
 
-def read_progress(directory: Path) -> Progress:
-    """The counts of all processes; a line that is just being written counts next time."""
-    documents = tokens = 0
-    for path in directory.glob("progress-*.jsonl"):
-        for line in path.read_text().splitlines(keepends=True):
-            if line.endswith("\n"):
-                more_documents, more_tokens = json.loads(line)
-                documents += more_documents
-                tokens += more_tokens
-    return Progress(documents, tokens)
+class ShardLog:
+    """Appends the sources of the shards that a process has read, at most twice a second."""
+
+    def __init__(self, directory: str) -> None:
+        self._path = Path(directory, f"shards-{os.getpid()}.jsonl")
+        self._sources: list[str] = []
+        self._due = time.monotonic()
+
+    def add(self, source: str) -> None:
+        self._sources.append(source)
+        if time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._sources:
+            _append(self._path, self._sources)
+        self._sources = []
+        self._due = time.monotonic() + _INTERVAL
 
 
-class ProgressLine:
-    """Shows progress on one line of a terminal, and nothing where there is no terminal."""
+def _append(path: Path, value: object) -> None:
+    try:
+        with path.open("a") as stream:
+            stream.write(json.dumps(value) + "\n")
+    except OSError:
+        return  # nobody looks any more; progress is no reason to fail
 
-    def __init__(self, directory: Path, expected: int, stream: TextIO) -> None:
+
+class ProgressReader:
+    """Adds up what all processes append to a directory. Each line is read once.
+
+    sources: those of all shards that are to be read.
+    """
+
+    def __init__(self, directory: Path, sources: Iterable[str]) -> None:
         self._directory = directory
-        self._expected = expected
-        self._stream = stream
-        self._shows = stream.isatty()
-        self._started = time.monotonic()
+        self._unread = Counter(sources)
+        self.expected_files = len(self._unread)
+        self._offsets: dict[Path, int] = {}
+        self._progress = Progress()
 
-    def update(self) -> None:
-        if not self._shows:
-            return
-        progress = read_progress(self._directory)
-        rate = progress.tokens / (time.monotonic() - self._started)
-        text = (
-            f"{progress.documents:,} of about {max(self._expected, progress.documents):,} documents"
-        )
-        self._stream.write(f"\r{text}, {rate:,.0f} tokens/s\x1b[K")
-        self._stream.flush()
+    def read(self) -> Progress:
+        """The counts as they are now; a line that is just being written counts next time."""
+        documents, tokens, files = self._progress
+        for more_documents, more_tokens in self._new_lines("progress"):
+            documents += more_documents
+            tokens += more_tokens
+        for sources in self._new_lines("shards"):
+            for source in sources:
+                self._unread[source] -= 1
+                files += self._unread[source] == 0
+        self._progress = Progress(documents, tokens, files)
+        return self._progress
 
-    def clear(self) -> None:
-        if self._shows:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+    def _new_lines(self, kind: str) -> Iterator[Any]:
+        for path in self._directory.glob(f"{kind}-*.jsonl"):
+            with path.open("rb") as stream:
+                stream.seek(self._offsets.get(path, 0))
+                for line in stream:
+                    if line.endswith(b"\n"):
+                        self._offsets[path] = self._offsets.get(path, 0) + len(line)
+                        yield json.loads(line)

@@ -11,6 +11,7 @@ from apache_beam.typehints.decorators import IOTypeHints
 
 from pipeline.dead_letters import DEAD_LETTERS, TaggedDeadLetter
 from pipeline.formats import STAGE, ReadConfig, ShardError, first_line, read_records
+from pipeline.progress import ShardLog
 from pipeline.shards import current_fingerprint, open_shard
 from schemas.records import DeadLetter, Document, Shard, ShardResult
 
@@ -34,11 +35,14 @@ class ReadDocuments(beam.PTransform[PCollection[Shard], ReadOutputs]):
     A shard that cannot be opened, breaks off or changes while it is read gives one dead letter
     more, with `record` None; the records before the break stay, and its result says
     `complete=False`. `ShardResult.records` counts documents and dead letters of records.
+
+    progress: the directory where workers report, None where nobody looks.
     """
 
-    def __init__(self, config: ReadConfig) -> None:
+    def __init__(self, config: ReadConfig, progress: str | None = None) -> None:
         super().__init__()
         self.config = config
+        self.progress = progress
 
     def default_type_hints(self) -> IOTypeHints:
         """No hints of the whole: Beam would warn that it cannot use `ReadOutputs` as one."""
@@ -46,21 +50,31 @@ class ReadDocuments(beam.PTransform[PCollection[Shard], ReadOutputs]):
 
     def expand(self, shards: PCollection[Shard]) -> ReadOutputs:
         """Read each shard, and name the three outputs."""
-        outputs = shards | "ReadShard" >> beam.ParDo(_ReadShard(self.config)).with_outputs(
-            DEAD_LETTERS, _SHARD_RESULTS, main="documents"
-        )
+        outputs = shards | "ReadShard" >> beam.ParDo(
+            _ReadShard(self.config, self.progress)
+        ).with_outputs(DEAD_LETTERS, _SHARD_RESULTS, main="documents")
         return ReadOutputs(outputs.documents, outputs.dead_letters, outputs.shard_results)
 
 
 class _ReadShard(beam.DoFn):
     """Streams one shard; what is held is one record, whatever the size of the file."""
 
-    def __init__(self, config: ReadConfig) -> None:
+    def __init__(self, config: ReadConfig, progress: str | None = None) -> None:
         self._config = config
+        self._progress = progress
+        self._log: ShardLog | None = None
         self._documents_read = Metrics.counter("ReadDocuments", "documents_read")
         self._dead_letters = Metrics.counter("ReadDocuments", "dead_letters")
         self._shards_read = Metrics.counter("ReadDocuments", "shards_read")
         self._shards_broken = Metrics.counter("ReadDocuments", "shards_broken")
+
+    def start_bundle(self) -> None:
+        if self._progress:
+            self._log = ShardLog(self._progress)
+
+    def finish_bundle(self) -> None:
+        if self._log:
+            self._log.flush()
 
     def process(self, shard: Shard) -> Iterator[Document | TaggedDeadLetter | _TaggedResult]:
         """One shard in; its records, and at the end its `ShardResult`, out."""
@@ -81,6 +95,8 @@ class _ReadShard(beam.DoFn):
         except Exception as error:  # noqa: BLE001 - filesystems and parsers raise what they like
             complete = False
             yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records.total(), error))
+        if self._log:
+            self._log.add(shard.source)
         (self._shards_read if complete else self._shards_broken).inc()
         result = ShardResult(shard.source, shard.start, shard.fingerprint, dict(records), complete)
         yield _TaggedResult(_SHARD_RESULTS, result)

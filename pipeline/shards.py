@@ -61,7 +61,9 @@ def match_files(patterns: Iterable[str], *, allow_none: bool = False) -> list[In
     for pattern in patterns:
         matched = _match(pattern)
         if not matched and not allow_none:
-            raise UsageError(f"--input {pattern!r} matches no file.")
+            raise UsageError(
+                f"--input {pattern!r} matches no file (with --allow_no_input that is an empty run)."
+            )
         for file in matched:
             try:
                 file.path.encode()

@@ -1,43 +1,62 @@
-"""The account that ends a run: a manifest in, what a person reads in ten seconds out."""
+"""The account that ends a run: a manifest in, what is read in ten seconds out, or one event."""
 
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from model.drift import drift_in_words
+from pipeline.colour import Paint, plain
 from pipeline.shards import is_remote
 
+_WIDTH = 80
+_MINUTE = 60
+_INDENT = " " * 11
 
-def format_summary(manifest: Mapping[str, Any], output: str) -> str:
-    """The summary of a run that did not fail, without a line break at the end."""
-    counts, seconds = manifest["counts"], manifest["timings"]["seconds"]
-    run_id = manifest["run_id"]
-    skipped, broken = counts.get("skipped_files", 0), counts["broken_files"]
-    by_label = sorted(counts["entities_by_label"].items(), key=lambda item: (-item[1], item[0]))
-    found = [f"{counts['entities']:,} entities", *(f"{label} {n:,}" for label, n in by_label)]
-    drifted = drift_in_words(manifest.get("drift", {}))
-    rate = counts["tokens"] / max(seconds, 1e-9)
-    lines = [f"run {run_id} {manifest['status']} in {seconds:,.1f} s, model {manifest['model']}"]
+
+def format_summary(manifest: Mapping[str, Any], output: str, paint: Paint = plain) -> str:
+    """The summary of a run that did not fail, without a line break at the end.
+
+    Each fact is one entry, shown where it says something: what was done or lost, where it is.
+    """
+    run_id, counts = manifest["run_id"], manifest["counts"]
+    where = shown_path(output)
     facts = {
-        "skipped": f"{skipped:,} files, done already with this model and configuration",
-        "read": f"{counts['files']:,} files, {counts['records']:,} records",
-        "": f"= {counts['documents']:,} documents + {counts['dead_letters']:,} dead letters",
-        "broken": f"{broken:,} files could not be read to the end",
-        "tagged": f"{counts['tokens']:,} tokens, {rate:,.0f} a second",
-        "found": ", ".join(found),
-        "drift": drifted,
-        "written": shown_path(output),
+        "skipped": _skipped(counts),
+        "read": _read(counts),
+        "tagged": _tagged(manifest),
+        "found": _found(counts),
+        "lost": _lost(counts, paint),
+        "drift": _drift(manifest, paint),
+        "output": "\n".join([where, *_places(manifest)]),
+        "next": _next(manifest, where),
     }
-    shown = {"skipped": skipped, "broken": broken, "drift": drifted}
-    if not counts["files"]:
-        shown |= dict.fromkeys(("", "tagged", "found"), 0)
-    lines += [f"  {name:<9} {fact}" for name, fact in facts.items() if shown.get(name, 1)]
-    lines += [
-        f"    {f'{table}/run_id={run_id}':<46} {written['rows']:>10,} rows "
-        f"{written['bytes'] / 1e6:>9,.2f} MB"
-        for table, written in manifest["tables"].items()
-    ]
-    return "\n".join([*lines, f"    runs/{run_id}.json"])
+    status = paint(manifest["status"], "good" if counts["files"] else "aside")
+    head = f"run {paint(run_id, 'name')} {status} in {_duration(manifest['timings']['seconds'])}"
+    return "\n".join([head, *(f"  {name:<8} {told}" for name, told in facts.items() if told)])
+
+
+def as_event(manifest: Mapping[str, Any], output: str) -> dict[str, Any]:
+    """The same as one event for machines; a warning where a person should look."""
+    counts = manifest["counts"]
+    lost = counts["dead_letters"] or counts["broken_files"]
+    drifted = manifest.get("drift", {}).get("level") == "drift"
+    root = output.rstrip("/")
+    return {
+        "name": "run_committed",
+        "level": "warning" if lost or drifted else "info",
+        **{name: manifest[name] for name in ("run_id", "status", "model", "counts", "timings")},
+        "drift": manifest.get("drift", {}).get("level"),
+        "tables": {
+            table: {
+                "path": f"{root}/{table}/run_id={manifest['run_id']}",
+                "rows": written["rows"],
+                "bytes": written["bytes"],
+            }
+            for table, written in manifest["tables"].items()
+        },
+        "manifest": f"{root}/runs/{manifest['run_id']}.json",
+    }
 
 
 def shown_path(path: str) -> str:
@@ -46,3 +65,85 @@ def shown_path(path: str) -> str:
         return path
     relative = os.path.relpath(path)
     return min(path, relative, key=len)
+
+
+def _skipped(counts: Mapping[str, Any]) -> str:
+    skipped = counts.get("skipped_files", 0)
+    told = f"{_count(skipped, 'file')}, done already with this model and configuration"
+    return told if skipped else ""
+
+
+def _read(counts: Mapping[str, Any]) -> str:
+    told = f"{_count(counts['files'], 'file')}, {_count(counts['records'], 'record')}"
+    if not counts["files"]:
+        return told
+    documents = _count(counts["documents"], "document")
+    return f"{told} = {documents} + {_count(counts['dead_letters'], 'dead letter')}"
+
+
+def _tagged(manifest: Mapping[str, Any]) -> str:
+    tokens = manifest["counts"]["tokens"]
+    rate = tokens / max(manifest["timings"]["seconds"], 1e-9)
+    told = f"{_count(tokens, 'token')}, {rate:,.0f} a second, with {manifest['model']}"
+    return told if manifest["counts"]["files"] else ""
+
+
+def _found(counts: Mapping[str, Any]) -> str:
+    """The entities, and the labels by how often they are: as many as fit on the line."""
+    by_label = sorted(counts["entities_by_label"].items(), key=lambda item: (-item[1], item[0]))
+    found = f"{counts['entities']:,} {'entity' if counts['entities'] == 1 else 'entities'}"
+    told = found
+    for named in range(len(by_label) + 1):
+        labels = [f"{label} {n:,}" for label, n in by_label[:named]]
+        if by_label[named:]:
+            others = sum(n for _, n in by_label[named:])
+            labels.append(f"{_count(len(by_label) - named, 'other')} {others:,}")
+        longer = ": ".join(filter(None, [found, ", ".join(labels)]))
+        if named > 1 and len(longer) > _WIDTH - len(_INDENT):
+            break
+        told = longer
+    return told if counts["files"] else ""
+
+
+def _lost(counts: Mapping[str, Any], paint: Paint) -> str:
+    """Said of every run that read anything, also where nothing was lost."""
+    letters, broken = counts["dead_letters"], counts["broken_files"]
+    told = []
+    if letters:
+        told.append(paint(f"{_count(letters, 'record')}, kept in dead_letters", "warning"))
+    if broken:
+        told.append(paint(f"{_count(broken, 'file')} could not be read to the end", "bad"))
+    return "; ".join(told or ["nothing"]) if counts["files"] else ""
+
+
+def _drift(manifest: Mapping[str, Any], paint: Paint) -> str:
+    words = drift_in_words(manifest.get("drift", {}))
+    return paint(words, "warning") if words else ""
+
+
+def _places(manifest: Mapping[str, Any]) -> Iterator[str]:
+    run_id = manifest["run_id"]
+    for table, written in manifest["tables"].items():
+        place, size = f"{table}/run_id={run_id}", written["bytes"] / 1e6
+        yield f"{_INDENT}{place:<42}{written['rows']:>10,} rows{size:>9,.2f} MB"
+    yield f"{_INDENT}runs/{run_id}.json"
+
+
+def _next(manifest: Mapping[str, Any], where: str) -> str:
+    """The command after which the rows can be queried; once a job, and not where none are new."""
+    part = manifest.get("part") or {}
+    if not manifest["counts"]["files"] or part.get("number", 1) < part.get("count", 1):
+        return ""
+    return f"python -m jobs.runs view --output {shlex.quote(where)}"
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def _duration(seconds: float) -> str:
+    if round(seconds, 1) < _MINUTE:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"

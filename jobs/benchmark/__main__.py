@@ -18,7 +18,7 @@ from schemas.errors import UsageError
 
 def run(arguments: Sequence[str]) -> int:
     """Measure as the flags say, print the table, and write what was asked for."""
-    flags, extraction = _parser().parse_known_args(arguments)
+    flags, extraction = benchmark_parser().parse_known_args(arguments)
     if flags.repeats < 1:
         raise UsageError(f"--repeats is {flags.repeats}, expected at least 1")
     require_file("--json", flags.json)
@@ -46,25 +46,36 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> Parser:
-    parser = Parser(prog="python -m jobs.benchmark", description=__doc__)
+def benchmark_parser() -> Parser:
+    """The flags of `jobs.benchmark`; what it leaves over is for `pipeline.run`."""
+    parser = Parser(
+        prog="python -m jobs.benchmark",
+        synopsis="[FLAG ...] [flags of pipeline.run]",
+        description="How fast extraction is here: the whole command, its stages by themselves, and "
+        "spaCy where it is there. Figures are medians; ratios are taken within a round.",
+        examples=(
+            "",
+            "--input docs/*.jsonl --direct_num_workers 2",
+            "--repeats 5 --json speed.json",
+        ),
+    )
     add = parser.add_argument
     add("--repeats", type=int, default=3, metavar="N", help="rounds")
-    add("--json", metavar="FILE", help="where all figures go")
-    add("--chart", metavar="FILE", help="where an SVG of the rates goes (needs matplotlib)")
+    add("--json", metavar="FILE", help="write all figures")
+    add("--chart", metavar="FILE", help="write an SVG of the rates (needs matplotlib)")
     add(
         "--spacy_python",
         default=sys.executable,
         metavar="PYTHON",
-        help="an interpreter that has spaCy, since spaCy and training want different numpy",
+        help="an interpreter that has spaCy (default: this one)",
     )
-    add("--spacy_model", default="en_core_web_sm", metavar="PACKAGE", help="spaCy's model package")
+    add("--spacy_model", default="en_core_web_sm", metavar="PACKAGE", help="of spaCy's model")
     add(
         "--spacy_characters",
         type=int,
         default=3_000_000,
         metavar="N",
-        help="about how much text spaCy gets: it would take minutes for what we do in seconds",
+        help="about how much text spaCy gets",
     )
     return parser
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipeline.flags import BUNDLED_CORPUS
 from pipeline.formats import ReadConfig, read_records
-from pipeline.options import BUNDLED_CORPUS
 from pipeline.shards import match_files, open_shard, plan_shards
 from schemas.records import Document, Shard
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Sequence[str]) -> int:
     """Print scores and mistakes, and write them where asked; returns the exit code."""
-    flags = _parser().parse(arguments)
+    flags = evaluation_parser().parse(arguments)
     if flags.mistakes < 0:
         raise UsageError(f"--mistakes is {flags.mistakes}, expected at least 0")
     require_file("--json", flags.json)
@@ -99,13 +99,22 @@ def _write(flag: str, path: str, text: str) -> None:
         raise UsageError(f"{flag} {path} cannot be written: {error.strerror}") from error
 
 
-def _parser() -> Parser:
-    parser = Parser(prog="python -m jobs.evaluate", description=__doc__)
+def evaluation_parser() -> Parser:
+    """All flags of `jobs.evaluate`."""
+    parser = Parser(
+        prog="python -m jobs.evaluate",
+        description="Score a model on labelled data, strictly and by the MUC kinds, and list the "
+        "most frequent mistakes. JSONL documents are read as raw text, as extraction does.",
+        examples=(
+            "--model gmb-en --data test.conll",
+            "--model models/mine --data gold.jsonl --html mine.html",
+        ),
+    )
     add = parser.add_argument
-    add("--model", required=True, metavar="DIR_OR_NAME")
-    add("--data", required=True, metavar="FILE", help="any labelled file")
-    add("--json", metavar="FILE", help="where everything goes as JSON")
-    add("--html", metavar="FILE", help="where everything goes as a page to read, one file")
+    add("--model", required=True, metavar="DIR_OR_NAME", help="a directory or a bundled name")
+    add("--data", required=True, metavar="FILE", help="labelled: csv, CoNLL, .iob2, jsonl")
+    add("--json", metavar="FILE", help="write everything as JSON")
+    add("--html", metavar="FILE", help="write everything as one page to read")
     add("--mistakes", type=int, default=10, metavar="N", help="how many mistakes are listed")
     return parser
 

@@ -45,22 +45,49 @@ COMMANDS: dict[str, Command] = {
     "expire": expire,
 }
 
+# What follows the command's name in examples that its help shows.
+EXAMPLES: dict[str, Sequence[str]] = {
+    "list": ("", "--output s3://bucket/out --json"),
+    "show": ("r1", "nightly-7 --json"),
+    "verify": ("", "r1 r2 --output out"),
+    "diff": ("r1 r2", "r1 r2 --examples 20"),
+    "view": ("", "--output /srv/entities"),
+    "rollback": ("r2 --dry_run", "r2"),
+    "forget": ("--doc_id letter-0001 --dry_run", "--source /data/letters.jsonl"),
+    "compact": ("--dry_run", "--older_than 7"),
+    "expire": ("--older_than 90 --dry_run", "--older_than 90 --keep 10"),
+}
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command that the arguments name; returns the exit code."""
-    flags, unknown = _parser().parse_known_args(arguments)
+    flags, unknown = runs_parser().parse_known_args(arguments)
     if unknown:
         raise UsageError(unknown_argument(unknown[0], flags.known))
     command: Command = flags.command
     return command.run(flags)
 
 
-def _parser() -> Parser:
-    parser = Parser("python -m jobs.runs", (__doc__ or "").splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+def runs_parser() -> Parser:
+    """The commands of `jobs.runs` and their flags."""
+    parser = Parser(
+        "python -m jobs.runs",
+        (__doc__ or "").splitlines()[0],
+        synopsis="COMMAND [--output DIR] [...]",
+        examples=("list --output out", "verify", "view --output out", "show --help"),
+    )
+    commands = parser.add_subparsers(
+        title="commands",
+        required=True,
+        metavar="COMMAND",
+        prog="python -m jobs.runs",
+        parser_class=Parser,
+    )
     for name, command in COMMANDS.items():
         told = (command.__doc__ or "").splitlines()[0]
-        own = commands.add_parser(name, description=told, help=told)
+        own = commands.add_parser(
+            name, description=told, help=told, examples=EXAMPLES.get(name, ())
+        )
         own.add_argument("--output", default="out", metavar="DIR", help="the output of the runs")
         command.add_flags(own)
         own.set_defaults(command=command, known=own.flags)

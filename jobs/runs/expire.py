@@ -1,4 +1,4 @@
-"""Remove old runs of which nothing counts: superseded, failed and empty ones.
+"""Remove old runs of which nothing counts.
 
 A run of which a source still counts stays, however old it is. What a removed run held cannot count
 again, also where the run that superseded it is rolled back.

@@ -1,4 +1,4 @@
-"""List the runs, oldest first, with their state and what counts of them now."""
+"""List the runs, oldest first, and what counts of each."""
 
 import argparse
 from collections.abc import Mapping

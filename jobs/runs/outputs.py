@@ -10,6 +10,7 @@ from apache_beam.io.filesystem import CompressionTypes
 
 from jobs.runs.holding import no_runs, require_output
 from model.harmless import harmless
+from pipeline.command_line import did_you_mean
 from pipeline.current import CurrentSource, Manifest, by_age, current_sources
 from pipeline.filesystems import filesystems
 from pipeline.options import output_root
@@ -47,7 +48,10 @@ class Output:
             parts = [m for m in self.manifests if m.get("part", {}).get("of") == name]
             own = [self.by_id[name]] if name in self.by_id else parts
             if not own:
-                raise UsageError(f"{self.root} has no run {harmless(name)!r}")
+                known = [*self.by_id, *(m["part"]["of"] for m in self.manifests if m.get("part"))]
+                raise UsageError(
+                    f"{self.root} has no run {harmless(name)!r}" + did_you_mean(name, known)
+                )
             found += [manifest for manifest in own if manifest not in found]
         return found
 

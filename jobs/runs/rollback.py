@@ -1,4 +1,4 @@
-"""Take runs back: their rows go, and what they superseded counts again.
+"""Take runs back: what they superseded counts again.
 
 A run's manifest stays as the account. A job that was committed in parts is taken back whole by its
 id, a part alone by its own.
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from jobs.runs.holding import add_dry_run, changing
-from pipeline.command_line import account
+from pipeline.command_line import account, did_you_mean
 from pipeline.current import Manifest, committed_runs, current_sources
 from schemas.errors import UsageError
 
@@ -53,7 +53,8 @@ def _runs_of(name: str, manifests: Sequence[Manifest], root: str) -> list[str]:
         found = [run for run in manifests if run.get("part", {}).get("of") == name]
         _require_apart(name, found, manifests)
     if not found:
-        raise UsageError(f"{root} has no run {name}")
+        known = [manifest["run_id"] for manifest in manifests]
+        raise UsageError(f"{root} has no run {name}" + did_you_mean(name, known))
     committed = [manifest for manifest in found if manifest["status"] == "committed"]
     if not committed:
         raise UsageError(f"{name} is {found[0]['status']}, and only committed runs can go back")

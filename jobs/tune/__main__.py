@@ -21,12 +21,12 @@ from schemas.errors import UsageError
 # Flags of training that a search sets itself, or that make no sense for many trials.
 _NOT_PASSED = ("check", "logs", "name", "resume")
 # What has no part in a trial's figure.
-_NO_SETTINGS = ("output", "verbose", *_NOT_PASSED)
+_NO_SETTINGS = ("log_format", "output", "verbose", *_NOT_PASSED)
 
 
 def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
     """Search as the flags say, print the best command; returns the exit code."""
-    flags, given = _parser().parse_known_args(arguments)
+    flags, given = tuning_parser().parse_known_args(arguments)
     _require_sensible(flags)
     training = _training_flags(given)
     space = _space(flags.search, given)
@@ -52,27 +52,48 @@ def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
     return 0
 
 
-def _parser() -> Parser:
-    parser = Parser(prog="python -m jobs.tune", description=__doc__)
+def tuning_parser() -> Parser:
+    """The flags of `jobs.tune`; what it leaves over is for training."""
+    default_space = "; ".join(f"{flag}={spec}" for flag, spec in DEFAULT_SPACE.items())
+    parser = Parser(
+        prog="python -m jobs.tune",
+        synopsis="--train FILE --output DIR [FLAG ...]",
+        description="Search the flags of training for those that do best. The first trial takes "
+        "training's own. The same command again goes on where a search was interrupted.",
+        examples=(
+            "--train ner.csv --output study",
+            "--train ner.csv --output study --trials 50 --epochs 10",
+            "--train a.conll --output study --search units=64,100",
+        ),
+    )
     add = parser.add_argument
-    add("--output", required=True, metavar="DIR", help="where the study and its trials are kept")
-    add("--trials", type=int, default=20, metavar="N", help="how many there are in the end")
+    add("--output", required=True, metavar="DIR", help="where the study and its trials are")
+    add("--trials", type=int, default=20, metavar="N", help="how many in the end")
     add(
         "--timeout_minutes",
         type=float,
         metavar="M",
-        help="start no trial after that; the one that runs then is finished",
+        help="start no trial after that",
     )
     add(
         "--search",
         action="append",
         default=[],
         metavar="FLAG=SPEC",
-        help="a flag to search and its values: units=64,100 or dropout=0.3..0.6 or "
-        "learning_rate=1e-4..1e-2:log; may be repeated, and then only these are searched "
-        f"(without: {'; '.join(f'{flag}={spec}' for flag, spec in DEFAULT_SPACE.items())})",
+        help="search this instead; may be repeated",
     )
-    add("--keep_trials", choices=("all", "best"), default="best", help="whose models are kept")
+    add(
+        "--keep_trials",
+        choices=("all", "best"),
+        default="best",
+        metavar="WHICH",
+        help="keep the models of all or best (the default)",
+    )
+    parser.add_argument_group(
+        "what is searched",
+        f"SPEC is A,B,C or LOW..HIGH or LOW..HIGH:log. Without --search: "
+        f"{default_space}. A flag of jobs.train that is given stays as it is in all trials.",
+    )
     return parser
 
 
@@ -91,7 +112,7 @@ def _training_flags(given: Sequence[str]) -> argparse.Namespace:
             raise UsageError(f"--{name} is not for a search: leave it to `jobs.train`")
     training, unknown = parser.parse_known_args([*given, "--output=x"])
     if unknown:
-        raise UsageError(unknown_argument(unknown[0], [*_parser().flags, *parser.flags]))
+        raise UsageError(unknown_argument(unknown[0], [*tuning_parser().flags, *parser.flags]))
     configuration(NetworkConfig, training)
     configuration(TrainingConfig, training)
     for name in ("train", "dev", "test"):

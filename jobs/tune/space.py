@@ -30,7 +30,7 @@ _NEVER_SEARCHED = {
         "all trials share their data",
     ),
     **dict.fromkeys(("monitor", "mode"), "all trials share their measure"),
-    "verbose": "it changes nothing but the log",
+    **dict.fromkeys(("log_format", "verbose"), "it changes nothing but the log"),
     **dict.fromkeys(("output", "name", "check", "resume", "logs"), "it is the search's own"),
 }
 

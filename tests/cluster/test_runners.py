@@ -15,7 +15,7 @@ import pytest
 from jobs.runs.__main__ import run as runs
 from model.artifact import find_artifact
 from pipeline.current import read_table
-from pipeline.options import BUNDLED_CORPUS
+from pipeline.flags import BUNDLED_CORPUS
 from schemas.tables import TABLES
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]

@@ -13,8 +13,8 @@ from jobs.benchmark.command import WatchedRun
 from jobs.benchmark.corpus import bundled_copies, documents_of, plan_corpus
 from jobs.benchmark.report import Round, round_figures, summary, table
 from jobs.benchmark.stages import STAGES, StageTimes
+from pipeline.flags import BUNDLED_CORPUS
 from pipeline.formats import ReadConfig
-from pipeline.options import BUNDLED_CORPUS
 from schemas.errors import UsageError
 
 FAKE_SPACY = """

@@ -184,10 +184,10 @@ def test_documents_become_a_model_and_the_report_comes_first(
         (["--mode=best"], "--mode is best, expected auto, max or min"),
         (["--verbose=3"], "--verbose is 3, expected 0, 1 or 2"),
         (["--monitor=accuracy"], "--monitor is accuracy, expected one of loss, val_f1"),
-        (["--epochs=many"], "argument --epochs: invalid int value: 'many'"),
+        (["--epochs=many"], "--epochs is 'many', expected a whole number"),
         (
             ["--save_best_only=yes"],
-            "argument --save_best_only: 'yes' is neither true nor false",
+            "--save_best_only: 'yes' is neither true nor false",
         ),
         (
             ["--validation_split=1"],

@@ -1,5 +1,6 @@
 """Elsewhere: a job that is not done is an error, and none outlives an interrupted submitter."""
 
+import threading
 from collections.abc import Callable
 
 import apache_beam as beam
@@ -41,7 +42,9 @@ def submit(monkeypatch: pytest.MonkeyPatch) -> Submit:
             return job
 
         monkeypatch.setattr(beam.Pipeline, "run", submitted)
-        run_on_cluster(lambda pipeline: pipeline | beam.Create([1]), PipelineOptions([]))
+        run_on_cluster(
+            lambda pipeline: pipeline | beam.Create([1]), PipelineOptions([]), lambda: None
+        )
 
     return run
 
@@ -59,6 +62,22 @@ def test_a_job_that_ends_otherwise_is_an_error(state: str, submit: Submit) -> No
 def test_a_job_that_cannot_be_submitted_is_one_sentence(submit: Submit) -> None:
     with pytest.raises(JobError, match=r"could not be submitted \(no such host\)"):
         submit(OSError("no such host\nand a page about it"))
+
+
+def test_someone_hears_that_the_job_still_runs_and_nothing_once_it_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.cluster._TICK", 0.001)
+    heard = threading.Semaphore(0)
+
+    class LongJob(Job):
+        def wait_until_finish(self) -> object:
+            assert all(heard.acquire(timeout=10) for _ in range(3))
+            return PipelineState.DONE
+
+    monkeypatch.setattr(beam.Pipeline, "run", lambda _: LongJob(None))
+    run_on_cluster(lambda pipeline: pipeline | beam.Create([1]), PipelineOptions([]), heard.release)
+    assert all(thread.name != "progress" for thread in threading.enumerate())
 
 
 def test_an_interrupt_cancels_the_job(submit: Submit) -> None:

@@ -185,7 +185,10 @@ def test_a_killed_worker_ends_the_run_and_leaves_no_rows(
     assert seconds < 30, seconds
     assert stdout == ""
     assert stderr.splitlines() == [
-        "error: a worker process died; its work is lost, and the run has no result"
+        (
+            "error: a worker process died; its work is lost, and the run has no result "
+            "(out of memory? a smaller --direct_num_workers needs less)"
+        )
     ]
     assert wait_for(lambda: not any(map(is_alive, workers)), 5)
     left = [path for path in output.rglob("*") if path.is_file() and path.name != LOCK]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, PortableOptions
 
+from pipeline.flags import BUNDLED_CORPUS
 from pipeline.formats import ReadConfig
 from pipeline.options import (
-    BUNDLED_CORPUS,
     ExtractionConfig,
     chosen_direct_options,
     default_run_id,
@@ -92,6 +92,13 @@ def test_beams_flags_pass_in_either_notation() -> None:
         (["--imput", "a"], "unknown flag --imput, did you mean --input?"),
         (["--keep-text=all"], "unknown flag --keep-text, did you mean --keep_text?"),
         (["--keep", "all"], "unknown flag --keep"),  # no abbreviations
+        (["--Run-ID=a"], "unknown flag --Run-ID, did you mean --run_id?"),
+        (["--runid", "a"], "unknown flag --runid, did you mean --run_id?"),
+        (["-input", "a"], "unknown flag -input, did you mean --input?"),
+        (
+            ["--direct-num-workers=2"],
+            "unknown flag --direct-num-workers, did you mean --direct_num_",
+        ),
         (["--direct_num_worker=2"], "unknown flag --direct_num_worker, did you mean --direct_num_"),
         (["--xyzzy"], "unknown flag --xyzzy"),
         (["-q"], "unknown flag -q"),
@@ -109,18 +116,21 @@ def test_an_unknown_flag_is_refused_with_the_nearest(arguments: list[str], messa
         (["--folded_words", "100"], ["--folded_words", "100", "at least 16384"]),
         (["--batch_tokens", "0"], ["--batch_tokens", "0", "at least 1"]),
         (["--batch_tokens", "-5"], ["--batch_tokens", "-5", "at least 1"]),
-        (["--batch_tokens", "many"], ["--batch_tokens", "'many'", "int"]),
-        (["--batch_tokens", "1.5"], ["--batch_tokens", "'1.5'", "int"]),
+        (["--batch_tokens", "many"], ["--batch_tokens", "'many'", "a whole number"]),
+        (["--batch_tokens", "1.5"], ["--batch_tokens", "'1.5'", "a whole number"]),
         (["--min_confidence=1.01"], ["--min_confidence", "1.01", "0 to 1"]),
         (["--min_confidence", "-0.1"], ["--min_confidence", "-0.1", "0 to 1"]),
         (["--min_confidence=nan"], ["--min_confidence", "nan", "0 to 1"]),
         (["--max_dead_letters=5"], ["--max_dead_letters", "5.0", "0 to 1"]),
-        (["--min_confidence=high"], ["--min_confidence", "'high'", "float"]),
+        (["--min_confidence=high"], ["--min_confidence", "'high'", "a number"]),
         (["--target_file_mb=0"], ["--target_file_mb", "0", "at least 1"]),
         (["--max_record_mb=0"], ["--max_record_mb", "0", "1 to 2000"]),
         (["--max_record_mb=2001"], ["--max_record_mb", "2001", "1 to 2000"]),
-        (["--keep_text", "some"], ["--keep_text", "'some'", "none", "sample", "all"]),
-        (["--input_format", "xml"], ["--input_format", "'xml'", "jsonl"]),
+        (["--keep_text", "some"], ["--keep_text is 'some', expected none, sample or all"]),
+        (["--keep_text", "smaple"], ["or all, did you mean sample?"]),
+        (["--input_format", "xml"], ["--input_format is 'xml', expected auto, jsonl,"]),
+        (["--input_format=josnl"], ["--input_format", "'josnl'", "did you mean jsonl?"]),
+        (["--log_format=jsno"], ["--log_format is 'jsno', expected text or json, did you mean"]),
         (["--input"], ["--input", "expected at least one argument"]),
         (["--output="], ["--output", "empty"]),
         (["--output=file://"], ["--output", "empty"]),
@@ -130,6 +140,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest(arguments: list[str], messa
         (["--keep_fields", "doc_id"], ["--keep_fields", "'doc_id'", "already a column"]),
         (["--direct_num_workers=two"], ["--direct_num_workers", "'two'"]),
         (["--direct_running_mode=fast"], ["--direct_running_mode", "'fast'"]),
+        (["--direct_running_mode=multiprocessing"], ["did you mean multi_processing?"]),
         (["--runner=Nope"], ["--runner", "Nope", "FlinkRunner"]),
         (["--runner=no.such.Runner"], ["--runner", "no.such.Runner"]),
         (

@@ -106,7 +106,7 @@ def test_another_kind_of_text_is_committed_and_leaves_with_code_4_once(
     told = capsys.readouterr().out
     words = str(e.value).partition("but its documents are ")[2]
     assert str(e.value) == f"run r1 is committed, but its documents are {words}"
-    assert f"  drift     {words}" in told.splitlines()
+    assert f"  drift    {words}" in told.splitlines()
     manifest = manifest_of(tmp_path, "r1")
     assert (manifest["status"], manifest["drift"]["level"]) == ("committed", "drift")
     assert manifest["configuration"]["fail_on_drift"]
@@ -121,7 +121,7 @@ def test_without_the_flag_drift_is_a_warning(
 ) -> None:
     flags = [f"--model={measured}", f"--output={tmp_path}", f"--input={corpus}/others.jsonl"]
     assert run([*flags, "--run_id=r1"]) == 0
-    warning = "  drift     unlike the model's training data in unknown words (PSI "
+    warning = "  drift    unlike the model's training data in unknown words (PSI "
     assert sum(warning in line for line in capsys.readouterr().out.splitlines()) == 1
     assert manifest_of(tmp_path, "r1")["drift"]["level"] == "drift"
 

@@ -47,7 +47,9 @@ def refused(tmp_path: Path, tiny_artifact: Path, corpus: Path) -> Callable[..., 
 
 
 def test_input_that_matches_nothing_is_refused(refused: Callable[..., str]) -> None:
-    assert refused(input="/no/such/*.jsonl") == "--input '/no/such/*.jsonl' matches no file."
+    assert refused(input="/no/such/*.jsonl") == (
+        "--input '/no/such/*.jsonl' matches no file (with --allow_no_input that is an empty run)."
+    )
 
 
 def test_a_file_of_no_known_format_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Merge the small files of many runs: the rows that count become one run, superseded rows go.
+"""Merge many small runs into one that counts as they did.
 
 Runs are merged that have the same model and the same configuration as far as rows depend on it,
 with the repairs of their dead letters. What counts stays the same, and `--only_new` skips the same

@@ -1,4 +1,4 @@
-"""Compare the entities of two runs over the same documents, as to rehearse a new model."""
+"""Compare the entities of two runs over the same documents."""
 
 import argparse
 from typing import TYPE_CHECKING

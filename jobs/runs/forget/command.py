@@ -1,4 +1,4 @@
-"""Erase documents or sources for good: from all runs, also from those that count no longer.
+"""Erase documents or sources for good, from all runs.
 
 Entities, documents with their texts and dead letters with their bytes go; files are written again
 without them, and manifests say how many rows went and when, not which. A record that could not be

@@ -1,4 +1,4 @@
-"""Check every file of the runs again: checksums, counts, offsets, and files that nobody names."""
+"""Check the files: checksums, counts, offsets, strays."""
 
 import argparse
 from collections import Counter

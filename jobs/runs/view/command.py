@@ -1,4 +1,4 @@
-"""Write current.sql and current.py into the output: what counts, for DuckDB and for pandas."""
+"""Write current.sql and current.py, to query what counts."""
 
 import argparse
 import shlex

@@ -224,6 +224,7 @@ def test_show_prints_the_manifest_for_scripts(
     ("arguments", "message"),
     [
         (["show", "r9"], r"{root}/out has no run 'r9'"),
+        (["show", "R-1"], r"{root}/out has no run 'R-1', did you mean r1?"),
         (["list", "--output={root}/none"], r"--output {root}/none does not exist"),
         (
             ["list", "--output={root}"],

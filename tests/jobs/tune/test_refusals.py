@@ -66,7 +66,7 @@ def test_another_search_in_the_same_place_is_refused(
         (["--search=mode=min,max"], "--search mode=min,max: --mode is not searched"),
         (["--units=3", "--search=units=3,4"], "--units is given, and searched as well"),
         (["--search=seed=1,2"], "--search seed: it also draws the dev sentences, so give --dev"),
-        (["--keep_trials=none"], "argument --keep_trials: invalid choice: 'none'"),
+        (["--keep_trials=none"], "--keep_trials is 'none', expected all or best"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_nothing_is_written(

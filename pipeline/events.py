@@ -1,0 +1,103 @@
+"""What a command says as JSON for machines: one object a line, on standard output and error.
+
+Whatever is printed becomes an event too, so that no line is anything else. `json` and forty lines
+do that; a package that formats log records would cover these alone.
+"""
+
+import io
+import json
+import logging
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, TextIO
+
+FLAG = "--log_format"
+JSON = "json"
+
+
+class EventStream(io.TextIOBase):
+    """Takes text and events, and writes each as a line of JSON to the stream beneath.
+
+    level: of what is printed. context: what stands in each event, shared with other streams.
+    """
+
+    def __init__(self, stream: TextIO, level: str, context: dict[str, Any]) -> None:
+        self._stream = stream
+        self._level = level
+        self._context = context
+        self._pending = ""
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> int:
+        """Print: what has been written up to the end of a line is one event."""
+        with self._lock:
+            self._pending += text
+            if not self._pending.endswith("\n"):
+                return len(text)
+            said, self._pending = self._pending.strip("\n"), ""
+        if said:
+            self.event("output", self._level, message=said)
+        return len(text)
+
+    def event(self, name: str, level: str, **facts: object) -> None:
+        """Write an event at once."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        told = {"time": now, "level": level, "event": name, **self._context, **facts}
+        with self._lock:
+            self._stream.write(json.dumps(told, default=str) + "\n")
+            self._stream.flush()
+
+    def about(self, **context: object) -> None:
+        """What stands in every event from now on, on all streams that share the context."""
+        self._context |= context
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+
+class _LogEvents(logging.Handler):
+    """Log records of libraries, as events."""
+
+    def __init__(self, stream: EventStream) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts = {"logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            facts["traceback"] = logging.Formatter().formatException(record.exc_info)
+        self._stream.event("log", record.levelname.lower(), **facts)
+
+
+def chooses_json(arguments: Sequence[str]) -> bool:
+    """Whether the arguments ask for JSON. Errors in them are told so too: none is parsed yet."""
+    chosen = ""
+    for argument, after in pairwise([*arguments, ""]):
+        if argument == FLAG:
+            chosen = after
+        elif argument.startswith(f"{FLAG}="):
+            chosen = argument.partition("=")[2]
+    return chosen == JSON
+
+
+def speak_in_events() -> None:
+    """From now on this process prints nothing but events, and logs as it did, but in them."""
+    context: dict[str, Any] = {}
+    errors = EventStream(sys.stderr, "warning", context)
+    sys.stdout, sys.stderr = EventStream(sys.stdout, "info", context), errors
+    logging.basicConfig(level=logging.ERROR, handlers=[_LogEvents(errors)], force=True)
+    logging.captureWarnings(capture=True)
+
+
+def events_on(stream: TextIO | EventStream) -> EventStream | None:
+    """The stream where it takes events, None where it takes text for people."""
+    return stream if isinstance(stream, EventStream) else None
