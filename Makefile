@@ -4,7 +4,7 @@
 #     ARGS="..."          more flags for `run`, or more arguments for `test`
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs test-all test-cluster test-pythons test-schedules lock format clean environment lint wheel-check
+.PHONY: help run test check docs test-all test-cluster test-pythons test-schedules test-spark lock format clean environment lint wheel-check
 
 PYTHON ?=
 ARGS ?=
@@ -28,10 +28,11 @@ check: environment ## what CI runs: ruff, mypy, the built wheel in an empty envi
 	.ci/wheel-check $(PY)
 	$(PY) -m pytest
 
-test-all: check ## check, then the slow tests, new property examples, schedules, clusters, Python 3.12 and 3.13
+test-all: check ## check, then the slow tests, new property examples, schedules, Spark, clusters, Python 3.12 and 3.13
 	$(PY) -m pytest -m slow
 	$(PY) -m pytest -m "hypothesis and not slow and not cluster" --hypothesis-profile=search
 	.ci/test-schedules $(PY)
+	.ci/test-spark $(PY)
 	.ci/test-cluster $(PY)
 	.ci/test-pythons 3.12 3.13
 
@@ -44,6 +45,9 @@ test-pythons: ## extraction and tests with real Python 3.12 and 3.13, where the 
 
 test-schedules: environment ## the schedules with a real Airflow and the schemas of Kubernetes
 	@.ci/test-schedules $(PY)
+
+test-spark: environment ## the tables read with Spark, with the types that DuckDB, pandas and Polars find
+	@.ci/test-spark $(PY)
 
 test-cluster: environment ## the job on a real Flink cluster and on Prism, a TaskManager killed under way
 	@.ci/test-cluster $(PY)

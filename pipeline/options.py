@@ -31,6 +31,8 @@ from schemas.errors import UsageError
 DIRECT_RUNNER = "DirectRunner"
 
 _RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
+# In a hive partition, numbers to Spark and Polars, dates to DuckDB, booleans to Polars.
+_NO_RUN_IDS = {"nan", "inf", "infinity", "epoch", "true", "false"}
 # As Beam takes them: in any case, with or without the last word.
 _LOCAL_RUNNERS = {"direct", "fnapi", "bundlebaseddirect", "switchingdirect"}
 
@@ -62,6 +64,10 @@ class ExtractionConfig:
             raise UsageError(
                 f"--run_id {self.run_id!r} is not a letter followed by letters, digits, "
                 "underscores, dots or hyphens, at most 100 in all"
+            )
+        if self.run_id.lower() in _NO_RUN_IDS:
+            raise UsageError(
+                f"--run_id {self.run_id!r} is no name: query engines take it for another value"
             )
         for name, least in (
             ("commit_shards", 1),

@@ -12,8 +12,8 @@ from pipeline.dead_letters import DEAD_LETTERS
 from pipeline.sinks import DeadLetterSink, Sink, TaggedSink, WriteConfig
 from schemas.records import DeadLetter, FileResult, TaggedDocument
 
-# Records are gathered up to about so many characters before they become a row group: enough for
-# columns to compress well, little beside the model's memory.
+# Records are gathered up to about so many characters before they become rows: little beside the
+# model's memory.
 BUFFER_CHARACTERS = 8_000_000
 RECORD_CHARACTERS = 500  # what a record weighs beside its text
 

@@ -1,4 +1,7 @@
-"""Arrow schemas of the three tables. Later versions only add columns."""
+"""Arrow schemas of the three tables. Later versions only add columns.
+
+What a table and its columns mean is in the metadata, under `doc`: files carry it too.
+"""
 
 from collections.abc import Sequence
 
@@ -13,7 +16,12 @@ def _field(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) ->
     return pa.field(name, kind, nullable=nullable, metadata={"doc": doc})
 
 
-ENTITIES = pa.schema(
+def _table(doc: str, fields: Sequence[pa.Field]) -> pa.Schema:
+    return pa.schema(fields, metadata={"doc": doc})
+
+
+ENTITIES = _table(
+    "one row for each entity that was found",
     [
         _field("doc_id", pa.string(), "the input's id, or made from source and record"),
         _field("source", _NAME, "the shard's path"),
@@ -24,12 +32,17 @@ ENTITIES = pa.schema(
         _field("end_char", pa.int64(), "end of the entity in code points, half-open"),
         _field("text", pa.string(), "exactly document_text[start_char:end_char]"),
         _field("label", _NAME, "kind of the entity"),
-        _field("confidence", pa.float32(), "the CRF's probability of exactly this span and label"),
+        _field(
+            "confidence",
+            pa.float32(),
+            "the CRF's probability of exactly this span and label, calibrated on labelled text",
+        ),
         _field("model", _NAME, "name and content hash of the model"),
-    ]
+    ],
 )
 
-DOCUMENTS = pa.schema(
+DOCUMENTS = _table(
+    "one row for each document that was read, with its counts",
     [
         _field("doc_id", pa.string(), "the input's id, or made from source and record"),
         _field("source", _NAME, "the shard's path"),
@@ -42,10 +55,11 @@ DOCUMENTS = pa.schema(
         _field("content_hash", pa.string(), "BLAKE2b-128 of the UTF-8 text, hexadecimal"),
         _field("processed_at", pa.timestamp("us", tz="UTC"), "when the run started"),
         _field("text", pa.string(), "the text, where --keep_text kept it", nullable=True),
-    ]
+    ],
 )
 
-DEAD_LETTERS = pa.schema(
+DEAD_LETTERS = _table(
+    "one row for each record or shard that could not be processed",
     [
         _field("source", _NAME, "the shard's path"),
         _field("record", pa.int64(), "as in `documents`; null: the shard", nullable=True),
@@ -61,13 +75,20 @@ DEAD_LETTERS = pa.schema(
             "of a document that was read: the values of --keep_fields, in that order",
             nullable=True,
         ),
-    ]
+    ],
 )
 
 TABLES = {"entities": ENTITIES, "documents": DOCUMENTS, "dead_letters": DEAD_LETTERS}
+
+# The order of the rows in each row group of a file, ascending, nulls last; files declare it.
+SORTED_BY = {
+    "entities": ("source", "doc_id", "start_char"),
+    "documents": ("source", "record"),
+    "dead_letters": ("source", "record"),
+}
 
 
 def documents_schema(keep_fields: Sequence[str] = ()) -> pa.Schema:
     """The `documents` schema followed by one nullable string column for each kept field."""
     kept = [_field(name, pa.string(), "kept from the input", nullable=True) for name in keep_fields]
-    return pa.schema([*DOCUMENTS, *kept])
+    return pa.schema([*DOCUMENTS, *kept], metadata=DOCUMENTS.metadata)

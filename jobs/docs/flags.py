@@ -14,14 +14,14 @@ def flags_page() -> str:
         "Flags are spelled with underscores, and in full. Of a mistyped one the nearest is named. `--help` of "
         "each command says the same as this page.",
     ]
-    for name, parser in _commands().items():
+    for name, parser in commands().items():
         parts.append(f"## {name}")
         parts += [paragraph for paragraph in (parser.description or "").split("\n\n") if paragraph]
         parts += _sections(parser)
     return "\n\n".join(parts) + "\n"
 
 
-def _commands() -> Mapping[str, Parser]:
+def commands() -> Mapping[str, Parser]:
     """The parsers by the commands' names."""
     # They import Beam, which logs at import.
     from jobs.benchmark.__main__ import parser as benchmark
@@ -30,7 +30,7 @@ def _commands() -> Mapping[str, Parser]:
     from jobs.runs.__main__ import parser as runs
     from jobs.train.flags import training_parser as train
     from jobs.tune.__main__ import parser as tune
-    from pipeline.options import parser as extraction
+    from pipeline.flags import extraction_parser as extraction
 
     makers = (extraction, report, runs, train, evaluate, tune, benchmark)
     return {made.prog: made for made in (make() for make in makers)}

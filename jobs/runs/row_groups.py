@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.formats import first_line
+from pipeline.parquet import resolved
 from pipeline.shards import open_shard
 from schemas.errors import JobError
 
@@ -25,7 +26,7 @@ def read_row_groups(path: str, columns: Sequence[str] | None = None) -> Iterator
     """
     with _reading(path) as file:
         for number in range(file.num_row_groups):
-            yield _resolved(file.read_row_group(number, columns=columns))
+            yield resolved(file.read_row_group(number, columns=columns))
 
 
 @contextmanager
@@ -35,11 +36,3 @@ def _reading(path: str) -> Iterator[pq.ParquetFile]:
             yield pq.ParquetFile(pa.PythonFile(stream, mode="r"), pre_buffer=False)
     except (OSError, pa.ArrowException) as error:
         raise JobError(f"{path} cannot be read: {first_line(error)}") from error
-
-
-def _resolved(rows: pa.Table) -> pa.Table:
-    fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in rows.schema
-    ]
-    return rows.cast(pa.schema(fields))

@@ -167,7 +167,14 @@ def test_a_run_id_that_a_query_engine_would_misread_is_refused(run_id: str) -> N
     assert message.startswith(f"--run_id {run_id!r} is not a letter followed by")
 
 
-@pytest.mark.parametrize("run_id", ["a", "Nightly_2026-11-22.v2"])
+@pytest.mark.parametrize("run_id", ["NaN", "inf", "Infinity", "epoch", "True", "false"])
+def test_a_run_id_that_is_a_value_of_another_type_is_refused(run_id: str) -> None:
+    """DuckDB makes a date of `inf`, Polars a boolean of `True`, and Spark a number of `NaN`."""
+    message = refused(f"--run_id={run_id}")
+    assert message == f"--run_id {run_id!r} is no name: query engines take it for another value"
+
+
+@pytest.mark.parametrize("run_id", ["a", "Nightly_2026-11-22.v2", "nan2"])
 def test_a_run_id_of_letters_digits_and_marks_is_taken(run_id: str) -> None:
     assert parse_extraction(["--run_id", run_id]).run_id == run_id
 

@@ -8,19 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline import parquet
 from pipeline.parquet import TableWriter
 from schemas.records import FileResult
 
 SCHEMA = pa.schema(
     [
         pa.field("source", pa.dictionary(pa.int32(), pa.string()), nullable=False),
-        pa.field("n", pa.int64(), nullable=False, metadata={"doc": "a number"}),
+        pa.field("record", pa.int64(), metadata={"doc": "a number"}),
+        pa.field("doc_id", pa.string()),
         pa.field("text", pa.string()),
-    ]
+    ],
+    metadata={"doc": "a table"},
 )
 TARGET = 40_000
 
@@ -31,14 +35,20 @@ def create(path: str) -> BinaryIO:
 
 
 def writer(directory: Path, target: int = TARGET) -> TableWriter:
-    return TableWriter("entities", SCHEMA, str(directory), target, create)
+    return TableWriter("documents", SCHEMA, str(directory), target, create)
 
 
 def rows(numbers: Sequence[int]) -> pa.Table:
-    """About 60 bytes a row that do not compress."""
+    """About 60 bytes a row that do not compress; a source has 1,000 rows."""
     texts = [f"{random.Random(n).getrandbits(400):x}" for n in numbers]
-    sources = pa.array([f"s{n % 2}" for n in numbers]).dictionary_encode()
-    return pa.Table.from_arrays([sources, pa.array(numbers, pa.int64()), texts], schema=SCHEMA)
+    sources = pa.array([source(n) for n in numbers]).dictionary_encode()
+    names = [f"d{n}" for n in numbers]
+    columns = [sources, pa.array(numbers, pa.int64()), names, texts]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def source(number: int) -> str:
+    return f"s{number // 1000}"
 
 
 @pytest.fixture
@@ -48,7 +58,7 @@ def written(tmp_path: Path) -> list[FileResult]:
     results = []
     for first in range(0, 5000, 100):
         numbers = range(first, first + 100)
-        by_source = Counter(f"s{n % 2}" for n in numbers)
+        by_source = Counter(map(source, numbers))
         results += table.write(rows(numbers), by_source, {"tokens": sum(numbers)})
     return [*results, *table.close()]
 
@@ -62,7 +72,7 @@ def test_files_are_of_about_the_target_size(written: list[FileResult]) -> None:
 
 
 def test_every_row_is_in_one_file_in_order(written: list[FileResult]) -> None:
-    numbers = [pq.read_table(result.path)["n"].to_pylist() for result in written]
+    numbers = [pq.read_table(result.path)["record"].to_pylist() for result in written]
     assert [n for part in numbers for n in part] == list(range(5000))
     assert len({result.path for result in written}) == len(written)
 
@@ -71,27 +81,95 @@ def test_a_result_says_what_its_file_holds(written: list[FileResult]) -> None:
     for result in written:
         path = Path(result.path)
         table = pq.read_table(path)
-        assert result.table == "entities"
+        assert result.table == "documents"
         assert result.rows == table.num_rows
         assert result.bytes == path.stat().st_size
         assert result.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
         assert result.sources == dict(Counter(table["source"].to_pylist()))
-        assert result.sums == {"tokens": sum(table["n"].to_pylist())}
+        assert result.sums == {"tokens": sum(table["record"].to_pylist())}
 
 
 def test_files_are_what_query_engines_like(written: list[FileResult]) -> None:
-    """Zstandard, statistics, a page index, the schema's version, and types as declared."""
+    """Zstandard, statistics, a page index, an order, the schema's version, types as declared."""
     file = pq.ParquetFile(written[0].path)
     for group in range(file.metadata.num_row_groups):
+        order = file.metadata.row_group(group).sorting_columns
+        assert [(key.column_index, key.descending, key.nulls_first) for key in order] == [
+            (0, False, False),
+            (1, False, False),
+        ]
         for column in range(file.metadata.num_columns):
             chunk = file.metadata.row_group(group).column(column)
             assert chunk.compression == "ZSTD"
             assert chunk.statistics.has_min_max
             assert chunk.has_offset_index
             assert chunk.has_column_index
+            has_dictionary = "RLE_DICTIONARY" in chunk.encodings
+            assert has_dictionary == (chunk.path_in_schema != "record")
     assert file.schema_arrow.metadata[b"gleaner.schema_version"] == b"3"
     assert file.schema_arrow.equals(SCHEMA)
-    assert file.schema_arrow.field("n").metadata[b"doc"] == b"a number"
+    assert file.schema_arrow.metadata[b"doc"] == b"a table"
+    assert file.schema_arrow.field("record").metadata[b"doc"] == b"a number"
+
+
+def groups_of(path: str) -> list[list[int]]:
+    file = pq.ParquetFile(path)
+    groups = map(file.read_row_group, range(file.num_row_groups))
+    return [group["record"].to_pylist() for group in groups]
+
+
+def test_pieces_become_row_groups_of_full_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever comes at once: pieces smaller than a row group, and larger."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1000)
+    table = writer(tmp_path / "t", target=10**9)
+    for first, last in ((0, 300), (300, 600), (600, 1100), (1100, 3500), (3500, 3550)):
+        assert table.write(rows(range(first, last)), {}, {}) == []
+    (result,) = table.close()
+    groups = groups_of(result.path)
+    assert [len(group) for group in groups] == [1000, 1000, 1000, 550]
+    assert [n for group in groups for n in group] == list(range(3550))
+
+
+def test_long_rows_become_row_groups_before_they_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", rows(range(100)).nbytes * 2)
+    table = writer(tmp_path / "t", target=10**9)
+    for first in range(0, 500, 100):
+        table.write(rows(range(first, first + 100)), {}, {})
+    (result,) = table.close()
+    assert [len(group) for group in groups_of(result.path)] == [200, 200, 100]
+
+
+def test_rows_of_a_row_group_are_in_the_order_that_it_declares(tmp_path: Path) -> None:
+    """Workers read in any order; dead letters of shards come after those of their records."""
+    table = writer(tmp_path / "t", target=10**9)
+    for first in (2000, 1000, 0):
+        numbers = random.Random(first).sample(range(first, first + 1000), 1000)
+        table.write(rows(numbers), {}, {})
+    shard = rows([1500]).set_column(1, SCHEMA.field("record"), pa.nulls(1, pa.int64()))
+    table.write(shard, {}, {})
+    (result,) = table.close()
+    assert groups_of(result.path) == [[*range(2000), None, *range(2000, 3000)]]
+
+
+@pytest.mark.parametrize("name", ["d17", "d2999"])
+def test_row_groups_without_a_document_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """By their Bloom filters, as DuckDB tells: the statistics of d0 to d999 leave d17 in all."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1000)
+    table = writer(tmp_path / "t", target=10**9)
+    table.write(rows(range(3000)), {}, {})
+    (result,) = table.close()
+    with duckdb.connect() as connection:
+        probed = connection.execute(
+            "SELECT bloom_filter_excludes FROM parquet_bloom_probe(?, 'doc_id', ?)",
+            [result.path, name],
+        ).fetchall()
+    assert sorted(excluded for (excluded,) in probed) == [False, True, True]
 
 
 def test_without_rows_there_is_no_file(tmp_path: Path) -> None:
@@ -113,7 +191,7 @@ def test_an_empty_file_is_written_only_when_asked_for(tmp_path: Path) -> None:
 
 def test_a_closed_writer_begins_a_new_file(tmp_path: Path) -> None:
     table = writer(tmp_path / "t", target=10**9)
-    table.write(rows([1]), {"s1": 1}, {})
+    table.write(rows([1000]), {"s1": 1}, {})
     (first,) = table.close()
     table.write(rows([2, 4]), {"s0": 2}, {})
     (second,) = table.close()
@@ -125,6 +203,6 @@ def test_a_disk_that_refuses_says_so(tmp_path: Path) -> None:
     def refuse(path: str) -> BinaryIO:
         raise OSError(28, os.strerror(28), path)
 
-    table = TableWriter("entities", SCHEMA, str(tmp_path), TARGET, refuse)
+    table = TableWriter("documents", SCHEMA, str(tmp_path), TARGET, refuse)
     with pytest.raises(OSError, match="No space left"):
         table.write(rows([1]), {}, {})

@@ -16,7 +16,14 @@ from pipeline.storage import RunStorage
 from pipeline.upload import Upload
 
 MB = 2**20
-ROWS = pa.table({"text": [str(n) * 50 for n in range(1000)]})
+ROWS = pa.table(
+    {
+        "source": ["a"] * 1000,
+        "doc_id": [str(n) for n in range(1000)],
+        "start_char": [0] * 1000,
+        "text": [str(n) * 50 for n in range(1000)],
+    }
+)
 
 Keys = Callable[[str], list[str]]
 S3Requests = list[tuple[str, Mapping[str, Any]]]

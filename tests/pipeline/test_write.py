@@ -1,6 +1,6 @@
 """WriteTables: every record becomes its rows, whatever the bundles, and every file is reported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -89,24 +89,26 @@ def test_nothing_in_writes_nothing(config: WriteConfig, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def run_bundle(config: WriteConfig, records: list[TaggedDocument]) -> list[FileResult]:
-    writer = _WriteRecords(TaggedSink, config)
-    writer.start_bundle()
-    results = [result for record in records for result in writer.process(record)]
-    return [*results, *(windowed.value for windowed in writer.finish_bundle())]
-
-
 def test_records_are_written_before_they_fill_the_memory(
     config: WriteConfig, make_tagged: MakeTagged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row groups show it: a bundle of any length is never held as a whole."""
+    """A bundle of any length is never held as a whole."""
+    pieces = []
+
+    class Watched(TaggedSink):
+        def write(self, records: Sequence[TaggedDocument]) -> list[FileResult | DeadLetter]:
+            pieces.append(len(records))
+            return super().write(records)
+
     monkeypatch.setattr(write, "BUFFER_CHARACTERS", 6000)
-    results = run_bundle(config, tagged_documents(make_tagged, 90))
-    (documents,) = [result for result in results if result.table == "documents"]
-    metadata = pq.ParquetFile(documents.path).metadata
-    groups = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
+    writer = _WriteRecords(Watched, config)
+    writer.start_bundle()
+    for record in tagged_documents(make_tagged, 90):
+        assert list(writer.process(record)) == []
+    results = [windowed.value for windowed in writer.finish_bundle()]
+    assert {result.table: result.rows for result in results}["documents"] == 90
     # A record counts for 500 characters and its text of about 24.
-    assert groups == [12] * 7 + [6]
+    assert pieces == [12] * 7 + [6]
 
 
 def test_a_doc_fn_is_used_for_one_bundle_after_the_other(

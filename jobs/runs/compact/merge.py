@@ -13,20 +13,11 @@ from jobs.runs.recount import recounted, tally
 from jobs.runs.row_groups import read_row_groups
 from pipeline.current import Manifest, RunRows, rows_that_count
 from pipeline.manifest import encode_manifest
-from pipeline.parquet import ROW_GROUP_ROWS, TableWriter
+from pipeline.parquet import TableWriter, resolved
 from pipeline.storage import RunStorage
 from schemas.errors import JobError
 from schemas.records import FileResult
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
-
-# Rows are gathered up to about so many bytes before they are sorted and become a row group.
-_BUFFER_BYTES = 32_000_000
-
-_ORDER = {
-    "entities": ["source"],
-    "documents": ["source", "record"],
-    "dead_letters": ["source", "record"],
-}
 
 
 def merge(
@@ -127,11 +118,8 @@ def _written(table: str, group: Group, storage: RunStorage, target_bytes: int) -
     directory = storage.writing_directory(table)
     writer = TableWriter(table, schema, directory, target_bytes, storage.create)
     files = []
-    for rows in _gathered(_counting_rows(table, group, storage.root, schema)):
-        ordered = rows.take(
-            pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in _ORDER[table]])
-        )
-        files += writer.write(ordered, *tally(table, ordered))
+    for rows in _counting_rows(table, group, storage.root, schema):
+        files += writer.write(rows, *tally(table, rows))
     files += writer.close()
     return files or writer.write_empty()
 
@@ -152,32 +140,14 @@ def _counts(rows: pa.Table, place: RunRows) -> pa.ChunkedArray:
 
 def _widened(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Rows with all columns of the schema: those that an older version lacks are null."""
-    fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in schema
-    ]
+    fields = resolved(schema.empty_table()).schema
     columns = [
         rows[field.name].cast(field.type)
         if field.name in rows.column_names
         else pa.nulls(len(rows), field.type)
         for field in fields
     ]
-    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
-
-
-def _gathered(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Small tables in, tables of about a row group out."""
-    waiting: list[pa.Table] = []
-    for piece in pieces:
-        waiting.append(piece)
-        if (
-            sum(map(len, waiting)) >= ROW_GROUP_ROWS
-            or sum(rows.nbytes for rows in waiting) >= _BUFFER_BYTES
-        ):
-            yield pa.concat_tables(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)
+    return pa.Table.from_arrays(columns, schema=fields)
 
 
 def _require_the_same(group: Group, merged: Mapping[str, Any]) -> None:

@@ -1,0 +1,57 @@
+"""The tables of an output, from the documentation in their schemas."""
+
+import pyarrow as pa
+
+from jobs.docs.markdown import table
+from schemas.tables import SORTED_BY, TABLES
+
+BEGIN, END = "<!-- tables -->", "<!-- /tables -->"
+
+
+def tables_page() -> str:
+    """The page in Markdown: each table with its columns."""
+    parts = [
+        "# Tables",
+        "Below the output, each as `TABLE/run_id=ID/*.parquet`. Later versions only add columns. Every file "
+        "carries the version of its schema (`gleaner.schema_version`), zstd pages with statistics and a page "
+        "index, and row groups of 128 Ki rows, sorted as said. A table without rows has one file in a run. "
+        "Each field's meaning is in the file too, as its metadata (`doc`).",
+    ]
+    for name in TABLES:
+        parts += [f"## {name}", table_markdown(name)]
+    return "\n\n".join(parts) + "\n"
+
+
+def with_table(page: str) -> str:
+    """A page in, the same with the columns of `entities` between its marks out.
+
+    Raises ValueError where the page does not have each mark once.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end or page.count(BEGIN) + page.count(END) != len((begin, end)):
+        raise ValueError(f"the page must have {BEGIN} and then {END}, once each")
+    return f"{before}{begin}\n\n{table_markdown('entities')}\n\n{end}{after}"
+
+
+def table_markdown(name: str) -> str:
+    """A table of the output in one sentence, and its columns with their types and meanings."""
+    schema = TABLES[name]
+    meaning = schema.metadata[b"doc"].decode()
+    rows = [(f"`{field.name}`", _type(field), field.metadata[b"doc"].decode()) for field in schema]
+    columns = table(("column", "type", ""), rows)
+    return f"`{name}`: {meaning}, sorted by {', '.join(SORTED_BY[name])}.\n\n{columns}"
+
+
+def _type(field: pa.Field) -> str:
+    kind = field.type
+    if pa.types.is_dictionary(kind):
+        name = f"dictionary<{kind.value_type}>"
+    elif pa.types.is_list(kind):
+        name = f"list<{kind.value_type}>"
+    elif pa.types.is_timestamp(kind):
+        name = f"timestamp, {kind.unit}, {kind.tz}"
+    else:
+        name = {"float": "float32"}.get(str(kind), str(kind))
+    escaped = name.replace("<", r"\<").replace(">", r"\>")
+    return escaped + (" or null" if field.nullable else "")

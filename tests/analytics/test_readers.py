@@ -1,0 +1,197 @@
+"""Whatever reads the tables finds the same columns, types, rows and times.
+
+Spark reads them where the environment names its interpreter (`make test-spark`).
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+
+from schemas.tables import TABLES, documents_schema
+
+READ_WITH_SPARK = Path(__file__).parents[2] / ".ci/read_with_spark.py"
+KEPT = ("title", "date")
+
+
+class Table(NamedTuple):
+    """What a reader finds: types in the words of Arrow, and times in microseconds."""
+
+    types: Mapping[str, str]
+    rows: int
+    times: Mapping[str, list[int]]
+
+
+Tables = Mapping[str, Table]
+
+
+def micros(times: Mapping[str, list[datetime]]) -> dict[str, list[int]]:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return {
+        name: sorted((time - epoch) // timedelta(microseconds=1) for time in found)
+        for name, found in times.items()
+    }
+
+
+def arrow_word(kind: pa.DataType) -> str:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    words = {"large_string": "string", "list<item: string>": "list<string>"}
+    words |= {"list<element: string>": "list<string>", "float": "float32"}
+    return words.get(str(plain), str(plain))
+
+
+@pytest.fixture(scope="module")
+def expected(two_nights: Path) -> Tables:
+    """Types by the schemas, rows and times by the manifests."""
+    manifests = [json.loads(path.read_text()) for path in two_nights.glob("out/runs/*.json")]
+    started = [datetime.fromisoformat(told["timings"]["started_at"]) for told in manifests]
+    schemas = TABLES | {"documents": documents_schema(KEPT)}
+    return {
+        table: Table(
+            {field.name: arrow_word(field.type) for field in schema} | {"run_id": "string"},
+            sum(told["tables"][table]["rows"] for told in manifests),
+            micros({"processed_at": started}) if table == "documents" else {},
+        )
+        for table, schema in schemas.items()
+    }
+
+
+def with_arrow(out: str) -> Tables:
+    found = {}
+    for table in TABLES:
+        rows = ds.dataset(f"{out}/{table}", partitioning="hive").to_table()
+        types = {field.name: arrow_word(field.type) for field in rows.schema}
+        names = [field.name for field in rows.schema if pa.types.is_timestamp(field.type)]
+        times = micros({name: rows[name].unique().to_pylist() for name in names})
+        found[table] = Table(types, len(rows), times)
+    return found
+
+
+_DUCKDB = {
+    "VARCHAR": "string",
+    "INTEGER": "int32",
+    "BIGINT": "int64",
+    "FLOAT": "float32",
+    "BLOB": "binary",
+    "VARCHAR[]": "list<string>",
+    "TIMESTAMP WITH TIME ZONE": "timestamp[us, tz=UTC]",
+}
+
+
+def with_duckdb(out: str) -> Tables:
+    found = {}
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'Pacific/Auckland'")
+        for table in TABLES:
+            rows = connection.sql(f"FROM '{out}/{table}/*/*.parquet'")
+            kinds = dict(zip(rows.columns, map(str, rows.types), strict=True))
+            types = {name: _DUCKDB.get(kind, kind) for name, kind in kinds.items()}
+            names = [name for name, kind in types.items() if kind.startswith("timestamp")]
+            asked = {name: rows.select(f"epoch_us({name})").distinct().fetchall() for name in names}
+            times = {name: sorted(value for (value,) in values) for name, values in asked.items()}
+            found[table] = Table(types, len(rows.fetchall()), times)
+    return found
+
+
+_POLARS = {
+    pl.String: "string",
+    pl.Int32: "int32",
+    pl.Int64: "int64",
+    pl.Float32: "float32",
+    pl.Binary: "binary",
+    pl.List(pl.String): "list<string>",
+    pl.Datetime("us", "UTC"): "timestamp[us, tz=UTC]",
+}
+
+
+def with_polars(out: str) -> Tables:
+    found = {}
+    for table in TABLES:
+        rows = pl.read_parquet(f"{out}/{table}/*/*.parquet", hive_partitioning=True)
+        plain = rows.cast({pl.Categorical: pl.String})
+        types = {name: _POLARS.get(kind, str(kind)) for name, kind in plain.schema.items()}
+        names = [name for name, kind in types.items() if kind.startswith("timestamp")]
+        times = micros({name: rows[name].unique().to_list() for name in names})
+        found[table] = Table(types, len(rows), times)
+    return found
+
+
+def with_pandas_of_arrow(out: str) -> Tables:
+    found = {}
+    for table in TABLES:
+        rows = pd.read_parquet(f"{out}/{table}", dtype_backend="pyarrow")
+        kinds = {str(name): kind for name, kind in rows.dtypes.items()}
+        types = {
+            name: arrow_word(kind.pyarrow_dtype)
+            for name, kind in kinds.items()
+            if isinstance(kind, pd.ArrowDtype)
+        }
+        names = [name for name, kind in types.items() if kind.startswith("timestamp")]
+        times = micros({name: rows[name].drop_duplicates().tolist() for name in names})
+        found[table] = Table(types, len(rows), times)
+    return found
+
+
+_SPARK = {
+    "string": "string",
+    "int": "int32",
+    "bigint": "int64",
+    "float": "float32",
+    "binary": "binary",
+    "array<string>": "list<string>",
+    "timestamp": "timestamp[us, tz=UTC]",
+}
+
+
+def with_spark(out: str) -> Tables:
+    interpreter = os.environ.get("GLEANER_SPARK")
+    if not interpreter:
+        pytest.skip("GLEANER_SPARK names no Python that has Spark (`make test-spark` does)")
+    command = [interpreter, str(READ_WITH_SPARK), out]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = {}
+    for table, told in json.loads(done.stdout.splitlines()[-1]).items():
+        types = {name: _SPARK.get(kind, kind) for name, kind in told["types"].items()}
+        found[table] = Table(types, told["rows"], told["times"])
+    return found
+
+
+@pytest.mark.parametrize(
+    "read", [with_arrow, with_duckdb, with_polars, with_pandas_of_arrow, with_spark]
+)
+def test_every_reader_finds_the_same(
+    read: Callable[[str], Tables], two_nights: Path, expected: Tables
+) -> None:
+    assert read(f"{two_nights}/out") == expected
+
+
+_PANDAS = {"str": "string", "category": "string", "datetime64[us, UTC]": "timestamp[us, tz=UTC]"}
+
+
+def test_pandas_has_floats_for_integers_with_nulls_only(two_nights: Path, expected: Tables) -> None:
+    """Its own types know neither integers with nulls, nor bytes and lists but as objects."""
+    for table, wanted in expected.items():
+        rows = pd.read_parquet(two_nights / "out" / table)
+        kinds = {str(name): str(kind) for name, kind in rows.dtypes.items()}
+        types = {name: _PANDAS.get(kind, kind) for name, kind in kinds.items()}
+        weaker = {name for name in types if types[name] != wanted.types[name]}
+        assert len(rows) == wanted.rows
+        if table == "dead_letters":
+            assert {name: types[name] for name in weaker} == {
+                "record": "float64",
+                "raw_size": "float64",
+                "raw": "object",
+                "kept_fields": "object",
+            }
+        else:
+            assert not weaker
