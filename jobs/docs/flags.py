@@ -23,16 +23,23 @@ def flags_page() -> str:
 
 def commands() -> Mapping[str, Parser]:
     """The parsers by the commands' names."""
-    # They import Beam, which logs at import.
-    from jobs.benchmark.__main__ import parser as benchmark
-    from jobs.evaluate.__main__ import parser as evaluate
-    from jobs.report.__main__ import parser as report
-    from jobs.runs.__main__ import parser as runs
-    from jobs.train.flags import training_parser as train
-    from jobs.tune.__main__ import parser as tune
-    from pipeline.flags import extraction_parser as extraction
+    from jobs.benchmark.__main__ import benchmark_parser
+    from jobs.evaluate.__main__ import evaluation_parser
+    from jobs.report.__main__ import report_parser
+    from jobs.runs.__main__ import runs_parser
+    from jobs.train.flags import training_parser
+    from jobs.tune.__main__ import tuning_parser
+    from pipeline.flags import extraction_parser
 
-    makers = (extraction, report, runs, train, evaluate, tune, benchmark)
+    makers = (
+        extraction_parser,
+        report_parser,
+        runs_parser,
+        training_parser,
+        evaluation_parser,
+        tuning_parser,
+        benchmark_parser,
+    )
     return {made.prog: made for made in (make() for make in makers)}
 
 
@@ -50,6 +57,8 @@ def _sections(parser: argparse.ArgumentParser) -> Iterator[str]:
             if group.title and group.title not in ("options", "positional arguments"):
                 yield f"**{group.title}**"
             yield table(("flag", "default", ""), rows)
+        elif group.description:
+            yield group.description
 
 
 def _row(flag: argparse.Action) -> tuple[str, str, str]:
@@ -57,8 +66,14 @@ def _row(flag: argparse.Action) -> tuple[str, str, str]:
     name = ", ".join(flag.option_strings)
     value = "" if flag.nargs == 0 else f" {metavar if isinstance(metavar, str) else metavar[0]}"
     shown = f"`{(name + value).strip()}`"
-    default = flag.default
-    if flag.required:
+    if flag.required and flag.option_strings:
         return shown, "required", flag.help or ""
-    told = default not in (None, False, "", argparse.SUPPRESS, []) and flag.option_strings
-    return shown, f"`{default}`" if told else "", flag.help or ""
+    return shown, _default(flag), (flag.help or "").replace("%%", "%")
+
+
+def _default(flag: argparse.Action) -> str:
+    """The default, where it says something, and the same on every machine."""
+    value = flag.default
+    is_told = isinstance(value, str | int | float) and value not in ("", False, argparse.SUPPRESS)
+    is_place = isinstance(value, str) and value.startswith("/")
+    return f"`{value}`" if is_told and flag.option_strings and not is_place else ""
