@@ -12,10 +12,11 @@ def tables_page() -> str:
     """The page in Markdown: each table with its columns."""
     parts = [
         "# Tables",
-        "Below the output, each as `TABLE/run_id=ID/*.parquet`. Later versions only add columns. Every file "
-        "carries the version of its schema (`gleaner.schema_version`), zstd pages with statistics and a page "
-        "index, and row groups of 128 Ki rows, sorted as said. A table without rows has one file in a run. "
-        "Each field's meaning is in the file too, as its metadata (`doc`).",
+        "Below the output, each as `TABLE/run_id=ID/*.parquet`; engines read `run_id` as a column of text. "
+        "Later versions only add columns, and every file carries its version (`gleaner.schema_version`). "
+        "Files have zstd pages with statistics and a page index, Bloom filters of `doc_id`, and row groups "
+        "of 128 Ki rows that are sorted as said below. A table without rows has one file in a run. What a "
+        "field means is in the files too, as Arrow's metadata (`doc`).",
     ]
     for name in TABLES:
         parts += [f"## {name}", table_markdown(name)]

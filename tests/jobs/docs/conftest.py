@@ -17,6 +17,8 @@ def shell_blocks() -> Commands:
     """The blocks marked `sh` of each page and of the README, by its path from the root."""
     paths = [ROOT / "README.md", *sorted(PAGES.rglob("*.md"))]
     return {
-        str(path.relative_to(ROOT)): re.findall(r"^```sh\n(.*?)^```$", path.read_text(), re.M | re.S)
+        str(path.relative_to(ROOT)): re.findall(
+            r"^```sh\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL
+        )
         for path in paths
     }
