@@ -3,6 +3,15 @@
 from jobs.docs.markdown import table
 from schemas.errors import JobError
 
+_HEAD = """# Exit codes
+
+Every command ends with one of these. Where it is not 0, the reason is one sentence on standard error,
+and no traceback. After an interrupt or a request to terminate the code is 1."""
+
+_END = """`jobs.runs verify` ends with 1 where something is wrong, and `jobs.train --check` with 0
+whatever it warns of. What a scheduler should do with each:
+[Run it every night](../how-to/schedule.md#four-schedules-to-copy)."""
+
 
 def exit_codes_page() -> str:
     """The page in Markdown: each code with the errors that end a command with it."""
@@ -11,17 +20,10 @@ def exit_codes_page() -> str:
         (f"**{error.exit_code}**", f"`{error.__name__}`", (error.__doc__ or "").strip())
         for error in errors
     ]
-    return (
-        "# Exit codes\n\n"
-        "Every command ends with one of these. Where it is not 0, the reason is one sentence on standard\n"
-        "error, and no traceback. After a signal the code is 1.\n\n"
-        + table(
-            ("code", "error", "meaning"), [("**0**", "", "Done, or there was nothing new."), *rows]
-        )
-        + "\n\n`jobs.runs verify` ends with 1 where something is wrong, and `jobs.train --check` with 0 "
-        "whatever it warns\nof. What a scheduler should do with each: "
-        "[Run it every night](../how-to/schedule.md#four-schedules-to-copy).\n"
+    listed = table(
+        ("code", "error", "meaning"), [("**0**", "", "Done, or there was nothing new."), *rows]
     )
+    return f"{_HEAD}\n\n{listed}\n\n{_END}\n"
 
 
 def _with_subclasses(error: type[JobError]) -> list[type[JobError]]:

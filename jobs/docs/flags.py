@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from jobs.docs.markdown import table
 from pipeline.command_line import Parser
 
+_HEAD = """# Flags
+
+Flags are spelled with underscores, and in full; of a mistyped one the nearest is named. `--help` of
+each command says the same as this page."""
+
 
 def flags_page() -> str:
     """The page in Markdown: a section for each command, with a table for each group of flags."""
-    parts = [
-        "# Flags",
-        "Flags are spelled with underscores, and in full. Of a mistyped one the nearest is named. `--help` of "
-        "each command says the same as this page.",
-    ]
+    parts = [_HEAD]
     for name, parser in commands().items():
         parts.append(f"## {name}")
         parts += [paragraph for paragraph in (parser.description or "").split("\n\n") if paragraph]

@@ -8,16 +8,18 @@ from schemas.tables import SORTED_BY, TABLES
 BEGIN, END = "<!-- tables -->", "<!-- /tables -->"
 
 
+_HEAD = """# Tables
+
+Below the output, each as `TABLE/run_id=ID/*.parquet`; engines read `run_id` as a column of text.
+Later versions only add columns, and every file carries its version (`gleaner.schema_version`).
+Files have zstd pages with statistics and a page index, Bloom filters of `doc_id`, and row groups of
+128 Ki rows that are sorted as said below. A table without rows has one file in a run. What a field
+means is in the files too, as Arrow's metadata (`doc`)."""
+
+
 def tables_page() -> str:
     """The page in Markdown: each table with its columns."""
-    parts = [
-        "# Tables",
-        "Below the output, each as `TABLE/run_id=ID/*.parquet`; engines read `run_id` as a column of text. "
-        "Later versions only add columns, and every file carries its version (`gleaner.schema_version`). "
-        "Files have zstd pages with statistics and a page index, Bloom filters of `doc_id`, and row groups "
-        "of 128 Ki rows that are sorted as said below. A table without rows has one file in a run. What a "
-        "field means is in the files too, as Arrow's metadata (`doc`).",
-    ]
+    parts = [_HEAD]
     for name in TABLES:
         parts += [f"## {name}", table_markdown(name)]
     return "\n\n".join(parts) + "\n"
