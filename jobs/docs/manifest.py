@@ -45,7 +45,7 @@ def _objects(name: str, definition: Schema) -> Iterator[tuple[str, Schema]]:
 
 def _inner(field: Schema) -> Mapping[str, Schema]:
     """The fields of an object, of a list's objects, or of the first of several alternatives."""
-    first = next(iter(field.get("oneOf", ())), {}) if "properties" not in field else {}
+    first: Schema = next(iter(field.get("oneOf", ())), {}) if "properties" not in field else {}
     place = field if "properties" in field else field.get("items", first)
     found: Mapping[str, Schema] = place.get("properties", {})
     return found
