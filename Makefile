@@ -4,7 +4,7 @@
 #     ARGS="..."          more flags for `run`, or more arguments for `test`
 
 .DEFAULT_GOAL := help
-.PHONY: help run report browser test check test-all test-cluster test-pythons test-schedules test-spark lock format clean environment lint wheel-check
+.PHONY: help run report browser test check docs test-all test-cluster test-pythons test-schedules test-spark lock format clean environment lint wheel-check
 
 PYTHON ?=
 ARGS ?=
@@ -42,6 +42,10 @@ test-all: check ## check, then the slow tests, new property examples, schedules,
 	.ci/test-cluster $(PY)
 	.ci/test-pythons 3.12 3.13
 
+docs: environment ## the documentation as a site, in ./site, and what of it is made from the code
+	@$(PY) -m jobs.docs
+	@$(PY) -m mkdocs build --quiet --config-file jobs/docs/mkdocs.yml
+
 test-pythons: ## extraction and tests with real Python 3.12 and 3.13, where the machine has them
 	@.ci/test-pythons 3.12 3.13
 
@@ -63,7 +67,7 @@ format: environment ## format the code, and fix what ruff can fix
 	$(PY) -m ruff format .
 
 clean: ## remove environments, caches, builds and ./out
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist out
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist out site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 environment:

@@ -1,7 +1,7 @@
 """What many small files cost here: `python -m jobs.benchmark.scale --files 100000`.
 
 Lists, plans and commits so many made-up files, each step in a process of its own, and then runs the
-whole command over them. `jobs/cluster/SCALE.md` says what follows from the figures.
+whole command over them. What follows from the figures: "How the job scales" in the documentation.
 """
 
 import json

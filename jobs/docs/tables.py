@@ -1,24 +1,32 @@
-"""The schemas' documentation in, the tables of README.md out.
-
-python -m jobs.docs.tables        # from the repository's top: writes what stands between the marks
-"""
-
-from pathlib import Path
+"""The tables of an output, from the documentation in their schemas."""
 
 import pyarrow as pa
 
+from jobs.docs.markdown import table
 from schemas.tables import SORTED_BY, TABLES
 
 BEGIN, END = "<!-- tables -->", "<!-- /tables -->"
 
 
-def tables_markdown() -> str:
-    """The tables of the output, with the type and the meaning of each column, as Markdown."""
-    return "\n\n".join(_table(name, schema) for name, schema in TABLES.items())
+_HEAD = """# Tables
+
+Below the output, each as `TABLE/run_id=ID/*.parquet`; engines read `run_id` as a column of text.
+Later versions only add columns, and every file carries its version (`gleaner.schema_version`).
+Files have zstd pages with statistics and a page index, Bloom filters of `doc_id`, and row groups of
+128 Ki rows that are sorted as said below. A table without rows has one file in a run. What a field
+means is in the files too, as Arrow's metadata (`doc`)."""
 
 
-def with_tables(page: str) -> str:
-    """A page in, the same with the tables between its marks out.
+def tables_page() -> str:
+    """The page in Markdown: each table with its columns."""
+    parts = [_HEAD]
+    for name in TABLES:
+        parts += [f"## {name}", table_markdown(name)]
+    return "\n\n".join(parts) + "\n"
+
+
+def with_table(page: str) -> str:
+    """A page in, the same with the columns of `entities` between its marks out.
 
     Raises ValueError where the page does not have each mark once.
     """
@@ -26,19 +34,16 @@ def with_tables(page: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end or page.count(BEGIN) + page.count(END) != len((begin, end)):
         raise ValueError(f"the page must have {BEGIN} and then {END}, once each")
-    return f"{before}{begin}\n\n{tables_markdown()}\n\n{end}{after}"
+    return f"{before}{begin}\n\n{table_markdown('entities')}\n\n{end}{after}"
 
 
-def _table(name: str, schema: pa.Schema) -> str:
+def table_markdown(name: str) -> str:
+    """A table of the output in one sentence, and its columns with their types and meanings."""
+    schema = TABLES[name]
     meaning = schema.metadata[b"doc"].decode()
-    lines = [
-        f"`{name}`: {meaning}, sorted by {', '.join(SORTED_BY[name])}",
-        "",
-        "| column | type | |",
-        "|---|---|---|",
-        *(f"| {field.name} | {_type(field)} | {_cell(field)} |" for field in schema),
-    ]
-    return "\n".join(lines)
+    rows = [(f"`{field.name}`", _type(field), field.metadata[b"doc"].decode()) for field in schema]
+    columns = table(("column", "type", ""), rows)
+    return f"`{name}`: {meaning}, sorted by {', '.join(SORTED_BY[name])}.\n\n{columns}"
 
 
 def _type(field: pa.Field) -> str:
@@ -53,13 +58,3 @@ def _type(field: pa.Field) -> str:
         name = {"float": "float32"}.get(str(kind), str(kind))
     escaped = name.replace("<", r"\<").replace(">", r"\>")
     return escaped + (" or null" if field.nullable else "")
-
-
-def _cell(field: pa.Field) -> str:
-    doc: str = field.metadata[b"doc"].decode()
-    return doc.replace("|", r"\|")
-
-
-if __name__ == "__main__":
-    README = Path("README.md")
-    README.write_text(with_tables(README.read_text("utf-8")), "utf-8")

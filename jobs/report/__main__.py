@@ -12,6 +12,9 @@ from pipeline.current import Manifest, by_age
 from schemas.errors import JobError, UsageError
 
 
+EXAMPLES = ("", "--output out --run_id nightly-0412 --open")
+
+
 def run(arguments: Sequence[str]) -> int:
     """Write the report and print its path; returns the exit code."""
     flags = report_parser().parse(arguments)
@@ -58,7 +61,8 @@ def _open(path: str) -> None:
 
 
 def report_parser() -> Parser:
-    parser = Parser(prog="python -m jobs.report", description=__doc__)
+    """The parser of this command."""
+    parser = Parser(prog="python -m jobs.report", description=__doc__, examples=EXAMPLES)
     add = parser.add_argument
     add("--output", default="out", metavar="DIR", help="the output of the run")
     add("--run_id", metavar="ID", help="the run (default: the newest that had something to do)")

@@ -46,7 +46,7 @@ def flags() -> dict[str, str]:
 
 
 def test_the_command_line_takes_every_command_of_the_guide() -> None:
-    text = (CLUSTER / "README.md").read_text().replace("\\\n", " ")
+    text = (ROOT / "jobs/docs/pages/how-to/cluster.md").read_text().replace("\\\n", " ")
     commands = [
         shlex.split(line, comments=True)[3:]
         for line in text.splitlines()

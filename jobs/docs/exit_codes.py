@@ -1,0 +1,31 @@
+"""The exit codes, from the errors that have them."""
+
+from jobs.docs.markdown import table
+from schemas.errors import JobError
+
+_HEAD = """# Exit codes
+
+Every command ends with one of these. Where it is not 0, the reason is one sentence on standard
+error, and no traceback. After an interrupt or a request to terminate the code is 1."""
+
+_END = """`jobs.runs verify` ends with 1 where something is wrong, and `jobs.train --check` with 0
+whatever it warns of. What a scheduler should do with each:
+[Run it every night](../how-to/schedule.md#four-schedules-to-copy)."""
+
+
+def exit_codes_page() -> str:
+    """The page in Markdown: each code with the errors that end a command with it."""
+    errors = sorted(_with_subclasses(JobError), key=lambda error: error.exit_code)
+    rows = [
+        (f"**{error.exit_code}**", f"`{error.__name__}`", (error.__doc__ or "").strip())
+        for error in errors
+    ]
+    listed = table(
+        ("code", "error", "meaning"), [("**0**", "", "Done, or there was nothing new."), *rows]
+    )
+    return f"{_HEAD}\n\n{listed}\n\n{_END}\n"
+
+
+def _with_subclasses(error: type[JobError]) -> list[type[JobError]]:
+    below = [found for kind in error.__subclasses__() for found in _with_subclasses(kind)]
+    return [error, *below]

@@ -1,0 +1,23 @@
+"""Which files of the documentation are made from the code, and what belongs into them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jobs.docs.exit_codes import exit_codes_page
+from jobs.docs.flags import flags_page
+from jobs.docs.manifest import manifest_page
+from jobs.docs.tables import tables_page, with_table
+
+PAGES = Path(__file__).parent / "pages"
+README = Path(__file__).parents[2] / "README.md"
+
+
+def generated_files() -> Mapping[Path, str]:
+    """The text of each generated file, by its path."""
+    return {
+        README: with_table(README.read_text("utf-8")),
+        PAGES / "reference/flags.md": flags_page(),
+        PAGES / "reference/tables.md": tables_page(),
+        PAGES / "reference/manifest.md": manifest_page(),
+        PAGES / "reference/exit-codes.md": exit_codes_page(),
+    }

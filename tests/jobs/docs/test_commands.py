@@ -1,0 +1,98 @@
+"""Every command of the README and of the tutorial runs as it stands there, in a clean clone."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from jobs.docs.flags import commands
+from pipeline.options import parse_extraction
+
+ROOT = Path(__file__).resolve().parents[3]
+TUTORIAL = "jobs/docs/pages/tutorial.md"
+
+Commands = Mapping[str, list[str]]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone with what is not committed yet; its environment, made already, is this one."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not in a checkout")
+    clone = tmp_path / "gleaner"
+    git = shutil.which("git") or "git"
+    subprocess.run([git, "clone", "--quiet", ROOT, clone], check=True)
+    changed = [git, "ls-files", "--modified", "--others", "--exclude-standard"]
+    listed = subprocess.run(changed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, clone / name)
+    (clone / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+    return clone
+
+
+def run_as_written(blocks: list[str], clone: Path) -> str:
+    """What is said where the blocks run one after the other in a shell that stops at an error."""
+    script = "\n".join(["set -eu", *blocks])
+    environment = {"PATH": os.environ["PATH"], "HOME": str(clone.parent), "BROWSER": "true"}
+    # The environment's scripts are where they were made, so the clone's code comes first by name.
+    environment["PYTHONPATH"] = str(clone)
+    done = subprocess.run(
+        ["bash", "-c", script],  # noqa: S607 - the first one on the PATH will do
+        cwd=clone,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_readme_does_what_it_says(shell_blocks: Commands, clone: Path) -> None:
+    blocks = [block for block in shell_blocks["README.md"] if not block.startswith("make test")]
+    assert len(blocks) == len(shell_blocks["README.md"]) - 1  # those that would run this test
+    said = run_as_written(blocks, clone)
+    assert "committed" in said
+    assert "mentions" in said  # the query's answer
+    assert list(clone.glob("out/reports/*.html"))
+
+
+@pytest.mark.training
+def test_the_tutorial_does_what_it_says(shell_blocks: Commands, clone: Path) -> None:
+    said = run_as_written(shell_blocks[TUTORIAL], clone)
+    assert re.search(r"Bergen +│ Grey Heron", said), said  # the query's first voyage
+    assert " empty " in said  # the second run had nothing to do
+
+
+def test_targets_for_contributors_exist(shell_blocks: Commands) -> None:
+    (block,) = (block for block in shell_blocks["README.md"] if block.startswith("make test"))
+    for line in block.splitlines():
+        command = [*shlex.split(line, comments=True), "--dry-run"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+
+def test_the_command_lines_of_all_pages_are_understood(shell_blocks: Commands) -> None:
+    """Flags, values and subcommands, also where their files are not there."""
+    parsers, found = commands(), set()
+    for block in (block for blocks in shell_blocks.values() for block in blocks):
+        for line in block.replace("\\\n", " ").splitlines():
+            if not line.startswith("python -m "):
+                continue
+            _, _, module, *arguments = shlex.split(line, comments=True)
+            found.add(module)
+            if module == "pipeline.run":
+                parse_extraction(arguments)
+            elif module in ("jobs.benchmark", "jobs.tune"):  # they take the flags of others too
+                parsers[f"python -m {module}"].parse_known_args(arguments)
+            elif module != "jobs.benchmark.scale":
+                parsers[f"python -m {module}"].parse(arguments)
+    assert found > {f"jobs.{job}" for job in ("benchmark", "evaluate", "report", "runs", "train")}
