@@ -11,7 +11,6 @@ from pipeline.command_line import Parser, account, main, warn
 from pipeline.current import Manifest, by_age
 from schemas.errors import JobError, UsageError
 
-
 EXAMPLES = ("", "--output out --run_id nightly-0412 --open")
 
 
