@@ -1,7 +1,8 @@
 """The flags of every command, from its parser."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from jobs.docs.markdown import table
 from pipeline.command_line import Parser
@@ -9,7 +10,10 @@ from pipeline.command_line import Parser
 _HEAD = """# Flags
 
 Flags are spelled with underscores, and in full; of a mistyped one the nearest is named. `--help` of
-each command says the same as this page."""
+each command says the same as this page. Every command takes `--log_format json`
+([what it says](../how-to/schedule.md#what-the-log-says))."""
+
+_EVERYWHERE = ("help", "log_format")
 
 
 def flags_page() -> str:
@@ -45,36 +49,52 @@ def commands() -> Mapping[str, Parser]:
 
 
 def _sections(parser: argparse.ArgumentParser) -> Iterator[str]:
-    for group in parser._action_groups:  # noqa: SLF001 - argparse lists them nowhere else
-        flags = [action for action in group._group_actions if action.help != argparse.SUPPRESS]  # noqa: SLF001 - as above
-        commands = [flag for flag in flags if isinstance(flag, argparse._SubParsersAction)]  # noqa: SLF001 - as above
-        for command in commands:
-            for name, own in command.choices.items():
+    unnamed = [row for group in parser._action_groups[:2] for row in _rows(group)]  # noqa: SLF001 - argparse lists them nowhere else
+    if unnamed:
+        yield _table(unnamed)
+    for group in parser._action_groups[2:]:  # noqa: SLF001 - as above
+        rows = _rows(group)
+        if rows or group.description:
+            yield f"**{group.title}**"
+            yield group.description or _table(rows)
+    for action in parser._actions:  # noqa: SLF001 - as above
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - public by no other name
+            for name, command in action.choices.items():
                 yield f"### {parser.prog} {name}"
-                yield own.description or ""
-                yield from _sections(own)
-        rows = [_row(flag) for flag in flags if flag not in commands and flag.dest != "help"]
-        if rows:
-            if group.title and group.title not in ("options", "positional arguments"):
-                yield f"**{group.title}**"
-            yield table(("flag", "default", ""), rows)
-        elif group.description:
-            yield group.description
+                yield command.description or ""
+                yield from _sections(command)
 
 
-def _row(flag: argparse.Action) -> tuple[str, str, str]:
+def _rows(group: argparse._ArgumentGroup) -> list[Sequence[str]]:
+    return [
+        _row(flag)
+        for flag in group._group_actions  # noqa: SLF001 - argparse lists them nowhere else
+        if not isinstance(flag, argparse._SubParsersAction)  # noqa: SLF001 - public by no other name
+        and flag.dest not in _EVERYWHERE
+    ]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    return table(("flag", "default", ""), rows)
+
+
+def _row(flag: argparse.Action) -> Sequence[str]:
     metavar = flag.metavar or ("|".join(flag.choices) if flag.choices else "")
-    name = ", ".join(flag.option_strings)
     value = "" if flag.nargs == 0 else f" {metavar if isinstance(metavar, str) else metavar[0]}"
-    shown = f"`{(name + value).strip()}`"
-    if flag.required and flag.option_strings:
-        return shown, "required", flag.help or ""
-    return shown, _default(flag), (flag.help or "").replace("%%", "%")
+    shown = f"`{(', '.join(flag.option_strings) + value).strip()}`"
+    told = re.sub(r" \(default: ([^()]|%\(default\)s)*\)$", "", flag.help or "")
+    return shown, _default(flag), told.replace("%%", "%")
 
 
 def _default(flag: argparse.Action) -> str:
-    """The default, where it says something, and the same on every machine."""
+    """The default where it says something, as the help has it or as the parser takes it."""
+    if flag.required or not flag.option_strings:
+        return "required" if flag.required and flag.option_strings else ""
+    told = re.search(r" \(default: ([^%)]+)\)$", flag.help or "")
+    if told:
+        return told.group(1)
     value = flag.default
-    is_told = isinstance(value, str | int | float) and value not in ("", False, argparse.SUPPRESS)
-    is_place = isinstance(value, str) and value.startswith("/")
-    return f"`{value}`" if is_told and flag.option_strings and not is_place else ""
+    if value is True or value is False or not isinstance(value, str | int | float):
+        return ""
+    # A place of this machine is no other's.
+    return f"`{value}`" if value not in ("", argparse.SUPPRESS) and str(value)[0] != "/" else ""
