@@ -4,7 +4,7 @@
 #     ARGS="..."          more flags for `run`, or more arguments for `test`
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-all test-cluster test-pythons test-schedules lock format clean environment lint wheel-check
+.PHONY: help run report test check test-all test-cluster test-pythons test-schedules lock format clean environment lint wheel-check
 
 PYTHON ?=
 ARGS ?=
@@ -16,6 +16,9 @@ help: ## show these targets
 
 run: environment ## extract the bundled corpus with the bundled model into ./out
 	@$(PY) -m pipeline.run --runner=DirectRunner $(ARGS)
+
+report: environment ## open the report of the newest run in ./out (ARGS="--run_id ID": of another one)
+	@$(PY) -m jobs.report --open $(ARGS)
 
 test: environment ## the tests, but for those marked slow
 	@$(PY) -m pytest $(ARGS)

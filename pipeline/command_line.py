@@ -103,6 +103,11 @@ def account(text: str) -> None:
         print(text, flush=True)
 
 
+def warn(text: str) -> None:
+    """Say on stderr what went wrong and changes nothing of what was asked for."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
 def quiet_libraries() -> None:
     """Keep notices about processors, missing GPUs and optional packages off the user's terminal.
 

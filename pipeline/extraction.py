@@ -51,6 +51,7 @@ SAMPLED_TEXTS = 1000
 _MB = 1_000_000
 
 OnCommit = Callable[[dict[str, Any]], None]
+OnFailure = Callable[[dict[str, Any]], object]
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,10 @@ class PlannedRun:
     mode: LocalMode
 
 
-def run_extraction(config: ExtractionConfig, on_commit: OnCommit) -> None:
+def run_extraction(config: ExtractionConfig, on_commit: OnCommit, on_failure: OnFailure) -> None:
     """Extract as configured, and tell `on_commit` the manifest of each run as it is written.
+
+    Of a run that failed, `on_failure` is told the manifest, where there was room for one.
 
     Raises UsageError before anything is written, JobError after a failure that left no rows, and
     DeadLettersError where only these were written, since there were too many. Parts of a job are
@@ -110,7 +113,7 @@ def run_extraction(config: ExtractionConfig, on_commit: OnCommit) -> None:
             with contextlib.closing(WorkerPool(most) if number else pool) as workers:
                 started = next_start(manifests, datetime.now(UTC) if number else started)
                 try:
-                    on_commit(_committed(config, inputs, run, started, workers))
+                    on_commit(_committed(config, inputs, run, started, workers, on_failure))
                 except DeadLettersError as error:
                     refused.append(error)
     if refused:
@@ -234,6 +237,7 @@ def _committed(
     run: PlannedRun,
     started: datetime,
     pool: WorkerPool,
+    on_failure: OnFailure,
 ) -> dict[str, Any]:
     """The manifest of a run that was planned, once it is done; raises JobError where it failed."""
     description, storage = _description(config, inputs, run, started), run.storage
@@ -247,20 +251,25 @@ def _committed(
             said = f"{said}; run {storage.run_id} is committed"
         raise KeyboardInterrupt(said) from error
     except Exception as error:  # noqa: BLE001 - raised again, unless all was done before
-        manifest = _failed(description, storage, error)
+        manifest = _failed(description, storage, error, on_failure)
     if manifest["status"] == "failed":
+        on_failure(manifest)
         letters = storage.table_directory("dead_letters")
         raise DeadLettersError(f"{manifest['error']}; they are in {letters}, and no other rows")
     return manifest
 
 
-def _failed(description: RunDescription, storage: RunStorage, error: Exception) -> dict[str, Any]:
+def _failed(
+    description: RunDescription, storage: RunStorage, error: Exception, on_failure: OnFailure
+) -> dict[str, Any]:
     """The manifest of a run that had been committed before it failed; else raises JobError."""
     known = isinstance(error, JobError)
     told = [str(error), *getattr(error, "__notes__", [])] if known else [traceback.format_exc()]
     ending = end_run(description, storage, "\n".join(told))
     if ending is Ending.COMMITTED:
         return storage.read_manifest()
+    if ending is Ending.RECORDED:
+        on_failure(storage.read_manifest())
     if known:
         raise error
     details = f"; {storage.manifest} has the details" if ending is Ending.RECORDED else ""

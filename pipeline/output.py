@@ -12,7 +12,14 @@ from pipeline.current import Manifest, not_replaced
 from pipeline.filesystems import filesystems, refusal, require_filesystem
 from pipeline.lock import locked
 from pipeline.shards import is_remote
-from pipeline.storage import PARTIAL_MANIFEST, PLAN, STAGING, RunStorage
+from pipeline.storage import (
+    PARTIAL_MANIFEST,
+    PARTIAL_REPORT,
+    PLAN,
+    REPORTS,
+    STAGING,
+    RunStorage,
+)
 from pipeline.upload import Upload
 from schemas.errors import UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
@@ -78,7 +85,8 @@ def clean(root: str) -> list[Manifest]:
 def _is_ours(staging: str) -> bool:
     """Whether a staging directory is a run's, not somebody else's of the same name."""
     return os.path.isdir(staging) and all(
-        name in (*TABLES, PLAN) or name.startswith(PARTIAL_MANIFEST) for name in os.listdir(staging)
+        name in (*TABLES, PLAN) or name.startswith((PARTIAL_MANIFEST, PARTIAL_REPORT))
+        for name in os.listdir(staging)
     )
 
 
@@ -89,7 +97,7 @@ def read_manifests(root: str) -> list[Manifest]:
     an object store does not give them.
     """
     if not is_remote(root):
-        return [_manifest(path) for path in sorted(_local_manifests(f"{root}/runs"))]
+        return [_manifest(path) for path in sorted(_local_files(f"{root}/runs", ".json"))]
     try:
         found = filesystems().match([f"{root}/runs/*.json"])[0].metadata_list
         with ThreadPoolExecutor(_REQUESTS) as pool:
@@ -100,11 +108,22 @@ def read_manifests(root: str) -> list[Manifest]:
         raise UsageError(f"--output {root} cannot be read: {refusal(error)}") from error
 
 
-def _local_manifests(directory: str) -> list[str]:
+def run_ids_of_reports(root: str) -> list[str]:
+    """The runs of an output that have a report, also those that have nothing else any more."""
+    folder = f"{root}/{REPORTS}"
+    if is_remote(root):
+        found = filesystems().match([f"{folder}/*.html"])[0].metadata_list
+        paths = [file.path for file in found]
+    else:
+        paths = _local_files(folder, ".html")
+    return sorted(path.rpartition("/")[2].removesuffix(".html") for path in paths)
+
+
+def _local_files(directory: str, suffix: str) -> list[str]:
     """By `listdir`: a glob would take the brackets in a directory's name for its own."""
     if not os.path.isdir(directory):
         return []
-    return [f"{directory}/{name}" for name in os.listdir(directory) if name.endswith(".json")]
+    return [f"{directory}/{name}" for name in os.listdir(directory) if name.endswith(suffix)]
 
 
 def _manifest(path: str) -> Manifest:

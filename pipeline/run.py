@@ -18,18 +18,28 @@ def run(arguments: Sequence[str]) -> int:
         from model.drift import drift_in_words
         from pipeline.extraction import run_extraction
         from pipeline.options import parse_extraction
+        from pipeline.report.publish import try_report
+        from pipeline.storage import RunStorage
         from pipeline.summary import format_summary
 
     config = parse_extraction(arguments)
     drifted: list[str] = []
 
+    def report(manifest: dict[str, Any]) -> bool:
+        return try_report(RunStorage(config.output, manifest["run_id"]), manifest)
+
     def tell(manifest: dict[str, Any]) -> None:
-        account(format_summary(manifest, config.output))
+        try:
+            has_report = report(manifest)
+        except KeyboardInterrupt as error:
+            said = str(error) or "interrupted"
+            raise KeyboardInterrupt(f"{said}; run {manifest['run_id']} is committed") from error
+        account(format_summary(manifest, config.output, has_report=has_report))
         words = drift_in_words(manifest.get("drift", {}))
         if words:
             drifted.append(f"{manifest['run_id']} is committed, but its documents are {words}")
 
-    run_extraction(config, tell)
+    run_extraction(config, tell, report)
     if config.fail_on_drift and drifted:
         several = f"{len(drifted):,} runs drifted, of which the first " if drifted[1:] else "run "
         raise DriftError(several + drifted[0])

@@ -17,6 +17,8 @@ from schemas.tables import TABLES
 
 STAGING = "_staging"
 PARTIAL_MANIFEST = "manifest-"
+PARTIAL_REPORT = "report-"
+REPORTS = "reports"
 PLAN = "plan.json"
 # At once, so that the disk takes several together: 100,000 files took 20 s one by one, 9 s so.
 _SYNCS = 16
@@ -50,6 +52,11 @@ class RunStorage:
     @property
     def manifest(self) -> str:
         return f"{self.root}/runs/{self.run_id}.json"
+
+    @property
+    def report(self) -> str:
+        """The page that tells of the run; it is made of the rest, and counts for nothing."""
+        return f"{self.root}/{REPORTS}/{self.run_id}.html"
 
     def table_directory(self, table: str) -> str:
         """Where a table's files stand once the run is committed."""
@@ -115,7 +122,7 @@ class RunStorage:
         """
         if not self.is_staged:
             return create_object(self.manifest, data)
-        partial = self._partial_manifest(data)
+        partial = self._partial(PARTIAL_MANIFEST, self.manifest, data)
         try:
             os.link(partial, self.manifest)
         except FileExistsError:
@@ -133,16 +140,42 @@ class RunStorage:
     def write_manifest(self, data: bytes) -> None:
         """Write the manifest in the place of the one that is there: whole or not at all."""
         if self.is_staged:
-            os.replace(self._partial_manifest(data), self.manifest)
+            os.replace(self._partial(PARTIAL_MANIFEST, self.manifest, data), self.manifest)
             self.sync([os.path.dirname(self.manifest)])
             return
         with self.create(self.manifest) as stream:
             stream.write(data)
 
-    def _partial_manifest(self, data: bytes) -> str:
-        partial = f"{self.staging}/{PARTIAL_MANIFEST}{uuid.uuid4().hex}"
+    def write_report(self, data: bytes) -> None:
+        """Write the report, whole or not at all, also in the place of an older one."""
+        if not self.is_staged:
+            with self.create(self.report) as stream:
+                stream.write(data)
+            return
+        try:
+            os.replace(self._partial(PARTIAL_REPORT, self.report, data), self.report)
+        finally:
+            self.discard_staging()
+
+    def has_report(self) -> bool:
+        return filesystems().exists(self.report)
+
+    def remove_report(self) -> None:
+        """Remove the report, if there is one; whatever is taken from a run, it may show."""
+        if not self.is_staged:
+            if self.has_report():
+                self._delete([self.report])
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.report)
+        with contextlib.suppress(OSError):  # others have one, or there was none
+            os.rmdir(os.path.dirname(self.report))
+
+    def _partial(self, kind: str, final: str, data: bytes) -> str:
+        """What is to become the file `final`, written and on the disk, in the staging directory."""
+        partial = f"{self.staging}/{kind}{uuid.uuid4().hex}"
         os.makedirs(os.path.dirname(partial), exist_ok=True)
-        os.makedirs(os.path.dirname(self.manifest), exist_ok=True)
+        os.makedirs(os.path.dirname(final), exist_ok=True)
         with open(partial, "wb") as stream:
             stream.write(data)
             stream.flush()
@@ -202,9 +235,14 @@ class RunStorage:
                 self.keep(manifest)
 
     def remove(self) -> None:
-        """Remove the whole run: its manifest first, since nothing counts without it."""
+        """Remove the whole run.
+
+        Its report first, since nothing finds it without the run; then its manifest, since nothing
+        else counts without it.
+        """
         if self.is_staged:
             os.makedirs(self.staging, exist_ok=True)
+        self.remove_report()
         if self.has_manifest():
             self._delete([self.manifest])
         self.settle()

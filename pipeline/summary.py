@@ -8,7 +8,7 @@ from model.drift import drift_in_words
 from pipeline.shards import is_remote
 
 
-def format_summary(manifest: Mapping[str, Any], output: str) -> str:
+def format_summary(manifest: Mapping[str, Any], output: str, *, has_report: bool = False) -> str:
     """The summary of a run that did not fail, without a line break at the end."""
     counts, seconds = manifest["counts"], manifest["timings"]["seconds"]
     run_id = manifest["run_id"]
@@ -37,7 +37,8 @@ def format_summary(manifest: Mapping[str, Any], output: str) -> str:
         f"{written['bytes'] / 1e6:>9,.2f} MB"
         for table, written in manifest["tables"].items()
     ]
-    return "\n".join([*lines, f"    runs/{run_id}.json"])
+    report = [f"    reports/{run_id}.html"] if has_report else []
+    return "\n".join([*lines, f"    runs/{run_id}.json", *report])
 
 
 def shown_path(path: str) -> str:

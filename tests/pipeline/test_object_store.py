@@ -68,7 +68,8 @@ def require_same(local: Path, in_order: InOrder) -> Callable[[str], None]:
         named = [file["path"] for told in manifest["tables"].values() for file in told["files"]]
         listed = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix="out/")["Contents"]
         keys = sorted(entry["Key"] for entry in listed)
-        assert keys == sorted([*(f"out/{path}" for path in named), "out/runs/r1.json"])
+        own = ("out/reports/r1.html", "out/runs/r1.json")
+        assert keys == sorted([*(f"out/{path}" for path in named), *own])
 
     return require
 
@@ -131,7 +132,7 @@ def test_a_run_that_fails_leaves_its_manifest_alone(
     with pytest.raises(JobError, match="the store is full"):
         run([*there, "--run_id=r1", "--direct_num_workers=1"])
     gc.collect()
-    assert keys("out/") == ["out/runs/r1.json"]
+    assert keys("out/") == ["out/reports/r1.html", "out/runs/r1.json"]
     output = there[2].removeprefix("--output=")
     (manifest,) = read_manifests(output)
     assert manifest["status"] == "failed"

@@ -172,7 +172,7 @@ def test_files_have_the_documented_columns_and_the_run_as_partition(output: Path
         for path in (output / table).rglob("*.parquet"):
             assert pq.ParquetFile(path).schema_arrow.equals(schema)
         assert query(output, f"SELECT DISTINCT run_id FROM {table}") == [("r1",)]  # noqa: S608
-    assert {path.name for path in output.iterdir()} == {*TABLES, "runs", ".lock"}
+    assert {path.name for path in output.iterdir()} == {*TABLES, "runs", "reports", ".lock"}
     (model,) = query(output, "SELECT DISTINCT model FROM entities")
     assert model == (manifest_of(output)["model"],)
 

@@ -103,7 +103,8 @@ def extract(tmp_path: Path, tiny_artifact: Path) -> Callable[..., dict[str, Any]
             for file in table["files"]
         }
         new = files_below(tmp_path) - before
-        assert new == {*named, "out/runs/r1.json", f"out/{LOCK}"}
+        own = ("out/runs/r1.json", "out/reports/r1.html", f"out/{LOCK}")
+        assert new == {*named, *own}
         return manifest
 
     (tmp_path / "in").mkdir()

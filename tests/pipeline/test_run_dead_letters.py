@@ -171,7 +171,10 @@ def test_too_many_dead_letters_fail_the_run_and_are_all_that_is_written(
     )
     assert ds.dataset(letters, format="parquet").count_rows() == 3
     added = {path for path in output.rglob("*") if path.is_file()} - set(before)
-    assert added == {output / "runs/refused.json", *letters.iterdir()}
+    assert added == {
+        *(output / "runs/refused.json", output / "reports/refused.html"),
+        *letters.iterdir(),
+    }
     assert all(path.read_bytes() == data for path, data in before.items())
     assert not (output / "_staging").exists()
     manifest = json.loads((output / "runs/refused.json").read_text())

@@ -141,7 +141,7 @@ def failed(tmp_path: Path, tiny_artifact: Path, corpus: Path) -> tuple[JobError,
     assert caught.value.exit_code == 1
     assert "\n" not in str(caught.value)
     files = [str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()]
-    assert sorted(files) == [LOCK, "runs/r1.json"]
+    assert sorted(files) == [LOCK, "reports/r1.html", "runs/r1.json"]
     assert not list(output.glob("*/run_id=*"))
     assert not (output / "_staging").exists()
     manifest = json.loads((output / "runs/r1.json").read_text())
@@ -315,5 +315,5 @@ def test_an_error_in_a_worker_is_one_sentence_and_exit_code_1(
     assert "the tagger is broken" in sentence
     left = {path for path in (tmp_path / "out").rglob("*") if path.is_file()}
     manifest = tmp_path / "out/runs/r1.json"
-    assert left == {manifest, tmp_path / "out" / LOCK}
+    assert left == {manifest, tmp_path / "out/reports/r1.html", tmp_path / "out" / LOCK}
     assert "the tagger is broken" in json.loads(manifest.read_text())["error"]

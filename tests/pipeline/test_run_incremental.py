@@ -68,7 +68,9 @@ def test_a_second_run_does_nothing_and_touches_nothing(night: Night, tmp_path: P
     (second,) = night()
     assert done(second) == ("empty", [], 3)
     after = files(tmp_path / "out")
-    assert set(after) - set(before) == {f"{tmp_path}/out/runs/{second['run_id']}.json"}
+    places = ("runs/{}.json", "reports/{}.html")
+    new = {f"{tmp_path}/out/{place.format(second['run_id'])}" for place in places}
+    assert set(after) - set(before) == new
     assert {path: after[path] for path in before} == before
 
 

@@ -1,0 +1,1 @@
+"""Make the report of a run again."""

@@ -1,0 +1,174 @@
+"""A run's manifest and tables in, its report out: one page that needs nothing beside itself."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from model.baseline import CONFIDENCE_BINS
+from model.page import render_page
+from pipeline.current import Manifest
+from pipeline.report.charts import bar_chart, column_chart
+from pipeline.report.drift import drift_shown
+from pipeline.report.figures import (
+    RANKED_LABELS,
+    RANKED_TEXTS,
+    UNKNOWN_BOUNDS,
+    RunFigures,
+    find_figures,
+)
+from pipeline.report.rows import MOST_ROWS, RunTables
+from pipeline.report.samples import Samples, choose_samples
+
+_CHARTED_LABELS = 12
+_LISTED = 30  # labels, reasons and files; the rest is counted
+_LISTED_PATHS = 5
+_NAME = 80  # characters
+_ERROR = 6000
+_HUES = 8
+
+
+@dataclass(frozen=True)
+class Few:
+    """The first of some things, and how many there are beside."""
+
+    shown: Sequence[Any]
+    further: int
+
+    @classmethod
+    def of(cls, things: Sequence[Any], most: int = _LISTED) -> "Few":
+        return cls(things[:most], max(0, len(things) - most))
+
+
+def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> str:
+    """The page of a run; raises JobError where its files cannot be read.
+
+    Its size does not depend on that of the run: what is listed is few and short.
+    """
+    tables = RunTables(root, manifest, most_rows)
+    figures = find_figures(tables)
+    samples = choose_samples(tables)
+    hues = {label.name: place % _HUES for place, label in enumerate(figures.labels)}
+    return render_page(
+        Path(__file__).with_name("page.html.j2"),
+        {
+            "run": manifest,
+            "root": root,
+            "counts": manifest.get("counts"),
+            "figures": figures,
+            "labels": Few.of(figures.labels),
+            "ranked_labels": RANKED_LABELS,
+            "ranked_texts": RANKED_TEXTS,
+            "charts": _charts(figures),
+            "confidence_rows": list(zip(_TENTHS, figures.bins, strict=True)),
+            "unknown_rows": list(zip(_SHARES, figures.unknown, strict=True)),
+            "drift": drift_shown(manifest.get("drift", {})),
+            "reasons": Few.of(figures.reasons.ranked()),
+            "losses": _losses(manifest),
+            "samples": samples,
+            "no_texts": _why_no_texts(manifest, samples),
+            "settings": _settings(manifest),
+            "error": _end_of(manifest.get("error", "")),
+            "brief": _brief,
+            "duration": _duration,
+            "hue": lambda label: hues.get(label, 0),
+            # Of merged runs the times are those of the merging.
+            "is_timed": "replaces" not in manifest,
+        },
+    )
+
+
+_TENTHS = [f"{n / 10:.1f} to {(n + 1) / 10:.1f}" for n in range(CONFIDENCE_BINS)]
+_SHARES = [
+    f"{low:.0%} to {high:.0%}"
+    for low, high in zip(UNKNOWN_BOUNDS, (*UNKNOWN_BOUNDS[1:], 1.0), strict=True)
+]
+
+
+def _charts(figures: RunFigures) -> dict[str, Markup]:
+    """Those charts for which there is something to draw."""
+    charts = {}
+    if figures.labels:
+        few = figures.labels[:_CHARTED_LABELS]
+        charts["labels"] = bar_chart(
+            "Entities by label",
+            [label.name for label in few],
+            ("entities", [label.count for label in few]),
+        )
+        charts["confidence"] = column_chart(
+            "Entities by confidence",
+            [f".{n}" if n else "0" for n in range(CONFIDENCE_BINS)],
+            ("entities", figures.bins),
+        )
+    if any(figures.unknown):
+        charts["unknown"] = column_chart(
+            "Documents by their share of unknown words",
+            [f"{low:.0%}" for low in UNKNOWN_BOUNDS],
+            ("documents", figures.unknown),
+        )
+    return charts
+
+
+def _losses(manifest: Manifest) -> Few:
+    """The files that lost most: not read to their end first, then by their dead letters."""
+    entries = [
+        entry
+        for entry in manifest.get("inputs", ())
+        if entry["dead_letters"] or not entry["complete"]
+    ]
+    ranked = sorted(
+        entries, key=lambda entry: (entry["complete"], -entry["dead_letters"], entry["source"])
+    )
+    return Few.of(ranked)
+
+
+def _why_no_texts(manifest: Manifest, samples: Samples) -> str:
+    """Why the samples show no text; nothing where they do."""
+    if samples.has_texts or not samples.shown:
+        return ""
+    kept = manifest["configuration"].get("keep_text")
+    if kept == "none":
+        return "The run kept no texts (--keep_text none), so only what was found in them is shown."
+    return "No text of a document with entities was kept, so only what was found is shown."
+
+
+def _settings(manifest: Manifest) -> list[tuple[str, str]]:
+    """The configuration and the versions, as short lines."""
+    told = []
+    for name, value in manifest["configuration"].items():
+        if isinstance(value, list):
+            further = f" and {len(value) - _LISTED_PATHS:,} more"
+            shown = " ".join(_brief(str(each), 200) for each in value[:_LISTED_PATHS])
+            told.append((f"--{name}", shown + (further if len(value) > _LISTED_PATHS else "")))
+        elif value is not None:
+            told.append((f"--{name}", _brief(_flag_value(value), 200)))
+    return [*told, *((name, _brief(str(value))) for name, value in manifest["versions"].items())]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        return f"{seconds:.1f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def _flag_value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _brief(text: str, most: int = _NAME) -> str:
+    """Text of others on one line, cut in its middle where it is long."""
+    line = re.sub(r"\s+", " ", text)
+    if len(line) <= most:
+        return line
+    end = most * 2 // 5
+    return f"{line[: most - end - 1]}…{line[-end:]}"
+
+
+def _end_of(error: str) -> list[str]:
+    """An error line by line; of a long one the end, where the cause stands."""
+    cut = error if len(error) <= _ERROR else "…" + error[-_ERROR:]
+    return cut.strip().splitlines()

@@ -1,0 +1,31 @@
+"""The report of a run as a file of its output; whoever makes one needs nothing but the run."""
+
+from pipeline.command_line import warn
+from pipeline.current import Manifest
+from pipeline.formats import first_line
+from pipeline.storage import RunStorage
+
+
+def write_report(storage: RunStorage, manifest: Manifest) -> None:
+    """Write the report of a run, whole or not at all.
+
+    Raises JobError where the run's files cannot be read, OSError where it cannot be written.
+    """
+    # What makes pages and charts is imported once the run's own work is done.
+    from pipeline.report.page import report_page
+
+    storage.write_report(report_page(storage.root, manifest).encode())
+
+
+def try_report(storage: RunStorage, manifest: Manifest) -> bool:
+    """Whether the report was written; what kept it from that is a warning, and no more.
+
+    The run is as it was decided to be: nothing that happens here may change that.
+    """
+    try:
+        write_report(storage, manifest)
+    except Exception as error:  # noqa: BLE001 - as above
+        said = first_line(error).rstrip(".")
+        warn(f"run {storage.run_id} has no report ({said}); python -m jobs.report makes one")
+        return False
+    return True

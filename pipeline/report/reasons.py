@@ -1,0 +1,78 @@
+"""Dead letters in, why they died out: by stage, error and message."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.report.rows import plain
+
+_ROOM = 10_000
+_MESSAGE = 200  # code points
+
+
+class Reason(NamedTuple):
+    """Why records died: messages that differ in numbers or in quoted words are one reason."""
+
+    stage: str
+    error: str
+    message: str
+    is_shard: bool
+
+
+@dataclass
+class Reasons:
+    """Dead letters counted by their reason; further: those whose rare reasons found no room."""
+
+    counts: Counter[Reason] = field(default_factory=Counter)
+    further: int = 0
+
+    def ranked(self) -> list[tuple[Reason, int]]:
+        """The most frequent first."""
+        return sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+
+    def add(self, found: Mapping[Reason, int]) -> None:
+        """Count more; where there are too many different ones, the rarer half is only counted."""
+        self.counts.update(found)
+        if len(self.counts) > _ROOM:
+            for reason, count in self.ranked()[_ROOM // 2 :]:
+                del self.counts[reason]
+                self.further += count
+
+
+COLUMNS = ("stage", "error", "message", "record")
+
+
+def count_reasons(batches: Iterable[pa.RecordBatch]) -> Reasons:
+    """The dead letters of a run, with `COLUMNS`, in; their reasons out."""
+    reasons = Reasons()
+    for batch in batches:
+        rows = pa.table(
+            {
+                "stage": plain(batch.column("stage")),
+                "error": plain(batch.column("error")),
+                "message": _alike(batch.column("message")),
+                "is_shard": pc.is_null(batch.column("record")),
+            }
+        )
+        counted = rows.group_by(list(Reason._fields)).aggregate([([], "count_all")])
+        reasons.add(
+            {
+                Reason(*(row[name] for name in Reason._fields)): row["count_all"]
+                for row in counted.to_pylist()
+            }
+        )
+    return reasons
+
+
+def _alike(messages: pa.Array) -> pa.Array:
+    """Messages without what tells one record from another."""
+    short = pc.utf8_slice_codeunits(messages, 0, _MESSAGE + 1)
+    unquoted = pc.replace_substring_regex(short, r"'[^']*'", "'…'")
+    without = pc.replace_substring_regex(unquoted, r"[0-9][0-9,.]*[0-9]|[0-9]", "N")
+    is_long = pc.greater(pc.utf8_length(without), _MESSAGE)
+    cut = pc.utf8_slice_codeunits(without, 0, _MESSAGE)
+    return pc.if_else(is_long, pc.binary_join_element_wise(cut, "…", ""), without)

@@ -1,0 +1,203 @@
+"""Which documents of a run its report shows, and what it shows of them.
+
+Candidates are the first documents with entities of each row group, those whose text was kept where
+there are any. Of these come the ones that the model is least sure of, and the ones it is surest of.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.report.excerpts import Entity, Piece, excerpt
+from pipeline.report.rows import RowGroup, RunTables, plain
+
+SHOWN = 20
+_CANDIDATES = 2000
+_MOST_ENTITIES = 20_000  # of one candidate
+_ALL_ENTITIES = 300_000
+_FEW = 3  # fewer entities than this make a document neither sure nor doubtful
+_SHOWN_SPANS = 40
+_TEXT = 200  # code points of an entity that is listed
+
+_NUMBERS = ("start_char", "end_char", "sentence_start", "sentence_end")
+
+
+class Candidate(NamedTuple):
+    """A document that may be shown; place: its row among all of the table."""
+
+    source: str
+    doc_id: str
+    place: int
+    entities: int
+    characters: int
+    record: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A document that is shown: as pieces of its text, or without it as its entities alone."""
+
+    document: Candidate
+    is_doubtful: bool
+    mean_confidence: float
+    entities: tuple[Entity, ...]
+    pieces: tuple[Piece, ...] = ()
+
+
+class Samples(NamedTuple):
+    """The documents that are shown, doubtful ones first; has_texts: whether any text was kept."""
+
+    shown: tuple[Sample, ...]
+    has_texts: bool
+
+
+def choose_samples(tables: RunTables) -> Samples:
+    """Up to 20 documents of a run."""
+    candidates = _candidates(tables, with_text=True)
+    has_texts = bool(candidates)
+    if not has_texts:
+        candidates = _candidates(tables, with_text=False)
+    rows = _entities(tables, candidates)
+    shown = _chosen(candidates, rows)
+    if has_texts:
+        texts = _texts(tables, {sample.document.place for sample in shown})
+        shown = [_with_text(sample, texts[sample.document.place]) for sample in shown]
+    return Samples(tuple(shown), has_texts)
+
+
+def _with_text(sample: Sample, text: str) -> Sample:
+    pieces = excerpt(text, sample.entities, doubtful_first=sample.is_doubtful)
+    return replace(sample, pieces=tuple(pieces))
+
+
+def _candidates(tables: RunTables, *, with_text: bool) -> list[Candidate]:
+    """The same number of each row group, so that they come from the whole run."""
+    share = max(1, _CANDIDATES // max(1, len(tables.files("documents"))))
+    found: list[Candidate] = []
+    entities, place = 0, 0
+    for group in tables.row_groups("documents"):
+        for candidate in _of_group(group, share, place, with_text=with_text):
+            if entities + candidate.entities <= _ALL_ENTITIES and len(found) < _CANDIDATES:
+                entities += candidate.entities
+                found.append(candidate)
+        place += group.rows
+        if len(found) >= _CANDIDATES:
+            break
+    return found
+
+
+def _of_group(group: RowGroup, most: int, place: int, *, with_text: bool) -> Iterator[Candidate]:
+    if with_text and group.has_only_nulls("text"):
+        return
+    columns = ["source", "doc_id", "entities", "characters", "record"]
+    for batch in group.batches([*columns, "text"] if with_text else columns):
+        counts = batch.column("entities").to_numpy()
+        meant = (counts > 0) & (counts <= _MOST_ENTITIES)
+        if with_text:
+            meant &= batch.column("text").is_valid().to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(meant)[:most]
+        own = batch.select(columns).take(pa.array(rows))
+        for row, values in zip(rows.tolist(), own.to_pylist(), strict=True):
+            yield Candidate(place=place + row, **values)
+        most -= len(rows)
+        place += len(batch)
+        if most <= 0:
+            return
+
+
+def _entities(tables: RunTables, candidates: Sequence[Candidate]) -> pa.Table:
+    """The rows of the candidates, with plain columns and texts cut."""
+    wanted = pa.array(sorted({candidate.doc_id for candidate in candidates}), pa.string())
+    columns = ["source", "doc_id", *_NUMBERS, "label", "confidence", "text"]
+    found = []
+    for batch in tables.batches("entities", columns) if candidates else ():
+        own = batch.filter(pc.is_in(batch.column("doc_id"), value_set=wanted))
+        if len(own):
+            cut = pc.utf8_slice_codeunits(own.column("text"), 0, _TEXT)
+            kept = [plain(own.column(name)) for name in columns[:-1]]
+            found.append(pa.table([*kept, cut], names=columns))
+    return pa.concat_tables(found) if found else pa.table({name: [] for name in columns})
+
+
+def _chosen(candidates: Sequence[Candidate], rows: pa.Table) -> list[Sample]:
+    """Half of them doubtful, half of them sure; those that could be either are what they are more.
+
+    A document of which other rows than it counts were found is left out: its id is not its own.
+    """
+    totals = rows.group_by(["source", "doc_id"]).aggregate(
+        [([], "count_all"), ("confidence", "sum")]
+    )
+    by_key = {(row["source"], row["doc_id"]): row for row in totals.to_pylist()}
+    means: dict[Candidate, tuple[float, float]] = {}
+    for candidate in candidates:
+        total = by_key.get((candidate.source, candidate.doc_id))
+        if total and total["count_all"] == candidate.entities:
+            count, confidence = candidate.entities, total["confidence_sum"]
+            # As if further entities of middling confidence made up for those that it lacks.
+            missing = max(0, _FEW - count)
+            means[candidate] = (
+                (confidence + missing / 2) / (count + missing),
+                confidence / count,
+            )
+    ranked = sorted(means, key=lambda candidate: (means[candidate][0], candidate.place))
+    half = min(SHOWN // 2, (len(ranked) + 1) // 2)
+    doubtful = ranked[:half]
+    sure = ranked[half:][::-1][: SHOWN - half]
+    own = _rows_of([*doubtful, *sure], rows)
+    return [
+        Sample(candidate, candidate in doubtful, means[candidate][1], tuple(own[candidate]))
+        for candidate in (*doubtful, *sure)
+    ]
+
+
+def _rows_of(chosen: Sequence[Candidate], rows: pa.Table) -> dict[Candidate, list[Entity]]:
+    keys = {(candidate.source, candidate.doc_id): candidate for candidate in chosen}
+    ids = pa.array(sorted({candidate.doc_id for candidate in chosen}), pa.string())
+    found: dict[Candidate, list[Entity]] = defaultdict(list)
+    few = rows.filter(pc.is_in(rows["doc_id"], value_set=ids)) if len(rows) else rows
+    for row in few.to_pylist():
+        candidate = keys.get((row["source"], row["doc_id"]))
+        if candidate:
+            found[candidate].append(
+                Entity(
+                    start=row["start_char"],
+                    end=row["end_char"],
+                    sentence_start=row["sentence_start"],
+                    sentence_end=row["sentence_end"],
+                    label=row["label"],
+                    confidence=row["confidence"],
+                    text=row["text"],
+                )
+            )
+    return {candidate: sorted(own) for candidate, own in found.items()}
+
+
+def _texts(tables: RunTables, places: Iterable[int]) -> dict[int, str]:
+    """The texts at these places of the table; it is read no further than needed."""
+    wanted = sorted(places)
+    found: dict[int, str] = {}
+    place = 0
+    for group in tables.row_groups("documents"):
+        within = [each for each in wanted if place <= each < place + group.rows]
+        found |= _texts_of(group, place, within)
+        place += group.rows
+        if not wanted or place > wanted[-1]:
+            break
+    return found
+
+
+def _texts_of(group: RowGroup, place: int, wanted: Sequence[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for batch in group.batches(["text"]) if wanted else ():
+        for each in wanted:
+            if place <= each < place + len(batch):
+                found[each] = batch.column("text")[each - place].as_py()
+        place += len(batch)
+        if place > wanted[-1]:
+            break
+    return found
