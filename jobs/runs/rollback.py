@@ -127,6 +127,7 @@ def _roll_back(root: str, manifest: Manifest) -> None:
     at = datetime.now(UTC)
     error = f"rolled back on {at:%Y-%m-%d %H:%M:%S} UTC"
     storage.prepare()
+    storage.remove_report()
     told = {**without_rows(manifest), "status": "failed", "error": error}
     storage.write_manifest(encode_manifest(told))
     storage.settle()

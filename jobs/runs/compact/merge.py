@@ -14,6 +14,7 @@ from jobs.runs.row_groups import read_row_groups
 from pipeline.current import Manifest, RunRows, rows_that_count
 from pipeline.manifest import encode_manifest
 from pipeline.parquet import ROW_GROUP_ROWS, TableWriter
+from pipeline.report.publish import try_report
 from pipeline.storage import RunStorage
 from schemas.errors import JobError
 from schemas.records import FileResult
@@ -34,8 +35,11 @@ def merge(
 ) -> dict[str, Any]:
     """Write the run that replaces the group, then remove what it replaces; returns its manifest.
 
+    It gets a report where one of the group had one.
     Raises JobError, with nothing changed, where files do not hold what the manifests say.
     """
+    replaced = [RunStorage(storage.root, run["run_id"]) for run in group.runs]
+    is_reported = any(run.has_report() for run in replaced)
     storage.prepare()
     try:
         files = [file for table in TABLES for file in _written(table, group, storage, target_bytes)]
@@ -49,9 +53,11 @@ def merge(
         names = [file.path.rpartition("/")[2] for file in files if file.table == table]
         storage.publish(table, names)
     storage.write_manifest(encode_manifest(merged))
-    for run in group.runs:
-        RunStorage(storage.root, run["run_id"]).remove()
+    for run in replaced:
+        run.remove()
     storage.discard_staging()
+    if is_reported:
+        try_report(storage, merged)
     return merged
 
 

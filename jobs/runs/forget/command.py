@@ -1,8 +1,9 @@
 """Erase documents or sources for good: from all runs, also from those that count no longer.
 
 Entities, documents with their texts and dead letters with their bytes go; files are written again
-without them, and manifests say how many rows went and when, not which. A record that could not be
-read has no id: --doc_id erases it where the id stands in its bytes as a whole JSON or CSV value.
+without them, manifests say how many rows went and when, not which, and reports are made anew. A
+record that could not be read has no id: --doc_id erases it where the id stands in its bytes as a
+whole JSON or CSV value.
 
 It goes run by run: after a kill, the same command again does the rest. On an object store no run
 may be writing meanwhile; what runs left there that died without a manifest is not looked at.
@@ -37,11 +38,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Erase it from the oldest run first, so that nothing superseded counts again meanwhile."""
-    from jobs.runs.forget.erase import erase, find, remove_unnamed
+    from jobs.runs.forget.erase import erase, find, remove_ownerless_reports, remove_unnamed
 
     with changing(flags) as output:
         if not flags.dry_run:
             remove_unnamed(output)
+            remove_ownerless_reports(output)
         selection = _selection(flags, output)
         found = [find(output.root, manifest, selection) for manifest in output.manifests]
         _require_found(flags, selection, found)

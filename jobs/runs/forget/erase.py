@@ -15,7 +15,9 @@ from jobs.runs.recount import recount_file, recounted, tally, without_rows
 from jobs.runs.row_groups import read_row_groups, read_schema
 from pipeline.current import Manifest
 from pipeline.manifest import encode_manifest
+from pipeline.output import run_ids_of_reports
 from pipeline.parquet import TableWriter
+from pipeline.report.publish import try_report
 from pipeline.shards import is_remote
 from pipeline.storage import RunStorage
 from schemas.records import FileResult
@@ -99,14 +101,24 @@ def remove_unnamed(output: HeldOutput) -> None:
             RunStorage(output.root, manifest["run_id"]).settle()
 
 
+def remove_ownerless_reports(output: HeldOutput) -> None:
+    """Remove reports whose run is gone: what they show of it cannot be told any more."""
+    owners = {manifest["run_id"] for manifest in output.manifests}
+    for run_id in run_ids_of_reports(output.root):
+        if run_id not in owners:
+            RunStorage(output.root, run_id).remove_report()
+
+
 def erase(root: str, found: Found, selection: Selection, at: str) -> None:
     """Write the run's files and its manifest again without what was found.
 
     New files stand beside the old ones until the manifest names them: whatever stops this, the run
-    is as it was before, or as it is after.
+    is as it was before, or as it is after. Its report goes first, and is made again at the end.
     """
     manifest, storage = found.manifest, RunStorage(root, found.manifest["run_id"])
     storage.prepare()
+    is_reported = storage.has_report()
+    storage.remove_report()
     files = [
         file
         for table, described in manifest.get("tables", {}).items()
@@ -119,6 +131,8 @@ def erase(root: str, found: Found, selection: Selection, at: str) -> None:
         left["forgotten"] = [*manifest.get("forgotten", ()), entry]
     storage.write_manifest(encode_manifest(left))
     storage.settle()
+    if is_reported:
+        try_report(storage, left)
 
 
 def _rewritten(

@@ -22,6 +22,7 @@ from pipeline.commit import commit_nothing, commit_run
 from pipeline.current import current_sources, read_manifests, read_table
 from pipeline.manifest import Part, RunDescription, encode_manifest, installed_versions
 from pipeline.output import clean
+from pipeline.report.publish import write_report
 from pipeline.rows import RowConfig
 from pipeline.sinks import DeadLetterSink, TaggedSink, WriteConfig
 from pipeline.storage import RunStorage
@@ -208,9 +209,22 @@ class MadeOutput:
         """The bytes of all these files."""
         return {name: (self.root / name).read_bytes() for name in self.files()}
 
+    def report(self, *run_ids: str) -> None:
+        """Have these runs a report, as the pipeline writes one."""
+        for run_id in run_ids:
+            write_report(self.storage(run_id), self.manifests()[run_id])
+
+    def reports(self) -> dict[str, str]:
+        """The reports by run id."""
+        pages = self.root.glob("reports/*.html")
+        return {path.stem: path.read_text("utf-8") for path in pages}
+
     def require_sound(self) -> None:
-        """Manifests are valid; what they say of files and rows is so; there are no other files."""
-        named = set()
+        """Manifests are valid; what they say of files and rows is so; there are no other files.
+
+        But for reports of these runs.
+        """
+        named = {f"reports/{run_id}.html" for run_id in self.reports().keys() & self.manifests()}
         for run_id, manifest in self.manifests().items():
             assert [error.message for error in _validator().iter_errors(manifest)] == []
             named.add(f"runs/{run_id}.json")
@@ -228,7 +242,7 @@ class MadeOutput:
                 self._require_counts(manifest)
         assert self.files() == named
         directories = {str(p.relative_to(self.root)) for p in self.root.rglob("*") if p.is_dir()}
-        directories.discard("_staging")  # empty: a kill came before it was removed
+        directories -= {"_staging", "reports"}  # may be empty: a kill came before they were removed
         assert directories <= {"runs", *TABLES, *(name.rpartition("/")[0] for name in named)}
 
     def _require_counts(self, manifest: Mapping[str, Any]) -> None:
