@@ -4,7 +4,7 @@
 #     ARGS="..."          more flags for `run`, or more arguments for `test`
 
 .DEFAULT_GOAL := help
-.PHONY: help run report test check test-all test-cluster test-pythons test-schedules lock format clean environment lint wheel-check
+.PHONY: help run report browser test check test-all test-cluster test-pythons test-schedules lock format clean environment lint wheel-check
 
 PYTHON ?=
 ARGS ?=
@@ -19,6 +19,9 @@ run: environment ## extract the bundled corpus with the bundled model into ./out
 
 report: environment ## open the report of the newest run in ./out (ARGS="--run_id ID": of another one)
 	@$(PY) -m jobs.report --open $(ARGS)
+
+browser: ## install Chromium for the tests of the report, where Debian's packages are and root asks
+	@.ci/browser
 
 test: environment ## the tests, but for those marked slow
 	@$(PY) -m pytest $(ARGS)
