@@ -275,7 +275,7 @@ def test_a_model_is_found_by_directory_or_bundled_name(
         find_artifact("gmb-en")
     assert str(caught.value) == (
         "--model gmb-en: no such directory, and no bundled model of that name "
-        "(bundled: abc, gmb-xx)"
+        "(bundled: abc, gmb-xx), did you mean gmb-xx?"
     )
     monkeypatch.setattr(artifact_module, "BUNDLED", tmp_path / "nowhere")
     with pytest.raises(ArtifactError, match=r"\(bundled: none\)"):
