@@ -17,7 +17,7 @@ help: ## show these targets
 run: environment ## extract the bundled corpus with the bundled model into ./out
 	@$(PY) -m pipeline.run --runner=DirectRunner $(ARGS)
 
-report: environment ## open the report of the newest run in ./out (ARGS="--run_id ID": of another one)
+report: environment ## open the report of the newest run in ./out that did anything (ARGS="--run_id ID": another)
 	@$(PY) -m jobs.report --open $(ARGS)
 
 browser: ## install Chromium for the tests of the report, where Debian's packages are and root asks
@@ -44,7 +44,8 @@ test-all: check ## check, then the slow tests, new property examples, schedules,
 
 docs: environment ## the documentation as a site, in ./site, and what of it is made from the code
 	@$(PY) -m jobs.docs
-	@$(PY) -m mkdocs build --quiet --config-file jobs/docs/mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --config-file jobs/docs/mkdocs.yml
+	@echo site/index.html
 
 test-pythons: ## extraction and tests with real Python 3.12 and 3.13, where the machine has them
 	@.ci/test-pythons 3.12 3.13

@@ -64,7 +64,7 @@ def _add_input(parser: Parser) -> None:
         metavar="N",
         help="larger ones are dead letters (default: %(default)s)",
     )
-    add("--only_new", action="store_true", help="leave out files that are done in this state")
+    add("--only_new", action="store_true", help="leave out files that are done and unchanged")
     add("--backfill", action="store_true", help="do them all, in spite of --only_new")
     add("--allow_no_input", action="store_true", help="no file is an empty run, not an error")
 

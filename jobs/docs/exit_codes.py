@@ -6,7 +6,8 @@ from schemas.errors import JobError
 _HEAD = """# Exit codes
 
 Every command ends with one of these. Where it is not 0, the reason is one sentence on standard
-error, and no traceback. After an interrupt or a request to terminate the code is 1."""
+error; a traceback is an error of gleaner's own. After an interrupt or a request to terminate the
+code is 1."""
 
 _END = """`jobs.runs verify` ends with 1 where something is wrong, and `jobs.train --check` with 0
 whatever it warns of. What a scheduler should do with each:

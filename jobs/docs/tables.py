@@ -56,5 +56,4 @@ def _type(field: pa.Field) -> str:
         name = f"timestamp, {kind.unit}, {kind.tz}"
     else:
         name = {"float": "float32"}.get(str(kind), str(kind))
-    escaped = name.replace("<", r"\<").replace(">", r"\>")
-    return escaped + (" or null" if field.nullable else "")
+    return f"`{name}`" + (" or null" if field.nullable else "")

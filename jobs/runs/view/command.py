@@ -23,7 +23,11 @@ def run(flags: argparse.Namespace) -> int:
         f"""written {sql}
         {module}
 Both stay true after later runs. With DuckDB (views current_entities, current_documents,
-current_dead_letters and gleaner_runs):
+current_dead_letters and gleaner_runs), in Python or by its own command line:
+
+    import duckdb
+    duckdb.execute(open({sql!r}).read())
+    duckdb.sql("SELECT label, count(*) FROM current_entities GROUP BY ALL")
 
     duckdb -init {shlex.quote(sql)} -c "SELECT label, count(*) FROM current_entities GROUP BY ALL"
 
