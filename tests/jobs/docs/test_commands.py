@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from jobs.docs.flags import commands
@@ -58,6 +59,23 @@ def run_as_written(blocks: list[str], clone: Path) -> str:
     return done.stdout
 
 
+def require_rows_of(page: str, output: Path) -> None:
+    """The first table of entities that a page shows has rows of this output."""
+    shown = re.findall(
+        r"^\| ([\w-]+) \| (\d+) \| (\d+) \| (.+?) \| (\w+) (?:\| ([\d.]+) )?\|$",
+        (ROOT / page).read_text(),
+        re.MULTILINE,
+    )
+    assert len(shown) > 1
+    columns = "doc_id, start_char, end_char, text, label, confidence"
+    files = f"{output}/entities/*/*.parquet"
+    rows = duckdb.execute(f"SELECT {columns} FROM '{files}'").fetchall()  # noqa: S608 - a path of our own
+    found = {tuple(map(str, row[:5])): row[5] for row in rows}
+    for *row, confidence in shown:
+        told = found[tuple(row)]
+        assert float(confidence or told) == pytest.approx(told, abs=0.001)
+
+
 def test_the_readme_does_what_it_says(shell_blocks: Commands, clone: Path) -> None:
     blocks = [block for block in shell_blocks["README.md"] if not block.startswith("make test")]
     assert len(blocks) == len(shell_blocks["README.md"]) - 1  # those that would run this test
@@ -65,6 +83,7 @@ def test_the_readme_does_what_it_says(shell_blocks: Commands, clone: Path) -> No
     assert "committed" in said
     assert "mentions" in said  # the query's answer
     assert list(clone.glob("out/reports/*.html"))
+    require_rows_of("README.md", clone / "out")
 
 
 @pytest.mark.training
@@ -72,6 +91,7 @@ def test_the_tutorial_does_what_it_says(shell_blocks: Commands, clone: Path) -> 
     said = run_as_written(shell_blocks[TUTORIAL], clone)
     assert re.search(r"Bergen +│ Grey Heron", said), said  # the query's first voyage
     assert " empty " in said  # the second run had nothing to do
+    require_rows_of(TUTORIAL, clone / "tutorial/out")
 
 
 def test_targets_for_contributors_exist(shell_blocks: Commands) -> None:
