@@ -10,6 +10,8 @@ PYTHON ?=
 ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
+# A file of tests stays in one process, so that its fixtures are made once.
+PYTEST := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +26,7 @@ browser: ## install Chromium for the tests of the report, where Debian's package
 	@.ci/browser
 
 test: environment ## the tests, but for those marked slow
-	@$(PY) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 # One recipe, so that the order is kept under `make -j` too; quick checks first.
 check: environment ## what CI runs: ruff, mypy, the built wheel in an empty environment, the tests
@@ -32,7 +34,7 @@ check: environment ## what CI runs: ruff, mypy, the built wheel in an empty envi
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.ci/wheel-check $(PY)
-	$(PY) -m pytest
+	$(PYTEST)
 
 test-all: check ## check, then the slow tests, new property examples, schedules, Spark, clusters, Python 3.12 and 3.13
 	$(PY) -m pytest -m slow
