@@ -46,6 +46,33 @@ def test_a_reader_that_leaves_unfinished_work_is_a_failure() -> None:
     assert job.returncode != 0  # 1, or Python's own 120 where its last flush fails too
 
 
+@pytest.mark.parametrize("flag", ["--log_format=text", "--log_format=json"])
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full", "2> >(:)"])
+def test_an_exit_code_does_not_depend_on_who_reads_errors(flag: str, stderr: str) -> None:
+    """Standard error that is closed, full, or a pipe whose reader has left."""
+    job = "lambda _: warn('odd') or time.sleep(0.1) or (_ for _ in ()).throw(UsageError('wrong'))"
+    program = "import time; from pipeline.command_line import warn; " + _RUN.format(job)
+    command = f'"$@" {stderr}'
+    done = subprocess.run(
+        ["/bin/bash", "-c", command, "bash", sys.executable, "-c", program, flag],
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_a_reader_that_leaves_events_is_no_failure() -> None:
+    """`pipeline.run --log_format json | head -1`: what is left to do is done."""
+    job = "lambda _: [print('part', n, flush=True) for n in range(2)] and 3"
+    program = _RUN.format(job)
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "--log_format=json"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+    assert process.returncode == 3
+
+
 def test_a_request_to_terminate_lets_the_job_tidy_up_once() -> None:
     """What follows does not interrupt the tidying."""
     program = """lambda _: wait()

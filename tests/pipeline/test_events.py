@@ -137,3 +137,30 @@ def test_what_json_does_not_know_is_told_as_text() -> None:
     stream.write("\n\n")  # blank lines are for people
     assert json.loads(beneath.getvalue())["path"] == "/a"
     assert not stream.isatty()
+
+
+class Left(io.StringIO):
+    """A stream whose reader has left: a pipe that is closed, or a terminal that went away."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    def flush(self) -> None:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_reader_that_leaves_stops_nothing() -> None:
+    stream = EventStream(Left(), "info", {})
+    stream.event("progress", "info", documents=1)
+    print("what was done", file=stream, flush=True)
+    closed = io.StringIO()
+    closed.close()
+    EventStream(closed, "info", {}).event("progress", "info", documents=1)
+
+
+def test_what_cannot_be_told_is_still_an_error() -> None:
+    """Only the stream beneath may fail in silence, not whoever makes an event."""
+    circular: list[object] = []
+    circular.append(circular)
+    with pytest.raises(ValueError, match="Circular"):
+        EventStream(io.StringIO(), "info", {}).event("x", "info", value=circular)
