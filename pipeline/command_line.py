@@ -163,6 +163,7 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     """Run a job with the process's arguments and leave with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     _open_closed_streams()
+    _keep_standard_error()
     if events.chooses_json(sys.argv[1:]):
         events.speak_in_events()
     quiet_libraries()
@@ -202,6 +203,14 @@ def _open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
+
+
+def _keep_standard_error() -> None:
+    """Print to a file descriptor of our own: while TensorFlow starts, number 2 leads nowhere."""
+    with contextlib.suppress(OSError):
+        encoding, errors = sys.stderr.encoding, sys.stderr.errors
+        fd = os.dup(sys.stderr.fileno())
+        sys.stderr = os.fdopen(fd, "w", buffering=1, encoding=encoding, errors=errors)
 
 
 def _require_utf8(arguments: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """What every command does with errors, and with a reader that leaves."""
 
+import os
 import subprocess
 import sys
 
@@ -97,6 +98,41 @@ def wait():
         process.terminate()
         assert process.communicate(timeout=60) == ("tidied up\n", "error: terminated\n")
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("flag", ["--log_format=text", "--log_format=json"])
+def test_what_ends_a_job_is_told_while_tensorflow_starts(flag: str) -> None:
+    """A thread that imports TensorFlow keeps its C++ code, and nobody else, from being heard."""
+    program = """
+import os
+from model.runtime import _silenced_stderr
+from pipeline.command_line import main
+silenced = _silenced_stderr()
+def run(_):
+    silenced.__enter__()
+    os.write(2, b"I am C++")
+    os.kill(os.getpid(), 15)
+main(run)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, flag], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "terminated" in done.stderr
+
+
+def test_on_a_terminal_errors_are_coloured() -> None:
+    controller, terminal = os.openpty()
+    job = "lambda _: (_ for _ in ()).throw(UsageError('wrong'))"
+    environment = {"PATH": os.environ["PATH"], "TERM": "xterm"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    subprocess.run(
+        [sys.executable, "-c", _RUN.format(job)], stderr=terminal, env=environment, check=False
+    )
+    os.close(terminal)
+    assert os.read(controller, 1000) == b"\x1b[31merror:\x1b[0m wrong\r\n"
+    os.close(controller)
 
 
 def test_an_argument_that_is_not_utf8_is_refused() -> None:
