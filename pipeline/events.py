@@ -74,10 +74,13 @@ class _LogEvents(logging.Handler):
         self._stream = stream
 
     def emit(self, record: logging.LogRecord) -> None:
-        facts = {"logger": record.name, "message": record.getMessage()}
-        if record.exc_info:
-            facts["traceback"] = logging.Formatter().formatException(record.exc_info)
-        self._stream.event("log", record.levelname.lower(), **facts)
+        try:
+            facts = {"logger": record.name, "message": record.getMessage()}
+            if record.exc_info:
+                facts["traceback"] = logging.Formatter().formatException(record.exc_info)
+            self._stream.event("log", record.levelname.lower(), **facts)
+        except Exception:  # noqa: BLE001 - a message and its arguments are the library's
+            self.handleError(record)
 
 
 def chooses_json(arguments: Sequence[str]) -> bool:

@@ -164,3 +164,18 @@ def test_what_cannot_be_told_is_still_an_error() -> None:
     circular.append(circular)
     with pytest.raises(ValueError, match="Circular"):
         EventStream(io.StringIO(), "info", {}).event("x", "info", value=circular)
+
+
+def test_a_record_that_cannot_be_told_does_not_fail_the_library_that_logs_it() -> None:
+    code, _, errors = said(
+        """
+def run(_):
+    logging.getLogger("lib").error("bad %d", "x")
+    logging.getLogger("lib").error("fine")
+    return 0
+"""
+    )
+    assert code == 0
+    told = "".join(event["message"] for event in errors)
+    assert "TypeError" in told  # as where people read it
+    assert "fine" in told
