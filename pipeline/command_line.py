@@ -184,6 +184,8 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
         sys.stderr.flush()
     # A job server that Beam started for a run ends in one of these.
     atexit._run_exitfuncs()  # noqa: SLF001 - the only way to have them run before `_exit`
+    for stream in filter(None, map(events.events_on, (sys.stdout, sys.stderr))):
+        stream.finish()
     os._exit(code)
 
 

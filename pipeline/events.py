@@ -43,6 +43,10 @@ class EventStream(io.TextIOBase):
             self.event("output", self._level, message=said)
         return len(text)
 
+    def finish(self) -> None:
+        """Tell what has been printed and has no end of line yet."""
+        self.write("\n")
+
     def event(self, name: str, level: str, **facts: object) -> None:
         """Write an event at once; a reader that left, or a closed stream, changes nothing."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -179,3 +179,18 @@ def run(_):
     told = "".join(event["message"] for event in errors)
     assert "TypeError" in told  # as where people read it
     assert "fine" in told
+
+
+def test_what_ends_without_an_end_of_line_is_told_when_the_command_ends() -> None:
+    code, out, errors = said(
+        """
+def run(_):
+    print("whole")
+    print("half", end="")
+    print("of an error", end="", file=sys.stderr)
+    raise JobError("it failed")
+"""
+    )
+    assert [event["message"] for event in out] == ["whole", "half"]
+    assert {event["message"] for event in errors} == {"it failed", "of an error"}
+    assert code == 1
