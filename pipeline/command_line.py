@@ -162,6 +162,8 @@ def _name_of(action: argparse.Action) -> str:
 def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     """Run a job with the process's arguments and leave with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _open_closed_streams()
+    _keep_standard_error()
     if events.chooses_json(sys.argv[1:]):
         events.speak_in_events()
     quiet_libraries()
@@ -178,9 +180,12 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
         code = _tell_error(repr(error), 1, traceback=traceback.format_exc())
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
     # half-destroyed modules; all files are closed by now.
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
     # A job server that Beam started for a run ends in one of these.
     atexit._run_exitfuncs()  # noqa: SLF001 - the only way to have them run before `_exit`
+    for stream in filter(None, map(events.events_on, (sys.stdout, sys.stderr))):
+        stream.finish()
     os._exit(code)
 
 
@@ -190,8 +195,24 @@ def _tell_error(message: str, exit_code: int, **more: str) -> int:
     if stream:
         stream.event("error", "error", exit_code=exit_code, message=message, **more)
     else:
-        print(f"{painter(sys.stderr)('error:', 'bad')} {message}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # the exit code says it too
+            print(f"{painter(sys.stderr)('error:', 'bad')} {message}", file=sys.stderr)
     return exit_code
+
+
+def _open_closed_streams() -> None:
+    """Where a process starts without standard output or error, Python has None for them."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
+
+
+def _keep_standard_error() -> None:
+    """Print to a file descriptor of our own: while TensorFlow starts, number 2 leads nowhere."""
+    with contextlib.suppress(OSError):
+        encoding, errors = sys.stderr.encoding, sys.stderr.errors
+        fd = os.dup(sys.stderr.fileno())
+        sys.stderr = os.fdopen(fd, "w", buffering=1, encoding=encoding, errors=errors)
 
 
 def _require_utf8(arguments: Sequence[str]) -> None:
@@ -223,7 +244,8 @@ def account(text: str) -> None:
 
 def warn(text: str) -> None:
     """Say on stderr what went wrong and changes nothing of what was asked for."""
-    print(f"warning: {text}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
 def quiet_libraries() -> None:

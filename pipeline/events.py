@@ -4,6 +4,7 @@ Whatever is printed becomes an event too, so that no line is anything else. `jso
 do that; a package that formats log records would cover these alone.
 """
 
+import contextlib
 import io
 import json
 import logging
@@ -42,12 +43,17 @@ class EventStream(io.TextIOBase):
             self.event("output", self._level, message=said)
         return len(text)
 
+    def finish(self) -> None:
+        """Tell what has been printed and has no end of line yet."""
+        self.write("\n")
+
     def event(self, name: str, level: str, **facts: object) -> None:
-        """Write an event at once."""
+        """Write an event at once; a reader that left, or a closed stream, changes nothing."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         told = {"time": now, "level": level, "event": name, **self._context, **facts}
-        with self._lock:
-            self._stream.write(json.dumps(told, default=str) + "\n")
+        line = json.dumps(told, default=str) + "\n"
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stream.write(line)
             self._stream.flush()
 
     def about(self, **context: object) -> None:
@@ -55,7 +61,7 @@ class EventStream(io.TextIOBase):
         self._context |= context
 
     def flush(self) -> None:
-        self._stream.flush()
+        """Nothing: events are written at once."""
 
     def fileno(self) -> int:
         return self._stream.fileno()
@@ -72,10 +78,13 @@ class _LogEvents(logging.Handler):
         self._stream = stream
 
     def emit(self, record: logging.LogRecord) -> None:
-        facts = {"logger": record.name, "message": record.getMessage()}
-        if record.exc_info:
-            facts["traceback"] = logging.Formatter().formatException(record.exc_info)
-        self._stream.event("log", record.levelname.lower(), **facts)
+        try:
+            facts = {"logger": record.name, "message": record.getMessage()}
+            if record.exc_info:
+                facts["traceback"] = logging.Formatter().formatException(record.exc_info)
+            self._stream.event("log", record.levelname.lower(), **facts)
+        except Exception:  # noqa: BLE001 - a message and its arguments are the library's
+            self.handleError(record)
 
 
 def chooses_json(arguments: Sequence[str]) -> bool:

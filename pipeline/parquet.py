@@ -15,9 +15,10 @@ from schemas.records import FileResult
 from schemas.tables import SCHEMA_VERSION, SORTED_BY
 
 # Query engines read row groups in parallel and skip them by their statistics: 128 Ki rows is about
-# what DuckDB writes. Long texts make a row group earlier, so that memory is bounded.
+# what DuckDB writes. Long texts make a row group earlier, so that memory is bounded: while one is
+# encoded and packed, five times its bytes are in use.
 ROW_GROUP_ROWS = 128 * 1024
-ROW_GROUP_BYTES = 32_000_000
+ROW_GROUP_BYTES = 16_000_000
 
 # Columns whose values hardly ever repeat: without a dictionary files are 15 % smaller. Encodings
 # made for numbers do not pay: zstd packs plain offsets of entities about as well as
@@ -106,6 +107,9 @@ class _OpenFile:
         return self._stream.bytes
 
     def append(self, rows: pa.Table, sources: Mapping[str, int], sums: Mapping[str, int]) -> None:
+        # Dictionaries stay dictionaries: written out, long sources would take many times the memory
+        # that is counted here.
+        rows = rows.cast(self._table.schema)
         self._waiting.append(rows)
         self._waiting_rows += len(rows)
         self._waiting_bytes += rows.nbytes
@@ -136,21 +140,28 @@ class _OpenFile:
         """Write row groups of what waits, as long as there are so many rows for one."""
         if not self._waiting:
             return
-        rows = _in_order(pa.concat_tables(map(resolved, self._waiting)), self._table.table)
-        while len(rows) >= at_least:
-            group, rows = rows.slice(0, ROW_GROUP_ROWS), rows.slice(ROW_GROUP_ROWS)
+        rows = pa.concat_tables(self._waiting).unify_dictionaries()
+        self._waiting = []
+        order = _order(rows, self._table.table)
+        while len(order) >= at_least:
+            group = _taken(rows, order[:ROW_GROUP_ROWS])
+            order = order[ROW_GROUP_ROWS:]
+            if not len(order):
+                del rows  # the copy in `group` is enough
             if self._writer is None:
                 documents = pc.count_distinct(group[_BLOOM_FILTER]).as_py()
                 self._writer = self._opened(max(1, documents))
-            # Dictionaries are made anew, of the words of this row group alone.
-            self._writer.write_table(group.cast(self._table.schema), row_group_size=ROW_GROUP_ROWS)
-        self._waiting = [rows] if len(rows) else []
-        self._waiting_rows, self._waiting_bytes = len(rows), rows.nbytes
+            self._writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+            del group
+        self._waiting_rows = self._waiting_bytes = 0
+        if len(order):
+            rest = _taken(rows, order)
+            self._waiting = [rest]
+            self._waiting_rows, self._waiting_bytes = len(rest), rest.nbytes
 
     def _opened(self, documents: int) -> pq.ParquetWriter:
         """documents: how many a row group has, for the size of its Bloom filter."""
         schema = self._table.schema
-        keys = [(key, "ascending") for key in SORTED_BY[self._table.table]]
         return pq.ParquetWriter(
             self._stream,
             schema,
@@ -158,7 +169,7 @@ class _OpenFile:
             use_dictionary=[name for name in schema.names if name not in _WITHOUT_DICTIONARY],
             write_statistics=True,
             write_page_index=True,
-            sorting_columns=pq.SortingColumn.from_ordering(schema, keys),
+            sorting_columns=pq.SortingColumn.from_ordering(schema, _keys(self._table.table)),
             bloom_filter_options={_BLOOM_FILTER: {"ndv": documents, "fpp": _FALSE_POSITIVES}},
         )
 
@@ -172,9 +183,38 @@ def resolved(rows: pa.Table) -> pa.Table:
     return rows.cast(pa.schema(fields))
 
 
-def _in_order(rows: pa.Table, table: str) -> pa.Table:
-    keys = [(key, "ascending") for key in SORTED_BY[table]]
-    return rows.take(pc.sort_indices(rows, sort_keys=keys))
+def _keys(table: str) -> list[tuple[str, str]]:
+    return [(key, "ascending") for key in SORTED_BY[table]]
+
+
+def _order(rows: pa.Table, table: str) -> pa.Array:
+    """The numbers of the rows, in the order of the table's files."""
+    ranks = {key: _rank(rows[key]) for key in SORTED_BY[table]}
+    return pc.sort_indices(pa.table(ranks), sort_keys=_keys(table))
+
+
+def _rank(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """What sorts as the column does; of a dictionary, no word is written out for that."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    coded = column.combine_chunks()
+    return pc.rank(coded.dictionary, tiebreaker="dense").take(coded.indices)
+
+
+def _taken(rows: pa.Table, numbers: pa.Array) -> pa.Table:
+    """These rows, in this order; their dictionaries have the words of no other row."""
+    taken = rows.take(numbers)
+    for place, field in enumerate(taken.schema):
+        if pa.types.is_dictionary(field.type):
+            taken = taken.set_column(place, field, _with_own_words(taken.column(place)))
+    return taken
+
+
+def _with_own_words(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    coded = column.combine_chunks()
+    used = coded.indices.unique().drop_null()
+    codes = pc.index_in(coded.indices, value_set=used)
+    return pa.DictionaryArray.from_arrays(codes, coded.dictionary.take(used))
 
 
 class _HashingStream(io.RawIOBase):

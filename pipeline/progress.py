@@ -98,6 +98,7 @@ class ProgressReader:
             with path.open("rb") as stream:
                 stream.seek(self._offsets.get(path, 0))
                 for line in stream:
-                    if line.endswith(b"\n"):
-                        self._offsets[path] = self._offsets.get(path, 0) + len(line)
-                        yield json.loads(line)
+                    if not line.endswith(b"\n"):
+                        break  # what comes next would be its rest
+                    self._offsets[path] = self._offsets.get(path, 0) + len(line)
+                    yield json.loads(line)

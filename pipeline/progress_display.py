@@ -185,13 +185,15 @@ class _Line:
         self._write("")
 
     def _write(self, text: str) -> None:
-        self._stream.write(f"\r{text}\x1b[K")
-        self._stream.flush()
+        # A terminal that goes away, or a closed stream, is no reason to fail.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(f"\r{text}\x1b[K")
+            self._stream.flush()
 
     def _columns(self) -> int:
         try:
             return os.get_terminal_size(self._stream.fileno()).columns or _COLUMNS
-        except OSError:
+        except (OSError, ValueError):
             return _COLUMNS
 
 

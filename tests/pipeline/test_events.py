@@ -137,3 +137,60 @@ def test_what_json_does_not_know_is_told_as_text() -> None:
     stream.write("\n\n")  # blank lines are for people
     assert json.loads(beneath.getvalue())["path"] == "/a"
     assert not stream.isatty()
+
+
+class Left(io.StringIO):
+    """A stream whose reader has left: a pipe that is closed, or a terminal that went away."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    def flush(self) -> None:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_reader_that_leaves_stops_nothing() -> None:
+    stream = EventStream(Left(), "info", {})
+    stream.event("progress", "info", documents=1)
+    print("what was done", file=stream, flush=True)
+    closed = io.StringIO()
+    closed.close()
+    EventStream(closed, "info", {}).event("progress", "info", documents=1)
+
+
+def test_what_cannot_be_told_is_still_an_error() -> None:
+    """Only the stream beneath may fail in silence, not whoever makes an event."""
+    circular: list[object] = []
+    circular.append(circular)
+    with pytest.raises(ValueError, match="Circular"):
+        EventStream(io.StringIO(), "info", {}).event("x", "info", value=circular)
+
+
+def test_a_record_that_cannot_be_told_does_not_fail_the_library_that_logs_it() -> None:
+    code, _, errors = said(
+        """
+def run(_):
+    logging.getLogger("lib").error("bad %d", "x")
+    logging.getLogger("lib").error("fine")
+    return 0
+"""
+    )
+    assert code == 0
+    told = "".join(event["message"] for event in errors)
+    assert "TypeError" in told  # as where people read it
+    assert "fine" in told
+
+
+def test_what_ends_without_an_end_of_line_is_told_when_the_command_ends() -> None:
+    code, out, errors = said(
+        """
+def run(_):
+    print("whole")
+    print("half", end="")
+    print("of an error", end="", file=sys.stderr)
+    raise JobError("it failed")
+"""
+    )
+    assert [event["message"] for event in out] == ["whole", "half"]
+    assert {event["message"] for event in errors} == {"it failed", "of an error"}
+    assert code == 1

@@ -3,8 +3,10 @@
 import hashlib
 import os
 import random
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -141,6 +143,72 @@ def test_long_rows_become_row_groups_before_they_fill_the_memory(
         table.write(rows(range(first, first + 100)), {}, {})
     (result,) = table.close()
     assert [len(group) for group in groups_of(result.path)] == [200, 200, 100]
+
+
+@pytest.fixture
+def pool() -> Iterator[pa.MemoryPool]:
+    """A pool of Arrow's memory that tells the peak of this test alone."""
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    yield pool
+    pa.set_memory_pool(before)
+
+
+def test_long_sources_take_no_memory_for_each_row(tmp_path: Path, pool: pa.MemoryPool) -> None:
+    """Written out, those of 128 Ki rows would be 54 MB."""
+    table = writer(tmp_path / "t", target=10**9)
+    sources = []
+    for first in range(0, 150_000, 1500):
+        path = f"{first // 6000:0400}"
+        sources += [path] * 1500
+        names = pa.array([f"d{first}"] * 1500)
+        numbers = pa.array(range(first, first + 1500), pa.int64())
+        columns = [pa.array([path] * 1500).dictionary_encode(), numbers, names, names]
+        table.write(pa.Table.from_arrays(columns, schema=SCHEMA), {}, {})
+    (result,) = table.close()
+    assert pool.max_memory() < 20_000_000
+    assert pq.read_table(result.path)["source"].to_pylist() == sources
+
+
+_LONG_TEXTS = """
+import random, sys
+import pyarrow as pa
+from pipeline.parquet import TableWriter
+schema = pa.schema({"source": pa.string(), "doc_id": pa.string(), "record": pa.int64(),
+                    "text": pa.string()})
+table = TableWriter("documents", schema, sys.argv[1], 10**9, lambda path: open("/dev/null", "wb"))
+for number in range(6):
+    text = random.Random(number).randbytes(4_000_000).hex()
+    row = {"source": "s", "record": number, "doc_id": "d", "text": text}
+    table.write(pa.Table.from_pylist([row], schema=schema), {}, {})
+table.close()
+print(pa.default_memory_pool().max_memory())
+"""
+
+
+def test_long_texts_are_written_before_many_wait(tmp_path: Path) -> None:
+    """Six of 8 MB. The writer of files takes its memory from no other pool, so another process."""
+    command = [sys.executable, "-c", _LONG_TEXTS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 100_000_000
+
+
+def test_a_row_group_has_the_words_of_its_rows_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A word that no row has any more is in no file, and null stays null."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1000)
+    schema = SCHEMA.set(0, SCHEMA.field("source").with_nullable(nullable=True))
+    table = TableWriter("documents", schema, str(tmp_path / "t"), 10**9, create)
+    codes = pa.array([1, 2, None] * 500, pa.int32())
+    words = pa.DictionaryArray.from_arrays(codes, pa.array(["gone", "b", "a"]))
+    table.write(rows(range(1500)).cast(schema).set_column(0, schema.field(0), words), {}, {})
+    (result,) = table.close()
+    file = pq.ParquetFile(result.path)
+    groups = [file.read_row_group(n)["source"] for n in range(file.num_row_groups)]
+    assert [g.to_pylist() for g in groups] == [["a"] * 500 + ["b"] * 500, [None] * 500]
+    assert b"gone" not in Path(result.path).read_bytes()
 
 
 def test_rows_of_a_row_group_are_in_the_order_that_it_declares(tmp_path: Path) -> None:

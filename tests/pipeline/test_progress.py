@@ -1,5 +1,6 @@
 """Progress: what all workers report is added up, each line once."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,28 @@ def test_a_line_that_is_just_being_written_counts_next_time(tmp_path: Path) -> N
     assert reader.read() == Progress(1, 10)
     path.write_text("[1, 10]\n[2, 20]\n")
     assert reader.read() == Progress(3, 30)
+    assert reader.read() == Progress(3, 30)
+
+
+def test_a_line_whose_rest_arrives_while_it_is_read_counts_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Growing(io.BytesIO):
+        """The worker writes on as soon as what is there has been read."""
+
+        def __next__(self) -> bytes:
+            line = super().__next__()
+            if not line.endswith(b"\n"):
+                self.seek(-self.write(b"0]\n"), io.SEEK_CUR)
+            return line
+
+    path = tmp_path / "progress-7.jsonl"
+    path.write_text("[1, 10]\n[2, 2")
+    reader = ProgressReader(tmp_path, [])
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", lambda _path, _mode: Growing(b"[1, 10]\n[2, 2"))
+        assert reader.read() == Progress(1, 10)
+    path.write_text("[1, 10]\n[2, 20]\n")
     assert reader.read() == Progress(3, 30)
 
 

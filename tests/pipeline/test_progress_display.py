@@ -1,7 +1,9 @@
 """What is shown of progress: a sane line on a terminal, events for machines, else nothing."""
 
+import contextlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -123,6 +125,19 @@ def test_a_terminal_shows_one_line_and_gets_it_back_clean(tmp_path: Path) -> Non
         assert shown.startswith("\r75%  ETA -:--  1,500 of about 2,000 documents")
         assert shown.endswith("0/2 files  0:00\x1b[K")
     assert terminal.getvalue() == shown + "\r\x1b[K"
+
+
+def test_a_terminal_that_goes_away_stops_nothing(tmp_path: Path) -> None:
+    """A window that is closed, and a stream that is."""
+    controller, fd = os.openpty()
+    terminal = os.fdopen(fd, "w")
+    with shown_progress(terminal, ProgressReader(tmp_path, []), 10, WAITING) as display:
+        display.update()
+        os.close(controller)
+        display.update()
+        with contextlib.suppress(OSError):
+            terminal.close()
+        display.update()
 
 
 def test_what_is_no_terminal_and_what_is_a_dumb_one_stay_quiet(
