@@ -245,6 +245,7 @@ class RunStorage:
         self.remove_report()
         if self.has_manifest():
             self._delete([self.manifest])
+        self.remove_report()  # again: it may have been made in between
         self.settle()
 
     def _files(self, directory: str) -> list[str]:

@@ -113,12 +113,11 @@ def erase(root: str, found: Found, selection: Selection, at: str) -> None:
     """Write the run's files and its manifest again without what was found.
 
     New files stand beside the old ones until the manifest names them: whatever stops this, the run
-    is as it was before, or as it is after. Its report goes first, and is made again at the end.
+    is as it was before, or as it is after. Its report goes just before that, so that a run which
+    is as it was still has it, and once more behind, since another process may have made one.
     """
     manifest, storage = found.manifest, RunStorage(root, found.manifest["run_id"])
     storage.prepare()
-    is_reported = storage.has_report()
-    storage.remove_report()
     files = [
         file
         for table, described in manifest.get("tables", {}).items()
@@ -129,7 +128,10 @@ def erase(root: str, found: Found, selection: Selection, at: str) -> None:
     if found.files or len(left.get("inputs", ())) < len(manifest.get("inputs", ())):
         entry = {"at": at, **{table: found.rows[table] for table in TABLES}}
         left["forgotten"] = [*manifest.get("forgotten", ()), entry]
+    is_reported = storage.has_report()
+    storage.remove_report()
     storage.write_manifest(encode_manifest(left))
+    storage.remove_report()
     storage.settle()
     if is_reported:
         try_report(storage, left)

@@ -2,13 +2,17 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.report.__main__ import run as make_report
 from jobs.runs.__main__ import run
+from pipeline.report import page as page_module
+from pipeline.storage import RunStorage
+from schemas.errors import JobError
 
 if TYPE_CHECKING:
     from tests.jobs.runs.conftest import EveryKill, MadeOutput
@@ -65,6 +69,21 @@ def test_whatever_stops_forgetting_no_report_shows_what_is_gone(
     assert (shown[0], shown[-1], set(reports)) == (True, False, {"r1"})
 
 
+def test_forgetting_that_stopped_and_is_done_again_leaves_a_report(
+    reported: "MadeOutput", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunStorage, "sync", stop)
+        with pytest.raises(KeyboardInterrupt):
+            do(reported, "forget", "--doc_id", "secret")
+    assert do(reported, "forget", "--doc_id", "secret") == 0
+    assert set(reported.reports()) == {"r1", "r2", "r3"}
+    assert "secret" not in reported.reports()["r1"]
+
+
 def _has(output: "MadeOutput", doc_id: str) -> bool:
     return any(
         doc_id in pq.ParquetFile(output.root / file["path"]).read(["doc_id"])["doc_id"].to_pylist()
@@ -83,6 +102,73 @@ def test_forgetting_removes_reports_of_runs_that_are_gone(reported: "MadeOutput"
     (reported.root / "reports/gone.html").write_text("secret")
     assert do(reported, "forget", "--doc_id", "secret") == 0
     assert "gone" not in reported.reports()
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+@pytest.mark.parametrize(
+    ("command", "shows"),
+    [
+        ("forget --doc_id=secret", "a1"),
+        ("rollback r1", "rolled back on"),
+        ("expire --older_than=0", None),
+    ],
+)
+def test_a_report_that_is_made_while_its_run_changes_shows_what_is_left(
+    reported: "MadeOutput",
+    command: str,
+    shows: str | None,
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes no lock: the run may change while its rows are read, or once the page is made."""
+    if command.startswith("expire"):
+        output = reported
+        output.commit("r4", output.read("/in/a", fingerprint="3"), output.read("/in/b"))
+    made = page_module.report_page
+    left = command.split()
+
+    def change() -> None:
+        if left:
+            asked, left[:] = [*left], []
+            assert do(reported, *asked) == 0
+
+    def interrupted(*arguments: Any) -> str:
+        if place == "before":
+            change()
+        written = made(*arguments)
+        change()
+        return written
+
+    monkeypatch.setattr(page_module, "report_page", interrupted)
+    flags = [f"--output={reported.root}", "--run_id=r1"]
+    if shows:
+        assert make_report(flags) == 0
+        assert shows in reported.reports()["r1"]
+        assert "secret" not in reported.reports()["r1"]
+    else:
+        with pytest.raises(JobError, match="run r1 was removed"):
+            make_report(flags)
+        assert "r1" not in reported.reports()
+    reported.require_sound()
+
+
+@pytest.mark.parametrize("command", ["forget --doc_id=secret", "rollback r1"])
+def test_a_report_that_appears_just_before_the_manifest_goes_too(
+    reported: "MadeOutput", command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever made it looked at the manifest before it was written."""
+    write, page_before = RunStorage.write_manifest, reported.reports()["r1"]
+    reported.storage("r1").remove_report()
+
+    def late(storage: RunStorage, data: bytes) -> None:
+        (reported.root / "reports").mkdir(exist_ok=True)
+        Path(storage.report).write_text(page_before)
+        write(storage, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunStorage, "write_manifest", late)
+        assert do(reported, *command.split()) == 0
+    assert "secret" not in reported.reports().get("r1", "")
 
 
 @pytest.mark.parametrize(
