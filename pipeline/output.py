@@ -83,7 +83,7 @@ def clean(root: str) -> list[Manifest]:
 
 
 def _is_ours(staging: str) -> bool:
-    """Whether a staging directory is a run's, not somebody else's of the same name."""
+    """Whether a staging directory is of a run or a report, not somebody else's of its name."""
     return os.path.isdir(staging) and all(
         name in (*TABLES, PLAN) or name.startswith((PARTIAL_MANIFEST, PARTIAL_REPORT))
         for name in os.listdir(staging)
