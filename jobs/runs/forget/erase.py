@@ -15,7 +15,7 @@ from jobs.runs.recount import recount_file, recounted, tally, without_rows
 from jobs.runs.row_groups import read_row_groups, read_schema
 from pipeline.current import Manifest
 from pipeline.manifest import encode_manifest
-from pipeline.output import run_ids_of_reports
+from pipeline.output import ownerless_reports
 from pipeline.parquet import TableWriter
 from pipeline.report.publish import try_report
 from pipeline.shards import is_remote
@@ -104,9 +104,8 @@ def remove_unnamed(output: HeldOutput) -> None:
 def remove_ownerless_reports(output: HeldOutput) -> None:
     """Remove reports whose run is gone: what they show of it cannot be told any more."""
     owners = {manifest["run_id"] for manifest in output.manifests}
-    for run_id in run_ids_of_reports(output.root):
-        if run_id not in owners:
-            RunStorage(output.root, run_id).remove_report()
+    for run_id in ownerless_reports(output.root, owners):
+        RunStorage(output.root, run_id).remove_report()
 
 
 def erase(root: str, found: Found, selection: Selection, at: str) -> None:

@@ -99,9 +99,19 @@ def test_a_run_without_a_report_gets_none_by_forgetting(reported: "MadeOutput") 
 
 
 def test_forgetting_removes_reports_of_runs_that_are_gone(reported: "MadeOutput") -> None:
-    (reported.root / "reports/gone.html").write_text("secret")
+    (reported.root / "reports/gone.html").write_text(reported.reports()["r1"], "utf-8")
     assert do(reported, "forget", "--doc_id", "secret") == 0
     assert "gone" not in reported.reports()
+
+
+def test_forgetting_leaves_pages_that_are_not_ours(reported: "MadeOutput") -> None:
+    """Also where they stand among the reports, tell of our mark far below, or are no files."""
+    mine = reported.root / "reports/quarterly.html"
+    mine.write_text("x" * 2048 + reported.reports()["r1"], "utf-8")
+    before = mine.read_bytes()
+    (reported.root / "reports/folder.html").mkdir()
+    assert do(reported, "forget", "--doc_id", "secret") == 0
+    assert mine.read_bytes() == before
 
 
 @pytest.mark.parametrize("place", ["before", "behind"])
@@ -224,7 +234,9 @@ def test_in_a_bucket_reports_go_and_change_with_their_runs(
     for path in reported.root.rglob("*"):
         if path.is_file():
             client.upload_file(str(path), bucket, f"out/{path.relative_to(reported.root)}")
-    client.put_object(Bucket=bucket, Key="out/reports/gone.html", Body=b"secret")
+    page = reported.reports()["r1"].encode()
+    client.put_object(Bucket=bucket, Key="out/reports/gone.html", Body=page)
+    client.put_object(Bucket=bucket, Key="out/reports/mine.html", Body=b"<!DOCTYPE html>")
 
     def reports() -> dict[str, str]:
         found = client.list_objects_v2(Bucket=bucket, Prefix="out/reports/").get("Contents", [])
@@ -235,10 +247,11 @@ def test_in_a_bucket_reports_go_and_change_with_their_runs(
 
     output = f"--output=s3://{bucket}/out"
     assert run(["forget", output, "--doc_id", "secret"]) == 0
-    assert set(reports()) == {"r1", "r2", "r3"}
-    assert not any("secret" in page for page in reports().values())
+    assert set(reports()) == {"r1", "r2", "r3", "mine"}
+    client.delete_object(Bucket=bucket, Key="out/reports/mine.html")
+    assert not any("secret" in told for told in reports().values())
     assert run(["rollback", output, "r3"]) == 0
     assert set(reports()) == {"r1", "r2"}
     assert run(["compact", output]) == 0
-    (page,) = reports().values()
-    assert "Merged from 2 runs." in page
+    (merged,) = reports().values()
+    assert "Merged from 2 runs." in merged
