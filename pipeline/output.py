@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +25,9 @@ from schemas.errors import UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
 
 LOCK = ".lock"
+# What tells a report from other pages: its template has it near the top.
+REPORT_MARK = b'<meta name="generator" content="gleaner report">'
+_MARKED = 2048  # bytes
 
 _REQUESTS = 8  # at once: an object store takes its time for each, and boto3 keeps 10 connections
 
@@ -83,7 +86,7 @@ def clean(root: str) -> list[Manifest]:
 
 
 def _is_ours(staging: str) -> bool:
-    """Whether a staging directory is a run's, not somebody else's of the same name."""
+    """Whether a staging directory is of a run or a report, not somebody else's of its name."""
     return os.path.isdir(staging) and all(
         name in (*TABLES, PLAN) or name.startswith((PARTIAL_MANIFEST, PARTIAL_REPORT))
         for name in os.listdir(staging)
@@ -108,15 +111,27 @@ def read_manifests(root: str) -> list[Manifest]:
         raise UsageError(f"--output {root} cannot be read: {refusal(error)}") from error
 
 
-def run_ids_of_reports(root: str) -> list[str]:
-    """The runs of an output that have a report, also those that have nothing else any more."""
+def ownerless_reports(root: str, owners: Collection[str]) -> list[str]:
+    """The runs of an output that have a report, but are not among `owners`.
+
+    Pages of others that stand there are none.
+    """
     folder = f"{root}/{REPORTS}"
     if is_remote(root):
-        found = filesystems().match([f"{folder}/*.html"])[0].metadata_list
-        paths = [file.path for file in found]
+        matched = filesystems().match([f"{folder}/*.html"])[0].metadata_list
+        paths = [file.path for file in matched]
     else:
         paths = _local_files(folder, ".html")
-    return sorted(path.rpartition("/")[2].removesuffix(".html") for path in paths)
+    found = {path.rpartition("/")[2].removesuffix(".html"): path for path in paths}
+    return sorted(name for name in found.keys() - set(owners) if _is_report(found[name]))
+
+
+def _is_report(path: str) -> bool:
+    try:
+        with filesystems().open(path) as stream:
+            return REPORT_MARK in stream.read(_MARKED)
+    except OSError:  # a directory, or a file that is nobody's business
+        return False
 
 
 def _local_files(directory: str, suffix: str) -> list[str]:

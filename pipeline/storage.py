@@ -152,10 +152,13 @@ class RunStorage:
             with self.create(self.report) as stream:
                 stream.write(data)
             return
+        # Whoever makes a report may not hold the output, and the run's own staging directory says
+        # that somebody who does is changing the run.
+        beside = RunStorage(self.root, f"{PARTIAL_REPORT}{uuid.uuid4().hex}")
         try:
-            os.replace(self._partial(PARTIAL_REPORT, self.report, data), self.report)
+            os.replace(beside._partial(PARTIAL_REPORT, self.report, data), self.report)
         finally:
-            self.discard_staging()
+            beside.discard_staging()
 
     def has_report(self) -> bool:
         return filesystems().exists(self.report)
@@ -245,6 +248,7 @@ class RunStorage:
         self.remove_report()
         if self.has_manifest():
             self._delete([self.manifest])
+        self.remove_report()  # again: it may have been made in between
         self.settle()
 
     def _files(self, directory: str) -> list[str]:

@@ -19,7 +19,7 @@ def run(arguments: Sequence[str]) -> int:
     flags = report_parser().parse(arguments)
     # Beam logs at import, so it is imported once the libraries are quiet.
     from jobs.runs.outputs import find_output
-    from pipeline.report.publish import write_report
+    from pipeline.report.publish import write_lasting_report
     from pipeline.storage import RunStorage
     from pipeline.summary import shown_path
 
@@ -33,7 +33,7 @@ def run(arguments: Sequence[str]) -> int:
         manifest = newest(output.manifests, output.root)
     storage = RunStorage(output.root, manifest["run_id"])
     try:
-        write_report(storage, manifest)
+        write_lasting_report(storage, manifest)
     except OSError as error:
         raise JobError(f"{storage.report} cannot be written: {error.strerror or error}") from error
     account(shown_path(storage.report))

@@ -131,4 +131,5 @@ def _roll_back(root: str, manifest: Manifest) -> None:
     storage.remove_report()
     told = {**without_rows(manifest), "status": "failed", "error": error}
     storage.write_manifest(encode_manifest(told))
+    storage.remove_report()  # again: it may have been made in between
     storage.settle()

@@ -4,6 +4,7 @@ from pipeline.command_line import warn
 from pipeline.current import Manifest
 from pipeline.formats import first_line
 from pipeline.storage import RunStorage
+from schemas.errors import JobError
 
 
 def write_report(storage: RunStorage, manifest: Manifest) -> None:
@@ -15,6 +16,40 @@ def write_report(storage: RunStorage, manifest: Manifest) -> None:
     from pipeline.report.page import report_page
 
     storage.write_report(report_page(storage.root, manifest).encode())
+
+
+def write_lasting_report(storage: RunStorage, manifest: Manifest) -> None:
+    """As `write_report`, for a caller that does not hold the output: of the run as it is then.
+
+    Whoever changes a run removes its report once the manifest is written, and here the manifest is
+    looked at once the report is: whichever comes last, no page stays that shows what is gone.
+    Raises JobError also where the run is gone.
+    """
+    while True:
+        is_written = False
+        try:
+            write_report(storage, manifest)
+            is_written = True
+        except JobError:  # files go when a run is changed
+            if _current(storage) == manifest:
+                raise
+        current = _current(storage)
+        if current == manifest:
+            return
+        if is_written:
+            storage.remove_report()
+        if current is None:
+            raise JobError(f"run {storage.run_id} was removed while its report was made")
+        manifest = current
+
+
+def _current(storage: RunStorage) -> Manifest | None:
+    try:
+        return storage.read_manifest()
+    except Exception:  # each filesystem raises errors of its own
+        if storage.has_manifest():
+            raise
+        return None
 
 
 def try_report(storage: RunStorage, manifest: Manifest) -> bool:

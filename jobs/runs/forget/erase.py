@@ -15,7 +15,7 @@ from jobs.runs.recount import recount_file, recounted, tally, without_rows
 from jobs.runs.row_groups import read_row_groups, read_schema
 from pipeline.current import Manifest
 from pipeline.manifest import encode_manifest
-from pipeline.output import run_ids_of_reports
+from pipeline.output import ownerless_reports
 from pipeline.parquet import TableWriter
 from pipeline.report.publish import try_report
 from pipeline.shards import is_remote
@@ -104,21 +104,19 @@ def remove_unnamed(output: HeldOutput) -> None:
 def remove_ownerless_reports(output: HeldOutput) -> None:
     """Remove reports whose run is gone: what they show of it cannot be told any more."""
     owners = {manifest["run_id"] for manifest in output.manifests}
-    for run_id in run_ids_of_reports(output.root):
-        if run_id not in owners:
-            RunStorage(output.root, run_id).remove_report()
+    for run_id in ownerless_reports(output.root, owners):
+        RunStorage(output.root, run_id).remove_report()
 
 
 def erase(root: str, found: Found, selection: Selection, at: str) -> None:
     """Write the run's files and its manifest again without what was found.
 
     New files stand beside the old ones until the manifest names them: whatever stops this, the run
-    is as it was before, or as it is after. Its report goes first, and is made again at the end.
+    is as it was before, or as it is after. Its report goes just before that, so that a run which
+    is as it was still has it, and once more behind, since another process may have made one.
     """
     manifest, storage = found.manifest, RunStorage(root, found.manifest["run_id"])
     storage.prepare()
-    is_reported = storage.has_report()
-    storage.remove_report()
     files = [
         file
         for table, described in manifest.get("tables", {}).items()
@@ -129,7 +127,10 @@ def erase(root: str, found: Found, selection: Selection, at: str) -> None:
     if found.files or len(left.get("inputs", ())) < len(manifest.get("inputs", ())):
         entry = {"at": at, **{table: found.rows[table] for table in TABLES}}
         left["forgotten"] = [*manifest.get("forgotten", ()), entry]
+    is_reported = storage.has_report()
+    storage.remove_report()
     storage.write_manifest(encode_manifest(left))
+    storage.remove_report()
     storage.settle()
     if is_reported:
         try_report(storage, left)

@@ -2,13 +2,17 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.report.__main__ import run as make_report
 from jobs.runs.__main__ import run
+from pipeline.report import page as page_module
+from pipeline.storage import RunStorage
+from schemas.errors import JobError
 
 if TYPE_CHECKING:
     from tests.jobs.runs.conftest import EveryKill, MadeOutput
@@ -65,6 +69,21 @@ def test_whatever_stops_forgetting_no_report_shows_what_is_gone(
     assert (shown[0], shown[-1], set(reports)) == (True, False, {"r1"})
 
 
+def test_forgetting_that_stopped_and_is_done_again_leaves_a_report(
+    reported: "MadeOutput", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunStorage, "sync", stop)
+        with pytest.raises(KeyboardInterrupt):
+            do(reported, "forget", "--doc_id", "secret")
+    assert do(reported, "forget", "--doc_id", "secret") == 0
+    assert set(reported.reports()) == {"r1", "r2", "r3"}
+    assert "secret" not in reported.reports()["r1"]
+
+
 def _has(output: "MadeOutput", doc_id: str) -> bool:
     return any(
         doc_id in pq.ParquetFile(output.root / file["path"]).read(["doc_id"])["doc_id"].to_pylist()
@@ -80,9 +99,86 @@ def test_a_run_without_a_report_gets_none_by_forgetting(reported: "MadeOutput") 
 
 
 def test_forgetting_removes_reports_of_runs_that_are_gone(reported: "MadeOutput") -> None:
-    (reported.root / "reports/gone.html").write_text("secret")
+    (reported.root / "reports/gone.html").write_text(reported.reports()["r1"], "utf-8")
     assert do(reported, "forget", "--doc_id", "secret") == 0
     assert "gone" not in reported.reports()
+
+
+def test_forgetting_leaves_pages_that_are_not_ours(reported: "MadeOutput") -> None:
+    """Also where they stand among the reports, tell of our mark far below, or are no files."""
+    mine = reported.root / "reports/quarterly.html"
+    mine.write_text("x" * 2048 + reported.reports()["r1"], "utf-8")
+    before = mine.read_bytes()
+    (reported.root / "reports/folder.html").mkdir()
+    assert do(reported, "forget", "--doc_id", "secret") == 0
+    assert mine.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+@pytest.mark.parametrize(
+    ("command", "shows"),
+    [
+        ("forget --doc_id=secret", "a1"),
+        ("rollback r1", "rolled back on"),
+        ("expire --older_than=0", None),
+    ],
+)
+def test_a_report_that_is_made_while_its_run_changes_shows_what_is_left(
+    reported: "MadeOutput",
+    command: str,
+    shows: str | None,
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes no lock: the run may change while its rows are read, or once the page is made."""
+    if command.startswith("expire"):
+        output = reported
+        output.commit("r4", output.read("/in/a", fingerprint="3"), output.read("/in/b"))
+    made = page_module.report_page
+    left = command.split()
+
+    def change() -> None:
+        if left:
+            asked, left[:] = [*left], []
+            assert do(reported, *asked) == 0
+
+    def interrupted(*arguments: Any) -> str:
+        if place == "before":
+            change()
+        written = made(*arguments)
+        change()
+        return written
+
+    monkeypatch.setattr(page_module, "report_page", interrupted)
+    flags = [f"--output={reported.root}", "--run_id=r1"]
+    if shows:
+        assert make_report(flags) == 0
+        assert shows in reported.reports()["r1"]
+        assert "secret" not in reported.reports()["r1"]
+    else:
+        with pytest.raises(JobError, match="run r1 was removed"):
+            make_report(flags)
+        assert "r1" not in reported.reports()
+    reported.require_sound()
+
+
+@pytest.mark.parametrize("command", ["forget --doc_id=secret", "rollback r1"])
+def test_a_report_that_appears_just_before_the_manifest_goes_too(
+    reported: "MadeOutput", command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever made it looked at the manifest before it was written."""
+    write, page_before = RunStorage.write_manifest, reported.reports()["r1"]
+    reported.storage("r1").remove_report()
+
+    def late(storage: RunStorage, data: bytes) -> None:
+        (reported.root / "reports").mkdir(exist_ok=True)
+        Path(storage.report).write_text(page_before)
+        write(storage, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunStorage, "write_manifest", late)
+        assert do(reported, *command.split()) == 0
+    assert "secret" not in reported.reports().get("r1", "")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +234,9 @@ def test_in_a_bucket_reports_go_and_change_with_their_runs(
     for path in reported.root.rglob("*"):
         if path.is_file():
             client.upload_file(str(path), bucket, f"out/{path.relative_to(reported.root)}")
-    client.put_object(Bucket=bucket, Key="out/reports/gone.html", Body=b"secret")
+    page = reported.reports()["r1"].encode()
+    client.put_object(Bucket=bucket, Key="out/reports/gone.html", Body=page)
+    client.put_object(Bucket=bucket, Key="out/reports/mine.html", Body=b"<!DOCTYPE html>")
 
     def reports() -> dict[str, str]:
         found = client.list_objects_v2(Bucket=bucket, Prefix="out/reports/").get("Contents", [])
@@ -149,10 +247,11 @@ def test_in_a_bucket_reports_go_and_change_with_their_runs(
 
     output = f"--output=s3://{bucket}/out"
     assert run(["forget", output, "--doc_id", "secret"]) == 0
-    assert set(reports()) == {"r1", "r2", "r3"}
-    assert not any("secret" in page for page in reports().values())
+    assert set(reports()) == {"r1", "r2", "r3", "mine"}
+    client.delete_object(Bucket=bucket, Key="out/reports/mine.html")
+    assert not any("secret" in told for told in reports().values())
     assert run(["rollback", output, "r3"]) == 0
     assert set(reports()) == {"r1", "r2"}
     assert run(["compact", output]) == 0
-    (page,) = reports().values()
-    assert "Merged from 2 runs." in page
+    (merged,) = reports().values()
+    assert "Merged from 2 runs." in merged

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.output import clean
 from pipeline.report.publish import try_report, write_report
+from pipeline.storage import RunStorage
 from schemas.errors import JobError
 from tests.pipeline.report.conftest import Made, MadeRun, MakeRun, Span
 
@@ -68,14 +69,42 @@ def test_tables_that_cannot_be_read_are_a_warning(
         write_report(run.storage, run.manifest)
 
 
-def test_what_was_half_written_when_the_process_was_killed_goes(run: MadeRun) -> None:
+def test_what_was_half_written_when_the_process_was_killed_goes(
+    run: MadeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the next run that writes to the output; the run itself stays."""
     before = files(run)
-    partial = Path(run.storage.staging, "report-0123")
-    partial.parent.mkdir(parents=True)
-    partial.write_text("half")
+
+    def stop(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", stop)
+        patch.setattr(RunStorage, "discard_staging", stop)
+        with pytest.raises(KeyboardInterrupt):
+            write_report(run.storage, run.manifest)
+    (partial,) = files(run) - before
+    assert partial.startswith("_staging/report-")
     clean(run.storage.root)
     assert files(run) == before
+    assert not Path(run.storage.root, "_staging").exists()
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_report_leaves_what_tells_of_a_run_that_is_being_changed(
+    run: MadeRun, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would clean up behind that change where it is stopped."""
+    run.storage.prepare()
+    half = Path(run.storage.table_directory("entities"), "new.parquet")
+    half.write_bytes(b"half")
+    with monkeypatch.context() as patch:
+        if is_refused:
+            patch.delattr(os, "replace")
+        assert try_report(run.storage, run.manifest) is not is_refused
+    assert [path.name for path in Path(run.storage.root, "_staging").iterdir()] == ["r1"]
+    clean(run.storage.root)
+    assert not half.exists()
 
 
 def test_a_report_goes_with_its_run(run: MadeRun) -> None:
