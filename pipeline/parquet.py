@@ -123,7 +123,7 @@ class _OpenFile:
             self._write_groups(at_least=ROW_GROUP_ROWS)
 
     def close(self) -> FileResult:
-        self._write_groups(at_least=1)
+        self._write_groups(at_least=1, last=True)
         (self._writer or self._opened(documents=1)).close()
         self._stream.close()
         return FileResult(
@@ -136,7 +136,7 @@ class _OpenFile:
             sums=dict(self._sums),
         )
 
-    def _write_groups(self, at_least: int) -> None:
+    def _write_groups(self, at_least: int, *, last: bool = False) -> None:
         """Write row groups of what waits, as long as there are so many rows for one."""
         if not self._waiting:
             return
@@ -149,8 +149,8 @@ class _OpenFile:
             if not len(order):
                 del rows  # the copy in `group` is enough
             if self._writer is None:
-                documents = pc.count_distinct(group[_BLOOM_FILTER]).as_py()
-                self._writer = self._opened(max(1, documents))
+                alone = last and not len(order)
+                self._writer = self._opened(self._most_documents(group, alone=alone))
             self._writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
             del group
         self._waiting_rows = self._waiting_bytes = 0
@@ -158,6 +158,18 @@ class _OpenFile:
             rest = _taken(rows, order)
             self._waiting = [rest]
             self._waiting_rows, self._waiting_bytes = len(rest), rest.nbytes
+
+    def _most_documents(self, group: pa.Table, *, alone: bool) -> int:
+        """About how many a row group of the file has at most; alone: no other follows the first.
+
+        The first may be one long text, or one document of many rows, and says little of the next.
+        """
+        found = max(1, pc.count_distinct(group[_BLOOM_FILTER]).as_py())
+        if alone:
+            return found
+        at_full_size = max(found * ROW_GROUP_ROWS // len(group), ROW_GROUP_ROWS // 16)
+        # One or two bytes for each: in small files the guess is not to be what fills them.
+        return max(found, min(at_full_size, self._table.target_bytes // 100))
 
     def _opened(self, documents: int) -> pq.ParquetWriter:
         """documents: how many a row group has, for the size of its Bloom filter."""

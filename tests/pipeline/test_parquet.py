@@ -240,6 +240,40 @@ def test_row_groups_without_a_document_are_skipped(
     assert sorted(excluded for (excluded,) in probed) == [False, True, True]
 
 
+@pytest.mark.parametrize("first", [1, 40_000], ids=["a long text", "a document of many rows"])
+def test_row_groups_are_skipped_where_the_first_has_one_document_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """What the first row group has does not say how many documents the next ones have."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 2_000_000)
+    table = writer(tmp_path / "t", target=10**8)
+    long = {"source": "a", "doc_id": "d", "text": "x" * (2_000_000 // first)}
+    table.write(pa.Table.from_pylist([{**long, "record": n} for n in range(first)], SCHEMA), {}, {})
+    names = pa.array([f"d{n}" for n in range(32_768)])
+    numbers = pa.array(range(32_768), pa.int64())
+    sources = pa.array(["b"] * 32_768).dictionary_encode()
+    table.write(pa.Table.from_arrays([sources, numbers, names, names], schema=SCHEMA), {}, {})
+    (result,) = table.close()
+    assert pq.ParquetFile(result.path).num_row_groups == 2
+    with duckdb.connect() as connection:
+        probed = [
+            connection.execute(
+                "SELECT bloom_filter_excludes FROM parquet_bloom_probe(?, 'doc_id', ?)"
+                " WHERE row_group_id = 1",
+                [result.path, f"missing-{n}"],
+            ).fetchall()
+            for n in range(200)
+        ]
+    assert probed.count([(True,)]) > 100
+
+
+def test_a_file_of_few_rows_stays_small(tmp_path: Path) -> None:
+    table = writer(tmp_path / "t", target=10**8)
+    table.write(rows(range(5)), {}, {})
+    (result,) = table.close()
+    assert result.bytes < 5000
+
+
 def test_without_rows_there_is_no_file(tmp_path: Path) -> None:
     table = writer(tmp_path / "t")
     assert table.write(rows([]), {}, {}) == []
