@@ -22,7 +22,7 @@ _CANDIDATES = 2000
 _MOST_ENTITIES = 20_000  # of one candidate
 _ALL_ENTITIES = 300_000
 _FEW = 3  # fewer entities than this make a document neither sure nor doubtful
-_SHOWN_SPANS = 40
+SHOWN_SPANS = 40  # of a document without its text
 _TEXT = 200  # code points of an entity that is listed
 
 _NUMBERS = ("start_char", "end_char", "sentence_start", "sentence_end")
