@@ -93,17 +93,24 @@ def _around(text: str, entity: Entity, entities: Sequence[Entity]) -> tuple[int,
     last = max(min(entity.sentence_end, len(text)), entity.end)
     start = max(first, entity.start - _AROUND)
     end = min(last, entity.end + _AROUND)
-    for other in entities:
-        if other.start < start < other.end:
-            start = other.end
-        if other.start < end < other.end:
-            end = other.start
+    start, end = _beside(entities, start, end)
     if start > first:
         blank = _BLANKS.search(text, start, min(start + _ALIGNMENT, entity.start))
         start = blank.end() if blank else _past_marks(text, start, entity.start)
     if end < last:
         found = text.rfind(" ", max(end - _ALIGNMENT, entity.end), end)
         end = found if found > 0 else _past_marks(text, end, last)
+    # The next blank may stand in the entity beside.
+    return _beside(entities, start, end)
+
+
+def _beside(entities: Sequence[Entity], start: int, end: int) -> tuple[int, int]:
+    """A window that is so much smaller that it cuts none of the entities."""
+    for other in entities:
+        if other.start < start < other.end:
+            start = other.end
+        if other.start < end < other.end:
+            end = other.start
     return start, end
 
 

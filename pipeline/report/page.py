@@ -15,13 +15,12 @@ from pipeline.report.charts import bar_chart, column_chart
 from pipeline.report.drift import drift_shown
 from pipeline.report.figures import (
     RANKED_LABELS,
-    RANKED_TEXTS,
     UNKNOWN_BOUNDS,
     RunFigures,
     find_figures,
 )
 from pipeline.report.rows import MOST_ROWS, RunTables
-from pipeline.report.samples import Samples, choose_samples
+from pipeline.report.samples import SHOWN_SPANS, Samples, choose_samples
 
 _CHARTED_LABELS = 12
 _LISTED = 30  # labels, reasons and files; the rest is counted
@@ -61,7 +60,6 @@ def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> st
             "figures": figures,
             "labels": Few.of(figures.labels),
             "ranked_labels": RANKED_LABELS,
-            "ranked_texts": RANKED_TEXTS,
             "charts": _charts(figures),
             "confidence_rows": list(zip(_TENTHS, figures.bins, strict=True)),
             "unknown_rows": list(zip(_SHARES, figures.unknown, strict=True)),
@@ -69,6 +67,7 @@ def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> st
             "reasons": Few.of(figures.reasons.ranked()),
             "losses": _losses(manifest),
             "samples": samples,
+            "shown_spans": SHOWN_SPANS,
             "no_texts": _why_no_texts(manifest, samples),
             "settings": _settings(manifest),
             "error": _end_of(manifest.get("error", "")),

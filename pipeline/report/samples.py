@@ -15,13 +15,14 @@ import pyarrow.compute as pc
 
 from pipeline.report.excerpts import Entity, Piece, excerpt
 from pipeline.report.rows import RowGroup, RunTables, plain
+from schemas.errors import JobError
 
 SHOWN = 20
 _CANDIDATES = 2000
 _MOST_ENTITIES = 20_000  # of one candidate
 _ALL_ENTITIES = 300_000
 _FEW = 3  # fewer entities than this make a document neither sure nor doubtful
-_SHOWN_SPANS = 40
+SHOWN_SPANS = 40  # of a document without its text
 _TEXT = 200  # code points of an entity that is listed
 
 _NUMBERS = ("start_char", "end_char", "sentence_start", "sentence_end")
@@ -71,16 +72,20 @@ def choose_samples(tables: RunTables) -> Samples:
 
 
 def _with_text(sample: Sample, text: str) -> Sample:
-    pieces = excerpt(text, sample.entities, doubtful_first=sample.is_doubtful)
+    try:
+        pieces = excerpt(text, sample.entities, doubtful_first=sample.is_doubtful)
+    except ValueError as error:
+        raise JobError(f"{sample.document.doc_id}: {error}") from error
     return replace(sample, pieces=tuple(pieces))
 
 
 def _candidates(tables: RunTables, *, with_text: bool) -> list[Candidate]:
-    """The same number of each row group, so that they come from the whole run."""
-    share = max(1, _CANDIDATES // max(1, len(tables.files("documents"))))
+    """As many of each row group as it has of the rows, so that they come from the whole run."""
+    total = sum(file["rows"] for file in tables.files("documents"))
     found: list[Candidate] = []
     entities, place = 0, 0
     for group in tables.row_groups("documents"):
+        share = max(1, -(-_CANDIDATES * group.rows // total))
         for candidate in _of_group(group, share, place, with_text=with_text):
             if entities + candidate.entities <= _ALL_ENTITIES and len(found) < _CANDIDATES:
                 entities += candidate.entities

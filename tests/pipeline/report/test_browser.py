@@ -200,8 +200,8 @@ CONTRASTS = """(() => {
     }
     return [255, 255, 255];
   };
-  const kinds = 'p, th, td, dd, dt, nav a, h1, h2, h3, .soft, .status, summary, mark, .label, ' +
-    '.chip, .notice, svg text';
+  const kinds = 'p, th, td, dd, dt, nav a, h1, h2, h3, h4, .soft, .status, summary, mark, ' +
+    '.label, .chip, .notice, svg text';
   return [...document.querySelectorAll(kinds)].map(e => {
     const style = getComputedStyle(e);
     const ink = rgb(e instanceof SVGElement ? style.fill : style.color);

@@ -1,8 +1,9 @@
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report.excerpts import ROOM, Entity, Piece, excerpt
@@ -73,6 +74,33 @@ def test_a_long_text_is_cut_and_its_entities_are_not(
     plain = re.sub(r"\s+", "", text)
     for part in re.split(r"\s*…\s*", shown(pieces)):
         assert re.sub(r"\s+", "", part) in plain
+
+
+FIRST = 0x4E00
+
+
+@st.composite
+def crowded_texts(draw: st.DrawFn) -> tuple[str, list[Entity]]:
+    """Every character is another one, but for blanks, and entities stand close to each other."""
+    lengths = draw(st.lists(st.integers(1, 30), min_size=100, max_size=100))
+    confidences = draw(st.lists(st.integers(0, 9), min_size=50, max_size=50))
+    word = draw(st.integers(2, 12))
+    ends = list(accumulate(lengths))
+    spans = zip(ends[::2], ends[1::2], confidences, strict=True)
+    text = "".join(chr(FIRST + n) if n % word else " " for n in range(ends[-1]))
+    return text, [entity(*span, sentence=(0, len(text))) for span in spans]
+
+
+@given(crowded_texts())
+@settings(max_examples=60)
+def test_no_entity_is_cut_in_two_where_a_text_is_cut(drawn: tuple[str, list[Entity]]) -> None:
+    text, entities = drawn
+    places = {
+        ord(character) - FIRST for character in shown(excerpt(text, entities, doubtful_first=True))
+    }
+    for own in entities:
+        whole = {place for place in range(own.start, own.end) if text[place] != " "}
+        assert whole <= places or not whole & places, own
 
 
 def test_an_excerpt_is_made_of_whole_sentences() -> None:

@@ -147,6 +147,24 @@ def test_every_entity_of_a_sample_can_be_reached_and_tells_its_label_and_confide
     assert "per?" in page.text()  # not by its look alone
 
 
+def test_documents_stand_in_two_halves_with_the_figures_that_order_them(make_run: MakeRun) -> None:
+    """Nothing calls a document doubtful that is but the less sure half of a sure run."""
+    spans = [Span(0, 2, "per", 0.99), Span(6, 10, "geo", 0.95), Span(11, 13, "geo", 0.97)]
+    made = [Made("d1", "Bo in Oslo Bo", spans)]
+    made.append(Made("d2", "Bo in Oslo Bo", [span._replace(confidence=1.0) for span in spans]))
+    text = page_of(make_run(made)).text()
+    assert "Least sure d1 3 entities, confidence: lowest 0.95, mean 0.97," in text
+    assert "Surest d2 3 entities, confidence: lowest 1.00, mean 1.00," in text
+    assert "doubtful" not in text
+    assert "Surest" not in page_of(make_run(made[:1], run_id="r2")).text()
+
+
+def test_of_many_entities_without_a_text_the_first_are_listed(make_run: MakeRun) -> None:
+    made = [Made("d", "x" * 100, [Span(n, n + 1) for n in range(43)])]
+    text = page_of(make_run(made, text_share=0.0)).text()
+    assert "characters 39 to 40 and 3 more" in text
+
+
 def test_a_page_without_texts_says_why(make_run: MakeRun) -> None:
     settings = {"keep_text": "none"}
     run = make_run([Made("d", "Bo in Oslo", [Span(0, 2)])], text_share=0.0, settings=settings)

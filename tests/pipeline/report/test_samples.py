@@ -1,6 +1,11 @@
+from pathlib import Path
+
+import pyarrow.parquet as pq
 import pytest
 
+from pipeline.report import samples as samples_module
 from pipeline.report.samples import SHOWN, Sample, Samples, choose_samples
+from schemas.errors import JobError
 from tests.pipeline.report.conftest import Made, MadeRun, MakeRun, Span
 
 
@@ -97,3 +102,32 @@ def test_a_document_with_very_many_entities_is_no_candidate(make_run: MakeRun) -
     """Its rows alone would take the room of all others."""
     made = [document(0, 0.1, 20_001), document(1, 0.5)]
     assert [s.document.doc_id for s in choose_samples(make_run(made).tables).shown] == ["d1"]
+
+
+def test_samples_come_from_the_whole_run_also_where_it_is_one_file(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many of each row group as it has of the rows."""
+    sources = [f"/in/{letter}" for letter in "abcde"]
+    made = [document(10 * n + k, 0.5, source=s) for n, s in enumerate(sources) for k in range(10)]
+    run = make_run(made)
+    (file,) = run.manifest["tables"]["documents"]["files"]
+    path = Path(run.storage.root, file["path"])
+    pq.write_table(pq.read_table(path), path, row_group_size=10)
+    monkeypatch.setattr(samples_module, "_CANDIDATES", 20)
+    shown = choose_samples(run.tables).shown
+    assert {own.document.source for own in shown} == set(sources)
+    assert len(shown) == SHOWN
+
+
+def test_rows_that_disagree_with_a_text_are_an_error_that_names_the_document(
+    make_run: MakeRun,
+) -> None:
+    run = make_run([Made("d7", "Bo in Oslo", [Span(0, 2)])])
+    (file,) = run.manifest["tables"]["documents"]["files"]
+    path = Path(run.storage.root, file["path"])
+    rows = pq.read_table(path)
+    place = rows.column_names.index("text")
+    pq.write_table(rows.set_column(place, rows.field(place), [["B"]]), path)
+    with pytest.raises(JobError, match=r"^d7: no characters 0 to 2 in 1$"):
+        choose_samples(run.tables)
