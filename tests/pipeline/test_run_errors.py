@@ -312,6 +312,7 @@ def test_an_error_in_a_worker_is_one_sentence_and_exit_code_1(
     flags = [f"--model={tiny_artifact}", f"--input={corpus}", f"--direct_num_workers={workers}"]
     done = command(*flags, f"--output={tmp_path}/out", "--run_id=r1", path=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
     (sentence,) = done.stderr.splitlines()
     assert sentence.startswith("error: the run failed and left no rows (")
     assert "the tagger is broken" in sentence
