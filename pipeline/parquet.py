@@ -1,16 +1,23 @@
-"""Arrow tables in, Parquet files of a target size out, each with its checksum and its counts."""
+"""Arrow tables in, Parquet files of a target size out, each with its checksum and its counts.
+
+And such a file opened again.
+"""
 
 import hashlib
 import io
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.formats import first_line
+from pipeline.shards import open_shard
 from pipeline.upload import Writer
+from schemas.errors import JobError
 from schemas.records import FileResult
 from schemas.tables import SCHEMA_VERSION, SORTED_BY
 
@@ -184,6 +191,26 @@ class _OpenFile:
             sorting_columns=pq.SortingColumn.from_ordering(schema, _keys(self._table.table)),
             bloom_filter_options={_BLOOM_FILTER: {"ndv": documents, "fpp": _FALSE_POSITIVES}},
         )
+
+
+@contextmanager
+def parquet_file(path: str, buffer_size: int = 0) -> Iterator[pq.ParquetFile]:
+    """An open file of a table; JobError for one that is missing or damaged, when opened or read.
+
+    buffer_size: bytes in which column chunks are read; 0 reads each at once.
+    """
+    try:
+        with open_shard(path) as stream:
+            source = pa.PythonFile(stream, mode="r")
+            yield pq.ParquetFile(source, pre_buffer=False, buffer_size=buffer_size)
+    except (OSError, pa.ArrowException) as error:
+        raise JobError(f"{path} cannot be read: {first_line(error)}") from error
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """A column in, its values in the place of the dictionary's numbers out."""
+    is_dictionary = pa.types.is_dictionary(column.type)
+    return column.cast(column.type.value_type) if is_dictionary else column
 
 
 def resolved(rows: pa.Table) -> pa.Table:

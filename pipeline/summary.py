@@ -35,7 +35,7 @@ def format_summary(
         "next": _next(manifest, where),
     }
     status = paint(manifest["status"], "good" if counts["files"] else "aside")
-    head = f"run {paint(run_id, 'name')} {status} in {_duration(manifest['timings']['seconds'])}"
+    head = f"run {paint(run_id, 'name')} {status} in {duration(manifest['timings']['seconds'])}"
     return "\n".join([head, *(f"  {name:<8} {told}" for name, told in facts.items() if told)])
 
 
@@ -71,6 +71,15 @@ def shown_path(path: str) -> str:
         return path
     relative = os.path.relpath(path)
     return min(path, relative, key=len)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: to a tenth below a minute, to a second below an hour."""
+    if round(seconds, 1) < _MINUTE:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
 
 
 def _skipped(counts: Mapping[str, Any]) -> str:
@@ -145,11 +154,3 @@ def _next(manifest: Mapping[str, Any], where: str) -> str:
 
 def _count(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
-def _duration(seconds: float) -> str:
-    if round(seconds, 1) < _MINUTE:
-        return f"{seconds:.1f} s"
-    minutes, seconds = divmod(round(seconds), _MINUTE)
-    hours, minutes = divmod(minutes, _MINUTE)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"

@@ -9,9 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model.baseline import CONFIDENCE_BINS
+from pipeline.parquet import plain
 from pipeline.report.ranking import Ranking, Rows, TextRanking
 from pipeline.report.reasons import COLUMNS, Reasons, count_reasons
-from pipeline.report.rows import RunTables, plain
+from pipeline.report.rows import RunTables
 from schemas.tables import TABLES
 
 RANKED_LABELS = 12

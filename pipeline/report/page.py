@@ -21,6 +21,7 @@ from pipeline.report.figures import (
 )
 from pipeline.report.rows import MOST_ROWS, RunTables
 from pipeline.report.samples import SHOWN_SPANS, Samples, choose_samples
+from pipeline.summary import duration
 
 _CHARTED_LABELS = 12
 _LISTED = 30  # labels, reasons and files; the rest is counted
@@ -72,7 +73,7 @@ def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> st
             "settings": _settings(manifest),
             "error": _end_of(manifest.get("error", "")),
             "brief": _brief,
-            "duration": _duration,
+            "duration": duration,
             "hue": lambda label: hues.get(label, 0),
             # Of merged runs the times are those of the merging.
             "is_timed": "replaces" not in manifest,
@@ -145,13 +146,6 @@ def _settings(manifest: Manifest) -> list[tuple[str, str]]:
         elif value is not None:
             told.append((f"--{name}", _brief(_flag_value(value), 200)))
     return [*told, *((name, _brief(str(value))) for name, value in manifest["versions"].items())]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:  # noqa: PLR2004 - two minutes
-        return f"{seconds:.1f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _flag_value(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.report.rows import plain
+from pipeline.parquet import plain
 
 _ROOM = 10_000
 _MESSAGE = 200  # code points

@@ -1,16 +1,13 @@
 """The rows of a run as its report reads them: a few at a time, whatever the size of a table."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.current import Manifest
-from pipeline.formats import first_line
-from pipeline.shards import open_shard
-from schemas.errors import JobError
+from pipeline.parquet import parquet_file
 
 # Of larger tables some files are read, since one process does it: about a second for a million.
 MOST_ROWS = 20_000_000
@@ -81,7 +78,7 @@ class RunTables(NamedTuple):
     def row_groups(self, table: str) -> Iterator[RowGroup]:
         """The row groups of a table, file by file; raises JobError where one cannot be read."""
         for file in self.files(table):
-            with _reading(f"{self.root}/{file['path']}") as opened:
+            with parquet_file(f"{self.root}/{file['path']}", _BUFFER) as opened:
                 for number in range(opened.num_row_groups):
                     yield RowGroup(opened, number)
 
@@ -89,19 +86,3 @@ class RunTables(NamedTuple):
         """The rows of a table, with these columns."""
         for group in self.row_groups(table):
             yield from group.batches(columns)
-
-
-def plain(column: pa.Array) -> pa.Array:
-    """A column with its values in the place of the dictionary's numbers."""
-    is_dictionary = pa.types.is_dictionary(column.type)
-    return column.cast(column.type.value_type) if is_dictionary else column
-
-
-@contextmanager
-def _reading(path: str) -> Iterator[pq.ParquetFile]:
-    try:
-        with open_shard(path) as stream:
-            source = pa.PythonFile(stream, mode="r")
-            yield pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER)
-    except (OSError, pa.ArrowException) as error:
-        raise JobError(f"{path} cannot be read: {first_line(error)}") from error

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.parquet import plain
 from pipeline.report.excerpts import Entity, Piece, excerpt
-from pipeline.report.rows import RowGroup, RunTables, plain
+from pipeline.report.rows import RowGroup, RunTables
 from schemas.errors import JobError
 
 SHOWN = 20
