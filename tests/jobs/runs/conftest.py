@@ -2,11 +2,8 @@
 
 import functools
 import hashlib
-import itertools
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +18,6 @@ import schemas
 from pipeline.commit import commit_nothing, commit_run
 from pipeline.current import current_sources, read_manifests, read_table
 from pipeline.manifest import Part, RunDescription, encode_manifest, installed_versions
-from pipeline.output import clean
 from pipeline.report.publish import write_report
 from pipeline.rows import RowConfig
 from pipeline.sinks import DeadLetterSink, TaggedSink, WriteConfig
@@ -304,61 +300,6 @@ def make_output(tmp_path_factory: pytest.TempPathFactory) -> MakeOutput:
 def output(make_output: MakeOutput) -> MadeOutput:
     """An output without runs."""
     return make_output()
-
-
-class Killed(BaseException):
-    """The process ends here: nothing below may catch it."""
-
-
-EveryKill = Callable[[MadeOutput, Callable[[], object]], Iterator[int]]
-
-# Whatever changes files or directories passes through one of these.
-_STEPS = ("makedirs", "remove", "unlink", "rename", "replace", "rmdir", "fsync")
-
-
-@pytest.fixture(scope="session")
-def every_kill() -> EveryKill:
-    """Does a thing to an output again and again, and kills it one step later each time.
-
-    After each kill the output is cleaned, as the next run would do. In the last round it is done.
-    """
-
-    def rounds(output: MadeOutput, action: Callable[[], object]) -> Iterator[int]:
-        before = output.root.with_name("before")
-        shutil.copytree(output.root, before)
-        for step in itertools.count():
-            shutil.rmtree(output.root)
-            shutil.copytree(before, output.root)
-            killed = _killed_at(step, action)
-            clean(str(output.root))
-            yield step
-            if not killed:
-                return
-
-    return rounds
-
-
-def _killed_at(step: int, action: Callable[[], object]) -> bool:
-    """Whether the action was still at work at that step."""
-    left = itertools.count(step, -1)
-
-    def counted(work: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever is wrapped
-            if next(left) <= 0:
-                raise Killed
-            return work(*arguments, **named)
-
-        return wrapped
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in _STEPS:
-            patch.setattr(os, name, counted(getattr(os, name)))
-        patch.setattr(RunStorage, "create", counted(RunStorage.create))
-        try:
-            action()
-        except Killed:
-            return True
-    return False
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,8 @@ from schemas.errors import JobError, UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
-    from tests.jobs.runs.conftest import EveryKill, MadeOutput, MakeOutput
+    from tests.jobs.conftest import EveryKill
+    from tests.jobs.runs.conftest import MadeOutput, MakeOutput
 
 SOURCES = ("/in/a", "/in/b", "/in/c")
 MODELS = ("tiny@0123456789ab", "other@0123456789ab")
@@ -339,7 +340,7 @@ def test_whatever_stops_it_the_same_rows_count(
     output.commit("p1", output.read("/in/a", ("a2",), repairs="r1"))
     before = output.view()
     merged = []
-    for _ in every_kill(output, lambda: compact(output)):
+    for _ in every_kill(output.root, lambda: compact(output)):
         output.require_sound()
         assert output.view() == before
         merged.append(bool(merged_of(output)))

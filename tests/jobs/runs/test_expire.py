@@ -17,7 +17,8 @@ from pipeline.run import run as extract
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from tests.jobs.runs.conftest import EveryKill, MadeOutput
+    from tests.jobs.conftest import EveryKill
+    from tests.jobs.runs.conftest import MadeOutput
 
 SOURCES = ("a", "b")
 
@@ -145,7 +146,7 @@ def test_whatever_stops_it_each_run_is_there_or_gone(
 ) -> None:
     before = aged.view()
     left = []
-    for _ in every_kill(aged, lambda: expire(aged, "--older_than=1")):
+    for _ in every_kill(aged.root, lambda: expire(aged, "--older_than=1")):
         aged.require_sound()
         assert aged.view() == before
         left.append(len(aged.manifests()))

@@ -19,7 +19,8 @@ from schemas.tables import TABLES
 from tests.jobs.runs import conftest
 
 if TYPE_CHECKING:
-    from tests.jobs.runs.conftest import EveryKill, MadeOutput
+    from tests.jobs.conftest import EveryKill
+    from tests.jobs.runs.conftest import MadeOutput
 
 
 def forget(root: Path, *flags: str) -> int:
@@ -357,7 +358,7 @@ def test_whatever_stops_it_each_run_is_as_before_or_as_after(
     output.commit("r2", output.read("/in/a", ("secret", "a1"), failed=("secret",)))
     before = output.view()
     done = []
-    for _ in every_kill(output, lambda: forget(output.root, "--doc_id", "secret")):
+    for _ in every_kill(output.root, lambda: forget(output.root, "--doc_id", "secret")):
         output.require_sound()
         told = output.manifests()
         done.append([name for name in ("r1", "r2") if "forgotten" in told[name]])

@@ -15,7 +15,8 @@ from pipeline.storage import RunStorage
 from schemas.errors import JobError
 
 if TYPE_CHECKING:
-    from tests.jobs.runs.conftest import EveryKill, MadeOutput
+    from tests.jobs.conftest import EveryKill
+    from tests.jobs.runs.conftest import MadeOutput
 
 
 def do(output: "MadeOutput", command: str, *flags: str) -> int:
@@ -61,7 +62,7 @@ def test_whatever_stops_forgetting_no_report_shows_what_is_gone(
     output.commit("r1", output.read("/in/a", ("a1", "secret")))
     output.report("r1")
     shown = []
-    for _ in every_kill(output, lambda: do(output, "forget", "--doc_id", "secret")):
+    for _ in every_kill(output.root, lambda: do(output, "forget", "--doc_id", "secret")):
         reports = output.reports()
         shown.append("secret" in reports.get("r1", ""))
         assert not shown[-1] or _has(output, "secret")

@@ -10,7 +10,8 @@ from pipeline.output import held
 from schemas.errors import OutputBusyError, UsageError
 
 if TYPE_CHECKING:
-    from tests.jobs.runs.conftest import EveryKill, MadeOutput
+    from tests.jobs.conftest import EveryKill
+    from tests.jobs.runs.conftest import MadeOutput
 
 
 def rollback(output: "MadeOutput", *ids: str) -> int:
@@ -177,7 +178,7 @@ def test_whatever_stops_it_a_run_counts_or_is_gone(
     output.commit("r2", output.read("a", ("a2",)))
     before = output.view()
     seen = []
-    for _ in every_kill(output, lambda: rollback(output, "r2")):
+    for _ in every_kill(output.root, lambda: rollback(output, "r2")):
         output.require_sound()
         assert output.view() in (before, after)
         seen.append(output.view() == after)
