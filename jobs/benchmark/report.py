@@ -133,6 +133,7 @@ def chart(found: Mapping[str, Any]) -> str:
         axes.invert_yaxis()
         axes.set_xlim(0, max(bars.values()) * 1.18)
         axes.set_xlabel("characters a second")
+        axes.locator_params(axis="x", nbins=5)  # long numbers, which would touch
         axes.xaxis.set_major_formatter("{x:,.0f}")
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
