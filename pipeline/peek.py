@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystem import CompressionTypes
 
+from pipeline.command_line import warn
 from pipeline.decompress import decompressed
 from pipeline.filesystems import filesystems
 from pipeline.formats import MissingColumnError, ReadConfig, missing_fields, read_records
@@ -26,9 +27,9 @@ def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
     """Shards and configuration in; raises UsageError if the tables lack columns that it names.
 
     The first csv and the first Parquet file must have the text. Other fields may be missing from
-    older files, so one of the tables that are looked at must have them, the newest first; lines of
-    jsonl could hold any. A table that cannot be read is left to the run, which makes a dead letter
-    of it.
+    older files, so one table must have them, the newest first; lines of jsonl could hold any. Of
+    many tables some are looked at, and what they lack is a warning. A table that cannot be read is
+    left to the run, which makes a dead letter of it.
     """
     tables = [shard for shard in shards if shard.format in _TABLES]
     for shard in {shard.format: shard for shard in reversed(tables)}.values():
@@ -57,7 +58,10 @@ def _require_named(tables: Sequence[Shard], config: ReadConfig) -> None:
     for field, why in (seen[0] if seen else {}).items():
         if field in nowhere:
             flag = "--id_field" if field == config.id_field else "--keep_fields"
-            raise UsageError(f"{flag} does not fit {why}{others if len(seen) > 1 else ''}")
+            told = f"{flag} does not fit {why}{others if len(seen) > 1 else ''}"
+            if len(tables) <= _TABLES_SEEN:
+                raise UsageError(told)
+            warn(f"{told} Where the rest lacks it too, it is null.")
 
 
 def _missing_fields(shard: Shard, config: ReadConfig) -> dict[str, str] | None:
