@@ -29,7 +29,7 @@ from pipeline.manifest import (
 from pipeline.model_files import read_model, settle_model
 from pipeline.options import ExtractionConfig
 from pipeline.output import clean, held, require_writable
-from pipeline.peek import estimate_documents, require_text_column
+from pipeline.peek import estimate_documents, require_columns
 from pipeline.plan import write_plan
 from pipeline.progress import ProgressReader
 from pipeline.progress_display import shown_progress
@@ -131,7 +131,7 @@ def check(config: ExtractionConfig) -> CheckedInputs:
         files = dead_letter_files(config.inputs, allow_none=config.allow_no_input)
     else:
         files = match_files(config.inputs, allow_none=config.allow_no_input)
-        require_text_column(plan_shards(files, config.read), config.read)
+        require_columns(plan_shards(files, config.read), config.read)
     require_writable(config.output)
     _require_new(config)
     return CheckedInputs(model, artifact, files)

@@ -1,5 +1,6 @@
 """A look at the first bytes of a few files, before the job starts: does it fit, how much is it."""
 
+import contextlib
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -7,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystem import CompressionTypes
 
+from pipeline.command_line import warn
 from pipeline.decompress import decompressed
 from pipeline.filesystems import filesystems
-from pipeline.formats import MissingColumnError, ReadConfig, read_records
+from pipeline.formats import MissingColumnError, ReadConfig, missing_fields, read_records
 from pipeline.shards import open_shard
 from schemas.errors import UsageError
 from schemas.records import Shard
@@ -17,25 +19,60 @@ from schemas.records import Shard
 PEEK_BYTES = 256 * 1024
 _FILES = 3
 _PARQUET = ("parquet", "dead_letters")
+_TABLES = ("csv", "parquet")
+_TABLES_SEEN = 32  # to open one on an object store takes 50 ms
 
 
-def require_text_column(shards: Sequence[Shard], config: ReadConfig) -> None:
-    """Shards and configuration in; raises UsageError if the first table has no text column.
+def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
+    """Shards and configuration in; raises UsageError if the tables lack columns that it names.
 
-    Looks at the first csv and the first parquet file only. One that cannot be read is left to the
-    run, which makes a dead letter of it.
+    The first csv and the first Parquet file must have the text. Other fields may be missing from
+    older files, so one table must have them, the newest first; lines of jsonl could hold any. Of
+    many tables some are looked at, and what they lack is a warning. A table that cannot be read is
+    left to the run, which makes a dead letter of it.
     """
-    for name in ("csv", "parquet"):
-        shard = next((shard for shard in shards if shard.format == name), None)
-        if shard is None:
-            continue
+    tables = [shard for shard in shards if shard.format in _TABLES]
+    for shard in {shard.format: shard for shard in reversed(tables)}.values():
         try:
-            with open_shard(shard.source) as stream:
-                next(read_records(stream, shard, config), None)
+            _missing_fields(shard, config)
         except MissingColumnError as error:
             raise UsageError(f"--text_field does not fit {shard.source}: {error}") from error
-        except Exception:  # noqa: BLE001, S112 - whatever makes it unreadable shows in the run
-            continue
+    if config.named_fields and not any(shard.format == "jsonl" for shard in shards):
+        _require_named(tables, config)
+
+
+def _require_named(tables: Sequence[Shard], config: ReadConfig) -> None:
+    last, steps = len(tables) - 1, max(min(len(tables), _TABLES_SEEN) - 1, 1)
+    seen: list[dict[str, str]] = []
+    nowhere = set(config.named_fields)
+    for part in range(min(len(tables), _TABLES_SEEN)):
+        shard = tables[last - last * part // steps]
+        with contextlib.suppress(MissingColumnError):
+            missing = _missing_fields(shard, config)
+            if missing is not None:
+                seen.append({field: f"{shard.source}: {why}" for field, why in missing.items()})
+                nowhere &= missing.keys()
+        if not nowhere:
+            return
+    others = f" Nor is there one in any other of the {len(seen)} tables looked at."
+    for field, why in (seen[0] if seen else {}).items():
+        if field in nowhere:
+            flag = "--id_field" if field == config.id_field else "--keep_fields"
+            told = f"{flag} does not fit {why}{others if len(seen) > 1 else ''}"
+            if len(tables) <= _TABLES_SEEN:
+                raise UsageError(told)
+            warn(f"{told} Where the rest lacks it too, it is null.")
+
+
+def _missing_fields(shard: Shard, config: ReadConfig) -> dict[str, str] | None:
+    """None for a table that cannot be read."""
+    try:
+        with open_shard(shard.source) as stream:
+            return missing_fields(stream, shard.format, config)
+    except MissingColumnError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever makes it unreadable shows in the run
+        return None
 
 
 def estimate_documents(shards: Sequence[Shard], config: ReadConfig) -> int:

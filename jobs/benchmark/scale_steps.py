@@ -21,7 +21,7 @@ from pipeline.graph import ExtractionPlan, extract
 from pipeline.manifest import RunDescription, installed_versions
 from pipeline.options import parse_extraction
 from pipeline.output import clean
-from pipeline.peek import estimate_documents, require_text_column
+from pipeline.peek import estimate_documents, require_columns
 from pipeline.plan import with_plan, without_plan, write_plan
 from pipeline.rows import RowConfig
 from pipeline.shards import InputFile, match_files, plan_shards
@@ -92,7 +92,7 @@ def plan(_files: int, place: Path) -> Measured:
     storage = RunStorage(f"{place}/planned", "scale")
     started = time.monotonic()
     shards = plan_shards(listed, read)
-    require_text_column(shards, read)
+    require_columns(shards, read)
     estimate_documents(shards, read)
     run = _description(shards)
     write_plan(storage, run, shards)

@@ -29,7 +29,7 @@ from pipeline.formats.records import (
     ShardError,
     first_line,
 )
-from pipeline.formats.table import read_csv, read_parquet
+from pipeline.formats.table import missing_fields, read_csv, read_parquet
 from pipeline.formats.text import read_text
 from schemas.errors import UsageError
 from schemas.records import Shard
@@ -43,6 +43,7 @@ __all__ = [
     "Record",
     "ShardError",
     "first_line",
+    "missing_fields",
     "read_records",
     "run_of",
 ]

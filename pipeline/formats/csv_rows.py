@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from pipeline.formats.large import PIECE, LargeRecord
-from pipeline.formats.records import ShardError, encodable
+from pipeline.formats.records import MissingColumnError, ShardError, encodable
 from schemas.errors import RecordError
 from schemas.records import RAW_BYTES
 
 # The largest field that the csv module takes; its default of 131,072 is short for documents.
 _FIELD_LIMIT = 2**31 - 1
 _CUT_OFF = "The file ends inside a quoted field."
+_OTHER_SEPARATORS = {";": "a semicolon", "\t": "a tab"}
 
 Row = list[str] | LargeRecord | Exception
 
@@ -29,12 +30,17 @@ class CsvRows:
         self._rows = csv.reader(self._lines, strict=True)
 
     def header(self) -> list[str] | None:
-        """The header, None of an empty file; raises ShardError where it cannot be read."""
+        """The header, None of an empty file.
+
+        Raises ShardError where it cannot be read, MissingColumnError if for its separator.
+        """
         try:
             while (row := next(self._rows, None)) == []:
                 self._lines.begin_row()
         except csv.Error as error:
-            raise ShardError(f"The header cannot be read: {error}.") from error
+            hint = separator_hint("".join(self._lines.taken))
+            kind = MissingColumnError if hint else ShardError
+            raise kind(f"The header cannot be read: {error}.{hint}") from error
         except _LargeRowError as error:
             raise ShardError("The header is larger than --max_record_mb allows.") from error
         return row
@@ -71,6 +77,17 @@ class CsvRows:
     def raw(self) -> bytes:
         """The bytes of the present row, exactly as they stand in the file."""
         return _bytes("".join(self._lines.taken))
+
+
+def separator_hint(header: str) -> str:
+    """A header without the column that was sought in, what to add if its separator is another."""
+    found = [name for sign, name in _OTHER_SEPARATORS.items() if sign in header]
+    if not found or "," in header:
+        return ""
+    return (
+        f" The separator seems to be {found[0]}, but csv is read with commas alone: convert the "
+        "file first."
+    )
 
 
 class _LargeRowError(Exception):

@@ -14,6 +14,7 @@ from schemas.tables import DOCUMENTS
 
 FORMATS = ("jsonl", "lines", "text", "csv", "parquet", "dead_letters")
 STAGE = "ReadDocuments"
+_ID_FIELD = "id"
 # Above this a float may stand for several integers, so it is no id.
 _EXACT = 2**53
 BOM = b"\xef\xbb\xbf"
@@ -33,7 +34,7 @@ class ShardError(GleanerError):
 
 
 class MissingColumnError(ShardError):
-    """A table lacks the text column; the message names the columns that it has."""
+    """A table lacks the text column; the message says what it has instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class ReadConfig:
     """
 
     input_format: str = "auto"
-    id_field: str = "id"
+    id_field: str = _ID_FIELD
     text_field: str = "text"
     keep_fields: tuple[str, ...] = ()
     max_record_mb: int = MAX_RECORD_MB
@@ -71,6 +72,12 @@ class ReadConfig:
                 )
         if not 1 <= self.max_record_mb <= _MOST_MB:
             raise UsageError(f"--max_record_mb is {self.max_record_mb}, expected 1 to {_MOST_MB}.")
+
+    @property
+    def named_fields(self) -> tuple[str, ...]:
+        """The fields that the user named and that a record may lack: not the text, nor `id`."""
+        identity = () if self.id_field == _ID_FIELD else (self.id_field,)
+        return (*identity, *self.keep_fields)
 
     @property
     def longest_record(self) -> int:

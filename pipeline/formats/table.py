@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.formats.csv_rows import CsvRows
+from pipeline.command_line import did_you_mean
+from pipeline.formats.csv_rows import CsvRows, separator_hint
 from pipeline.formats.large import LargeRecord
 from pipeline.formats.records import (
     MissingColumnError,
+    ReadConfig,
     Record,
     RecordBuilder,
     ShardError,
@@ -24,6 +26,24 @@ _PARQUET_ROWS = 256
 _PARQUET_BYTES = 2**26
 _COLUMNS_SHOWN = 20
 _UTF8_BYTES = 4  # of a code point, at most
+
+
+def missing_fields(stream: BinaryIO, name: str, config: ReadConfig) -> dict[str, str]:
+    """A csv or Parquet file in; the named fields that it has no columns for, and why, out.
+
+    Raises what reading it would: MissingColumnError where there is no text column.
+    """
+    if name == "csv":
+        columns = CsvRows(stream, config.longest_record).header()
+        if columns is None:
+            raise ShardError("The file is empty.")
+        _column(columns, config.text_field, required=True)
+        missing = [field for field in config.named_fields if field not in columns]
+    else:
+        schema = _schema(_opened(stream), config)
+        columns = schema.names
+        missing = [field for field in config.named_fields if not _reachable(schema, field)]
+    return {field: _missing(field, columns) for field in missing}
 
 
 def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
@@ -65,15 +85,19 @@ def _column(header: Sequence[str], name: str, *, required: bool = False) -> int 
     if len(found) > 1:
         raise ShardError(f"The header names the column {name!r} {len(found)} times.")
     if not found and required:
-        raise MissingColumnError(_missing(name, header))
+        hint = separator_hint(header[0]) if len(header) == 1 else ""
+        raise MissingColumnError(_missing(name, header, hint))
     return found[0] if found else None
 
 
-def _missing(name: str, columns: Sequence[str]) -> str:
-    shown = ", ".join(repr(column)[1:-1] for column in columns[:_COLUMNS_SHOWN])
+def _missing(name: str, columns: Sequence[str], hint: str = "") -> str:
+    quoted = [repr(column)[1:-1] for column in columns]
+    shown = ", ".join(quoted[:_COLUMNS_SHOWN])
     hidden = len(columns) - _COLUMNS_SHOWN
     more = f" and {hidden} more" if hidden > 0 else ""
-    return f"There is no column {name!r}; the columns are {shown}{more}."
+    near = "" if hint else did_you_mean(name, quoted)
+    joint = f"{near} The" if near else "; the"
+    return f"There is no column {name!r}{joint} columns are {shown}{more}.{hint}"
 
 
 def _cell(row: Sequence[str], column: int | None) -> str | None:
@@ -89,9 +113,7 @@ def read_parquet(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     """
     config = builder.config
     file = _opened(stream)
-    schema = file.schema_arrow
-    if not _reachable(schema, config.text_field):
-        raise MissingColumnError(_missing(config.text_field, schema.names))
+    schema = _schema(file, config)
     names = [config.text_field, config.id_field, *config.keep_fields]
     needed = list(dict.fromkeys(name for name in names if _reachable(schema, name)))
     number = 0
@@ -112,6 +134,13 @@ def _opened(stream: BinaryIO) -> pq.ParquetFile:
         return pq.ParquetFile(pa.PythonFile(stream, mode="r"), pre_buffer=False, buffer_size=2**20)
     except UnicodeDecodeError as error:
         raise ShardError("The footer names a column in bytes that are not UTF-8.") from error
+
+
+def _schema(file: pq.ParquetFile, config: ReadConfig) -> pa.Schema:
+    schema = file.schema_arrow
+    if not _reachable(schema, config.text_field):
+        raise MissingColumnError(_missing(config.text_field, schema.names))
+    return schema
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:

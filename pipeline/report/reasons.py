@@ -12,6 +12,8 @@ from pipeline.parquet import plain
 
 _ROOM = 10_000
 _MESSAGE = 200  # code points
+# A field is named by a flag, the same for all records: its name stays readable.
+_FIELD = r"(?s)^(?P<field>The (?:text|id) field '[^']*'|)(?P<rest>.*)$"
 
 
 class Reason(NamedTuple):
@@ -71,8 +73,10 @@ def count_reasons(batches: Iterable[pa.RecordBatch]) -> Reasons:
 def _alike(messages: pa.Array) -> pa.Array:
     """Messages without what tells one record from another."""
     short = pc.utf8_slice_codeunits(messages, 0, _MESSAGE + 1)
-    unquoted = pc.replace_substring_regex(short, r"'[^']*'", "'…'")
-    without = pc.replace_substring_regex(unquoted, r"[0-9][0-9,.]*[0-9]|[0-9]", "N")
+    field, rest = pc.extract_regex(short, _FIELD).flatten()
+    unquoted = pc.replace_substring_regex(rest, r"'[^']*'", "'…'")
+    unnumbered = pc.replace_substring_regex(unquoted, r"[0-9][0-9,.]*[0-9]|[0-9]", "N")
+    without = pc.binary_join_element_wise(field, unnumbered, "")
     is_long = pc.greater(pc.utf8_length(without), _MESSAGE)
     cut = pc.utf8_slice_codeunits(without, 0, _MESSAGE)
     return pc.if_else(is_long, pc.binary_join_element_wise(cut, "…", ""), without)

@@ -111,6 +111,14 @@ def test_csv_takes_fields_larger_than_the_module_allows_by_default() -> None:
         (b'te"\n"x"y\n', "There is no column 'text'; the columns are te\"."),
         (b'"a"b\n', "The header cannot be read: ',' expected after '\"'."),
         (",".join(f"c{n}" for n in range(25)).encode(), "c19 and 5 more."),
+        (b"id,Text\n", "There is no column 'text', did you mean Text? The columns are id, Text."),
+        (
+            b"id;text\n1;a\n",
+            "'text'; the columns are id;text. The separator seems to be a semicolon",
+        ),
+        (b"id\ttext\n", "a tab, but csv is read with commas alone: convert the file first."),
+        (b'"id";"text"\n', "',' expected after '\"'. The separator seems to be a semicolon, but"),
+        (b'"a,b";text\n', "The header cannot be read: ',' expected after '\"'."),
     ],
 )
 def test_a_csv_that_cannot_be_read_on_raises_a_shard_error(data: bytes, message: str) -> None:
@@ -234,6 +242,12 @@ def test_a_parquet_footer_that_is_damaged_breaks_the_shard_off() -> None:
     damaged = data[: rows + 1] + b"\x06" + data[rows + 2 :]
     with pytest.raises(ShardError, match=r"^The footer promises 3 rows, and the file has 2\.$"):
         read(damaged, "parquet")
+
+
+def test_a_parquet_file_with_a_column_that_is_near_is_told_so() -> None:
+    message = r"^There is no column 'text', did you mean texts\? The columns are id, texts\.$"
+    with pytest.raises(ShardError, match=message):
+        read(parquet({"id": [1], "texts": ["a"]}), "parquet")
 
 
 def test_what_is_no_parquet_raises() -> None:

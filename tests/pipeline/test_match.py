@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.formats import ReadConfig
 from pipeline.match import MatchShards
-from pipeline.peek import PEEK_BYTES, estimate_documents, require_text_column
+from pipeline.peek import PEEK_BYTES, estimate_documents, require_columns
 from pipeline.shards import (
     InputFile,
     current_fingerprint,
@@ -253,14 +253,84 @@ def test_a_table_without_the_text_column_is_refused_before_the_run(tmp_path: Pat
     shards, config = shards_of(tmp_path)
     message = "a.csv: There is no column 'text'; the columns are id, body."
     with pytest.raises(UsageError, match=re.escape(message)):
-        require_text_column(shards, config)
-    require_text_column(shards, ReadConfig(text_field="body"))
+        require_columns(shards, config)
+    require_columns(shards, ReadConfig(text_field="body"))
+
+
+@pytest.mark.parametrize("data", [b"id;text\n1;a\n", b'"id";"text"\n"1";"a"\n'])
+def test_a_table_with_another_separator_is_refused_before_the_run(
+    data: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(data)
+    with pytest.raises(UsageError, match=r"a\.csv: .* seems to be a semicolon"):
+        require_columns(*shards_of(tmp_path))
 
 
 def test_a_table_that_cannot_be_read_is_left_to_the_run(tmp_path: Path) -> None:
+    """Its columns are unknown, so they may be the ones."""
     (tmp_path / "a.csv").write_bytes(b'text\n"a')
     (tmp_path / "b.parquet").write_bytes(b"")
-    require_text_column(*shards_of(tmp_path))
+    (tmp_path / "c.csv").write_bytes(b"")
+    require_columns(*shards_of(tmp_path))
+    (tmp_path / "a.csv").write_bytes(b'"a"b')
+    shards, _ = shards_of(tmp_path)
+    require_columns(shards, ReadConfig(keep_fields=("year",)))
+
+
+@pytest.mark.parametrize(
+    ("flag", "named"),
+    [
+        ("--keep_fields", ReadConfig(keep_fields=("title", "yaer"))),
+        ("--id_field", ReadConfig(id_field="yaer")),
+    ],
+)
+def test_a_named_field_that_no_table_has_is_refused_before_the_run(
+    flag: str, named: ReadConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text,title\na,b\n")
+    (tmp_path / "b.csv").write_bytes(b"title,year,text\nb,1892,a\n")
+    pq.write_table(pa.table({"text": ["a"], "meta": [{"date": 1892}]}), tmp_path / "c.parquet")
+    (tmp_path / "d.txt").write_text("lines and text have no fields")
+    shards, _ = shards_of(tmp_path)
+    found = f"{flag} does not fit {tmp_path}/"
+    message = "c.parquet: There is no column 'yaer'; the columns are text, meta. Nor is there "
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
+        require_columns(shards, named)
+    assert str(caught.value).startswith(found)
+    with pytest.raises(UsageError, match=re.escape("'yaer', did you mean year? The columns are")):
+        require_columns(shards[1:2], named)
+    for good in ("year", "meta.date"):
+        require_columns(shards, ReadConfig(id_field=good, keep_fields=("title", good)))
+
+
+def test_of_many_tables_some_are_looked_at_and_nothing_is_refused_for_a_named_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Older tables may lack it, and to open each of 100,000 would take too long."""
+    for number in range(100):
+        (tmp_path / f"{number:03d}.csv").write_bytes(b"text\n")
+    shards, _ = shards_of(tmp_path)
+    config = ReadConfig(keep_fields=("year",))
+    require_columns(shards, config)
+    told = "Nor is there one in any other of the 32 tables looked at. Where the rest lacks it too, "
+    assert told in capsys.readouterr().err
+    for number in (0, 99):
+        (tmp_path / f"{number:03d}.csv").write_bytes(b"text,year\n")
+        require_columns(shards, config)
+        assert not capsys.readouterr().err
+        (tmp_path / f"{number:03d}.csv").write_bytes(b"text\n")
+
+
+def test_a_field_may_be_in_any_line_of_jsonl(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text\na\n")
+    (tmp_path / "b.jsonl").write_text('{"text": "a"}')
+    shards, _ = shards_of(tmp_path)
+    require_columns(shards, ReadConfig(id_field="key", keep_fields=("year",)))
+
+
+def test_ids_are_made_where_no_field_was_named_for_them(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text\na\n")
+    require_columns(*shards_of(tmp_path))
 
 
 def test_an_empty_pattern_that_is_allowed_takes_nothing_from_the_others(tmp_path: Path) -> None:

@@ -63,6 +63,11 @@ def test_a_table_without_the_text_column_is_refused(
     (tmp_path / "a.csv").write_text("id,body\n1,a\n")
     message = refused(input=f"{tmp_path}/a.csv")
     assert message.startswith(f"--text_field does not fit {tmp_path}/a.csv: There is no column")
+    message = refused(input=f"{tmp_path}/a.csv", text_field="body", keep_fields="idd")
+    assert message == (
+        f"--keep_fields does not fit {tmp_path}/a.csv: There is no column 'idd', did you mean id? "
+        "The columns are id, body."
+    )
 
 
 def test_a_model_that_does_not_exist_is_refused(refused: Callable[..., str]) -> None:

@@ -104,6 +104,25 @@ def test_dead_letters_that_differ_in_numbers_and_names_have_one_reason(run: Made
     ]
 
 
+def test_a_reason_says_which_field_it_is_about() -> None:
+    """Its name is that of a flag; other words in quotes are of one record."""
+    told = {
+        "The text field 'a 2' is missing or null.": "The text field 'a 2' is missing or null.",
+        "The id field 'k' holds a 'b 2',\n1.": "The id field 'k' holds a '…',\nN.",
+        "Of 'k 2': The text field 'b' is 1.": "Of '…': The text field '…' is N.",
+        "The text field '" + "2" * 300: "The text field 'N",
+    }
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "stage": ["ReadDocuments"] * len(told),
+            "error": ["RecordError"] * len(told),
+            "message": list(told),
+            "record": range(len(told)),
+        }
+    )
+    assert [reason.message for reason in count_reasons([batch]).counts] == list(told.values())
+
+
 def test_reasons_that_are_all_different_are_counted_in_bounded_memory() -> None:
     letters = 30_000
     names = ["".join(chr(97 + int(digit)) for digit in str(n)) for n in range(letters)]
