@@ -66,6 +66,8 @@ class Arguments(argparse.ArgumentParser):
 class Parser(Arguments):
     """The parser of a command: its help fits 80 columns and ends with examples that work.
 
+    What every command takes comes last in it, whatever the command adds later.
+
     examples: what follows `prog` in each; synopsis: what the usage line shows of the flags, where
     it is not to show them all.
     """
@@ -86,8 +88,11 @@ class Parser(Arguments):
             epilog="\n".join([_EXAMPLES, *lines]) if lines else None,
             formatter_class=_Help,
         )
-        self.add_argument("-h", "--help", action="help", help="show this and leave")
-        self.add_argument(
+        self._general = self.add_argument_group("general")
+        add = self._general.add_argument
+        add("-h", "--help", action="help", help="show this and leave")
+        add("--version", action=_Version, nargs=0, help="say which gleaner this is and leave")
+        add(
             events.FLAG,
             choices=("text", events.JSON),
             default="text",
@@ -95,12 +100,30 @@ class Parser(Arguments):
             help="text (the default) or json: one object a line",
         )
 
+    def format_help(self) -> str:
+        self._action_groups.sort(key=lambda group: group is self._general)
+        return super().format_help()
+
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The parsed flags; raises UsageError for whatever is not one."""
         namespace, unknown = self.parse_known_args(arguments)
         if unknown:
             raise UsageError(unknown_argument(unknown[0], self.flags))
         return namespace
+
+
+class _Version(argparse.Action):
+    """As argparse's own, which wants to know the version before anybody asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            told = version("gleaner")
+        except PackageNotFoundError:  # a checkout that was not installed
+            told = "unknown"
+        account(f"gleaner {told}")
+        parser.exit()
 
 
 class _Help(argparse.HelpFormatter):

@@ -33,6 +33,7 @@ from pipeline.peek import estimate_documents, require_columns
 from pipeline.plan import write_plan
 from pipeline.progress import ProgressReader
 from pipeline.progress_display import shown_progress
+from pipeline.report.refusal import refusal_in_words
 from pipeline.rows import RowConfig
 from pipeline.shards import InputFile, is_remote, match_files, plan_shards
 from pipeline.sinks import WriteConfig
@@ -52,7 +53,7 @@ SAMPLED_TEXTS = 1000
 _MB = 1_000_000
 
 OnCommit = Callable[[dict[str, Any]], None]
-OnFailure = Callable[[dict[str, Any]], object]
+OnFailure = Callable[[dict[str, Any]], bool]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class PlannedRun:
 def run_extraction(config: ExtractionConfig, on_commit: OnCommit, on_failure: OnFailure) -> None:
     """Extract as configured, and tell `on_commit` the manifest of each run as it is written.
 
-    Of a run that failed, `on_failure` is told the manifest, where there was room for one.
+    Of a run that failed, `on_failure` is told the manifest, where there was room for one, and
+    returns whether the run has a report.
 
     Raises UsageError before anything is written, JobError after a failure that left no rows, and
     DeadLettersError where only these were written, since there were too many. Parts of a job are
@@ -254,9 +256,9 @@ def _committed(
     except Exception as error:  # noqa: BLE001 - raised again, unless all was done before
         manifest = _failed(description, storage, error, on_failure)
     if manifest["status"] == "failed":
-        on_failure(manifest)
-        letters = storage.table_directory("dead_letters")
-        raise DeadLettersError(f"{manifest['error']}; they are in {letters}, and no other rows")
+        has_report = on_failure(manifest)
+        place = storage.report if has_report else storage.table_directory("dead_letters")
+        raise DeadLettersError(refusal_in_words(config.output, manifest, place))
     return manifest
 
 

@@ -10,10 +10,10 @@ from pipeline.command_line import Parser
 _HEAD = """# Flags
 
 Flags are spelled with underscores, and in full. If you mistype one, the nearest is suggested.
-`--help` of each command says the same as this page. Every command takes `--log_format json`
-([what it says](../how-to/schedule.md#what-the-log-says))."""
+`--help` of each command says the same as this page. Every command takes `--version`, and
+`--log_format json` ([what it says](../how-to/schedule.md#what-the-log-says))."""
 
-_EVERYWHERE = ("help", "log_format")
+_EVERYWHERE = ("help", "version", "log_format")
 
 
 def flags_page() -> str:

@@ -23,7 +23,8 @@ from model.tags import Span
 class Evaluation:
     """Scores and mistakes of a model on a labelled file.
 
-    `kinds` counts all mistakes, `frequent` holds those that are listed.
+    `kinds` counts all mistakes, `different` those that are not alike; `frequent` holds the most
+    frequent of these, which are listed.
     """
 
     model: str
@@ -31,7 +32,19 @@ class Evaluation:
     scores: EntityScores
     muc: MucScores
     kinds: Mapping[Kind, int]
+    different: int
     frequent: Sequence[FrequentMistake]
+
+    @property
+    def unlisted(self) -> str:
+        """How many mistakes are listed and how to list all, in words; nothing where all are."""
+        listed = len(self.frequent)
+        if listed == self.different:
+            return ""
+        return (
+            f"{listed:,} of {self.different:,} different mistakes listed; "
+            f"--mistakes {self.different} lists all"
+        )
 
     @property
     def size(self) -> str:
@@ -79,13 +92,15 @@ def evaluation(
 ) -> Evaluation:
     """All there is to say of the compared texts of a corpus, with `listed` mistakes at most."""
     mistakes = list(find_mistakes(texts))
+    ranked = most_frequent(mistakes, len(mistakes))
     return Evaluation(
         model=model,
         corpus=corpus,
         scores=scores,
         muc=muc_scores([text.gold for text in texts], [text.predicted for text in texts]),
         kinds=count_kinds(mistakes),
-        frequent=most_frequent(mistakes, listed),
+        different=len(ranked),
+        frequent=ranked[:listed],
     )
 
 

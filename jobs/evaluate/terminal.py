@@ -30,6 +30,7 @@ def format_evaluation(found: Evaluation, width: int) -> str:
     ]
     if found.frequent:
         lines += ["", *_mistake_lines(found.frequent, width)]
+        lines += ["", found.unlisted] if found.unlisted else []
     return "\n".join(map(harmless, lines))
 
 

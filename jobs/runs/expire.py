@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from jobs.runs.holding import HeldOutput, add_dry_run, changing, days_ago
 from jobs.runs.layout import number
+from jobs.runs.state import state
 from pipeline.command_line import account
 from pipeline.current import Manifest, current_sources
 from schemas.errors import UsageError
@@ -42,10 +43,10 @@ def run(flags: argparse.Namespace) -> int:
         for manifest in expired:
             if not flags.dry_run:
                 RunStorage(output.root, manifest["run_id"]).remove()
-            state = "superseded" if manifest["status"] == "committed" else manifest["status"]
-            account(f"{manifest['run_id']}  {state}  {_megabytes([manifest])}")
-        told = "would be removed" if flags.dry_run else "removed"
-        account(f"{number(len(expired), 'runs')} {told}, {_megabytes(expired)}")
+            told = "superseded" if manifest["status"] == "committed" else state(manifest)
+            account(f"{manifest['run_id']}  {told}  {_megabytes([manifest])}")
+        done = "would be removed" if flags.dry_run else "removed"
+        account(f"{number(len(expired), 'runs')} {done}, {_megabytes(expired)}")
     return 0
 
 
@@ -55,7 +56,7 @@ def find_expired(output: HeldOutput, before: str, keep: int) -> list[Manifest]:
     Of an output whose tables all are without rows, the newest stay: a reader needs their columns.
     """
     manifests = output.manifests
-    counting = {run_id for state in current_sources(manifests).values() for run_id in state.runs}
+    counting = {run_id for source in current_sources(manifests).values() for run_id in source.runs}
     old = manifests[: max(0, len(manifests) - keep)]
     expired = [
         manifest

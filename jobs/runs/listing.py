@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobs.runs.layout import as_json, cause, duration, number, say, table
+from jobs.runs.state import named, state
 
 if TYPE_CHECKING:
     from jobs.runs.outputs import Output
@@ -15,7 +16,6 @@ _COLUMNS = (
 )
 _NUMBERED = ("files", "counting_files", "documents", "dead_letters", "entities")
 _TO_THE_RIGHT = frozenset(range(3, len(_COLUMNS)))
-_REPLACED_SHOWN = 3
 _ERROR_SHOWN = 90
 
 
@@ -65,7 +65,7 @@ def _lines(runs: list[dict[str, Any]]) -> list[str]:
     cells = [
         (
             run["run_id"],
-            run["status"],
+            state(run),
             run["started_at"][:16].replace("T", " "),
             duration(run["seconds"]),
             *(_cell(run, name) for name in _NUMBERED),
@@ -100,19 +100,15 @@ def _notes(run: Mapping[str, Any]) -> list[str]:
     if run["broken_files"]:
         notes.append(f"{number(run['broken_files'], 'files')} could not be read to the end")
     if run["repairs"]:
-        notes.append(f"reads dead letters of {_named(run['repairs'])} again")
+        notes.append(f"reads dead letters of {named(run['repairs'])} again")
     if run["replaces"]:
-        notes.append(f"replaces {_named(run['replaces'])}")
+        notes.append(f"replaces {named(run['replaces'])}")
     if run["drift"] == "drift":
         notes.append("drift: unlike the model's training data")
     if run["forgotten"]:
         notes.append("documents were erased from it")
     told = [", ".join(notes)] if notes else []
     if run["error"]:
-        told.append(f"error: {cause(run['error'])[:_ERROR_SHOWN]}")
+        said = cause(run["error"])[:_ERROR_SHOWN]
+        told.append(f"error: {said}" if state(run) == "failed" else said)
     return told
-
-
-def _named(run_ids: list[str]) -> str:
-    more = len(run_ids) - _REPLACED_SHOWN
-    return ", ".join(run_ids[:_REPLACED_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from jobs.runs.holding import add_dry_run, changing
+from jobs.runs.state import ROLLED_BACK, state
 from pipeline.command_line import account, did_you_mean
 from pipeline.current import Manifest, committed_runs, current_sources
 from schemas.errors import UsageError
@@ -57,7 +58,7 @@ def _runs_of(name: str, manifests: Sequence[Manifest], root: str) -> list[str]:
         raise UsageError(f"{root} has no run {name}" + did_you_mean(name, known))
     committed = [manifest for manifest in found if manifest["status"] == "committed"]
     if not committed:
-        raise UsageError(f"{name} is {found[0]['status']}, and only committed runs can go back")
+        raise UsageError(f"{name} is {state(found[0])}, and only committed runs can go back")
     for manifest in committed:
         if "replaces" in manifest:
             raise UsageError(
@@ -93,9 +94,9 @@ def _require_unneeded(chosen: Sequence[Manifest], manifests: Sequence[Manifest])
         later = runs[runs.index(manifest) + 1 :]
         counting = {
             run_id
-            for state in current.values()
-            if state.run_id == manifest["run_id"]
-            for run_id in state.repairs
+            for source in current.values()
+            if source.run_id == manifest["run_id"]
+            for run_id in source.repairs
         }
         needing = (counting | _repaired_after(manifest, later)) - going
         if needing:
@@ -126,7 +127,7 @@ def _roll_back(root: str, manifest: Manifest) -> None:
 
     storage = RunStorage(root, manifest["run_id"])
     at = datetime.now(UTC)
-    error = f"rolled back on {at:%Y-%m-%d %H:%M:%S} UTC"
+    error = f"{ROLLED_BACK}{at:%Y-%m-%d %H:%M:%S} UTC"
     storage.prepare()
     storage.remove_report()
     told = {**without_rows(manifest), "status": "failed", "error": error}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobs.runs.layout import as_json, duration, number, say, table
+from jobs.runs.state import ROLLED_BACK, state, why_not
 
 if TYPE_CHECKING:
     from jobs.runs.outputs import Output
@@ -36,7 +37,7 @@ def run(flags: argparse.Namespace) -> int:
 
 def _shown(output: "Output", manifest: Mapping[str, Any]) -> str:
     facts = _head(output, manifest)
-    lines = [f"run {manifest['run_id']}, {manifest['status']}"]
+    lines = [f"run {manifest['run_id']}, {state(manifest)}"]
     width = max(map(len, facts))
     lines += [f"  {name:<{width}}  {_one_line(fact)}" for name, fact in facts.items()]
     sections = {
@@ -46,7 +47,7 @@ def _shown(output: "Output", manifest: Mapping[str, Any]) -> str:
         "inputs": _inputs(output, manifest),
         "files": _files(manifest),
         "versions": table(list(manifest["versions"].items())),
-        "error": manifest.get("error", "").strip().splitlines(),
+        "error": _error(manifest),
     }
     for title, told in sections.items():
         if told:
@@ -62,10 +63,12 @@ def _head(output: "Output", manifest: Mapping[str, Any]) -> dict[str, str]:
         "finished": f"{times['finished_at']}, after {duration(times['seconds'])}",
         "model": manifest["model"],
         "tables": f"version {manifest['schema_version']}",
-        "counts now": f"for {number(counting, 'files')}" if counting else "no longer, or not yet",
     }
-    if manifest["status"] != "committed":
-        facts.pop("counts now")
+    if manifest["status"] == "committed":
+        told = f"for {number(counting, 'files')}" if counting else why_not(output, manifest)
+        facts["counts now"] = told
+    if state(manifest) == "rolled back":
+        facts["rolled back"] = manifest["error"].removeprefix(ROLLED_BACK)
     if "part" in manifest:
         facts["part"] = "{number} of {count} of the job {of}".format(**manifest["part"])
     if "replaces" in manifest:
@@ -123,8 +126,8 @@ def _figure(found: Mapping[str, Any]) -> str:
 def _inputs(output: "Output", manifest: Mapping[str, Any]) -> list[str]:
     rows = [_INPUT_COLUMNS]
     for entry in manifest.get("inputs", ()):
-        state = output.current.get(entry["source"])
-        counts = state is not None and manifest["run_id"] in state.runs
+        counting = output.current.get(entry["source"])
+        counts = counting is not None and manifest["run_id"] in counting.runs
         name = entry["source"] + ("" if entry["complete"] else "  (not read to its end)")
         numbers = (f"{entry[column]:,}" for column in ("documents", "dead_letters", "entities"))
         documents, dead, entities = numbers
@@ -140,6 +143,13 @@ def _files(manifest: Mapping[str, Any]) -> list[str]:
         for f in told["files"]
     ]
     return table(rows, frozenset({0, 1})) if len(rows) > 1 else []
+
+
+def _error(manifest: Mapping[str, Any]) -> list[str]:
+    """Why the run failed; that one was rolled back stands in its head."""
+    if state(manifest) == "rolled back":
+        return []
+    return str(manifest.get("error", "")).strip().splitlines()
 
 
 def _one_line(text: str) -> str:

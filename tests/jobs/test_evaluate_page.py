@@ -47,14 +47,18 @@ class Page(HTMLParser):
 
 
 def found_in(
-    text: str, gold: list[Span], predicted: list[Span], path: str = "gold.jsonl"
+    text: str,
+    gold: list[Span],
+    predicted: list[Span],
+    path: str = "gold.jsonl",
+    listed: int = 10,
 ) -> Evaluation:
     document = LabelledDocument("d1", text, tuple(gold), 3)
     compared = ComparedText(
         text, gold, predicted, [0.25] * len(predicted), line=3, doc_id=document.doc_id
     )
     corpus = LabelledCorpus(path, "jsonl", None, documents=(document,))
-    return evaluation("m@1", corpus, entity_scores([gold], [predicted]), [compared], 10)
+    return evaluation("m@1", corpus, entity_scores([gold], [predicted]), [compared], listed)
 
 
 @pytest.fixture
@@ -106,6 +110,17 @@ def test_the_page_says_all_that_was_found() -> None:
         assert name in headings
     assert "0.5000" in page.text("td")
     assert "1 ×ana de sousa: wrong boundaries, gold per, predicted per" in said
+
+
+def test_what_is_not_listed_is_counted_and_how_to_list_it_is_told() -> None:
+    """Mistakes that are alike are listed once, and so they are counted."""
+    spans = [Span(0, 3, "per"), Span(4, 7, "per"), Span(8, 12, "geo")]
+    told = "1 of 2 different mistakes listed; --mistakes 2 lists all"
+    few = found_in("Ana Ana Faro", spans, [], listed=1)
+    assert format_evaluation(few, 80).splitlines()[-1] == told
+    assert told in Page(html_page(few)).text()
+    whole = found_in("Ana Ana Faro", spans, [], listed=2)
+    assert "--mistakes" not in format_evaluation(whole, 80) + html_page(whole)
 
 
 def test_a_page_without_mistakes_lists_none() -> None:

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from jobs.benchmark.__main__ import benchmark_parser
 from jobs.evaluate.__main__ import evaluation_parser
 from jobs.evaluate.__main__ import run as evaluate
+from jobs.report.__main__ import report_parser
 from jobs.runs.__main__ import COMMANDS as RUNS_COMMANDS
 from jobs.runs.__main__ import EXAMPLES, runs_parser
 from jobs.train.flags import training_parser
@@ -51,16 +53,21 @@ COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Parse]] = {
     "jobs.tune": (tuning_parser, parse_tuning),
     "jobs.benchmark": (benchmark_parser, parse_benchmark),
     "jobs.runs": (runs_parser, parse_runs),
+    "jobs.report": (report_parser, lambda arguments: report_parser().parse(arguments)),
 }
 
 
-def help_of(command: str) -> str:
-    """The help of a command, or of one of `jobs.runs`."""
+def said_by(command: str, flag: str) -> str:
+    """What a command, or one of `jobs.runs`, says and leaves with 0."""
     module, _, own = command.partition(" ")
     with contextlib.redirect_stdout(io.StringIO()) as shown, pytest.raises(SystemExit) as left:
-        COMMANDS[module][0]().parse_known_args([*own.split(), "--help"])
+        COMMANDS[module][0]().parse_known_args([*own.split(), flag])
     assert left.value.code == 0
     return shown.getvalue()
+
+
+def help_of(command: str) -> str:
+    return said_by(command, "--help")
 
 
 ALL = [*COMMANDS, *(f"jobs.runs {command}" for command in RUNS_COMMANDS)]
@@ -70,11 +77,25 @@ ALL = [*COMMANDS, *(f"jobs.runs {command}" for command in RUNS_COMMANDS)]
 def test_help_is_short_and_fits_80_columns(command: str) -> None:
     lines = help_of(command).splitlines()
     assert max(map(len, lines)) <= 80
-    assert len(lines) <= {"pipeline.run": 50, "jobs.train": 60}.get(command, 30)
+    assert len(lines) <= {"pipeline.run": 50, "jobs.train": 61}.get(command, 30)
     # Nearly every flag has one line, and none is without a word.
     flags = [line for line in lines if re.match(r"  -", line)]
     assert all(re.search(r"\S  +\S", line[2:]) for line in flags if "NAME" not in line)
     assert not re.search(r"default: (None|False|\[)|default.*default", "\n".join(lines))
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_what_every_command_takes_comes_last(command: str) -> None:
+    """Before the examples: who reads the help looks for what this command does."""
+    flags, _, _ = help_of(command).partition("\nexamples:\n")
+    last = [line.split()[0].strip(",") for line in flags.splitlines()[-4:]]
+    assert last == ["general:", "-h", "--version", "--log_format"]
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_every_command_tells_the_version(command: str) -> None:
+    """Whatever it requires otherwise."""
+    assert said_by(command, "--version") == f"gleaner {version('gleaner')}\n"
 
 
 @pytest.mark.parametrize("command", ALL)
@@ -90,6 +111,23 @@ def test_every_example_that_help_shows_works(command: str) -> None:
             assert example[3] == own
         if "--help" not in example:
             COMMANDS[module][1](example[3:])
+
+
+def test_no_command_needs_beam_or_tensorflow_to_tell_the_version() -> None:
+    program = """import importlib, sys
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name).run(["--version"])
+    except SystemExit as left:
+        assert left.code == 0
+assert not {"apache_beam", "tensorflow"} & set(sys.modules), "imported"
+"""
+    modules = [name if name == "pipeline.run" else f"{name}.__main__" for name in COMMANDS]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *modules], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"gleaner {version('gleaner')}\n" * len(COMMANDS)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--keep_text=smaple"]])

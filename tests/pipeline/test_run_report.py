@@ -94,12 +94,24 @@ def test_an_interrupt_while_the_report_is_made_leaves_the_run_committed(
 def test_a_run_with_too_many_dead_letters_reports_them(flags: list[str], tmp_path: Path) -> None:
     with (tmp_path / "in.jsonl").open("a") as stream:
         stream.write('\n{"id": "x"}\n')
-    with pytest.raises(DeadLettersError):
+    with pytest.raises(DeadLettersError, match=f"; see {tmp_path}/out/reports/r1.html$"):
         run([*flags, "--max_dead_letters=0"])
     report = report_of(tmp_path)
     assert "The run failed." in report
     assert "Its dead letters alone were written." in report
     assert "--max_dead_letters is 0" in report
+
+
+def test_without_a_report_of_them_the_table_is_named(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(page, "report_page", broken)
+    (tmp_path / "in.jsonl").write_text('{"id": "x"}\n')
+    with pytest.raises(DeadLettersError, match=f"; see {tmp_path}/out/dead_letters/run_id=r1$"):
+        run(flags)
 
 
 def test_a_failed_run_reports_why(

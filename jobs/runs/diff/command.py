@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from jobs.runs.layout import as_json, number, say, table
+from jobs.runs.state import state
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def run(flags: argparse.Namespace) -> int:
         runs = output.named([name])
         for manifest in runs:
             if manifest["status"] != "committed":
-                status = manifest["status"]
-                raise UsageError(f"run {manifest['run_id']} is {status}: it has no entities")
+                told = state(manifest)
+                raise UsageError(f"run {manifest['run_id']} is {told}: it has no entities")
         sides.append(runs)
     found = compare(output, sides[0], sides[1], flags.examples)
     if flags.json:
