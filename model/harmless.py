@@ -14,3 +14,8 @@ def harmless(text: str) -> str:
     return "".join(
         c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode() for c in text
     )
+
+
+def shortened(text: str, most: int) -> str:
+    """Text of at most so many characters: of a longer one the beginning, with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"

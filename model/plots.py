@@ -9,7 +9,7 @@ import numpy as np
 
 from model.calibration import BINS, Calibration, Reliability
 from model.confusion import Confusion
-from model.harmless import harmless
+from model.harmless import harmless, shortened
 from model.metrics import EntityScores
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ def _curve(axes: "Axes", measured: Reliability, name: str, colour: str) -> None:
 
 def _shown(label: str) -> str:
     """A label as a plot can hold it: XML has no control characters, and a plot no room."""
-    printable = harmless(label)
-    return printable if len(printable) <= _LONGEST else printable[: _LONGEST - 1] + "…"
+    return shortened(harmless(label), _LONGEST)
 
 
 def _svg(draw: Callable[["Figure"], None], width: float, height: float) -> str:

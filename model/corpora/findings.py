@@ -8,7 +8,7 @@ from itertools import combinations
 from model.corpora.projection import Misfit
 from model.corpora.records import IllegalTag
 from model.corpora.report import DataReport, PartReport
-from model.harmless import harmless
+from model.harmless import harmless, shortened
 
 FEW_SPANS = 20  # a label with fewer in train is hardly learnt
 LONG_SENTENCE = 512  # tokens; no sentence that a person wrote is that long
@@ -194,7 +194,7 @@ def _are(things: Sized) -> str:
 
 
 def _quoted(text: str) -> str:
-    return repr(text if len(text) <= _TEXT_SHOWN else text[: _TEXT_SHOWN - 1] + "…")
+    return repr(shortened(text, _TEXT_SHOWN))
 
 
 def _folded(label: str) -> str:

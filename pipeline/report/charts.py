@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from markupsafe import Markup
 
-from model.harmless import harmless
+from model.harmless import harmless, shortened
 
 if TYPE_CHECKING:
     from pygal.graph.graph import Graph
@@ -86,7 +86,7 @@ def _drawn(
         for what, values in as_drawn
         for name, value in zip(names, values, strict=True)
     ]
-    chart.x_labels = [_short(name) for name in names]
+    chart.x_labels = [shortened(harmless(name), _LABEL) for name in names]
     for what, values in series:
         chart.add(what, list(values))
     chart.add_xml_filter(lambda root: _plain(root, title, told))
@@ -131,8 +131,3 @@ def compact(value: float) -> str:
         if value < _KILO - 0.5:
             return f"{value:.2g}{unit}" if value < _TWO_DIGITS else f"{value:.0f}{unit}"
     return f"{value / _KILO:,.1f}G"
-
-
-def _short(name: str) -> str:
-    shown = harmless(name)
-    return shown if len(shown) <= _LABEL else shown[: _LABEL - 1] + "…"
