@@ -82,24 +82,29 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
 
 
+def counted(count: int, word: str) -> str:
+    """A count with its word, in the plural unless there is one."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def _skipped(counts: Mapping[str, Any]) -> str:
     skipped = counts.get("skipped_files", 0)
-    told = f"{_count(skipped, 'file')}, done already with this model and configuration"
+    told = f"{counted(skipped, 'file')}, done already with this model and configuration"
     return told if skipped else ""
 
 
 def _read(counts: Mapping[str, Any]) -> str:
-    told = f"{_count(counts['files'], 'file')}, {_count(counts['records'], 'record')}"
+    told = f"{counted(counts['files'], 'file')}, {counted(counts['records'], 'record')}"
     if not counts["files"]:
         return told
-    documents = _count(counts["documents"], "document")
-    return f"{told} = {documents} + {_count(counts['dead_letters'], 'dead letter')}"
+    documents = counted(counts["documents"], "document")
+    return f"{told} = {documents} + {counted(counts['dead_letters'], 'dead letter')}"
 
 
 def _tagged(manifest: Mapping[str, Any]) -> str:
     tokens = manifest["counts"]["tokens"]
     rate = tokens / max(manifest["timings"]["seconds"], 1e-9)
-    told = f"{_count(tokens, 'token')}, {rate:,.0f} a second, with {manifest['model']}"
+    told = f"{counted(tokens, 'token')}, {rate:,.0f} a second, with {manifest['model']}"
     return told if manifest["counts"]["files"] else ""
 
 
@@ -112,7 +117,7 @@ def _found(counts: Mapping[str, Any]) -> str:
         labels = [f"{label} {n:,}" for label, n in by_label[:named]]
         if by_label[named:]:
             others = sum(n for _, n in by_label[named:])
-            labels.append(f"{_count(len(by_label) - named, 'other')} {others:,}")
+            labels.append(f"{counted(len(by_label) - named, 'other')} {others:,}")
         longer = ": ".join(filter(None, [found, ", ".join(labels)]))
         if named > 1 and len(longer) > _WIDTH - len(_INDENT):
             break
@@ -125,9 +130,9 @@ def _lost(counts: Mapping[str, Any], paint: Paint) -> str:
     letters, broken = counts["dead_letters"], counts["broken_files"]
     told = []
     if letters:
-        told.append(paint(f"{_count(letters, 'record')}, kept in dead_letters", "warning"))
+        told.append(paint(f"{counted(letters, 'record')}, kept in dead_letters", "warning"))
     if broken:
-        told.append(paint(f"{_count(broken, 'file')} could not be read to the end", "bad"))
+        told.append(paint(f"{counted(broken, 'file')} could not be read to the end", "bad"))
     return "; ".join(told or ["nothing"]) if counts["files"] else ""
 
 
@@ -150,7 +155,3 @@ def _next(manifest: Mapping[str, Any], where: str) -> str:
     if not manifest["counts"]["files"] or part.get("number", 1) < part.get("count", 1):
         return ""
     return f"python -m jobs.runs view --output {shlex.quote(where)}"
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -1,9 +1,10 @@
 """A run with too many dead letters in, what most of them died of out, in words."""
 
-from model.harmless import harmless
+from model.harmless import harmless, shortened
 from pipeline.current import Manifest
 from pipeline.report.reasons import COLUMNS, count_reasons
 from pipeline.report.rows import MOST_ROWS, RunTables
+from pipeline.summary import counted
 
 _KIND, _MESSAGE = 40, 120  # characters
 
@@ -32,12 +33,10 @@ def _most_frequent(tables: RunTables) -> str:
         return ""
     why, count = of_records[0]
     some = "at least " if reasons.further or tables.left_out("dead_letters") else ""
-    times = f"{some}{count:,} {'time' if count == 1 else 'times'}"
     message = _brief(why.message, _MESSAGE).rstrip(".")
-    return f"({times}) is {_brief(why.error, _KIND)}: {message}"
+    return f"({some}{counted(count, 'time')}) is {_brief(why.error, _KIND)}: {message}"
 
 
 def _brief(text: str, most: int) -> str:
     """Text of others on one line, its end cut off where it is long."""
-    line = harmless(" ".join(text.split()))
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    return shortened(harmless(" ".join(text.split())), most)
