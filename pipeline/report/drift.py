@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from model.baseline import LENGTH_BOUNDS
 from pipeline.report.charts import bar_chart, column_chart
+from pipeline.report.figures import TENTHS
 
 _CHARTED = 12
 _NAMES = {
@@ -89,22 +90,16 @@ def _statistic(name: str, found: Mapping[str, Any]) -> Statistic:
 def _shares(name: str, found: Mapping[str, Any]) -> Shares:
     baseline, run = found["baseline"], found["run"]
     if isinstance(baseline, Mapping):
-        keys = sorted(
-            {*baseline, *run}, key=lambda key: -max(baseline.get(key, 0), run.get(key, 0))
-        )
-        pairs = [(key, baseline.get(key, 0.0), run.get(key, 0.0)) for key in keys[:_CHARTED]]
-        if name == "sentence_lengths":
-            pairs = [
-                (str(bound), baseline.get(str(bound), 0.0), run.get(str(bound), 0.0))
-                for bound in LENGTH_BOUNDS
-            ]
+        keys: Sequence[str] = [str(bound) for bound in LENGTH_BOUNDS]
+        if name != "sentence_lengths":
+            every = {**baseline, **run}
+            keys = sorted(every, key=lambda key: -max(baseline.get(key, 0), run.get(key, 0)))
+            keys = keys[:_CHARTED]
+        pairs = [(key, baseline.get(key, 0.0), run.get(key, 0.0)) for key in keys]
     else:
         # Bins of confidence that --min_confidence cut are not among them: the last are the last.
-        first = 10 - len(run)
-        pairs = [
-            (f".{first + n}" if first + n else "0", *both)
-            for n, both in enumerate(zip(baseline, run, strict=True))
-        ]
+        tenths = TENTHS[len(TENTHS) - len(run) :]
+        pairs = list(zip(tenths, baseline, run, strict=True))
     names = [key for key, _, _ in pairs]
     draw = bar_chart if name == "labels" else column_chart
     series = (("in training", [b for _, b, _ in pairs]), ("in this run", [r for _, _, r in pairs]))

@@ -17,6 +17,8 @@ from schemas.tables import TABLES
 
 RANKED_LABELS = 12
 RANKED_TEXTS = 10
+# Tenths of confidence, by the smallest of each.
+TENTHS = tuple(f".{n}" if n else "0" for n in range(CONFIDENCE_BINS))
 # From each of these shares up to the next.
 UNKNOWN_BOUNDS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 

@@ -15,6 +15,7 @@ from pipeline.report.charts import bar_chart, column_chart
 from pipeline.report.drift import drift_shown
 from pipeline.report.figures import (
     RANKED_LABELS,
+    TENTHS,
     UNKNOWN_BOUNDS,
     RunFigures,
     find_figures,
@@ -100,7 +101,7 @@ def _charts(figures: RunFigures) -> dict[str, Markup]:
         )
         charts["confidence"] = column_chart(
             "Entities by confidence",
-            [f".{n}" if n else "0" for n in range(CONFIDENCE_BINS)],
+            TENTHS,
             ("entities", figures.bins),
         )
     if any(figures.unknown):
