@@ -1,7 +1,8 @@
 """A look at the first bytes of a few files, before the job starts: does it fit, how much is it."""
 
 import contextlib
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from io import BytesIO
 
 import pyarrow as pa
@@ -22,6 +23,8 @@ _PARQUET = ("parquet", "dead_letters")
 _TABLES = ("csv", "parquet")
 _TABLES_SEEN = 32  # to open one on an object store takes 50 ms
 
+_Look = Callable[[Shard], dict[str, str] | None]
+
 
 def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
     """Shards and configuration in; raises UsageError if the tables lack columns that it names.
@@ -32,23 +35,24 @@ def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
     left to the run, which makes a dead letter of it.
     """
     tables = [shard for shard in shards if shard.format in _TABLES]
+    look = functools.cache(functools.partial(_missing_fields, config=config))
     for shard in {shard.format: shard for shard in reversed(tables)}.values():
         try:
-            _missing_fields(shard, config)
+            look(shard)
         except MissingColumnError as error:
             raise UsageError(f"--text_field does not fit {shard.source}: {error}") from error
     if config.named_fields and not any(shard.format == "jsonl" for shard in shards):
-        _require_named(tables, config)
+        _require_named(tables, config, look)
 
 
-def _require_named(tables: Sequence[Shard], config: ReadConfig) -> None:
+def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> None:
     last, steps = len(tables) - 1, max(min(len(tables), _TABLES_SEEN) - 1, 1)
     seen: list[dict[str, str]] = []
     nowhere = set(config.named_fields)
     for part in range(min(len(tables), _TABLES_SEEN)):
         shard = tables[last - last * part // steps]
         with contextlib.suppress(MissingColumnError):
-            missing = _missing_fields(shard, config)
+            missing = look(shard)
             if missing is not None:
                 seen.append({field: f"{shard.source}: {why}" for field, why in missing.items()})
                 nowhere &= missing.keys()
