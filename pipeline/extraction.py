@@ -10,42 +10,41 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from model.artifact import Artifact, load_artifact
-from model.baseline import profile_of_baseline
-from pipeline.cluster import THREADS, run_on_cluster
-from pipeline.commit import commit_nothing
-from pipeline.current import Manifest, next_start
-from pipeline.failure import Ending, cause_of, end_run
-from pipeline.filesystems import filesystems, require_filesystem
-from pipeline.formats import ReadConfig
+from model.drift.profile import profile_of_baseline
+from model.tagger.artifact import Artifact, load_artifact
+from pipeline.configuration.extraction import ExtractionConfig
+from pipeline.console.progress import ProgressReader
+from pipeline.console.progress_display import shown_progress
+from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.model_files import read_model, settle_model
+from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.stores import require_filesystem
 from pipeline.graph import ExtractionPlan, extract
-from pipeline.local import LocalMode, mode_for, most_processes, run_locally, usable_cores
-from pipeline.local_worker import WorkerPool
-from pipeline.manifest import (
-    Part,
-    RunDescription,
-    installed_versions,
-)
-from pipeline.model_files import read_model, settle_model
-from pipeline.options import ExtractionConfig
-from pipeline.output import clean, held, require_writable
-from pipeline.peek import estimate_documents, require_columns
-from pipeline.plan import write_plan
-from pipeline.progress import ProgressReader
-from pipeline.progress_display import shown_progress
-from pipeline.report.refusal import refusal_in_words
-from pipeline.rows import RowConfig
-from pipeline.shards import InputFile, is_remote, match_files, plan_shards
-from pipeline.sinks import WriteConfig
-from pipeline.storage import RunStorage
-from pipeline.tag import TaggerHandler
-from pipeline.worklist import (
+from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.formats import ReadConfig
+from pipeline.inputs.shards import plan_shards
+from pipeline.outputs.catalog import clean, held, require_writable
+from pipeline.outputs.current import Manifest, next_start
+from pipeline.outputs.manifest import Part, RunDescription, installed_versions
+from pipeline.outputs.plan import write_plan
+from pipeline.outputs.rows import RowConfig
+from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.transactions import Ending, commit_nothing, end_run
+from pipeline.planning.preview import estimate_documents, require_columns
+from pipeline.planning.worklist import (
     Worklist,
     all_files,
     dead_letter_files,
     dead_letters_to_repair,
     new_files,
 )
+from pipeline.report.reasons import refusal_in_words
+from pipeline.runners.cluster import THREADS, run_on_cluster
+from pipeline.runners.errors import cause_of
+from pipeline.runners.local import LocalMode, mode_for, most_processes, run_locally, usable_cores
+from pipeline.runners.worker_pool import WorkerPool
+from pipeline.stages.row_sinks import WriteConfig
+from pipeline.stages.tag import TaggerHandler
 from schemas.errors import DeadLettersError, JobError, UsageError
 from schemas.records import Shard
 

@@ -7,22 +7,22 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler
 from apache_beam.pvalue import PCollection
 
-from model.segmentation import Segmentation
-from pipeline.batch import BatchByTokens
-from pipeline.coders import register_coders
-from pipeline.commit import CommitInputs, CommitRun
-from pipeline.formats import ReadConfig
-from pipeline.manifest import RunDescription
-from pipeline.match import MatchShards
-from pipeline.pad import PadBatches
-from pipeline.read import ReadDocuments
-from pipeline.sinks import WriteConfig
-from pipeline.tag import Result, TagBatches
-from pipeline.tokenize import TokenizeDocuments
-from pipeline.write import TableInputs, WriteTables
+from model.text.segmentation import Segmentation
+from pipeline.inputs.formats import ReadConfig
+from pipeline.outputs.manifest import RunDescription
+from pipeline.stages.batch import BatchByTokens
+from pipeline.stages.coders import register_coders
+from pipeline.stages.commit import CommitInputs, CommitRun
+from pipeline.stages.match import MatchShards
+from pipeline.stages.pad import PadBatches
+from pipeline.stages.read import ReadDocuments
+from pipeline.stages.row_sinks import WriteConfig
+from pipeline.stages.tag import Result, TagBatches
+from pipeline.stages.tokenize import TokenizeDocuments
+from pipeline.stages.write import TableInputs, WriteTables
 
 if TYPE_CHECKING:
-    from model.tagger import Tagger
+    from model.tagger.tagger import Tagger
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from model.runtime import forgo_keras, lasting_imports
-from pipeline.colour import painter
-from pipeline.command_line import account, main
-from pipeline.events import events_on
-from pipeline.flags import extraction_parser
+from pipeline.configuration.flags import extraction_parser
+from pipeline.console.colour import painter
+from pipeline.console.events import events_on
+from pipeline.console.printing import account
+from pipeline.console.process import main
 from schemas.errors import DriftError
 
 
@@ -21,12 +22,12 @@ def run(arguments: Sequence[str]) -> int:
     extraction_parser().parse_known_args(arguments)
     # Beam logs at import, so it is imported once the libraries are quiet.
     with lasting_imports():
-        from model.drift import drift_in_words
+        from model.drift.compare import drift_in_words
+        from pipeline.configuration.extraction import parse_extraction
         from pipeline.extraction import run_extraction
-        from pipeline.options import parse_extraction
-        from pipeline.report.publish import try_report
-        from pipeline.storage import RunStorage
-        from pipeline.summary import as_event, format_summary
+        from pipeline.outputs.storage import RunStorage
+        from pipeline.report.summary import as_event, format_summary
+        from pipeline.report.write import try_report
 
     config = parse_extraction(arguments)
     events = events_on(sys.stdout)

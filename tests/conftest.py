@@ -18,13 +18,17 @@ import pyarrow as pa
 import pytest
 from hypothesis import settings
 
-from model.artifact import Artifact, save_artifact
-from model.encoding import CASINGS, WordEncoder
-from model.segmentation import Segmentation
+from model.tagger.artifact import Artifact, save_artifact
+from model.tagger.encoding import CASINGS, WordEncoder
+from model.tagger.vocabulary import RESERVED, Vocabulary
+from model.tagger.weights import TaggerWeights
 from model.tags import SCHEMES, TagSet
-from model.vocabulary import RESERVED, Vocabulary
-from model.weights import TaggerWeights
+from model.text.segmentation import Segmentation
+from pipeline.filesystems.beam import filesystems
+from pipeline.outputs.catalog import read_manifests
+from pipeline.outputs.current import read_table
 from schemas.records import Floats
+from schemas.tables import TABLES
 
 # An example's first run may import TensorFlow or open a file; pytest's own timeout bounds the rest.
 # The same examples at each run, so that a green tree stays green; `make test-all` draws new ones.
@@ -131,8 +135,8 @@ def tiny_artifact(tiny_model: Artifact, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def kept_taggers() -> Iterator[None]:
     """Runs in this process share what they load: tracing a tagger takes a third of a small run."""
-    from model.tagger import Tagger
-    from pipeline.tag import TaggerHandler
+    from model.tagger.tagger import Tagger
+    from pipeline.stages.tag import TaggerHandler
 
     load = TaggerHandler.load_model
     kept: dict[str, Tagger] = {}
@@ -316,6 +320,128 @@ def in_order() -> InOrder:
         return pa.table(columns).sort_by(keys).combine_chunks()
 
     return ordered
+
+
+ChildrenOf = Callable[[int], list[int]]
+
+
+@pytest.fixture(scope="session")
+def children_of() -> ChildrenOf:
+    """The living processes that a process started, by the system's own account."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("looks for processes in /proc")
+
+    def find(parent: int) -> list[int]:
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+        return found
+
+    return find
+
+
+_LINES = [
+    json.dumps(
+        {"id": f"d{n}", "text": f"Maria met {n} ships in Lisbon. The river froze on Monday."}
+    )
+    for n in range(20)
+]
+
+
+@pytest.fixture(scope="session")
+def shards() -> dict[str, bytes]:
+    """Two shards by their names: of 20 documents, and a record that is none."""
+    ends = {"a.jsonl": _LINES[:12], "b.jsonl": [*_LINES[12:], json.dumps({"id": "bad"})]}
+    return {name: "\n".join(lines).encode() for name, lines in ends.items()}
+
+
+@pytest.fixture(scope="session")
+def objects(shards: dict[str, bytes], tiny_artifact: Path) -> dict[str, bytes]:
+    """Shards and a model by their keys in a bucket."""
+    model = {f"models/tiny/{file.name}": file.read_bytes() for file in tiny_artifact.iterdir()}
+    return {**{f"in/{name}": data for name, data in shards.items()}, **model}
+
+
+@pytest.fixture(scope="session")
+def flags_of() -> Callable[[str], list[str]]:
+    """The URL of such a bucket in, the flags that name these and an output beside them out."""
+    return lambda bucket: [
+        f"--input={bucket}/in/*.jsonl",
+        f"--model={bucket}/models/tiny",
+        f"--output={bucket}/out",
+        "--max_dead_letters=0.2",
+    ]
+
+
+Fill = Callable[[str], list[str]]
+
+
+@pytest.fixture(scope="session")
+def fill(objects: dict[str, bytes], flags_of: Callable[[str], list[str]]) -> Fill:
+    """Put shards and a model into a bucket; the flags that name them and an output beside them."""
+    import boto3
+
+    def filled(bucket: str) -> list[str]:
+        client = boto3.client("s3")
+        for key, data in objects.items():
+            client.put_object(Bucket=bucket, Key=key, Body=data)
+        return flags_of(f"s3://{bucket}")
+
+    return filled
+
+
+@pytest.fixture
+def there(fill: Fill, bucket: str) -> list[str]:
+    """The flags of a run whose input, model and output are in the bucket."""
+    return fill(bucket)
+
+
+@pytest.fixture(scope="session")
+def local(
+    shards: dict[str, bytes],
+    tiny_artifact: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    kept_taggers: None,
+) -> Path:
+    """The output of a run over the shards on a local disk."""
+    from pipeline.run import run
+
+    place = tmp_path_factory.mktemp("local")
+    for name, data in shards.items():
+        (place / name).write_bytes(data)
+    flags = [f"--input={place}/*.jsonl", f"--model={tiny_artifact}", "--direct_num_workers=1"]
+    assert run([*flags, f"--output={place}/out", "--run_id=r1"]) == 0
+    return place / "out"
+
+
+_VARIES = ("run_id", "processed_at", "source", "confidence", "content_hash")
+
+
+@pytest.fixture
+def require_same(local: Path, in_order: InOrder) -> Callable[[str], None]:
+    """The rows of an output in a bucket are those on the disk, and it has no other objects."""
+
+    def rows(root: str, table: str) -> pa.Table:
+        found = in_order(table, read_table(root, table))
+        return found.drop_columns([name for name in _VARIES if name in found.column_names])
+
+    def require(root: str) -> None:
+        for table in TABLES:
+            assert rows(root, table).num_rows, table
+            assert rows(root, table).equals(rows(str(local), table)), table
+        (manifest,) = read_manifests(root)
+        named = [file["path"] for told in manifest["tables"].values() for file in told["files"]]
+        own = ("reports/r1.html", "runs/r1.json")
+        (below,) = filesystems().match([f"{root}/**"])
+        paths = sorted(entry.path for entry in below.metadata_list)
+        assert paths == sorted(f"{root}/{path}" for path in [*named, *own])
+
+    return require
 
 
 def _eagerly() -> Iterator[None]:

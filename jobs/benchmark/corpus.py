@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.flags import BUNDLED_CORPUS
-from pipeline.formats import ReadConfig, read_records
-from pipeline.shards import match_files, open_shard, plan_shards
+from pipeline.configuration.flags import BUNDLED_CORPUS
+from pipeline.inputs.files import match_files
+from pipeline.inputs.formats import ReadConfig, read_records
+from pipeline.inputs.shards import open_shard, plan_shards
 from schemas.records import Document, Shard
 
 COPIES = 100

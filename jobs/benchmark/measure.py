@@ -12,9 +12,9 @@ from jobs.benchmark.command import run_command
 from jobs.benchmark.corpus import documents_of, plan_corpus
 from jobs.benchmark.report import Round, summary
 from jobs.benchmark.stages import StagePlan, measure_stages
-from model.artifact import find_artifact
-from pipeline.local import mode_for
-from pipeline.options import ExtractionConfig, parse_extraction
+from model.tagger.artifact import find_artifact
+from pipeline.configuration.extraction import ExtractionConfig, parse_extraction
+from pipeline.runners.local import mode_for
 from schemas.errors import JobError, UsageError
 from schemas.records import Shard
 

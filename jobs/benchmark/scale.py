@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.runtime import forgo_keras
-from pipeline.command_line import Parser, account, main, require_file
+from pipeline.console.arguments import Parser, require_file
+from pipeline.console.printing import account
+from pipeline.console.process import main
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:

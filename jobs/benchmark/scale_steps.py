@@ -14,21 +14,22 @@ from pathlib import Path
 import apache_beam as beam
 
 from jobs.benchmark.command import peak_kb
-from model.segmentation import Segmentation
-from pipeline.commit import commit_run
-from pipeline.formats import ReadConfig
+from model.text.segmentation import Segmentation
+from pipeline.configuration.extraction import parse_extraction
 from pipeline.graph import ExtractionPlan, extract
-from pipeline.manifest import RunDescription, installed_versions
-from pipeline.options import parse_extraction
-from pipeline.output import clean
-from pipeline.peek import estimate_documents, require_columns
-from pipeline.plan import with_plan, without_plan, write_plan
-from pipeline.rows import RowConfig
-from pipeline.shards import InputFile, match_files, plan_shards
-from pipeline.sinks import WriteConfig
-from pipeline.storage import RunStorage
-from pipeline.tag import TaggerHandler
-from pipeline.worklist import new_files
+from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.formats import ReadConfig
+from pipeline.inputs.shards import plan_shards
+from pipeline.outputs.catalog import clean
+from pipeline.outputs.manifest import RunDescription, installed_versions
+from pipeline.outputs.plan import with_plan, without_plan, write_plan
+from pipeline.outputs.rows import RowConfig
+from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.transactions import commit_run
+from pipeline.planning.preview import estimate_documents, require_columns
+from pipeline.planning.worklist import new_files
+from pipeline.stages.row_sinks import WriteConfig
+from pipeline.stages.tag import TaggerHandler
 from schemas.records import FileResult, Shard, ShardResult
 
 _MODEL = "made-up@000000000000"

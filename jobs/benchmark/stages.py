@@ -16,12 +16,12 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.command_line import quiet_libraries
-from pipeline.formats import ReadConfig
+from pipeline.console.process import quiet_libraries
+from pipeline.inputs.formats import ReadConfig
 from schemas.records import Document, PaddedBatch, Shard, TaggedDocument, TokenizedDocument
 
 if TYPE_CHECKING:
-    from model.segmentation import Segmentation
+    from model.text.segmentation import Segmentation
 
 STAGES = ("read", "tokenize", "pad", "network", "decode", "write")
 _MODEL = ("network", "decode")
@@ -90,17 +90,17 @@ def _measure(
     # Beam logs at import, so it is imported once the libraries are quiet.
     quiet_libraries()
     from jobs.benchmark.corpus import documents_of
-    from model.artifact import load_artifact, read_files
-    from model.padding import pad_documents
     from model.runtime import start_tensorflow
-    from model.segmentation import tokenize_document
-    from pipeline.rows import RowConfig
-    from pipeline.sinks import TaggedSink, WriteConfig
-    from pipeline.storage import RunStorage
+    from model.tagger.artifact import load_artifact, read_files
+    from model.tagger.padding import pad_documents
+    from model.text.segmentation import tokenize_document
+    from pipeline.outputs.rows import RowConfig
+    from pipeline.outputs.storage import RunStorage
+    from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 
     artifact = load_artifact(read_files(plan.model), str(plan.model))
     start_tensorflow(plan.threads)
-    from model.tagger import Emitted, Tagger
+    from model.tagger.tagger import Emitted, Tagger
 
     times = StageTimes()
 
@@ -145,9 +145,9 @@ def _prepared(
     times: StageTimes,
 ) -> list[PaddedBatch]:
     """The next padded batches, cut as `BatchByTokens` cuts them; none at the end."""
-    from model.padding import pad_documents
-    from model.segmentation import tokenize_document
-    from pipeline.batch import batch_weight
+    from model.tagger.padding import pad_documents
+    from model.text.segmentation import tokenize_document
+    from pipeline.stages.batch import batch_weight
 
     lists: list[list[TokenizedDocument]] = [[]]
     weight = 0

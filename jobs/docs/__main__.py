@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from jobs.docs.generated import generated_files
-from pipeline.command_line import Parser, account, main
+from pipeline.console.arguments import Parser
+from pipeline.console.printing import account
+from pipeline.console.process import main
 
 
 def run(arguments: Sequence[str]) -> int:

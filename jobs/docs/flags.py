@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from jobs.docs.markdown import table
-from pipeline.command_line import Parser
+from pipeline.console.arguments import Parser
 
 _HEAD = """# Flags
 
@@ -34,7 +34,7 @@ def commands() -> Mapping[str, Parser]:
     from jobs.runs.__main__ import runs_parser
     from jobs.train.flags import training_parser
     from jobs.tune.__main__ import tuning_parser
-    from pipeline.flags import extraction_parser
+    from pipeline.configuration.flags import extraction_parser
 
     makers = (
         extraction_parser,

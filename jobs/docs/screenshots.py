@@ -17,8 +17,10 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from jobs.docs.generated import PAGES
-from pipeline.command_line import Parser, account, main
-from pipeline.flags import BUNDLED_CORPUS
+from pipeline.configuration.flags import BUNDLED_CORPUS
+from pipeline.console.arguments import Parser
+from pipeline.console.printing import account
+from pipeline.console.process import main
 from schemas.errors import UsageError
 
 # The picture's name, the selector of what it begins with, and the window in pixels.

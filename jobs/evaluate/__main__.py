@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING
 from jobs.evaluate.page import html_page
 from jobs.evaluate.report import evaluation
 from jobs.evaluate.terminal import format_evaluation
-from model.artifact import find_artifact, load_artifact, read_files
 from model.corpora import LabelledCorpus, read_labelled
 from model.corpora.tokenized import TokenizedSentences
-from model.metrics import EntityScores
-from model.mistakes import ComparedText
+from model.evaluation.entity_scores import EntityScores
+from model.evaluation.mistakes import ComparedText
 from model.runtime import start_tensorflow
-from pipeline.command_line import Parser, account, main, require_file
+from model.tagger.artifact import find_artifact, load_artifact, read_files
+from pipeline.console.arguments import Parser, require_file
+from pipeline.console.printing import account
+from pipeline.console.process import main
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from model.tagger import Tagger
+    from model.tagger.tagger import Tagger
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -41,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     start_tensorflow()
-    from model.tagger import Tagger
+    from model.tagger.tagger import Tagger
 
     scores, texts = _compare(Tagger(artifact), corpus)
     found = evaluation(artifact.identity, corpus, scores, texts, flags.mistakes)
@@ -55,7 +57,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def _compare(tagger: "Tagger", corpus: LabelledCorpus) -> tuple[EntityScores, list[ComparedText]]:
     """The strict scores, and every sentence or document with its gold and what was found."""
-    from model.evaluation import character_spans, gold_spans, score_documents, score_sentences
+    from model.evaluation.scoring import (
+        character_spans,
+        gold_spans,
+        score_documents,
+        score_sentences,
+    )
 
     if corpus.documents:
         scores, tagged = score_documents(tagger, corpus.documents)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from model.harmless import JOINERS, harmless
-from model.mistakes import Mistake
+from model.evaluation.mistakes import Mistake
+from model.text.escaping import JOINERS, harmless
 
 _WHITE_SPACE = re.compile(r"\s+")
 _ELLIPSIS = "…"

@@ -5,9 +5,9 @@ from pathlib import Path
 from jobs.evaluate.excerpt import excerpt
 from jobs.evaluate.report import Evaluation
 from jobs.evaluate.terminal import origin
-from model.mistakes import KINDS
-from model.muc import SCHEMES
-from model.page import render_page
+from model.evaluation.mistakes import KINDS
+from model.evaluation.muc import SCHEMES
+from pipeline.console.html import render_page
 
 _SENTENCE_CELLS = 600
 

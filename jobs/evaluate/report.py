@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.corpora import LabelledCorpus
-from model.metrics import EntityScores
-from model.mistakes import (
+from model.evaluation.entity_scores import EntityScores
+from model.evaluation.mistakes import (
     ComparedText,
     FrequentMistake,
     Kind,
@@ -15,7 +15,7 @@ from model.mistakes import (
     find_mistakes,
     most_frequent,
 )
-from model.muc import MucScores, muc_scores
+from model.evaluation.muc import MucScores, muc_scores
 from model.tags import Span
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from jobs.evaluate.excerpt import Segment, cells, excerpt, shorten
 from jobs.evaluate.report import Evaluation
-from model.harmless import harmless
-from model.metrics import format_scores
-from model.mistakes import KINDS, FrequentMistake, Mistake
-from model.muc import SCHEMES, MucScores
+from model.evaluation.entity_scores import format_scores
+from model.evaluation.mistakes import KINDS, FrequentMistake, Mistake
+from model.evaluation.muc import SCHEMES, MucScores
+from model.text.escaping import harmless
 
 _ORIGIN_CELLS = 40
 _NARROWEST = 40  # below this, lines are left to the terminal to wrap

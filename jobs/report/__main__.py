@@ -7,8 +7,10 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.command_line import Parser, account, main, warn
-from pipeline.current import Manifest, by_age
+from pipeline.console.arguments import Parser
+from pipeline.console.printing import account, warn
+from pipeline.console.process import main
+from pipeline.outputs.current import Manifest, by_age
 from schemas.errors import JobError, UsageError
 
 EXAMPLES = ("", "--output out --run_id nightly-0412 --open")
@@ -19,9 +21,9 @@ def run(arguments: Sequence[str]) -> int:
     flags = report_parser().parse(arguments)
     # Beam logs at import, so it is imported once the libraries are quiet.
     from jobs.runs.outputs import find_output
-    from pipeline.report.publish import write_lasting_report
-    from pipeline.storage import RunStorage
-    from pipeline.summary import shown_path
+    from pipeline.filesystems.paths import shown_path
+    from pipeline.outputs.storage import RunStorage
+    from pipeline.report.write import write_lasting_report
 
     output = find_output(flags.output)
     if flags.run_id:

@@ -7,13 +7,16 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from jobs.runs import expire, listing, rollback, showing
+from jobs.runs import expire, rollback
+from jobs.runs import list as listing
+from jobs.runs import show as showing
 from jobs.runs.compact import command as compact
 from jobs.runs.diff import command as diff
 from jobs.runs.forget import command as forget
 from jobs.runs.verify import command as verify
 from jobs.runs.view import command as view
-from pipeline.command_line import Parser, main, unknown_argument
+from pipeline.console.arguments import Parser, unknown_argument
+from pipeline.console.process import main
 from schemas.errors import UsageError
 
 

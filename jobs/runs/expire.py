@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from jobs.runs.holding import HeldOutput, add_dry_run, changing, days_ago
 from jobs.runs.layout import number
 from jobs.runs.state import state
-from pipeline.command_line import account
-from pipeline.current import Manifest, current_sources
+from pipeline.console.printing import account
+from pipeline.outputs.current import Manifest, current_sources
 from schemas.errors import UsageError
 
 
@@ -32,7 +32,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Remove them, and print each with what it took."""
-    from pipeline.storage import RunStorage
+    from pipeline.outputs.storage import RunStorage
 
     for name in ("older_than", "keep"):
         if getattr(flags, name) < 0:
@@ -74,7 +74,7 @@ def _has_tables(manifest: Manifest) -> bool:
 
 
 def _megabytes(manifests: Sequence[Manifest]) -> str:
-    from pipeline.manifest import encode_manifest
+    from pipeline.outputs.manifest import encode_manifest
 
     total = sum(
         len(encode_manifest(manifest))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.current import Manifest, by_age, not_replaced
+from pipeline.outputs.current import Manifest, by_age, not_replaced
 from schemas.errors import JobError, UsageError
 
 _MOST_DAYS = 36_500  # a hundred years; far more than that, and there is no such date
@@ -37,8 +37,8 @@ def days_ago(days: int) -> str:
 
 def require_output(root: str) -> None:
     """Raises UsageError where a store is out of reach, or a local directory is no output."""
-    from pipeline.filesystems import require_filesystem
-    from pipeline.shards import is_remote
+    from pipeline.filesystems.paths import is_remote
+    from pipeline.filesystems.stores import require_filesystem
 
     if is_remote(root):
         require_filesystem("--output", root)
@@ -62,8 +62,8 @@ def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
     run is writing to it, JobError for what the disk refuses. What was half done when an error came
     is removed.
     """
-    from pipeline.options import output_root
-    from pipeline.output import clean, held, read_manifests, require_writable
+    from pipeline.configuration.extraction import output_root
+    from pipeline.outputs.catalog import clean, held, read_manifests, require_writable
 
     root = output_root(flags.output)
     require_output(root)

@@ -4,8 +4,8 @@ import json
 import sys
 from collections.abc import Sequence
 
-from model.harmless import harmless
-from pipeline.command_line import account
+from model.text.escaping import harmless
+from pipeline.console.printing import account
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 

@@ -9,13 +9,13 @@ from typing import BinaryIO
 from apache_beam.io.filesystem import CompressionTypes
 
 from jobs.runs.holding import no_runs, require_output
-from model.harmless import harmless
-from pipeline.command_line import did_you_mean
-from pipeline.current import CurrentSource, Manifest, by_age, current_sources
-from pipeline.filesystems import filesystems
-from pipeline.options import output_root
-from pipeline.output import read_manifests
-from pipeline.shards import is_remote
+from model.text.escaping import harmless
+from pipeline.configuration.extraction import output_root
+from pipeline.console.arguments import did_you_mean
+from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.paths import is_remote
+from pipeline.outputs.catalog import read_manifests
+from pipeline.outputs.current import CurrentSource, Manifest, by_age, current_sources
 from schemas.errors import UsageError
 
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.runs.row_groups import read_row_groups
-from pipeline.current import Manifest
-from pipeline.manifest import rows_by_source, written_table
-from pipeline.storage import RunStorage
+from pipeline.outputs.current import Manifest
+from pipeline.outputs.manifest import rows_by_source, written_table
+from pipeline.outputs.storage import RunStorage
 from schemas.records import FileResult
 from schemas.tables import TABLES
 

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from jobs.runs.holding import add_dry_run, changing
 from jobs.runs.state import ROLLED_BACK, state
-from pipeline.command_line import account, did_you_mean
-from pipeline.current import Manifest, committed_runs, current_sources
+from pipeline.console.arguments import did_you_mean
+from pipeline.console.printing import account
+from pipeline.outputs.current import Manifest, committed_runs, current_sources
 from schemas.errors import UsageError
 
 
@@ -122,8 +123,8 @@ def _repairs(manifest: Manifest) -> set[tuple[str, str]]:
 
 def _roll_back(root: str, manifest: Manifest) -> None:
     from jobs.runs.recount import without_rows
-    from pipeline.manifest import encode_manifest
-    from pipeline.storage import RunStorage
+    from pipeline.outputs.manifest import encode_manifest
+    from pipeline.outputs.storage import RunStorage
 
     storage = RunStorage(root, manifest["run_id"])
     at = datetime.now(UTC)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from pipeline.parquet import parquet_file, resolved
+from pipeline.outputs.table_reader import parquet_file, resolved
 
 
 def read_schema(path: str) -> pa.Schema:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jobs.runs.outputs import Output
-    from pipeline.current import Manifest
+    from pipeline.outputs.current import Manifest
 
 # The error of a run that was taken back begins so; its status is that of one that failed.
 ROLLED_BACK = "rolled back on "

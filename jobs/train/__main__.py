@@ -12,13 +12,14 @@ from jobs.train.flags import configuration, training_parser
 from jobs.train.outcome import Recipe, outcome
 from jobs.train.parts import check_parts, read_parts
 from jobs.train.state_file import state_file_of
-from model.artifact import save_artifact
-from model.configuration import NetworkConfig, TrainingConfig
 from model.corpora.tokenized import TokenizedSentences
-from model.metrics import EntityScores, format_scores
+from model.evaluation.entity_scores import EntityScores, format_scores
 from model.runtime import start_tensorflow
-from model.vectors import NO_VECTORS, read_vectors
-from pipeline.command_line import account, main
+from model.tagger.artifact import save_artifact
+from model.training.configuration import NetworkConfig, TrainingConfig
+from model.training.word_vectors import NO_VECTORS, read_vectors
+from pipeline.console.printing import account
+from pipeline.console.process import main
 from schemas.errors import UsageError
 
 _PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
@@ -62,8 +63,8 @@ def run(arguments: Sequence[str]) -> int:
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     # The parts of a step run side by side; threads within an operation would get in their way.
     start_tensorflow(threads=1, side_by_side=os.cpu_count() or 1)
-    from model.callbacks import EpochLog
-    from model.training import fit_tagger
+    from model.training.callbacks import EpochLog
+    from model.training.fit import fit_tagger
 
     train, dev, test = (
         TokenizedSentences.of(part, parts.segmentation.tokens)

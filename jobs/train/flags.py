@@ -4,10 +4,10 @@ import argparse
 from dataclasses import fields
 from typing import TypeVar
 
-from model.configuration import NetworkConfig, TrainingConfig
-from model.segmentation import TOKEN_STYLES
-from model.vectors import GLOVE
-from pipeline.command_line import Parser
+from model.text.segmentation import TOKEN_STYLES
+from model.training.configuration import NetworkConfig, TrainingConfig
+from model.training.word_vectors import GLOVE
+from pipeline.console.arguments import Parser
 
 Config = TypeVar("Config", NetworkConfig, TrainingConfig)
 

@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from model.artifact import Artifact
-from model.baseline import baseline_statistics
-from model.calibration import Calibration, calibrate
-from model.card import CONFUSION, F1_BY_LABEL, LEARNING_CURVES, RELIABILITY, model_card
-from model.configuration import NetworkConfig, TrainingConfig
-from model.confusion import Confusion, confusion
+from jobs.train.card import CONFUSION, F1_BY_LABEL, LEARNING_CURVES, RELIABILITY, model_card
+from jobs.train.plots import confusion_matrix, f1_by_label, learning_curves, reliability_diagram
 from model.corpora import LabelledSentence
 from model.corpora.tokenized import TokenizedSentences
-from model.metrics import EntityScores
-from model.plots import confusion_matrix, f1_by_label, learning_curves, reliability_diagram
-from model.segmentation import Segmentation
+from model.drift.profile import baseline_statistics
+from model.evaluation.calibration import Calibration, calibrate
+from model.evaluation.confusion import Confusion, confusion
+from model.evaluation.entity_scores import EntityScores
+from model.tagger.artifact import Artifact
+from model.text.segmentation import Segmentation
+from model.training.configuration import NetworkConfig, TrainingConfig
 
 if TYPE_CHECKING:
-    from model.training import FittedTagger
+    from model.training.fit import FittedTagger
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +49,8 @@ def outcome(
     test: TokenizedSentences,
 ) -> Outcome:
     """Score the kept epoch through the code that extraction runs, and describe the model."""
-    from model.evaluation import character_spans, gold_spans, score_sentences
-    from model.tagger import Tagger
+    from model.evaluation.scoring import character_spans, gold_spans, score_sentences
+    from model.tagger.tagger import Tagger
 
     artifact = Artifact(
         name=recipe.name,

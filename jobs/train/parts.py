@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs.train.data_report import format_report
+from jobs.train.findings import pointless
 from model.corpora import (
     LabelledCorpus,
     LabelledSentence,
@@ -11,13 +13,11 @@ from model.corpora import (
     split_documents,
     split_sentences,
 )
-from model.corpora.findings import pointless
 from model.corpora.projection import project_document
-from model.corpora.report import DataReport, LabelledPart, SourceFile, report_of
-from model.corpora.report_text import format_report
-from model.corpora.style import token_style
-from model.segmentation import Segmentation
-from pipeline.command_line import account
+from model.corpora.statistics import DataReport, LabelledPart, SourceFile, report_of
+from model.corpora.token_style import token_style
+from model.text.segmentation import Segmentation
+from pipeline.console.printing import account
 from schemas.errors import UsageError
 
 

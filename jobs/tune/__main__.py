@@ -13,9 +13,10 @@ from jobs.tune.search import Plan, search
 from jobs.tune.space import DEFAULT_SPACE, Domain, parse_space
 from jobs.tune.study import Search, require_optuna
 from jobs.tune.trial import TRAINER
-from model.configuration import NetworkConfig, TrainingConfig
-from model.vectors import require_vectors
-from pipeline.command_line import Parser, main, unknown_argument
+from model.training.configuration import NetworkConfig, TrainingConfig
+from model.training.word_vectors import require_vectors
+from pipeline.console.arguments import Parser, unknown_argument
+from pipeline.console.process import main
 from schemas.errors import UsageError
 
 # Flags of training that a search sets itself, or that make no sense for many trials.

@@ -11,8 +11,8 @@ from jobs.train.state_file import state_file_of
 from jobs.tune.report import best_command, importance_table, progress, table
 from jobs.tune.study import FILE, Search, Study, Trial, same_flags
 from jobs.tune.trial import train
-from pipeline.command_line import account
-from pipeline.lock import locked
+from pipeline.console.printing import account
+from pipeline.outputs.lock import locked
 from schemas.errors import JobError, UsageError
 
 _HOPELESS = 3  # trials that fail alike before any succeeds

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from pipeline.command_line import unknown_argument
+from pipeline.console.arguments import unknown_argument
 from schemas.errors import UsageError
 
 # Searched without --search, but for flags that are given; written as --search takes them.

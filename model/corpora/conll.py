@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from model.corpora.legality import illegal_tags
+from model.corpora.illegal_tags import illegal_tags
 from model.corpora.records import LabelledCorpus, LabelledSentence, bad_tag, broken, wrong_columns
 from model.tags import is_tag, scheme_of, to_iob2
 

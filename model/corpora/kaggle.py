@@ -5,7 +5,7 @@ import io
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from model.corpora.legality import illegal_tags
+from model.corpora.illegal_tags import illegal_tags
 from model.corpora.records import LabelledCorpus, LabelledSentence, bad_tag, broken, wrong_columns
 from model.tags import is_tag, scheme_of, to_iob2
 from schemas.errors import UsageError

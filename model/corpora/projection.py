@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from model.corpora.records import LabelledDocument, LabelledSentence
-from model.segmentation import Segmentation, tokenize_document
 from model.tags import Span, tags_of
+from model.text.segmentation import Segmentation, tokenize_document
 from schemas.records import Document, TokenizedDocument
 
 MisfitKind = Literal["boundary", "sentence", "overlap", "blank"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.corpora.conll import read_columns, split_columns
-from model.corpora.documents import read_documents
+from model.corpora.jsonl import read_documents
 from model.corpora.kaggle import COLUMNS, SENTENCE, read_kaggle
 from model.corpora.records import CorpusFormat, Encoding, LabelledCorpus, broken
 from model.tags import is_tag

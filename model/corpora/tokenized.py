@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.corpora.records import LabelledSentence
-from model.segmentation import TokenStyle, retokenize
+from model.text.segmentation import TokenStyle, retokenize
 
 
 @dataclass(frozen=True)

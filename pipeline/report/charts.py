@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from markupsafe import Markup
 
-from model.harmless import harmless, shortened
+from model.text.escaping import harmless, shortened
 
 if TYPE_CHECKING:
     from pygal.graph.graph import Graph

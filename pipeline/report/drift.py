@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from model.baseline import LENGTH_BOUNDS
+from model.drift.profile import LENGTH_BOUNDS
 from pipeline.report.charts import bar_chart, column_chart
 from pipeline.report.figures import TENTHS
 

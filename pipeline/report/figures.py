@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model.baseline import CONFIDENCE_BINS
-from pipeline.parquet import plain
+from model.drift.profile import CONFIDENCE_BINS
+from pipeline.outputs.table_reader import plain
 from pipeline.report.ranking import Ranking, Rows, TextRanking
 from pipeline.report.reasons import COLUMNS, Reasons, count_reasons
 from pipeline.report.rows import RunTables

@@ -8,9 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from model.baseline import CONFIDENCE_BINS
-from model.page import render_page
-from pipeline.current import Manifest
+from model.drift.profile import CONFIDENCE_BINS
+from pipeline.console.html import render_page
+from pipeline.console.text import duration
+from pipeline.outputs.current import Manifest
 from pipeline.report.charts import bar_chart, column_chart
 from pipeline.report.drift import drift_shown
 from pipeline.report.figures import (
@@ -22,7 +23,6 @@ from pipeline.report.figures import (
 )
 from pipeline.report.rows import MOST_ROWS, RunTables
 from pipeline.report.samples import SHOWN_SPANS, Samples, choose_samples
-from pipeline.summary import duration
 
 _CHARTED_LABELS = 12
 _LISTED = 30  # labels, reasons and files; the rest is counted

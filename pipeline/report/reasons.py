@@ -1,4 +1,4 @@
-"""Dead letters in, why they died out: by stage, error and message."""
+"""Dead letters in, why they died out: by stage, error and message; and that in one sentence."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,10 +8,15 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.parquet import plain
+from model.text.escaping import harmless, shortened
+from pipeline.console.text import counted
+from pipeline.outputs.current import Manifest
+from pipeline.outputs.table_reader import plain
+from pipeline.report.rows import MOST_ROWS, RunTables
 
 _ROOM = 10_000
 _MESSAGE = 200  # code points
+_SHOWN_KIND, _SHOWN_MESSAGE = 40, 120  # characters, in the sentence that ends a run
 # A field is named by a flag, the same for all records: its name stays readable.
 _FIELD = r"(?s)^(?P<field>The (?:text|id) field '[^']*'|)(?P<rest>.*)$"
 
@@ -80,3 +85,36 @@ def _alike(messages: pa.Array) -> pa.Array:
     is_long = pc.greater(pc.utf8_length(without), _MESSAGE)
     cut = pc.utf8_slice_codeunits(without, 0, _MESSAGE)
     return pc.if_else(is_long, pc.binary_join_element_wise(cut, "…", ""), without)
+
+
+def refusal_in_words(root: str, manifest: Manifest, place: str, most_rows: int = MOST_ROWS) -> str:
+    """What ended a run of which the dead letters alone are kept; `place` is where to see more.
+
+    They are counted as the report counts them, so what the report masks is masked here.
+    """
+    said = f"{manifest['error']}; no other rows were written"
+    cause = _most_frequent(RunTables(root, manifest, most_rows))
+    if not cause:
+        return f"{said}, see {place}"
+    return f"{said}. The most frequent cause {cause}; see {place}"
+
+
+def _most_frequent(tables: RunTables) -> str:
+    """The cause of most records that died, nothing where their files cannot be read."""
+    try:
+        reasons = count_reasons(tables.batches("dead_letters", COLUMNS))
+    except Exception:  # noqa: BLE001 - of a store, any; the run has failed for a better reason
+        return ""
+    # What a whole file died of is no record's, and such dead letters are not in the share.
+    of_records = [(why, count) for why, count in reasons.ranked() if not why.is_shard]
+    if not of_records:
+        return ""
+    why, count = of_records[0]
+    some = "at least " if reasons.further or tables.left_out("dead_letters") else ""
+    message = _brief(why.message, _SHOWN_MESSAGE).rstrip(".")
+    return f"({some}{counted(count, 'time')}) is {_brief(why.error, _SHOWN_KIND)}: {message}"
+
+
+def _brief(text: str, most: int) -> str:
+    """Text of others on one line, its end cut off where it is long."""
+    return shortened(harmless(" ".join(text.split())), most)

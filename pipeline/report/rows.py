@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.current import Manifest
-from pipeline.parquet import parquet_file
+from pipeline.outputs.current import Manifest
+from pipeline.outputs.table_reader import parquet_file
 
 # Of larger tables some files are read, since one process does it: about a second for a million.
 MOST_ROWS = 20_000_000

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.parquet import plain
+from pipeline.outputs.table_reader import plain
 from pipeline.report.excerpts import Entity, Piece, excerpt
 from pipeline.report.rows import RowGroup, RunTables
 from schemas.errors import JobError

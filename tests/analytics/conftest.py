@@ -41,7 +41,7 @@ def _extract(folder: Path, started: datetime) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.extraction.datetime", Clock)
-        patch.setattr("pipeline.manifest.datetime", Clock)
+        patch.setattr("pipeline.outputs.manifest.datetime", Clock)
         flags = [f"--input={folder}/in", f"--output={folder}/out", "--keep_fields=title,date"]
         done = [f"--run_id=r{started:%Y%m%d}", "--only_new", "--max_dead_letters=0.2"]
         assert extract([*flags, *done]) == 0

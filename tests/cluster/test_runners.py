@@ -13,9 +13,9 @@ import pyarrow.dataset as ds
 import pytest
 
 from jobs.runs.__main__ import run as runs
-from model.artifact import find_artifact
-from pipeline.current import read_table
-from pipeline.flags import BUNDLED_CORPUS
+from model.tagger.artifact import find_artifact
+from pipeline.configuration.flags import BUNDLED_CORPUS
+from pipeline.outputs.current import read_table
 from schemas.tables import TABLES
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.output import clean
-from pipeline.storage import RunStorage
+from pipeline.outputs.catalog import clean
+from pipeline.outputs.storage import RunStorage
 
 
 class Killed(BaseException):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from apache_beam.options.pipeline_options import GoogleCloudOptions
 
-from pipeline.options import parse_extraction
+from pipeline.configuration.extraction import parse_extraction
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / "jobs/cluster"

@@ -21,8 +21,8 @@ from jobs.runs.__main__ import COMMANDS as RUNS_COMMANDS
 from jobs.runs.__main__ import EXAMPLES, runs_parser
 from jobs.train.flags import training_parser
 from jobs.tune.__main__ import tuning_parser
-from pipeline.flags import extraction_parser
-from pipeline.options import parse_extraction
+from pipeline.configuration.extraction import parse_extraction
+from pipeline.configuration.flags import extraction_parser
 from schemas.errors import UsageError
 
 Parse = Callable[[Sequence[str]], object]
@@ -133,7 +133,7 @@ assert not {"apache_beam", "tensorflow"} & set(sys.modules), "imported"
 @pytest.mark.parametrize("arguments", [["--help"], ["--keep_text=smaple"]])
 def test_help_and_a_wrong_value_need_no_beam_and_no_tensorflow(arguments: list[str]) -> None:
     program = """import atexit, sys
-from pipeline.command_line import main
+from pipeline.console.process import main
 from pipeline.run import run
 try:
     run(sys.argv[1:])

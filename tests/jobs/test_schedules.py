@@ -20,7 +20,7 @@ from unittest.mock import MagicMock, patch
 import pytest
 import yaml
 
-from pipeline.options import parse_extraction
+from pipeline.configuration.extraction import parse_extraction
 
 SCHEDULES = Path(__file__).resolve().parents[2] / "jobs" / "schedules"
 SERVICE, TIMER = "gleaner.service", "gleaner.timer"

@@ -1,6 +1,5 @@
 """What tests of several stages share: records made from a text and its spans, a filled bucket."""
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,44 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model.segmentation import Segmentation, tokenize_document
-from pipeline.current import read_table
-from pipeline.filesystems import filesystems
-from pipeline.manifest import RunDescription
-from pipeline.output import read_manifests
-from pipeline.plan import write_plan
-from pipeline.storage import RunStorage
+from model.text.segmentation import Segmentation, tokenize_document
+from pipeline.outputs.manifest import RunDescription
+from pipeline.outputs.plan import write_plan
+from pipeline.outputs.storage import RunStorage
 from schemas.records import Document, Shard, TaggedDocument, TokenizedDocument
-from schemas.tables import TABLES
 
 Span = tuple[str, str, float]  # the entity's words, its label, its confidence
 
 MakeTokenized = Callable[[str, str], TokenizedDocument]
 MakeTagged = Callable[..., TaggedDocument]
 MakePlan = Callable[[Path, Sequence[Shard]], RunStorage]
-
-
-ChildrenOf = Callable[[int], list[int]]
-
-
-@pytest.fixture(scope="session")
-def children_of() -> ChildrenOf:
-    """The living processes that a process started, by the system's own account."""
-    if not Path("/proc/self/stat").exists():
-        pytest.skip("looks for processes in /proc")
-
-    def find(parent: int) -> list[int]:
-        found = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == parent and fields[0] != "Z":
-                found.append(int(stat.parent.name))
-        return found
-
-    return find
 
 
 @pytest.fixture(scope="session")
@@ -100,104 +72,7 @@ def make_tagged() -> MakeTagged:
     return make
 
 
-Fill = Callable[[str], list[str]]
-
-_LINES = [
-    json.dumps(
-        {"id": f"d{n}", "text": f"Maria met {n} ships in Lisbon. The river froze on Monday."}
-    )
-    for n in range(20)
-]
-
-
-@pytest.fixture(scope="session")
-def shards() -> dict[str, bytes]:
-    """Two shards by their names: of 20 documents, and a record that is none."""
-    ends = {"a.jsonl": _LINES[:12], "b.jsonl": [*_LINES[12:], json.dumps({"id": "bad"})]}
-    return {name: "\n".join(lines).encode() for name, lines in ends.items()}
-
-
-@pytest.fixture(scope="session")
-def objects(shards: dict[str, bytes], tiny_artifact: Path) -> dict[str, bytes]:
-    """Shards and a model by their keys in a bucket."""
-    model = {f"models/tiny/{file.name}": file.read_bytes() for file in tiny_artifact.iterdir()}
-    return {**{f"in/{name}": data for name, data in shards.items()}, **model}
-
-
-@pytest.fixture(scope="session")
-def flags_of() -> Callable[[str], list[str]]:
-    """The URL of such a bucket in, the flags that name these and an output beside them out."""
-    return lambda bucket: [
-        f"--input={bucket}/in/*.jsonl",
-        f"--model={bucket}/models/tiny",
-        f"--output={bucket}/out",
-        "--max_dead_letters=0.2",
-    ]
-
-
-@pytest.fixture(scope="session")
-def fill(objects: dict[str, bytes], flags_of: Callable[[str], list[str]]) -> Fill:
-    """Put shards and a model into a bucket; the flags that name them and an output beside them."""
-    import boto3
-
-    def filled(bucket: str) -> list[str]:
-        client = boto3.client("s3")
-        for key, data in objects.items():
-            client.put_object(Bucket=bucket, Key=key, Body=data)
-        return flags_of(f"s3://{bucket}")
-
-    return filled
-
-
-@pytest.fixture
-def there(fill: Fill, bucket: str) -> list[str]:
-    """The flags of a run whose input, model and output are in the bucket."""
-    return fill(bucket)
-
-
-@pytest.fixture(scope="session")
-def local(
-    shards: dict[str, bytes],
-    tiny_artifact: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    kept_taggers: None,
-) -> Path:
-    """The output of a run over the shards on a local disk."""
-    from pipeline.run import run
-
-    place = tmp_path_factory.mktemp("local")
-    for name, data in shards.items():
-        (place / name).write_bytes(data)
-    flags = [f"--input={place}/*.jsonl", f"--model={tiny_artifact}", "--direct_num_workers=1"]
-    assert run([*flags, f"--output={place}/out", "--run_id=r1"]) == 0
-    return place / "out"
-
-
 InOrder = Callable[[str, pa.Table], pa.Table]
-
-_VARIES = ("run_id", "processed_at", "source", "confidence", "content_hash")
-
-
-@pytest.fixture
-def require_same(local: Path, in_order: InOrder) -> Callable[[str], None]:
-    """The rows of an output in a bucket are those on the disk, and it has no other objects."""
-
-    def rows(root: str, table: str) -> pa.Table:
-        found = in_order(table, read_table(root, table))
-        return found.drop_columns([name for name in _VARIES if name in found.column_names])
-
-    def require(root: str) -> None:
-        for table in TABLES:
-            assert rows(root, table).num_rows, table
-            assert rows(root, table).equals(rows(str(local), table)), table
-        (manifest,) = read_manifests(root)
-        named = [file["path"] for told in manifest["tables"].values() for file in told["files"]]
-        own = ("reports/r1.html", "runs/r1.json")
-        (below,) = filesystems().match([f"{root}/**"])
-        paths = sorted(entry.path for entry in below.metadata_list)
-        assert paths == sorted(f"{root}/{path}" for path in [*named, *own])
-
-    return require
 
 
 @pytest.fixture(scope="session", autouse=True)

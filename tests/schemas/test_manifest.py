@@ -36,7 +36,7 @@ def manifests(tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     assert run([*here, "--run_id=committed", "--max_dead_letters=0.5"]) == 0
     assert run([*flags, f"--input={folder}/none", "--allow_no_input", "--run_id=empty"]) == 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.commit.committed_manifest", lambda *_: 1 / 0)
+        patch.setattr("pipeline.outputs.transactions.committed_manifest", lambda *_: 1 / 0)
         with pytest.raises(JobError):
             run([*here, "--run_id=failed"])
     with pytest.raises(DeadLettersError):

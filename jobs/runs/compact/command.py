@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobs.runs.holding import add_dry_run, changing, days_ago
-from pipeline.command_line import account
+from pipeline.console.printing import account
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run(flags: argparse.Namespace) -> int:
     """Merge group by group; each is whole, whatever becomes of the next."""
     from jobs.runs.compact.groups import find_groups
     from jobs.runs.compact.merge import merge
-    from pipeline.storage import RunStorage
+    from pipeline.outputs.storage import RunStorage
 
     for name, least in (("older_than", 0), ("target_file_mb", 1)):
         if getattr(flags, name) < least:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.current import CurrentSource, Manifest, committed_runs, current_sources
-from pipeline.worklist import DECISIVE
+from pipeline.outputs.current import CurrentSource, Manifest, committed_runs, current_sources
+from pipeline.planning.worklist import DECISIVE
 
 _Key = tuple[str, ...]
 

@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from jobs.runs.compact.groups import Group
 from jobs.runs.recount import recounted, tally
 from jobs.runs.row_groups import read_row_groups
-from pipeline.current import Manifest, RunRows, rows_that_count
-from pipeline.manifest import encode_manifest
-from pipeline.parquet import TableWriter, resolved
-from pipeline.report.publish import try_report
-from pipeline.storage import RunStorage
+from pipeline.outputs.current import Manifest, RunRows, rows_that_count
+from pipeline.outputs.manifest import encode_manifest
+from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.table_reader import resolved
+from pipeline.outputs.table_writer import TableWriter
+from pipeline.report.write import try_report
 from schemas.errors import JobError
 from schemas.records import FileResult
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobs.runs.holding import HeldOutput, add_dry_run, changing
-from pipeline.command_line import account
-from pipeline.current import Manifest
+from pipeline.console.printing import account
+from pipeline.outputs.current import Manifest
 from schemas.errors import UsageError
 from schemas.tables import TABLES
 
@@ -62,7 +62,7 @@ def run(flags: argparse.Namespace) -> int:
 def _selection(flags: argparse.Namespace, output: HeldOutput) -> "Selection":
     from jobs.runs.forget.erase import with_records
     from jobs.runs.forget.selection import Documents, Sources
-    from pipeline.formats.records import encodable
+    from pipeline.inputs.formats.records import encodable
 
     if flags.doc_id:
         _refuse([name for name in flags.doc_id if not encodable(name)])
@@ -76,7 +76,7 @@ def _selection(flags: argparse.Namespace, output: HeldOutput) -> "Selection":
 def _source(path: str, known: set[str], manifests: Sequence[Manifest]) -> str:
     """The source that is meant; as with `--input`, a local path may be relative."""
     from jobs.runs.forget.erase import names_input
-    from pipeline.shards import is_remote
+    from pipeline.filesystems.paths import is_remote
 
     own = path.removeprefix("file://")
     absolute = own if is_remote(own) else os.path.abspath(own)  # noqa: PTH100 - Path.absolute keeps `..`
@@ -133,7 +133,7 @@ def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
 
 def _exists(source: str) -> bool | None:
     """Whether the input is still there; None where its filesystem does not say."""
-    from pipeline.filesystems import filesystems
+    from pipeline.filesystems.beam import filesystems
 
     try:
         return bool(filesystems().exists(source))

@@ -13,13 +13,13 @@ from jobs.runs.forget.selection import FORGOTTEN, Documents, Selection, Sources
 from jobs.runs.holding import HeldOutput
 from jobs.runs.recount import recount_file, recounted, tally, without_rows
 from jobs.runs.row_groups import read_row_groups, read_schema
-from pipeline.current import Manifest
-from pipeline.manifest import encode_manifest
-from pipeline.output import ownerless_reports
-from pipeline.parquet import TableWriter
-from pipeline.report.publish import try_report
-from pipeline.shards import is_remote
-from pipeline.storage import RunStorage
+from pipeline.filesystems.paths import is_remote
+from pipeline.outputs.catalog import ownerless_reports
+from pipeline.outputs.current import Manifest
+from pipeline.outputs.manifest import encode_manifest
+from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.table_writer import TableWriter
+from pipeline.report.write import try_report
 from schemas.records import FileResult
 from schemas.tables import TABLES
 

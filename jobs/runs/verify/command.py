@@ -36,7 +36,7 @@ def run(flags: argparse.Namespace) -> int:
 def _findings(output: "Output", names: list[str], checked: Checked) -> Iterator[Finding]:
     from jobs.runs.verify.one_run import verify_run
     from jobs.runs.verify.places import duplicate_ids, leftovers, unnamed_files
-    from pipeline.output import read_manifests
+    from pipeline.outputs.catalog import read_manifests
 
     for manifest in output.named(names) if names else output.manifests:
         found = list(verify_run(output, manifest, checked))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jobs.runs.recount import SUMS
 from jobs.runs.verify.files import values
-from pipeline.current import Manifest
+from pipeline.outputs.current import Manifest
 
 _BUCKETS = 2**18
 Key = tuple[str, str]  # source and doc_id

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.runs.outputs import opened
-from pipeline.current import Manifest
-from pipeline.filesystems import filesystems
-from pipeline.formats import first_line
+from pipeline.console.text import first_line
+from pipeline.filesystems.beam import filesystems
+from pipeline.outputs.current import Manifest
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 
 _BLOCK = 2**20

@@ -16,7 +16,7 @@ from jobs.runs.verify.files import batches, byte_problems, footer_problems, open
 from jobs.runs.verify.findings import Checked, Finding, error
 from jobs.runs.verify.rows import WrongRows, wrong_rows
 from jobs.runs.verify.texts import text_problems
-from pipeline.current import Manifest
+from pipeline.outputs.current import Manifest
 
 _SHOWN = 5
 

@@ -13,11 +13,11 @@ from jobs.runs.layout import number
 from jobs.runs.outputs import Output
 from jobs.runs.verify.files import batches
 from jobs.runs.verify.findings import Finding
-from pipeline.current import rows_that_count
-from pipeline.filesystems import filesystems
-from pipeline.output import read_manifests
-from pipeline.shards import is_remote
-from pipeline.storage import STAGING
+from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.paths import is_remote
+from pipeline.outputs.catalog import read_manifests
+from pipeline.outputs.current import rows_that_count
+from pipeline.outputs.storage import STAGING
 from schemas.tables import TABLES
 
 _SHOWN = 5

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.current import Manifest
-from pipeline.rows import content_hash
+from pipeline.outputs.current import Manifest
+from pipeline.outputs.rows import content_hash
 
 
 class WrongRows(NamedTuple):

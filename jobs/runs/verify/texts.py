@@ -7,9 +7,10 @@ from jobs.runs.outputs import Output
 from jobs.runs.verify.counts import Key
 from jobs.runs.verify.files import batches, values
 from jobs.runs.verify.findings import Checked
-from pipeline.current import Manifest, committed_runs
-from pipeline.formats import ReadConfig, read_records
-from pipeline.shards import current_fingerprint, format_read_as, open_shard
+from pipeline.inputs.files import current_fingerprint
+from pipeline.inputs.formats import ReadConfig, read_records
+from pipeline.inputs.shards import format_read_as, open_shard
+from pipeline.outputs.current import Manifest, committed_runs
 from schemas.records import Document, Repair, Shard
 
 # Characters that are held at once. Each time it is full, the entities are gone through once more.

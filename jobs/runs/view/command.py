@@ -14,7 +14,7 @@ def run(flags: argparse.Namespace) -> int:
     """Write both files, and print how to use them."""
     from jobs.runs.outputs import find_output
     from jobs.runs.view.files import write_views
-    from pipeline.shards import is_remote
+    from pipeline.filesystems.paths import is_remote
 
     sql, module = write_views(find_output(flags.output))
     folder = sql.rpartition("/")[0]

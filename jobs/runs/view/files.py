@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import pipeline.current
+import pipeline.outputs.current
 from jobs.runs.outputs import Output
 from jobs.runs.view.sql import current_sql
-from pipeline.current import committed_runs
-from pipeline.shards import is_remote
-from pipeline.upload import Upload
+from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.upload import Upload
+from pipeline.outputs.current import committed_runs
 from schemas.errors import UsageError
 
 
@@ -22,7 +22,7 @@ def write_views(output: Output) -> tuple[str, str]:
         raise UsageError(f"{root} has no committed run yet, so there is nothing to view")
     files = {
         f"{root}/current.sql": current_sql(root),
-        f"{root}/current.py": Path(pipeline.current.__file__).read_text("utf-8"),
+        f"{root}/current.py": Path(pipeline.outputs.current.__file__).read_text("utf-8"),
     }
     for path, text in files.items():
         try:

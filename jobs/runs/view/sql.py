@@ -1,4 +1,4 @@
-"""The fold of `pipeline/current.py` as SQL for DuckDB: the place of an output in, its views out."""
+"""The fold of `pipeline/outputs/current.py` as SQL for DuckDB: an output's place in, views out."""
 
 import json
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from jobs.docs.flags import commands
-from pipeline.options import parse_extraction
+from pipeline.configuration.extraction import parse_extraction
 
 ROOT = Path(__file__).resolve().parents[3]
 TUTORIAL = "jobs/docs/pages/tutorial.md"

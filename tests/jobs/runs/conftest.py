@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import schemas
-from pipeline.commit import commit_nothing, commit_run
-from pipeline.current import current_sources, read_manifests, read_table
-from pipeline.manifest import Part, RunDescription, encode_manifest, installed_versions
-from pipeline.report.publish import write_report
-from pipeline.rows import RowConfig
-from pipeline.sinks import DeadLetterSink, TaggedSink, WriteConfig
-from pipeline.storage import RunStorage
+from pipeline.outputs.current import current_sources, read_manifests, read_table
+from pipeline.outputs.manifest import Part, RunDescription, encode_manifest, installed_versions
+from pipeline.outputs.rows import RowConfig
+from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.transactions import commit_nothing, commit_run
+from pipeline.report.write import write_report
+from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
 from schemas.records import DeadLetter, Document, ShardResult, TaggedDocument
 from schemas.tables import TABLES
 

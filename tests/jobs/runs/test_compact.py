@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.runs.__main__ import run
-from pipeline import parquet
-from pipeline.current import current_sources
+from pipeline.inputs.files import InputFile
+from pipeline.outputs import table_writer as parquet
+from pipeline.outputs.current import current_sources
+from pipeline.planning.worklist import new_files
 from pipeline.run import run as extract
-from pipeline.shards import InputFile
-from pipeline.worklist import new_files
 from schemas.errors import JobError, UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
 

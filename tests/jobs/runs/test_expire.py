@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jobs.runs.__main__ import run
 from jobs.runs.expire import find_expired
 from jobs.runs.holding import HeldOutput
-from pipeline.current import current_sources
-from pipeline.manifest import Part
+from pipeline.outputs.current import current_sources
+from pipeline.outputs.manifest import Part
 from pipeline.run import run as extract
 from schemas.errors import UsageError
 

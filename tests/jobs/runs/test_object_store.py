@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from jobs.runs.__main__ import COMMANDS, run
-from pipeline.current import read_manifests, read_table
+from pipeline.outputs.current import read_manifests, read_table
 from schemas.errors import UsageError
 from schemas.tables import TABLES
 

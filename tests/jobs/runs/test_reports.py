@@ -10,8 +10,8 @@ import pytest
 
 from jobs.report.__main__ import run as make_report
 from jobs.runs.__main__ import run
+from pipeline.outputs.storage import RunStorage
 from pipeline.report import page as page_module
-from pipeline.storage import RunStorage
 from schemas.errors import JobError
 
 if TYPE_CHECKING:

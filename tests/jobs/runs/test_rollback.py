@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobs.runs.__main__ import run
-from pipeline.manifest import Part
-from pipeline.output import held
+from pipeline.outputs.catalog import held
+from pipeline.outputs.manifest import Part
 from schemas.errors import OutputBusyError, UsageError
 
 if TYPE_CHECKING:

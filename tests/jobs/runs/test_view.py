@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.runs.__main__ import run
-from pipeline.current import read_table
+from pipeline.outputs.current import read_table
 from schemas.errors import UsageError
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
 

@@ -69,7 +69,7 @@ class Place:
         """The same in a process of its own, once its second trial is under way."""
         (self.folder / "hang").write_text("0002")
         code = (
-            "from pipeline.command_line import main\n"
+            "from pipeline.console.process import main\n"
             "from jobs.tune.__main__ import run\n"
             f"main(lambda arguments: run(arguments, {self.trainer!r}))\n"
         )

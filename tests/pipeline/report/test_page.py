@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from model.baseline import Profile
-from model.drift import compare
+from model.drift.compare import compare
+from model.drift.profile import Profile
 from pipeline.report.charts import bar_chart, column_chart, compact
 from pipeline.report.page import report_page
 from schemas.records import DeadLetter

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.storage import RunStorage
+from pipeline.outputs.storage import RunStorage
 from schemas.tables import ENTITIES, documents_schema
 from tests.pipeline.report.conftest import Made, MakeRun, Span
 

@@ -99,7 +99,7 @@ def made(tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(DeadLettersError):
         start([*job, "--run_id=refused", "--max_dead_letters=0"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.commit.committed_manifest", lambda *_: 1 / 0)
+        patch.setattr("pipeline.outputs.transactions.committed_manifest", lambda *_: 1 / 0)
         with pytest.raises(JobError):
             start([*job, "--run_id=failed"])
     only_new = [*flags, f"--input={folder}/kept.jsonl", "--keep_text=all", "--only_new"]

@@ -1,0 +1,99 @@
+"""A data report as text for a terminal."""
+
+from collections.abc import Sequence
+
+from jobs.train.findings import warnings_of
+from model.corpora.statistics import DataReport, PartReport
+from model.text.escaping import harmless
+from model.text.segmentation import TokenStyle
+
+LABELS_SHOWN = 40
+
+_FORMATS = {"kaggle": "Kaggle CSV", "conll": "CoNLL", "iob2": "CoNLL-U .iob2", "jsonl": "JSONL"}
+_ENCODINGS = {"cp1252": "latin-1 or cp1252"}
+
+_TOKENS: dict[TokenStyle, str] = {
+    "fine": "cut at every punctuation mark",
+    "whole": "whole words (U.S. stays one token)",
+}
+
+_NO_SHARE = " " * 8  # shares stand in a column of their own
+Row = tuple[str, Sequence[str]]
+
+
+def format_report(report: DataReport, every_place: bool = False) -> str:
+    """The files, a table with a column a part, and the warnings; no final newline.
+
+    Of the places that a warning speaks of all are listed, or the first few.
+    """
+    lines = ["data", *_files(report), f"  tokens: {_TOKENS[report.tokens]}", "", *_table(report)]
+    warnings = warnings_of(report)
+    if warnings:
+        lines += ["", "warnings"]
+    for warned in warnings:
+        lines.append(f"- {warned.text}")
+        places = warned.places if every_place else warned.places[: warned.listed]
+        lines += [f"    {place}" for place in places]
+        if len(places) < len(warned.places):
+            lines.append(
+                f"    and {len(warned.places) - len(places):,} more (all of them: --check)"
+            )
+    return "\n".join(lines)
+
+
+def _files(report: DataReport) -> list[str]:
+    origins = [harmless(part.origin) for part in report.parts]
+    width = max(map(len, origins))
+    return [
+        f"  {part.name:<5}  {origin:<{width}}  {_written(part)}".rstrip()
+        for part, origin in zip(report.parts, origins, strict=True)
+    ]
+
+
+def _written(part: PartReport) -> str:
+    source = part.source
+    if source is None:
+        return ""
+    facts = [_FORMATS[source.format], _ENCODINGS.get(source.encoding, source.encoding)]
+    if source.scheme:
+        facts.insert(1, source.scheme)
+    if source.documents:
+        facts.append(f"{source.documents:,} document{'' if source.documents == 1 else 's'}")
+    return ", ".join(facts)
+
+
+def _table(report: DataReport) -> list[str]:
+    parts = report.parts
+    rows: list[Row] = [
+        ("", [f"{part.name}{_NO_SHARE}" for part in parts]),
+        ("sentences", [_cell(part.sentences) for part in parts]),
+        ("  repeated", [_cell(part.repeated, part.sentences) for part in parts]),
+        ("  in train too", [_cell(part.in_train, part.sentences) for part in parts]),
+        ("tokens", [_cell(part.tokens) for part in parts]),
+        ("  unknown to train", [_cell(part.unknown_tokens, part.tokens) for part in parts]),
+        ("tokens a sentence: half up to", [_cell(part.lengths.median) for part in parts]),
+        ("  90% up to", [_cell(part.lengths.percentile_90) for part in parts]),
+        ("  99% up to", [_cell(part.lengths.percentile_99) for part in parts]),
+        ("  all up to", [_cell(part.lengths.longest) for part in parts]),
+    ]
+    wholes = [sum(part.entities.values()) for part in parts]
+    rows.append(("entities", list(map(_cell, wholes))))
+    labels = list(dict.fromkeys(label for part in parts for label in part.entities))
+    for label in labels[:LABELS_SHOWN]:
+        counts = [part.entities.get(label, 0) for part in parts]
+        rows.append((f"  {harmless(label)}", list(map(_cell, counts, wholes))))
+    if len(labels) > LABELS_SHOWN:
+        rows.append((f"  and {len(labels) - LABELS_SHOWN:,} labels more", [""] * len(parts)))
+    names = max(len(name) for name, _ in rows)
+    widths = [max(len(cells[column]) for _, cells in rows) for column in range(len(parts))]
+    return [
+        "  ".join([f"  {name:<{names}}", *map(str.rjust, cells, widths)]).rstrip()
+        for name, cells in rows
+    ]
+
+
+def _cell(count: int | None, whole: int | None = None) -> str:
+    """A count, or a dash where it has no meaning, and its share of the whole if given."""
+    if count is None:
+        return f"-{_NO_SHARE}"
+    return f"{count:,}" + (f"{count / whole:>8.1%}" if whole else _NO_SHARE)

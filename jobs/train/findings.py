@@ -1,0 +1,220 @@
+"""What a data report gives reason to say: why training would be pointless, and warnings."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sized
+from dataclasses import dataclass
+from itertools import combinations
+
+from model.corpora.projection import Misfit
+from model.corpora.records import IllegalTag
+from model.corpora.statistics import DataReport, PartReport
+from model.text.escaping import harmless, shortened
+
+FEW_SPANS = 20  # a label with fewer in train is hardly learnt
+LONG_SENTENCE = 512  # tokens; no sentence that a person wrote is that long
+REPEATED_SHARE = 0.05
+_ILLEGAL_LISTED = 5
+_MISFITS_LISTED = 20
+_TEXT_SHOWN = 60
+_SLIP_RARITY = 50  # a label one letter off another is a slip where it is so many times rarer
+_SLIP_LENGTH = 3
+
+_FATES = {
+    "boundary": "begins or ends within a token or a blank",
+    "sentence": "crosses sentences",
+    "overlap": "overlaps a span that is tagged instead",
+    "blank": "covers no token",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning in one line that says what to do, and the places it speaks of.
+
+    The first `listed` of them show what is meant.
+    """
+
+    text: str
+    places: tuple[str, ...] = ()
+    listed: int = 0
+
+
+def pointless(report: DataReport) -> str | None:
+    """One sentence where nothing could come of training on this data, else None."""
+    train, dev = report.train, report.others[0]
+    if not train.entities:
+        return f"{_named(train)} holds no entity: there is nothing to learn"
+    if not dev.sentences and not dev.source:
+        return f"{_named(train)} holds too few sentences to split: give --dev"
+    if not dev.entities:
+        lacking = "entity" if dev.sentences else "sentence"
+        return f"{_named(dev)} holds no {lacking}: it cannot tell a good epoch from a bad one"
+    if dev.entities.keys().isdisjoint(train.entities):
+        return (
+            f"{_named(dev)} holds none of the labels of {_named(train)} "
+            f"({_listed(train.entities)}), but {_listed(dev.entities)}"
+        )
+    if dev.in_train == dev.sentences:
+        return (
+            f"every sentence of {_named(dev)} stands in {_named(train)} too: "
+            "scores on it would praise what was learnt by heart"
+        )
+    return None
+
+
+def warnings_of(report: DataReport) -> list[Warned]:
+    """What is odd in the data without making training pointless, what touches most first."""
+    return [
+        *(warned for part in report.parts for warned in _about_file(part)),
+        *(warned for part in report.others for warned in _about_labels(part, report.train)),
+        *_about_slips(report),
+        *_about_rare_labels(report.train),
+        *(warned for part in report.others for warned in _about_overlap(part)),
+        *(warned for part in report.parts for warned in _about_sentences(part)),
+    ]
+
+
+def _about_file(part: PartReport) -> Iterator[Warned]:
+    source = part.source
+    if source is None:
+        return
+    if source.encoding == "cp1252":
+        yield Warned(
+            f"{harmless(source.path)} is read as latin-1, but its bytes 0x80-0x9f are quotes and "
+            "dashes in cp1252: if it is that, convert it with iconv -f cp1252 -t utf-8"
+        )
+    if source.illegal_tags:
+        yield Warned(
+            f"{_count(source.illegal_tags, 'tag')} of {harmless(source.path)} "
+            f"{_are(source.illegal_tags)} illegal in {source.scheme}, and read as conlleval would, "
+            "which may part entities: correct them",
+            tuple(_illegal_place(source.path, tag) for tag in source.illegal_tags),
+            _ILLEGAL_LISTED,
+        )
+    if source.misfits:
+        yield Warned(
+            f"{_count(source.misfits, 'span')} of {harmless(source.path)} "
+            f"{_are(source.misfits)} not whole tokens of one sentence: "
+            "correct their offsets, or see that what is tagged instead will do",
+            tuple(map(_misfit_place, source.misfits)),
+            _MISFITS_LISTED,
+        )
+
+
+def _illegal_place(path: str, tag: IllegalTag) -> str:
+    return f"{harmless(path)}:{tag.line}: {harmless(tag.fault)}"
+
+
+def _misfit_place(misfit: Misfit) -> str:
+    span = misfit.span
+    place = (
+        f"{harmless(misfit.doc_id)} [{span.start}, {span.end}) {harmless(span.label)} "
+        f"{_quoted(misfit.text)} {_FATES[misfit.kind]}"
+    )
+    return f"{place}; tagged: {', '.join(map(_quoted, misfit.tagged))}" if misfit.tagged else place
+
+
+def _about_labels(part: PartReport, train: PartReport) -> Iterator[Warned]:
+    lacking = {label: n for label, n in part.entities.items() if label not in train.entities}
+    if lacking:
+        yield Warned(
+            f"train lacks labels of {part.name}, {_listed(lacking)}, which no model of it can "
+            "find: label some in train too, or leave them out"
+        )
+
+
+def _about_slips(report: DataReport) -> Iterator[Warned]:
+    counts: Counter[str] = Counter()
+    for part in report.parts:
+        counts.update(part.entities)
+    for label, other in combinations(counts, 2):
+        rare, usual = sorted((label, other), key=lambda name: (counts[name], name))
+        if _folded(rare) == _folded(usual) or (
+            counts[rare] * _SLIP_RARITY <= counts[usual]
+            and _one_letter_off(rare.casefold(), usual.casefold())
+        ):
+            yield Warned(
+                f"the label {_listed({rare: counts[rare]})} looks like a slip for "
+                f"{_listed({usual: counts[usual]})}: if it is, rename it"
+            )
+
+
+def _about_rare_labels(train: PartReport) -> Iterator[Warned]:
+    rare = {label: n for label, n in train.entities.items() if n < FEW_SPANS}
+    if rare:
+        yield Warned(
+            f"train has fewer than {FEW_SPANS} spans of {_listed(rare)}: label more, or expect "
+            "them to be missed"
+        )
+
+
+def _about_overlap(part: PartReport) -> Iterator[Warned]:
+    if part.in_train:
+        share = part.in_train / part.sentences
+        yield Warned(
+            f"{part.in_train:,} of {part.sentences:,} sentences of {part.name} ({share:.1%}) stand "
+            "in train too, and flatter its scores: take them out of train"
+        )
+
+
+def _about_sentences(part: PartReport) -> Iterator[Warned]:
+    if part.repeated > REPEATED_SHARE * part.sentences:
+        share = part.repeated / part.sentences
+        yield Warned(
+            f"{part.repeated:,} of {part.sentences:,} sentences of {part.name} ({share:.1%}) "
+            "repeat an earlier one: take them out, unless texts to come repeat themselves as much"
+        )
+    lengths = part.lengths
+    if lengths.longest > LONG_SENTENCE:
+        line = "" if lengths.longest_line is None else f" at line {lengths.longest_line:,}"
+        yield Warned(
+            f"the longest sentence of {part.name}{line} has {lengths.longest:,} tokens: see "
+            "whether the marks between sentences are missing"
+        )
+
+
+def _named(part: PartReport) -> str:
+    return (
+        f"--{part.name} {harmless(part.origin)}"
+        if part.source
+        else f"{part.name}, {harmless(part.origin)},"
+    )
+
+
+def _listed(labels: Mapping[str, int]) -> str:
+    return ", ".join(f"{harmless(label)} ({count:,})" for label, count in labels.items())
+
+
+def _count(things: Sized, noun: str) -> str:
+    return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"
+
+
+def _are(things: Sized) -> str:
+    return "is" if len(things) == 1 else "are"
+
+
+def _quoted(text: str) -> str:
+    return repr(shortened(text, _TEXT_SHOWN))
+
+
+def _folded(label: str) -> str:
+    """The label without case and punctuation; a label of punctuation alone, as it is."""
+    return "".join(c for c in label.casefold() if c.isalnum()) or label
+
+
+def _one_letter_off(left: str, right: str) -> bool:
+    """Whether one letter more, another letter, or two swapped make the one the other.
+
+    Labels that differ in a digit, such as `level1` and `level2`, are told apart on purpose.
+    """
+    shorter, longer = sorted((left, right), key=len)
+    if len(shorter) < _SLIP_LENGTH or len(longer) - len(shorter) > 1:
+        return False
+    start = next(i for i, letter in enumerate(longer) if letter != shorter[i : i + 1])
+    shorter, longer = shorter[start:], longer[start:]
+    if any(rest[:1].isdigit() for rest in (shorter, longer)):
+        return False
+    if len(shorter) < len(longer):
+        return shorter == longer[1:]
+    swapped = longer[1::-1] + longer[2:]
+    return shorter[1:] == longer[1:] or shorter == swapped

@@ -1,0 +1,189 @@
+"""What labelled data looks like before it is trained on: parts in, a record of counts out."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from model.corpora.projection import Misfit
+from model.corpora.records import (
+    CorpusFormat,
+    Encoding,
+    IllegalTag,
+    LabelledCorpus,
+    LabelledSentence,
+)
+from model.tagger.vocabulary import normalize
+from model.tags import TagScheme
+from model.text.segmentation import TokenStyle, split_word
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A labelled file: how it is written, and where it breaks its rules."""
+
+    path: str
+    format: CorpusFormat
+    scheme: TagScheme | None
+    encoding: Encoding
+    documents: int
+    illegal_tags: tuple[IllegalTag, ...]
+    misfits: tuple[Misfit, ...]
+
+    @classmethod
+    def of(cls, corpus: LabelledCorpus, misfits: Sequence[Misfit] = ()) -> "SourceFile":
+        return cls(
+            path=corpus.path,
+            format=corpus.format,
+            scheme=corpus.scheme,
+            encoding=corpus.encoding,
+            documents=len(corpus.documents),
+            illegal_tags=corpus.illegal_tags,
+            misfits=tuple(misfits),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPart:
+    """A part of a training run, `train`, `dev` or `test`, and where it comes from.
+
+    `origin` is its file's path, or says in words how it was split off; then it has no `source`.
+    """
+
+    name: str
+    origin: str
+    source: SourceFile | None
+    sentences: Sequence[LabelledSentence]
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceLengths:
+    """Quantiles of sentence lengths in tokens, each the length of a sentence that is there.
+
+    `longest_line` is where the longest one begins in its file.
+    """
+
+    median: int = 0
+    percentile_90: int = 0
+    percentile_99: int = 0
+    longest: int = 0
+    longest_line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartReport:
+    """The counts of one part; `tokens` are those that extraction would cut the words into.
+
+    entities: by label, most frequent first, ties by name.
+    repeated: sentences whose text stood in this part before.
+    in_train: sentences whose text train has too; None for train itself.
+    unknown_tokens: tokens that train lacks, all cases alike and all digits; None for train itself.
+    """
+
+    name: str
+    origin: str
+    source: SourceFile | None
+    sentences: int
+    tokens: int
+    entities: Mapping[str, int]
+    lengths: SentenceLengths
+    repeated: int
+    in_train: int | None
+    unknown_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """The parts of a training run that there are, train first; `tokens` is how they are cut."""
+
+    parts: tuple[PartReport, ...]
+    tokens: TokenStyle
+
+    @property
+    def train(self) -> PartReport:
+        return self.parts[0]
+
+    @property
+    def others(self) -> tuple[PartReport, ...]:
+        return self.parts[1:]
+
+
+def report_of(
+    train: LabelledPart, *others: LabelledPart, tokens: TokenStyle = "fine"
+) -> DataReport:
+    """The report on a training part and on what it is measured with, in tokens of this style.
+
+    Texts are compared by their fine tokens, so `New-York` and `New - York` are the same text,
+    whatever format each comes from.
+    """
+    train_cut = _Cut.of(train, tokens)
+    known = {normalize(token) for token in train_cut.tokens}
+    train_texts = set(train_cut.texts)
+    reports = [_part_report(train, train_cut, None, None)]
+    for part in others:
+        cut = _Cut.of(part, tokens)
+        in_train = sum(text in train_texts for text in cut.texts)
+        unknown = sum(n for token, n in cut.tokens.items() if normalize(token) not in known)
+        reports.append(_part_report(part, cut, in_train, unknown))
+    return DataReport(tuple(reports), tokens)
+
+
+def _part_report(
+    part: LabelledPart, cut: "_Cut", in_train: int | None, unknown: int | None
+) -> PartReport:
+    tags = Counter(chain.from_iterable(sentence.tags for sentence in part.sentences))
+    begins = [(tag[2:], count) for tag, count in tags.items() if tag.startswith("B-")]
+    return PartReport(
+        name=part.name,
+        origin=part.origin,
+        source=part.source,
+        sentences=len(part.sentences),
+        tokens=cut.tokens.total(),
+        entities=dict(sorted(begins, key=lambda item: (-item[1], item[0]))),
+        lengths=_lengths(part.sentences, cut.lengths),
+        repeated=len(cut.texts) - len(set(cut.texts)),
+        in_train=in_train,
+        unknown_tokens=unknown,
+    )
+
+
+def _lengths(sentences: Sequence[LabelledSentence], lengths: Sequence[int]) -> SentenceLengths:
+    if not lengths:
+        return SentenceLengths()
+    # inverted_cdf: the shortest length that this share of the sentences does not exceed.
+    median, p90, p99 = np.quantile(lengths, [0.5, 0.9, 0.99], method="inverted_cdf").tolist()
+    longest = int(np.argmax(lengths))
+    return SentenceLengths(median, p90, p99, lengths[longest], sentences[longest].line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A part cut into tokens: text and length of its sentences, and how often each token occurs.
+
+    The texts are fine tokens, whatever the style of the others.
+    """
+
+    texts: list[str]
+    lengths: list[int]
+    tokens: Counter[str]
+
+    @classmethod
+    def of(cls, part: LabelledPart, style: TokenStyle) -> "_Cut":
+        fine = _sentences_cut(part, "fine")
+        sentences = fine if style == "fine" else _sentences_cut(part, style)
+        return cls(
+            texts=[" ".join(tokens) for tokens in fine],
+            lengths=list(map(len, sentences)),
+            tokens=Counter(chain.from_iterable(sentences)),
+        )
+
+
+def _sentences_cut(part: LabelledPart, style: TokenStyle) -> list[list[str]]:
+    words = set(chain.from_iterable(sentence.words for sentence in part.sentences))
+    pieces = {word: split_word(word, style) for word in words}
+    return [
+        list(chain.from_iterable(map(pieces.__getitem__, sentence.words)))
+        for sentence in part.sentences
+    ]

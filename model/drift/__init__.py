@@ -1,0 +1,1 @@
+"""How far documents are from those that a model was trained on."""

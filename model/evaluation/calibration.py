@@ -1,0 +1,263 @@
+"""Confidence that holds what it says: a temperature for the CRF, and measures of calibration.
+
+All potentials of the CRF are divided by one number T, fitted on labelled sentences (temperature
+scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2). The confidence
+of a span stays a probability of a CRF, and the decoded tags stay the same.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.corpora import LabelledSentence, split_sentences
+from model.evaluation import entity_scores as metrics
+from model.tagger.crf import Emissions, Potentials, Scores, TokenSpans, decode
+from model.tagger.padding import pad_documents
+from model.tagger.span_posteriors import span_posteriors
+from model.tags import SpanTags, spans_of
+from model.text.segmentation import document_of_words
+from schemas.records import Ints
+
+if TYPE_CHECKING:
+    from model.tagger.tagger import Tagger
+
+Truth = NDArray[np.bool_]
+
+BINS = 15  # as many as Guo et al.
+THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+_LEAST, _MOST = 0.2, 10.0  # temperatures
+_GRID = 9
+_WIDTH = 1e-3  # of the last interval around log T
+_GOLDEN = (math.sqrt(5) - 1) / 2
+# With fewer right or fewer wrong spans, T would follow a handful of them.
+_FEWEST = 20
+# Bounds what a wrong span of confidence 1 costs: a single one would decide about T otherwise.
+_CERTAIN = 1e-9
+_SEED = 0
+_SENTENCES = 1000  # that go through the network together
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The spans whose confidence lies in one interval: how many, mean confidence, share right."""
+
+    spans: int
+    confidence: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far confidence is from the share of spans that are right, in `BINS` equal intervals.
+
+    ece, mce: expected and maximum calibration error (Guo et al. 2017, equations 3 and 5); brier:
+    mean squared distance of confidence from 1 (right) or 0. All are 0 where there is no span.
+    """
+
+    ece: float
+    mce: float
+    brier: float
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """What is left of the found spans from a confidence on: strict scores, and their share."""
+
+    confidence: float
+    precision: float
+    recall: float
+    f1: float
+    kept: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Labelled sentences as calibration sees them."""
+
+    sentences: int
+    found: int
+    right: int
+    gold: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A temperature, fitted on one half of labelled sentences, and measured on the other.
+
+    before: at temperature 1; after, thresholds: at the fitted one.
+    """
+
+    temperature: float
+    fitted_on: Sample
+    measured_on: Sample
+    before: Reliability
+    after: Reliability
+    thresholds: tuple[Threshold, ...]
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there were enough spans; without them the temperature stays 1."""
+        return _is_enough(self.fitted_on.right, self.fitted_on.found)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields under their names, unrounded."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundSpans:
+    """The spans that a tagger decodes, and what gives their confidence at any temperature."""
+
+    potentials: Potentials
+    emissions: Emissions  # (token, tag)
+    lengths: Ints  # (sentence,)
+    spans: TokenSpans
+    span_tags: SpanTags
+    right: Truth  # (span,) whether it is in the gold with its start, its end and its label
+    gold: int
+
+    def confidence(self, temperature: float) -> Scores:
+        """The posterior of each span under the CRF of this temperature, (span,)."""
+        own = self.potentials
+        tempered = Potentials(
+            own.start / temperature, own.transitions / temperature, own.end / temperature
+        )
+        emissions = self.emissions / np.float32(temperature)
+        return span_posteriors(tempered, emissions, self.lengths, self.spans, self.span_tags)
+
+    @property
+    def sample(self) -> Sample:
+        return Sample(len(self.lengths), len(self.right), int(self.right.sum()), self.gold)
+
+
+def calibrate(tagger: "Tagger", sentences: Sequence[LabelledSentence]) -> Calibration:
+    """Fit the temperature on half of the sentences, and measure with the other half.
+
+    The tagger's own temperature is 1. Equal texts are in the same half, and the same sentences
+    always make the same halves.
+    """
+    halves = split_sentences(sentences, 0.5, _SEED)
+    fitted, measured = (find_spans(tagger, half) for half in halves)
+    temperature = fit_temperature(fitted.confidence, fitted.right)
+    confidence = measured.confidence(temperature)
+    return Calibration(
+        temperature=temperature,
+        fitted_on=fitted.sample,
+        measured_on=measured.sample,
+        before=reliability(measured.confidence(1.0), measured.right),
+        after=reliability(confidence, measured.right),
+        thresholds=tuple(threshold_table(confidence, measured.right, measured.gold)),
+    )
+
+
+def find_spans(tagger: "Tagger", sentences: Sequence[LabelledSentence]) -> FoundSpans:
+    """What the tagger decodes in tokenized sentences, next to their gold tags."""
+    tag_set = tagger.artifact.tags
+    emissions = [np.zeros((0, len(tag_set.tags)), np.float32)]
+    for first in range(0, len(sentences), _SENTENCES):
+        some = [document_of_words(s.words) for s in sentences[first : first + _SENTENCES]]
+        emissions.append(tagger.emit(pad_documents(some)).emissions)
+    emitted = np.concatenate(emissions)
+    lengths = np.array([len(sentence.words) for sentence in sentences], np.int32)
+    tags = decode(tagger.potentials, emitted, lengths)
+
+    found: list[tuple[int, int]] = []
+    right: list[bool] = []
+    gold_count, token = 0, 0
+    for sentence in sentences:
+        stop = token + len(sentence.words)
+        gold = set(spans_of(sentence.tags))
+        gold_count += len(gold)
+        for span in spans_of([tag_set.tags[tag] for tag in tags[token:stop]]):
+            found.append((token + span.start, token + span.end))
+            right.append(span in gold)
+        token = stop
+    start, end = np.array(found, np.int64).reshape(-1, 2).T
+    return FoundSpans(
+        potentials=tagger.potentials,
+        emissions=emitted,
+        lengths=lengths,
+        spans=TokenSpans(start, end, tag_set.label_of[tags[start]].astype(np.int64)),
+        span_tags=tag_set.span_tags,
+        right=np.array(right, bool),
+        gold=gold_count,
+    )
+
+
+def fit_temperature(confidence_at: Callable[[float], Scores], right: Truth) -> float:
+    """The temperature in [0.2, 10] whose confidences say best which spans are right.
+
+    It minimises the log loss of `right` (span,) given `confidence_at(T)` (span,): the best point
+    of a grid, then golden-section search in log T around it (Kiefer 1953). Three digits after the
+    point; 1.0 where there are fewer than 20 right spans or fewer than 20 wrong ones.
+    """
+    if not _is_enough(int(right.sum()), len(right)):
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        return log_loss(confidence_at(math.exp(log_temperature)), right)
+
+    grid: list[float] = np.linspace(math.log(_LEAST), math.log(_MOST), _GRID).tolist()
+    best = int(np.argmin([loss(point) for point in grid]))
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)]
+    left, middle = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_middle = loss(left), loss(middle)
+    while high - low > _WIDTH:
+        if at_left < at_middle:
+            high, middle, at_middle = middle, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, middle, at_middle
+            middle = low + _GOLDEN * (high - low)
+            at_middle = loss(middle)
+    return round(math.exp((low + high) / 2), 3)
+
+
+def _is_enough(right: int, found: int) -> bool:
+    return min(right, found - right) >= _FEWEST
+
+
+def log_loss(confidence: Scores, right: Truth) -> float:
+    """Mean of -log(confidence) of the right spans and -log(1 - confidence) of the wrong ones."""
+    truth = np.where(right, confidence, 1.0 - confidence)
+    return float(-np.log(np.maximum(truth, _CERTAIN)).mean())
+
+
+def reliability(confidence: Scores, right: Truth, bins: int = BINS) -> Reliability:
+    """Calibration of spans (span,) in equal bins ((m - 1) / bins, m / bins]."""
+    edges = np.arange(1, bins) / bins
+    place = np.searchsorted(edges, confidence, side="left")
+    counts = np.bincount(place, minlength=bins)
+    filled = np.maximum(counts, 1)
+    said = np.bincount(place, weights=confidence, minlength=bins) / filled
+    held = np.bincount(place, weights=right, minlength=bins) / filled
+    gaps = np.abs(said - held)
+    spans = max(len(right), 1)
+    return Reliability(
+        ece=float(counts @ gaps) / spans,
+        mce=float(gaps.max()),
+        brier=float(np.square(confidence - right).sum()) / spans,
+        bins=tuple(map(Bin, counts.tolist(), said.tolist(), held.tolist())),
+    )
+
+
+def threshold_table(confidence: Scores, right: Truth, gold: int) -> list[Threshold]:
+    """Scores of the spans of at least each confidence of `THRESHOLDS`, among `gold` entities."""
+    rows = []
+    for threshold in THRESHOLDS:
+        kept = confidence >= threshold
+        count = int(kept.sum())
+        scores = metrics.Scores.of_counts(int(right[kept].sum()), count, gold)
+        rows.append(
+            Threshold(
+                threshold, scores.precision, scores.recall, scores.f1, count / max(len(kept), 1)
+            )
+        )
+    return rows

@@ -1,0 +1,68 @@
+"""Scoring a tagger on labelled data, through the very code that extraction runs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from model.corpora import LabelledDocument
+from model.evaluation.entity_scores import EntityScores, entity_scores
+from model.tagger.padding import pad_documents
+from model.tagger.tagger import Tagger
+from model.tags import Span, spans_of
+from model.text.segmentation import document_of_words, tokenize_document
+from schemas.records import Document, TaggedDocument, TokenizedDocument
+
+_BATCH_TOKENS = 20_000
+
+
+def score_sentences(
+    tagger: Tagger, words: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]
+) -> tuple[EntityScores, list[TaggedDocument]]:
+    """Strict scores on tokenized sentences, and what was tagged: one document a sentence."""
+    tagged = list(tag_documents(tagger, map(document_of_words, words)))
+    return entity_scores(gold_spans(words, tags), map(character_spans, tagged)), tagged
+
+
+def gold_spans(
+    words: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]
+) -> Iterator[list[Span]]:
+    """The entities of tokenized sentences in code points, with a blank between words."""
+    for document, sentence in zip(map(document_of_words, words), tags, strict=True):
+        starts, ends = document.token_start.tolist(), document.token_end.tolist()
+        yield [Span(starts[s.start], ends[s.end - 1], s.label) for s in spans_of(sentence)]
+
+
+def score_documents(
+    tagger: Tagger, documents: Sequence[LabelledDocument]
+) -> tuple[EntityScores, list[TaggedDocument]]:
+    """Strict scores on raw documents (start, end and label in code points), and what was tagged."""
+    segmentation = tagger.artifact.segmentation
+    tokenized = (
+        tokenize_document(Document(d.doc_id, "", 0, d.text), segmentation) for d in documents
+    )
+    tagged = list(tag_documents(tagger, tokenized))
+    return entity_scores([d.entities for d in documents], map(character_spans, tagged)), tagged
+
+
+def tag_documents(
+    tagger: Tagger, documents: Iterable[TokenizedDocument]
+) -> Iterator[TaggedDocument]:
+    """Tag documents in batches of bounded size; the results do not depend on the batches."""
+    batch: list[TokenizedDocument] = []
+    tokens = 0
+    for document in documents:
+        batch.append(document)
+        tokens += len(document.words)
+        if tokens >= _BATCH_TOKENS:
+            yield from tagger.tag(pad_documents(batch))
+            batch, tokens = [], 0
+    if batch:
+        yield from tagger.tag(pad_documents(batch))
+
+
+def character_spans(document: TaggedDocument) -> list[Span]:
+    """The entities of a document as spans in code points."""
+    return [
+        Span(start, end, label)
+        for start, end, label in zip(
+            document.start_char.tolist(), document.end_char.tolist(), document.labels, strict=True
+        )
+    ]

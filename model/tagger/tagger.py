@@ -1,0 +1,146 @@
+"""The predictor: padded batches in, documents with their entities out."""
+
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.tagger.artifact import Artifact
+from model.tagger.crf import TokenSpans, decode
+from model.tagger.emissions import EmissionGraph
+from model.tagger.encoding import FOLDED_WORDS
+from model.tagger.padding import BUCKET_CELLS
+from model.tagger.span_posteriors import span_posteriors
+from model.tagger.word_table import FoldedWords, WordRows
+from schemas.records import Floats, Ints, PaddedBatch, TaggedDocument, TokenizedDocument
+
+
+class Emitted(NamedTuple):
+    """What the network says of every token of a batch."""
+
+    emissions: Floats  # (token, tag)
+    unknown: NDArray[np.bool_]  # (token,) whether the vocabulary lacks it
+
+
+class Tagger:
+    """A loaded model. Its results for a document do not depend on the batch the document is in.
+
+    folded_words: distinct words whose rows are kept (8 * units float32 each). min_confidence:
+    entities below it are left out. Threads may share a tagger: the network, which they take turns
+    at, uses TensorFlow's own threads.
+    """
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        folded_words: int = FOLDED_WORDS,
+        min_confidence: float = 0.0,
+    ) -> None:
+        if folded_words < BUCKET_CELLS:
+            raise ValueError(f"folded_words is {folded_words}, expected at least {BUCKET_CELLS}")
+        self.artifact = artifact
+        weights = artifact.weights.tempered(artifact.temperature)
+        self.graph = EmissionGraph(weights, folded_words)
+        self.words = FoldedWords(artifact.encoder, self.graph)
+        self.potentials = weights.potentials()
+        self.labels = np.array(artifact.tags.labels, dtype=object)
+        # In the precision of the column, so that 0.9 lets an entity through that is shown as 0.9.
+        self.min_confidence = np.float32(min_confidence)
+        self._turn = threading.Lock()
+
+    def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
+        """One tagged document for each document of the batch, in order."""
+        emitted = self.emit(batch)
+        lengths = batch.sentence_lengths
+        spans = self._spans(decode(self.potentials, emitted.emissions, lengths))
+        confidence = span_posteriors(
+            self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
+        ).astype(np.float32)
+        kept = confidence >= self.min_confidence
+        spans, confidence = TokenSpans(*(column[kept] for column in spans)), confidence[kept]
+        labels = self.labels[spans.label]
+
+        tagged = []
+        token, span = 0, 0
+        for document in batch.documents:
+            stop = token + len(document.words)
+            last = int(np.searchsorted(spans.start, stop))
+            mine = slice(span, last)
+            tagged.append(
+                _tagged(
+                    document,
+                    (spans.start[mine] - token).astype(np.int32),
+                    (spans.end[mine] - token).astype(np.int32),
+                    tuple(labels[mine]),
+                    confidence[mine],
+                    int(emitted.unknown[token:stop].sum()),
+                )
+            )
+            token, span = stop, last
+        return tagged
+
+    def emit(self, batch: PaddedBatch) -> Emitted:
+        """The network's view of all tokens of the batch, documents end to end."""
+        tokens = int(batch.sentence_lengths.sum())
+        emissions = np.empty((tokens, len(self.artifact.tags.tags)), np.float32)
+        unknown = np.empty(tokens, bool)
+        for bucket in batch.buckets:
+            times = np.arange(bucket.words.shape[1])
+            inside = times < bucket.lengths[:, None]  # (batch, time)
+            kept = (times >= bucket.keep_from[:, None]) & (times < bucket.keep_to[:, None])
+            positions = (bucket.first[:, None] + times)[kept]
+            with self._turn:
+                rows = self._rows(batch.vocabulary, bucket.words[inside])
+                found = self.graph.emissions(rows.positions[bucket.words], bucket.lengths)
+            emissions[positions] = found[kept[inside]]
+            unknown[positions] = ~rows.known[bucket.words[kept]]
+        return Emitted(emissions, unknown)
+
+    def _rows(self, vocabulary: Sequence[str], words: Ints) -> WordRows:
+        """Where each word of the vocabulary stands in the table, as far as `words` has it."""
+        present = np.zeros(len(vocabulary), bool)
+        present[words] = True
+        distinct = np.flatnonzero(present)
+        found = self.words.find([vocabulary[word] for word in distinct.tolist()])
+        rows = WordRows(np.zeros(len(vocabulary), np.int32), present)
+        rows.positions[distinct], rows.known[distinct] = found
+        return rows
+
+    def _spans(self, tags: Ints) -> TokenSpans:
+        """Spans of legal tags: each runs from a tag that begins one while tags continue it."""
+        tag_set = self.artifact.tags
+        begins, continues = tag_set.begins[tags], tag_set.continues[tags]
+        continued = np.append(continues[1:], False)
+        # A sentence's first tag continues nothing, so spans cannot run across sentences.
+        starts = np.flatnonzero(begins)
+        ends = np.flatnonzero((begins | continues) & ~continued) + 1
+        return TokenSpans(starts, ends, tag_set.label_of[tags[starts]].astype(np.int64))
+
+
+def _tagged(
+    document: TokenizedDocument,
+    start: Ints,
+    end: Ints,
+    labels: tuple[str, ...],
+    confidence: Floats,
+    unknown_tokens: int,
+) -> TaggedDocument:
+    """Spans in tokens of the document -> columns in code points of its text."""
+    offsets = document.sentence_offsets
+    sentence = np.searchsorted(offsets, start, side="right") - 1
+    return TaggedDocument(
+        document=document.document,
+        sentences=len(document.sentence_start),
+        tokens=len(document.words),
+        unknown_tokens=unknown_tokens,
+        sentence_lengths=offsets[1:] - offsets[:-1],  # a third of np.diff's time
+        sentence=sentence.astype(np.int32),
+        sentence_start=document.sentence_start[sentence],
+        sentence_end=document.sentence_end[sentence],
+        start_char=document.token_start[start],
+        end_char=document.token_end[end - 1],
+        labels=labels,
+        confidence=confidence,
+    )

@@ -1,0 +1,1 @@
+"""Text cut into sentences and tokens, and text of others made safe to show."""

@@ -1,0 +1,203 @@
+"""Text -> sentences -> tokens, with exact code-point offsets.
+
+Sentences come from `sentencex`. A token is a maximal run of word characters (letters, digits,
+underscore and the marks that combine with them) or one other visible character: the finest split
+that labelled corpora agree on, so text that was tokenized by others is cut the same way again.
+That is the style "fine". In the style "whole", tokens that make one word of English spelling, such
+as `U.S.`, `Mr.` or `al-Qaida`, are joined, and no sentence ends behind a title
+(`model.text.word_joining`).
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+import numpy as np
+import sentencex
+from numpy.typing import NDArray
+
+from model.text.word_joining import JoinedTokens, join_tokens
+from schemas.errors import ArtifactError
+from schemas.records import Document, Ints, TokenizedDocument
+
+SEGMENTATION_VERSION = 1
+TokenStyle = Literal["fine", "whole"]
+TOKEN_STYLES: tuple[TokenStyle, ...] = get_args(TokenStyle)
+
+_SPACE, _WORD, _OTHER = 0, 1, 2
+_PLANE = 0x10000
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """How text is cut; stored with a model, since a model is only as good as its tokens.
+
+    language: ISO 639-1 code for the sentence rules.
+    tokens: "fine" cuts at every punctuation mark; "whole" keeps words such as `U.S.` whole.
+    max_sentence_tokens: text without sentence ends is cut here, so that memory stays bounded.
+    """
+
+    language: str = "en"
+    tokens: TokenStyle = "fine"
+    max_sentence_tokens: int = 4096
+    version: int = SEGMENTATION_VERSION
+
+    def __post_init__(self) -> None:
+        if self.version != SEGMENTATION_VERSION:
+            raise ArtifactError(
+                f"segmentation version {self.version} is not the one of this release "
+                f"({SEGMENTATION_VERSION}): the model would see other tokens than in training"
+            )
+        if self.tokens not in TOKEN_STYLES:
+            raise ValueError(f"tokens is {self.tokens!r}, expected {' or '.join(TOKEN_STYLES)}")
+        if self.max_sentence_tokens < 1:
+            raise ValueError(f"max_sentence_tokens is {self.max_sentence_tokens}, expected >= 1")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "language": self.language,
+            "tokens": self.tokens,
+            "max_sentence_tokens": self.max_sentence_tokens,
+            "version": self.version,
+        }
+
+
+def tokenize_document(document: Document, segmentation: Segmentation) -> TokenizedDocument:
+    """Cut a document into sentences and tokens; offsets are code points of its text."""
+    text = document.text
+    starts, ends, titles = _tokens(text, segmentation.tokens)
+    offsets = _sentence_offsets(text, starts, titles, segmentation)
+    first, last = offsets[:-1], offsets[1:] - 1
+    return TokenizedDocument(
+        document=document,
+        words=_slices(text, starts, ends),
+        token_start=starts,
+        token_end=ends,
+        sentence_offsets=offsets,
+        sentence_start=starts[first],
+        sentence_end=ends[last],
+    )
+
+
+def token_offsets(text: str, style: TokenStyle = "fine") -> tuple[Ints, Ints]:
+    """Start and end of every token of `text` in code points, each of shape (token,)."""
+    starts, ends, _ = _tokens(text, style)
+    return starts, ends
+
+
+def _tokens(text: str, style: TokenStyle) -> JoinedTokens:
+    starts, ends = _fine_offsets(text)
+    if style == "whole":
+        return join_tokens(text, starts, ends)
+    return JoinedTokens(starts, ends, np.zeros(len(starts), np.bool_))
+
+
+def _fine_offsets(text: str) -> tuple[Ints, Ints]:
+    kinds = _kinds(text)
+    word = kinds == _WORD
+    previous = np.empty_like(word)
+    previous[:1] = False
+    previous[1:] = word[:-1]
+    following = np.empty_like(word)
+    following[-1:] = False
+    following[:-1] = word[1:]
+    other = kinds == _OTHER
+    starts = np.flatnonzero(other | (word & ~previous))
+    ends = np.flatnonzero(other | (word & ~following)) + 1
+    return starts.astype(np.int32), ends.astype(np.int32)
+
+
+def document_of_words(words: Sequence[str]) -> TokenizedDocument:
+    """A tokenized sentence as a document: its text is the words, with a blank between them."""
+    lengths = np.fromiter(map(len, words), np.int32, len(words))
+    ends = np.cumsum(lengths + 1) - 1
+    starts = ends - lengths
+    return TokenizedDocument(
+        document=Document("", "", 0, " ".join(words)),
+        words=words,
+        token_start=starts.astype(np.int32),
+        token_end=ends.astype(np.int32),
+        sentence_offsets=np.array([0, len(words)], np.int32),
+        sentence_start=starts[:1].astype(np.int32),
+        sentence_end=ends[-1:].astype(np.int32),
+    )
+
+
+def split_word(word: str, style: TokenStyle = "fine") -> list[str]:
+    """The tokens that extraction would cut `word` into; of a blank word, the word itself."""
+    if word.isalnum():
+        return [word]
+    return _slices(word, *token_offsets(word, style)) or [word]
+
+
+def _slices(text: str, starts: Ints, ends: Ints) -> list[str]:
+    return [text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+
+def _sentence_offsets(
+    text: str, token_start: Ints, titles: NDArray[np.bool_], segmentation: Segmentation
+) -> Ints:
+    """Boundaries of the sentences in tokens, (sentence + 1,); sentences without token vanish."""
+    tokens = len(token_start)
+    if not tokens:
+        return np.zeros(1, np.int32)
+    cuts = sorted(
+        {b["start_index"] for b in sentencex.get_sentence_boundaries(segmentation.language, text)}
+    )
+    # A sentence begins with the first token that starts at or after its boundary.
+    firsts = np.searchsorted(token_start, np.asarray(cuts, np.int64))
+    firsts = firsts[(firsts > 0) & (firsts < tokens)]
+    bounds = np.concatenate([[0], np.unique(firsts[~titles[firsts - 1]]), [tokens]])
+    return _cap_lengths(bounds, segmentation.max_sentence_tokens).astype(np.int32)
+
+
+def _cap_lengths(bounds: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+    if (np.diff(bounds) <= longest).all():
+        return bounds
+    pieces = [np.arange(start, stop, longest) for start, stop in pairwise(bounds.tolist())]
+    return np.concatenate([*pieces, bounds[-1:]])
+
+
+def _kinds(text: str) -> NDArray[np.uint8]:
+    """Kind of every code point of `text`, (character,)."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    kinds: NDArray[np.uint8] = _plane_kinds()[np.minimum(codes, _PLANE - 1)]
+    if text.isascii() or not (codes >= _PLANE).any():
+        return kinds
+    for code in np.unique(codes[codes >= _PLANE]).tolist():
+        kinds[codes == code] = _kind(chr(code))
+    return kinds
+
+
+@cache
+def _plane_kinds() -> NDArray[np.uint8]:
+    """Kinds of the first 65,536 code points; made once per process in about 20 ms."""
+    return np.array([_kind(chr(code)) for code in range(_PLANE)], np.uint8)
+
+
+def _kind(character: str) -> int:
+    if character.isspace():
+        return _SPACE
+    if character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M":
+        return _WORD
+    return _OTHER
+
+
+def retokenize(
+    words: Sequence[str], tags: Sequence[str], style: TokenStyle = "fine"
+) -> tuple[list[str], list[str]]:
+    """Cut labelled words as extraction would, with their IOB2 tags.
+
+    The tokens of one word carry its tag; of a `B-X` word only the first keeps the `B-`.
+    """
+    new_words: list[str] = []
+    new_tags: list[str] = []
+    for word, tag in zip(words, tags, strict=True):
+        tokens = split_word(word, style)
+        new_words += tokens
+        inside = "I-" + tag[2:] if tag.startswith("B-") else tag
+        new_tags += [tag] + [inside] * (len(tokens) - 1)
+    return new_words, new_tags

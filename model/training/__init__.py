@@ -1,0 +1,1 @@
+"""Training a tagger on labelled sentences; the only place for Keras."""

@@ -1,0 +1,138 @@
+"""Where a training stands after an epoch: in memory, and in one file to resume from."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from model.tagger.vocabulary import Vocabulary
+from model.training.averaging import WeightAverage
+from model.training.batches import EncodedSentences
+from model.training.configuration import TrainingConfig
+from model.training.network import BiLSTMCRF
+from schemas.errors import UsageError
+
+Arrays = list[NDArray[Any]]
+
+_STATE_VERSION = 1
+
+
+class TrainingState:
+    """What an epoch leaves behind: weights, moments, averages, the kept weights, the curves.
+
+    Draws and batches follow from seed, step and epoch, so there is no random state to keep.
+    """
+
+    def __init__(self, model: BiLSTMCRF, average: WeightAverage, identity: str) -> None:
+        self.model = model
+        self.average = average
+        self.identity = identity
+        self.history: dict[str, list[float]] = {}
+        self.kept_epoch = 0  # from 1; 0: none yet
+        self.kept_weights: Arrays = model.get_weights()
+        self.stopped = False
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are done."""
+        return len(next(iter(self.history.values()), []))
+
+    def record(self, logs: dict[str, float]) -> None:
+        """Append the logged values of an epoch."""
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+
+    def save(self, file: Path) -> None:
+        """Write all of it; the file is replaced at once, so a kill leaves the one before."""
+        arrays = {
+            f"{group}.{n:04}": np.asarray(value)
+            for group, values in self._groups().items()
+            for n, value in enumerate(values)
+        }
+        progress = {
+            "identity": self.identity,
+            "history": self.history,
+            "kept_epoch": self.kept_epoch,
+            "stopped": self.stopped,
+        }
+        data = safetensors.numpy.save(arrays, {"progress": json.dumps(progress)})
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(file.name + ".new")
+        with fresh.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(file)
+
+    def load(self, file: Path) -> None:
+        """Go on from a file; raises UsageError where it is no such file, or of another training."""
+        try:
+            with safetensors.safe_open(file, "numpy") as stored:
+                progress = json.loads(stored.metadata()["progress"])
+                if progress["identity"] != self.identity:
+                    raise UsageError(
+                        f"{file} is of a training with other data or settings: "
+                        "resume with the same flags, or remove it to start anew"
+                    )
+                names = sorted(stored.keys())
+                groups = {
+                    group: [stored.get_tensor(n) for n in names if n.startswith(f"{group}.")]
+                    for group in self._groups()
+                }
+            self.model.set_weights(groups["weights"])
+            variables = [*self._optimizer_variables(), *self.average.averages]
+            values = [*groups["optimizer"], *groups["averages"]]
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+            raise UsageError(f"{file} cannot be resumed from: {error}") from error
+        self.kept_weights = groups["kept"]
+        self.history = progress["history"]
+        self.kept_epoch = progress["kept_epoch"]
+        self.stopped = progress["stopped"]
+
+    def _groups(self) -> dict[str, Arrays]:
+        return {
+            "weights": self.model.get_weights(),
+            "optimizer": _values(self._optimizer_variables()),
+            "averages": _values(self.average.averages),
+            "kept": self.kept_weights,
+        }
+
+    def _optimizer_variables(self) -> list[Any]:
+        # The learning rate is a schedule of the step, and no variable.
+        return list(self.model.optimizer.variables)
+
+
+def fingerprint(
+    parts: Sequence[EncodedSentences],
+    model: BiLSTMCRF,
+    vocabulary: Vocabulary,
+    config: TrainingConfig,
+) -> str:
+    """What a training may be resumed with: the same data and settings, but for verbosity."""
+    settings = [
+        _STATE_VERSION,
+        asdict(model.config),
+        asdict(replace(config, verbose=0)),
+        model.crf.tags.tags,
+        vocabulary.words,
+        vocabulary.characters,
+    ]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    arrays = [array for part in parts for array in (part.words, part.tags, part.offsets)]
+    for array in (*arrays, model.word_features.vectors.numpy()):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _values(variables: Iterable[Any]) -> Arrays:
+    return [variable.numpy() for variable in variables]

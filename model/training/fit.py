@@ -1,0 +1,128 @@
+"""Fitting a tagger the Keras way: compile, callbacks, fit, and the best epoch kept."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+from model.corpora.tokenized import TokenizedSentences
+from model.tagger.encoding import WordEncoder
+from model.tagger.vocabulary import RESERVED, Vocabulary
+from model.tagger.weights import TaggerWeights
+from model.tags import TagSet
+from model.training.averaging import WeightAverage
+from model.training.batches import EncodedSentences, EpochPlan
+from model.training.callbacks import DevScores, EpochLog, ProgressLine, StateKeeper
+from model.training.checkpoint import TrainingState, fingerprint
+from model.training.configuration import NetworkConfig, TrainingConfig
+from model.training.network import BiLSTMCRF
+from model.training.optimizer import make_optimizer
+from model.training.word_vectors import NO_VECTORS, WordVectors
+from schemas.errors import UsageError
+
+# Sentences of dev that are scored at once.
+_DEV_BATCH = 128
+# A part of a step with fewer sentences would not fill a thread.
+_PART_SENTENCES = 16
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTagger:
+    """The weights of the kept epoch, what they were trained with, and the learning curves."""
+
+    weights: TaggerWeights
+    encoder: WordEncoder
+    tags: TagSet
+    history: Mapping[str, list[float]]
+    kept_epoch: int  # from 1
+
+
+def fit_tagger(
+    train: TokenizedSentences,
+    dev: TokenizedSentences,
+    network: NetworkConfig,
+    config: TrainingConfig,
+    vectors: WordVectors = NO_VECTORS,
+    log: EpochLog | None = None,
+) -> FittedTagger:
+    """Train on `train`, keep the epoch that does best on `dev` by the monitored value.
+
+    Vocabulary and tags come from `train` alone, and from the vectors their words. The same seed
+    gives the same weights on the same machine. With `log`, progress is written and saved there, and
+    a training that `log` resumes ends as if it had never been interrupted. Raises UsageError for
+    names that Keras does not know, and where what is resumed had other data or settings.
+    """
+    _require_initializer(network)
+    keras.utils.set_random_seed(config.seed)
+    log = log or EpochLog()
+    tags = TagSet.from_tags(train.tags, config.scheme)
+    seen = Vocabulary.of(
+        (word for words in train.words for word in words), min_count=config.min_word_count
+    )
+    seen = replace(seen, words=seen.words[: config.vocabulary_size])  # most frequent first
+    words = seen.words + vectors.further_words(seen.words, config.vocabulary_size)
+    encoder = WordEncoder(replace(seen, words=words))
+    train_data = EncodedSentences.of(train, encoder, tags)
+    dev_data = EncodedSentences.of(dev, encoder, tags)
+
+    plan = EpochPlan(train_data.lengths, config.batch_size, config.seed)
+    model = BiLSTMCRF(
+        len(seen.words) + RESERVED,
+        len(seen.characters) + RESERVED,
+        tags,
+        network,
+        vectors.table(words, RESERVED),
+        config.seed,
+    )
+    model.compile(optimizer=make_optimizer(config, plan.steps * config.epochs))
+    build(model, dev_data)
+    average = model.average = WeightAverage(
+        model.trainable_variables, config.average_decay, every=int(np.clip(plan.steps // 10, 1, 10))
+    )
+    identity = fingerprint((train_data, dev_data), model, encoder.vocabulary, config)
+    state = TrainingState(model, average, identity)
+    scores = DevScores(dev_data.batches(_DEV_BATCH), average, plan, config, state)
+    if log.resumed is not None:
+        state.load(log.resumed)
+    model.fit(
+        train_data.epochs(plan, parts=_parts(config), unknown_rate=config.unknown_rate),
+        initial_epoch=state.epochs,
+        epochs=state.epochs if state.stopped else config.epochs,
+        verbose=0,
+        callbacks=[
+            scores,
+            *log.callbacks(resumed=state.epochs > 0),
+            ProgressLine(train.tokens, config, state),
+            *([StateKeeper(state, log.state_file)] if log.state_file else []),
+        ],
+    )
+    model.set_weights(state.kept_weights)
+    return FittedTagger(
+        weights=model.tagger_weights(),
+        encoder=encoder,
+        tags=tags,
+        history=state.history,
+        kept_epoch=state.kept_epoch,
+    )
+
+
+def build(model: BiLSTMCRF, data: EncodedSentences) -> None:
+    """Make the weights of a compiled model and its optimizer, by a look at one batch."""
+    inputs, _ = next(iter(data.batches(1)))
+    model(inputs)
+    model.optimizer.build(model.trainable_variables)
+
+
+def _parts(config: TrainingConfig) -> int:
+    return int(np.clip(config.batch_size // _PART_SENTENCES, 1, os.cpu_count() or 1))
+
+
+def _require_initializer(network: NetworkConfig) -> None:
+    try:
+        keras.initializers.get(network.kernel_initializer)
+    except ValueError as error:
+        raise UsageError(
+            f"--kernel_initializer {network.kernel_initializer}: Keras knows no such initializer"
+        ) from error

@@ -1,0 +1,1 @@
+"""The layers of the network in training, and the likelihood of its CRF."""

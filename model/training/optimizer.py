@@ -1,0 +1,73 @@
+"""The optimizer of training, made from the flags: any of Keras's, or Adam for sparse embeddings."""
+
+import keras
+import tensorflow as tf
+
+from model.training.configuration import TrainingConfig
+from schemas.errors import UsageError
+
+_WARM_UP_STEPS = 300
+
+
+class LazyAdam(keras.optimizers.Adam):
+    """Adam that leaves the embeddings of words alone that a step did not see.
+
+    Keras's own lets every moment of every word decay at every step, which takes as long as all the
+    rest of a step, and moves words that are not there.
+    """
+
+    def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
+        if not isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable)
+            return
+        position = self._index_dict[self._var_key(variable)]
+        momentum, velocity = self._momentums[position], self._velocities[position]
+        step = tf.cast(self.iterations + 1, tf.float32)
+        rate = self.learning_rate * tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        # Keras has summed the rows of equal indices by now.
+        rows, slopes = gradient.indices, gradient.values
+        m = self.beta_1 * tf.gather(momentum, rows) + (1 - self.beta_1) * slopes
+        v = self.beta_2 * tf.gather(velocity, rows) + (1 - self.beta_2) * slopes**2
+        momentum.scatter_update(tf.IndexedSlices(m, rows))
+        velocity.scatter_update(tf.IndexedSlices(v, rows))
+        change = rate * m / (tf.sqrt(v) + self.epsilon)
+        variable.scatter_sub(tf.IndexedSlices(change, rows))
+
+
+class WarmedDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A rise over the first steps, then a linear fall to `end` times the rate at the last one."""
+
+    def __init__(self, rate: float, steps: int, end: float) -> None:
+        self.rate = rate
+        self.steps = steps
+        self.end = end
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        done = tf.cast(step, tf.float32)
+        warm_up = min(_WARM_UP_STEPS, max(self.steps // 10, 1))
+        fall = 1 - (1 - self.end) * tf.minimum(done / self.steps, 1.0)
+        return self.rate * fall * tf.minimum((done + 1) / warm_up, 1.0)
+
+    def get_config(self) -> dict[str, float]:
+        return {"rate": self.rate, "steps": self.steps, "end": self.end}
+
+
+def make_optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer for `steps` steps; raises UsageError for a name that Keras does not know."""
+    settings = {
+        "learning_rate": WarmedDecay(config.learning_rate, steps, config.final_rate),
+        "global_clipnorm": config.clipnorm,
+    }
+    if config.optimizer.lower() == "adam":
+        optimizer = LazyAdam(**settings)
+    else:
+        try:
+            # By name alone: with settings, Keras 2.15 takes its legacy optimizers.
+            optimizer = type(keras.optimizers.get(config.optimizer))(**settings)
+        except ValueError as error:
+            raise UsageError(
+                f"--optimizer {config.optimizer}: Keras knows no such optimizer"
+            ) from error
+    # XLA would compile the sparse update of the embeddings anew for every number of distinct words.
+    optimizer.jit_compile = False
+    return optimizer

@@ -1,0 +1,1 @@
+"""What people and machines read while a command runs; nothing here imports Beam."""

@@ -1,0 +1,180 @@
+"""What all command lines share: one sentence and an exit code instead of a traceback.
+
+Nothing here imports Beam or TensorFlow, so that `--help` and a mistyped flag answer at once.
+"""
+
+import argparse
+import difflib
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pipeline.console import events
+from pipeline.console.printing import account
+from schemas.errors import UsageError
+
+_EXAMPLES = "examples:"
+_KINDS: Mapping[object, str] = {int: "a whole number", float: "a number"}
+
+
+class Arguments(argparse.ArgumentParser):
+    """An argument parser that raises UsageError with a sentence, and never abbreviates."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"add_help": False, "allow_abbrev": False, **settings})
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message.removeprefix("argument "))
+
+    @property
+    def flags(self) -> list[str]:
+        """Every flag that this parser takes."""
+        return list(self._option_string_actions)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - of any type
+        """Where argparse alone lists the choices, name the nearest too."""
+        if action.choices is None or value in action.choices:
+            return
+        choices = list(map(str, action.choices))
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - public by no other name
+            told = f"unknown command {value!r}, expected {_either(choices)}"
+        else:
+            told = f"{_name_of(action)} is {value!r}, expected {_either(choices)}"
+        raise UsageError(told + did_you_mean(str(value), choices))
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:  # noqa: ANN401 - of any type
+        """Where argparse alone names Python's type, say what is expected."""
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError as error:
+            kind = _KINDS.get(action.type)
+            if kind is None:
+                raise
+            told = f"{_name_of(action)} is {arg_string!r}, expected {kind}"
+            raise UsageError(told) from error
+
+
+class Parser(Arguments):
+    """The parser of a command: its help fits 80 columns and ends with examples that work.
+
+    What every command takes comes last in it, whatever the command adds later.
+
+    examples: what follows `prog` in each; synopsis: what the usage line shows of the flags, where
+    it is not to show them all.
+    """
+
+    def __init__(
+        self,
+        prog: str,
+        description: str | None,
+        *,
+        examples: Sequence[str] = (),
+        synopsis: str | None = None,
+    ) -> None:
+        lines = [f"  {prog} {example}".rstrip() for example in examples]
+        super().__init__(
+            prog=prog,
+            usage=None if synopsis is None else f"{prog} {synopsis}",
+            description=description,
+            epilog="\n".join([_EXAMPLES, *lines]) if lines else None,
+            formatter_class=_Help,
+        )
+        self._general = self.add_argument_group("general")
+        add = self._general.add_argument
+        add("-h", "--help", action="help", help="show this and leave")
+        add("--version", action=_Version, nargs=0, help="say which gleaner this is and leave")
+        add(
+            events.FLAG,
+            choices=("text", events.JSON),
+            default="text",
+            metavar="FORMAT",
+            help="text (the default) or json: one object a line",
+        )
+
+    def format_help(self) -> str:
+        self._action_groups.sort(key=lambda group: group is self._general)
+        return super().format_help()
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """The parsed flags; raises UsageError for whatever is not one."""
+        namespace, unknown = self.parse_known_args(arguments)
+        if unknown:
+            raise UsageError(unknown_argument(unknown[0], self.flags))
+        return namespace
+
+
+class _Version(argparse.Action):
+    """As argparse's own, which wants to know the version before anybody asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            told = version("gleaner")
+        except PackageNotFoundError:  # a checkout that was not installed
+            told = "unknown"
+        account(f"gleaner {told}")
+        parser.exit()
+
+
+class _Help(argparse.HelpFormatter):
+    """Help of at most 80 columns; a default is shown once, and where it says something."""
+
+    def __init__(self, prog: str) -> None:
+        width = min(80, shutil.get_terminal_size().columns)
+        super().__init__(prog, max_help_position=26, width=width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith(_EXAMPLES):
+            return text
+        return super()._fill_text(text, width, indent)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        told = action.help or ""
+        says_something = isinstance(action.default, str | int | float) and action.default not in (
+            "",
+            argparse.SUPPRESS,
+        )
+        if not says_something or action.default is False or "default" in told:
+            return told
+        return f"{told} (default: %(default)s)"
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        if action.nargs == argparse.ONE_OR_MORE:
+            return f"{action.metavar or default_metavar} ..."
+        return super()._format_args(action, default_metavar)
+
+
+def unknown_argument(argument: str, known: Iterable[str]) -> str:
+    """The sentence for an argument that no flag takes."""
+    flag = argument.split("=", maxsplit=1)[0]
+    if not flag.startswith("-"):
+        return f"{argument!r} belongs to no flag"
+    return f"unknown flag {flag}" + did_you_mean(flag, known)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence on a word that is none of the known: the nearest, if one is near."""
+    known = list(known)
+    alike = [name for name in known if _letters(name) == _letters(word)]
+    nearest = alike or difflib.get_close_matches(word, known, 1)
+    return f", did you mean {nearest[0]}?" if nearest else ""
+
+
+def _letters(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def _either(choices: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
+
+
+def _name_of(action: argparse.Action) -> str:
+    return action.option_strings[-1] if action.option_strings else str(action.metavar)
+
+
+def require_file(flag: str, path: str | None) -> None:
+    """Raise UsageError where `flag` names a file that cannot be written; None is no file."""
+    if path and (Path(path).is_dir() or not Path(path).parent.is_dir()):
+        raise UsageError(f"{flag} {path} cannot be written: not a file in a folder")

@@ -1,0 +1,99 @@
+"""The process of a command: signals, streams, and an exit code instead of a traceback."""
+
+import atexit
+import contextlib
+import logging
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pipeline.console import events
+from pipeline.console.colour import painter
+from schemas.errors import JobError, UsageError
+
+
+def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
+    """Run a job with the process's arguments and leave with its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    _open_closed_streams()
+    _keep_standard_error()
+    if events.chooses_json(sys.argv[1:]):
+        events.speak_in_events()
+    quiet_libraries()
+    try:
+        _require_utf8(sys.argv[1:])
+        code = run(sys.argv[1:])
+    except JobError as error:
+        code = _tell_error(str(error), error.exit_code)
+    except KeyboardInterrupt as error:
+        code = _tell_error(str(error) or "interrupted", 1)
+    except Exception as error:
+        if not events.events_on(sys.stderr):
+            raise
+        code = _tell_error(repr(error), 1, traceback=traceback.format_exc())
+    # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
+    # half-destroyed modules; all files are closed by now.
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    # A job server that Beam started for a run ends in one of these.
+    atexit._run_exitfuncs()  # noqa: SLF001 - the only way to have them run before `_exit`
+    for stream in filter(None, map(events.events_on, (sys.stdout, sys.stderr))):
+        stream.finish()
+    os._exit(code)
+
+
+def _tell_error(message: str, exit_code: int, **more: str) -> int:
+    """Say in one sentence, or one event, what ended the process; returns the exit code."""
+    stream = events.events_on(sys.stderr)
+    if stream:
+        stream.event("error", "error", exit_code=exit_code, message=message, **more)
+    else:
+        with contextlib.suppress(OSError):  # the exit code says it too
+            print(f"{painter(sys.stderr)('error:', 'bad')} {message}", file=sys.stderr)
+    return exit_code
+
+
+def _open_closed_streams() -> None:
+    """Where a process starts without standard output or error, Python has None for them."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
+
+
+def _keep_standard_error() -> None:
+    """Print to a file descriptor of our own: while TensorFlow starts, number 2 leads nowhere."""
+    with contextlib.suppress(OSError):
+        encoding, errors = sys.stderr.encoding, sys.stderr.errors
+        fd = os.dup(sys.stderr.fileno())
+        sys.stderr = os.fdopen(fd, "w", buffering=1, encoding=encoding, errors=errors)
+
+
+def _require_utf8(arguments: Sequence[str]) -> None:
+    """Paths end up in tables and manifests, which are UTF-8; raises UsageError for any other."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"the argument {os.fsencode(argument)!r} is not UTF-8") from error
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    """Let a request to terminate do what Ctrl-C does, once: what follows it may take its time."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt("terminated")
+
+
+def quiet_libraries() -> None:
+    """Keep notices about processors, missing GPUs and optional packages off the user's terminal.
+
+    Called before Beam and TensorFlow are imported, which is when they read these.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    # The end of life of tensorflow_addons is known: it is needed for training only.
+    warnings.filterwarnings("ignore", module="tensorflow_addons")

@@ -1,0 +1,24 @@
+"""Words for people: durations, counts, and what an error says in one line."""
+
+_MINUTE = 60
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: to a tenth below a minute, to a second below an hour."""
+    if round(seconds, 1) < _MINUTE:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
+
+
+def counted(count: int, word: str) -> str:
+    """A count with its word, in the plural unless there is one."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def first_line(error: Exception) -> str:
+    """What the error says, its class where it says nothing; one line that UTF-8 can write."""
+    text = (getattr(error, "strerror", None) or str(error)).strip()
+    line = (text.splitlines() or [f"{type(error).__name__} without a message"])[0]
+    return line.encode(errors="backslashreplace").decode().rstrip(".")

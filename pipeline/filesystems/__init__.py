@@ -1,0 +1,1 @@
+"""Paths and URLs, and the disks and object stores behind them."""

@@ -1,0 +1,73 @@
+"""Beam's filesystems, ready for use in whatever process this is."""
+
+import functools
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.value_provider import RuntimeValueProvider
+
+from pipeline.console.text import first_line
+
+
+def filesystems() -> type[FileSystems]:
+    """Beam's `FileSystems`, with options and with connections that outlive a call."""
+    _prepare()
+    return FileSystems
+
+
+def refusal(error: Exception) -> str:
+    """What the error of a filesystem says, without what Beam puts around it."""
+    details = getattr(error, "exception_details", None)
+    while details:
+        error = next(iter(details.values()))
+        details = getattr(error, "exception_details", None)
+    message = getattr(error, "message", None)  # of Beam's S3: as text it is a pair with the code
+    return first_line(Exception(message) if isinstance(message, str) else error)
+
+
+def options() -> Any:  # noqa: ANN401 - Beam has no types for them
+    """The options that Beam's filesystems have in this process."""
+    _prepare()
+    return _options()
+
+
+def _options() -> Any:  # noqa: ANN401 - Beam has no types for them
+    return FileSystems._pipeline_options or RuntimeValueProvider.runtime_options  # noqa: SLF001 - it has no getter
+
+
+@functools.cache
+def _prepare() -> None:
+    # The processes of a worker pool get no options, and Beam's S3 filesystem fails without any;
+    # with none in particular, boto3 takes endpoint and credentials from the environment.
+    if not _options():
+        FileSystems.set_options(PipelineOptions([]))
+    if find_spec("boto3"):
+        _share_connections()
+
+
+def _share_connections() -> None:
+    """Let Beam's S3 clients share what they connect with.
+
+    It makes two clients for each file it opens, and boto3 takes about 0.1 s for one of its own.
+    """
+    from apache_beam.io.aws.clients.s3 import boto3_client
+
+    class SharingClient(boto3_client.Client):
+        """A client of Beam's with one of boto3's that all have; that one is safe with threads."""
+
+        _shared: ClassVar[tuple[object, Any] | None] = None
+
+        def __init__(self, options: object) -> None:
+            shared = SharingClient._shared
+            if shared is None or shared[0] is not options:
+                super().__init__(options)  # type: ignore[no-untyped-call]  # Beam has no types
+                SharingClient._shared = (options, self.client)
+                return
+            self.client = shared[1]
+            self._download_request = None
+            self._download_stream = None
+            self._download_pos = 0
+
+    boto3_client.Client = SharingClient  # type: ignore[misc]  # Beam takes it from there by name

@@ -1,0 +1,45 @@
+"""The files of a model, wherever the user has it: bundled, on a disk, or on an object store."""
+
+import os
+from pathlib import Path
+
+from model.tagger.artifact import find_artifact, gather_files, read_files
+from pipeline.filesystems.beam import filesystems, refusal
+from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.stores import require_filesystem
+from schemas.errors import ArtifactError
+
+
+def settle_model(model: str) -> str:
+    """`--model` in, what names the same model on any worker out: a bundled name, a path or a URL.
+
+    Raises ArtifactError where there is no such model, UsageError where its filesystem is unknown.
+    """
+    model = model.removeprefix("file://")
+    if is_remote(model):
+        require_filesystem("--model", model)
+        return model.rstrip("/")
+    directory = find_artifact(model)
+    return os.path.abspath(directory) if directory == Path(model) else model
+
+
+def read_model(model: str) -> dict[str, bytes]:
+    """What `settle_model` gives in, the model's files out; raises as `gather_files`."""
+    if not is_remote(model):
+        return read_files(find_artifact(model))
+    try:
+        found = filesystems().match([f"{model}/*"])[0].metadata_list
+    except Exception as error:  # each filesystem raises errors of its own
+        raise ArtifactError(f"{model} cannot be listed: {refusal(error)}") from error
+    names = {file.path.rpartition("/")[2] for file in found}
+    if not names:
+        raise ArtifactError(f"{model} is not a gleaner model: nothing is there")
+
+    def read(name: str) -> bytes:
+        if name not in names:
+            raise FileNotFoundError(name)
+        with filesystems().open(f"{model}/{name}") as stream:
+            data: bytes = stream.read()
+            return data
+
+    return gather_files(read, model)

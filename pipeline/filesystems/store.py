@@ -1,0 +1,46 @@
+"""What is asked of an object store beside Beam's filesystem, and how one without more does it."""
+
+import shutil
+from typing import BinaryIO
+
+from apache_beam.io.filesystem import CompressionTypes
+
+from pipeline.console.text import first_line
+from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.paths import bucket_and_key
+
+_BLOCK = 8 * 2**20
+
+
+class Store:
+    """A store that has nothing but Beam's filesystem.
+
+    package: what a plain installation lacks for it, which the extra brings; none where it is empty.
+    """
+
+    package = ""
+    extra = ""
+
+    def require(self, flag: str, path: str) -> None:
+        """Raise UsageError where a flag names a path that is out of reach."""
+
+    def send(self, file: BinaryIO, path: str) -> None:
+        """Make the object `path` of a whole file; raises what the store raises."""
+        with filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+            shutil.copyfileobj(file, stream, _BLOCK)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Make an object of the data; False where the store itself finds one of that name."""
+        with filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+            stream.write(data)
+        return True
+
+
+def no_bucket(flag: str, path: str) -> str:
+    """The sentence for a bucket that does not exist."""
+    return f"{flag} {path}: there is no bucket {bucket_and_key(path)[0]!r}"
+
+
+def unreachable(flag: str, path: str, error: Exception) -> str:
+    """The sentence for a store that does not answer, or for lack of credentials."""
+    return f"{flag} {path} cannot be reached: {first_line(error)}"

@@ -1,0 +1,1 @@
+"""What is read: files, the shards they are cut into, and the formats of their records."""

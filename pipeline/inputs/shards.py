@@ -1,0 +1,108 @@
+"""Patterns in, files and shards out: what is to be read, how it is cut, and what state it is in."""
+
+import io
+import os
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import BinaryIO, cast
+
+from apache_beam.io.filesystem import CompressionTypes
+
+from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.paths import is_remote
+from pipeline.inputs.compression import EXTENSIONS, compression_of, decompressed
+from pipeline.inputs.files import InputFile
+from pipeline.inputs.formats import FORMATS, ReadConfig
+from schemas.errors import UsageError
+from schemas.records import Shard
+
+RANGE_BYTES = 4 * 2**20
+# Beam's readers of object stores fetch 16 MiB at a time, so small ranges would fetch most bytes
+# several times.
+REMOTE_RANGE_BYTES = 64 * 2**20
+# The commit holds some KB for each shard: large inputs get larger ranges, not ever more of them.
+MOST_RANGES = 100_000
+
+_BUFFER = 256 * 1024
+_SPLITTABLE = ("jsonl", "lines")
+_FORMAT_BY_EXTENSION = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".txt": "text",
+    ".text": "text",
+    ".md": "text",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+def format_of(path: str) -> str:
+    """A path in, its format by extension out, after `.gz`, `.bz2` or `.zst`.
+
+    Raises UsageError for an extension that says nothing of the format.
+    """
+    name = path.lower().removesuffix(compression_of(path))
+    extension = os.path.splitext(name)[1]
+    if extension not in _FORMAT_BY_EXTENSION:
+        known = ", ".join(_FORMAT_BY_EXTENSION)
+        choices = [name for name in FORMATS if name != "dead_letters"]  # which only a run writes
+        raise UsageError(
+            f"The format of {path} is not clear from its name (known: {known}, and these followed "
+            f"by {', '.join(EXTENSIONS)}); name it with --input_format {'|'.join(choices)}."
+        )
+    return _FORMAT_BY_EXTENSION[extension]
+
+
+def format_read_as(path: str, input_format: str) -> str:
+    """A path and `--input_format` in, the format that it is read in out; raises as `format_of`."""
+    return format_of(path) if input_format == "auto" else input_format
+
+
+def plan_shards(
+    files: Sequence[InputFile], config: ReadConfig, range_bytes: int | None = None
+) -> list[Shard]:
+    """Files in, the shards to read out, in the same order.
+
+    Uncompressed jsonl and lines are cut into equal ranges of at most `range_bytes` (by default
+    4 MiB, on object stores 64 MiB, and more where there would be more than 100,000 ranges); any
+    other file is one shard. `Shard.size` counts the bytes of that range, so sizes add up to the
+    input's. Raises UsageError for unknown or compressed formats that cannot be read.
+    """
+    if range_bytes is not None and range_bytes < 1:
+        raise UsageError(f"Byte ranges must hold at least 1 byte, not {range_bytes}.")
+    least = sum(file.size for file in files) // MOST_RANGES
+    shards: list[Shard] = []
+    for file in files:
+        name = format_read_as(file.path, config.input_format)
+        compressed = bool(compression_of(file.path))
+        if name == "parquet" and compressed:
+            raise UsageError(
+                f"{file.path} is a compressed Parquet file; Parquet is compressed inside, and can "
+                "only be read without an outer compression."
+            )
+        usual = REMOTE_RANGE_BYTES if is_remote(file.path) else RANGE_BYTES
+        bound = range_bytes or max(usual, least)
+        pieces = 1 if compressed or name not in _SPLITTABLE else -(-file.size // bound)
+        if pieces <= 1:
+            shards.append(Shard(file.path, name, 0, None, file.size, file.fingerprint))
+            continue
+        cuts = [file.size * piece // pieces for piece in range(pieces + 1)]
+        for start, stop in pairwise(cuts):
+            shards.append(Shard(file.path, name, start, stop, stop - start, file.fingerprint))
+    return shards
+
+
+def open_shard(path: str) -> BinaryIO:
+    """The path of a matched file in, a buffered stream of its decompressed bytes out.
+
+    Opening raises OSError; reading raises EOFError or OSError, where a compressed stream is
+    truncated or damaged.
+    """
+    stream = filesystems().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    if not compression_of(path) and not is_remote(path):
+        # Python's own 8 KiB buffer costs a system call every four documents; this
+        # reads about a quarter faster.
+        return io.BufferedReader(cast(io.RawIOBase, stream), _BUFFER)
+    return decompressed(stream, path)

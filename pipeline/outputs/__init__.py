@@ -1,0 +1,1 @@
+"""An output: where its files stand, how they are written, committed and read."""

@@ -1,0 +1,161 @@
+"""An output as a whole: one run at a time writes to it, and its manifests say what is in it."""
+
+import json
+import os
+import uuid
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.filesystems.beam import filesystems, refusal
+from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.stores import require_filesystem
+from pipeline.filesystems.upload import Upload
+from pipeline.outputs.current import Manifest, not_replaced
+from pipeline.outputs.lock import locked
+from pipeline.outputs.storage import (
+    PARTIAL_MANIFEST,
+    PARTIAL_REPORT,
+    PLAN,
+    REPORTS,
+    STAGING,
+    RunStorage,
+)
+from schemas.errors import UsageError
+from schemas.tables import SCHEMA_VERSION, TABLES
+
+LOCK = ".lock"
+# What tells a report from other pages: its template has it near the top.
+REPORT_MARK = b'<meta name="generator" content="gleaner report">'
+_MARKED = 2048  # bytes
+
+_REQUESTS = 8  # at once: an object store takes its time for each, and boto3 keeps 10 connections
+
+
+def require_writable(root: str) -> None:
+    """Raise UsageError where an output is out of reach, or nothing can be written to it."""
+    if is_remote(root):
+        require_filesystem("--output", root)
+        probe = f"{root}/{STAGING}/probe-{uuid.uuid4().hex}"
+        try:
+            Upload(probe).close()
+            filesystems().delete([probe])
+        except Exception as error:  # each filesystem raises errors of its own
+            raise UsageError(f"--output {root} cannot be written to: {refusal(error)}") from error
+        return
+    place = Path(root)
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    if not existing.is_dir():
+        raise UsageError(f"--output {root}: {existing} is not a directory")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {root}: no permission to write to {existing}")
+
+
+@contextmanager
+def held(root: str) -> Iterator[None]:
+    """Keep a local output to this process alone; an object store has no locks.
+
+    Raises OutputBusyError where another one holds it, OSError where it cannot be written to.
+    """
+    if is_remote(root):
+        yield
+        return
+    os.makedirs(root, exist_ok=True)
+    with locked(f"{root}/{LOCK}", f"another run is writing to {root}"):
+        yield
+
+
+def clean(root: str) -> list[Manifest]:
+    """Remove what stopped runs and jobs left; for a caller that holds the output.
+
+    Whatever changes a run has a staging directory for it until it is done: of such a run, what
+    its manifest names stays. Runs that were merged into another one go. Returns the manifests of
+    those that stay; raises UsageError as `read_manifests` does.
+    """
+    manifests = read_manifests(root)
+    if os.path.isdir(f"{root}/{STAGING}"):
+        for run_id in os.listdir(f"{root}/{STAGING}"):
+            if _is_ours(f"{root}/{STAGING}/{run_id}"):
+                RunStorage(root, run_id).settle()
+    left = not_replaced(manifests)
+    staying = {manifest["run_id"] for manifest in left}
+    for manifest in manifests:
+        if manifest["run_id"] not in staying:
+            RunStorage(root, manifest["run_id"]).remove()
+    return left
+
+
+def _is_ours(staging: str) -> bool:
+    """Whether a staging directory is of a run or a report, not somebody else's of its name."""
+    return os.path.isdir(staging) and all(
+        name in (*TABLES, PLAN) or name.startswith((PARTIAL_MANIFEST, PARTIAL_REPORT))
+        for name in os.listdir(staging)
+    )
+
+
+def read_manifests(root: str) -> list[Manifest]:
+    """The manifests of an output, by run id; none where there is no output.
+
+    Raises UsageError for one that is damaged, or written by a newer version of gleaner, and where
+    an object store does not give them.
+    """
+    if not is_remote(root):
+        return [_manifest(path) for path in sorted(_local_files(f"{root}/runs", ".json"))]
+    try:
+        found = filesystems().match([f"{root}/runs/*.json"])[0].metadata_list
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            return list(pool.map(_manifest, sorted(file.path for file in found)))
+    except UsageError:
+        raise
+    except Exception as error:  # each filesystem raises errors of its own
+        raise UsageError(f"--output {root} cannot be read: {refusal(error)}") from error
+
+
+def ownerless_reports(root: str, owners: Collection[str]) -> list[str]:
+    """The runs of an output that have a report, but are not among `owners`.
+
+    Pages of others that stand there are none.
+    """
+    folder = f"{root}/{REPORTS}"
+    if is_remote(root):
+        matched = filesystems().match([f"{folder}/*.html"])[0].metadata_list
+        paths = [file.path for file in matched]
+    else:
+        paths = _local_files(folder, ".html")
+    found = {path.rpartition("/")[2].removesuffix(".html"): path for path in paths}
+    return sorted(name for name in found.keys() - set(owners) if _is_report(found[name]))
+
+
+def _is_report(path: str) -> bool:
+    try:
+        with filesystems().open(path) as stream:
+            return REPORT_MARK in stream.read(_MARKED)
+    except OSError:  # a directory, or a file that is nobody's business
+        return False
+
+
+def _local_files(directory: str, suffix: str) -> list[str]:
+    """By `listdir`: a glob would take the brackets in a directory's name for its own."""
+    if not os.path.isdir(directory):
+        return []
+    return [f"{directory}/{name}" for name in os.listdir(directory) if name.endswith(suffix)]
+
+
+def _manifest(path: str) -> Manifest:
+    with filesystems().open(path) as stream:
+        data = stream.read()
+    try:
+        manifest: Manifest = json.loads(data)
+        version = manifest["schema_version"]
+        run_id = manifest["run_id"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is not the manifest of a run, it may be damaged") from error
+    if version > SCHEMA_VERSION:
+        raise UsageError(
+            f"{path} has schema version {version}, and this gleaner knows versions up to "
+            f"{SCHEMA_VERSION}: a newer one has written to this output"
+        )
+    if f"{run_id}.json" != path.rpartition("/")[2]:
+        raise UsageError(f"{path} is the manifest of another run, {run_id!r}")
+    return manifest

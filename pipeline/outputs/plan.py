@@ -1,0 +1,52 @@
+"""What a run reads, as a file beside its output: the one place that submitter and workers share.
+
+In the graph it would grow with the input: 100,000 files come to 4 MB, which is what one message
+of gRPC may hold by default, and Dataflow takes graphs of up to 10 MB.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, replace
+from typing import Any
+
+from apache_beam.io.filesystem import CompressionTypes
+
+from pipeline.filesystems.beam import filesystems
+from pipeline.outputs.manifest import RunDescription
+from pipeline.outputs.storage import RunStorage
+from schemas.records import Shard
+
+
+def write_plan(storage: RunStorage, run: RunDescription, shards: Sequence[Shard]) -> None:
+    """Let those who know the storage know the shards, and what the run reads in all."""
+    plan = {
+        "inputs": dict(run.inputs),
+        "repairs": dict(run.repairs),
+        "shards": [astuple(shard) for shard in shards],
+    }
+    with storage.create(storage.plan) as stream:
+        stream.write(json.dumps(plan).encode())
+
+
+def planned_shards(storage: RunStorage) -> Iterator[Shard]:
+    """The shards that were planned, in their order."""
+    for fields in _read(storage)["shards"]:
+        yield Shard(*fields)
+
+
+def without_plan(run: RunDescription) -> RunDescription:
+    """A run in, what there is to say of it whatever it reads out."""
+    return replace(run, inputs={}, repairs={}, shards=())
+
+
+def with_plan(run: RunDescription, storage: RunStorage) -> RunDescription:
+    """The inverse of `without_plan`, by the plan that was written."""
+    plan = _read(storage)
+    shards = [(source, start) for source, _format, start, *_ in plan["shards"]]
+    return replace(run, inputs=plan["inputs"], repairs=plan["repairs"], shards=shards)
+
+
+def _read(storage: RunStorage) -> dict[str, Any]:
+    with filesystems().open(storage.plan, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        plan: dict[str, Any] = json.load(stream)
+    return plan

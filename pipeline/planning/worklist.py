@@ -1,0 +1,138 @@
+"""What a run has to do: all files that match, those that are new, or dead letters once more."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipeline.filesystems.paths import is_remote
+from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.formats import run_of
+from pipeline.inputs.shards import format_read_as
+from pipeline.outputs.current import CurrentSource, Manifest, current_sources
+from schemas.errors import UsageError
+from schemas.records import Repair
+
+# Of a run's configuration, what its rows depend on.
+DECISIVE = (
+    *("input_format", "id_field", "text_field", "keep_fields", "max_record_mb", "keep_text"),
+    "min_confidence",
+)
+
+
+@dataclass(frozen=True)
+class Worklist:
+    """The files to read, and what the run is said to have read.
+
+    skipped: files that were left out since they are done. repairs: of each source whose dead
+    letters are read again, the run that read it; the sources are those of the dead letters then.
+    """
+
+    files: Sequence[InputFile]
+    fingerprints: Mapping[str, str]
+    skipped: int = 0
+    repairs: Mapping[str, Repair] = field(default_factory=dict)
+
+    def in_parts(self, files: int | None) -> Sequence["Worklist"]:
+        """The work in parts of so many files; None: all of it. Repairs stay together."""
+        if files is None or self.repairs or not self.files:
+            return [self]
+        groups = [self.files[at : at + files] for at in range(0, len(self.files), files)]
+        first, *others = map(all_files, groups)
+        return [replace(first, skipped=self.skipped), *others]
+
+
+def all_files(files: Sequence[InputFile]) -> Worklist:
+    """The files of a run that takes them as they come."""
+    return Worklist(files, {file.path: file.fingerprint for file in files})
+
+
+def new_files(
+    files: Sequence[InputFile],
+    manifests: Iterable[Manifest],
+    model: str,
+    configuration: Mapping[str, Any],
+) -> Worklist:
+    """Those files that no run has done in their present state, with this model and configuration.
+
+    A file that could not be read to its end is not done. A setting that an older run did not know
+    had the value that is now the default.
+    """
+    by_id = {manifest["run_id"]: manifest for manifest in manifests}
+    alike = {run_id for run_id, run in by_id.items() if _is_alike(run, model, configuration)}
+    current = current_sources(by_id.values())
+    todo = [file for file in files if not _is_done(current.get(file.path), file, alike)]
+    done = len(files) - len(todo)
+    return Worklist(todo, {file.path: file.fingerprint for file in todo}, done)
+
+
+def _is_done(state: CurrentSource | None, file: InputFile, alike: set[str]) -> bool:
+    return (
+        state is not None
+        and state.complete
+        and state.fingerprint == file.fingerprint
+        and state.run_id in alike
+    )
+
+
+def _is_alike(manifest: Manifest, model: str, configuration: Mapping[str, Any]) -> bool:
+    before = manifest["configuration"]
+    return manifest["model"] == model and all(
+        before[name] == configuration[name] for name in DECISIVE if name in before
+    )
+
+
+def dead_letter_files(patterns: Iterable[str], *, allow_none: bool) -> list[InputFile]:
+    """Patterns in, the Parquet files they match out; a directory stands for all that is below."""
+    globs = [f"{p.rstrip('/')}/**.parquet" if _is_directory(p) else p for p in patterns]
+    return match_files(globs, allow_none=allow_none)
+
+
+def _is_directory(pattern: str) -> bool:
+    """Object stores have none, but what is no file's name there is the beginning of many."""
+    return not pattern.endswith(".parquet") if is_remote(pattern) else os.path.isdir(pattern)
+
+
+def dead_letters_to_repair(
+    files: Sequence[InputFile], manifests: Iterable[Manifest], root: str
+) -> Worklist:
+    """Files of dead letters below an output in, those of their runs that still count out.
+
+    What a later run repaired or read anew is done. A run's files are taken together. Raises
+    UsageError for a file that no committed run of this output has.
+    """
+    by_id = {manifest["run_id"]: manifest for manifest in manifests}
+    chosen = {_run_of(file, by_id, root) for file in files}
+    current = current_sources(by_id.values())
+    repairs = {}
+    for source, state in current.items():
+        holder = state.runs[-1]
+        if holder in chosen and _dead_letters(by_id[holder], source):
+            name = by_id[state.run_id]["configuration"]["input_format"]
+            kept = tuple(by_id[holder]["configuration"]["keep_fields"])
+            repairs[source] = Repair(state.run_id, holder, format_read_as(source, name), kept)
+    paths = [
+        f"{root}/{file['path']}"
+        for holder in sorted({repair.dead_letters for repair in repairs.values()})
+        for file in by_id[holder]["tables"]["dead_letters"]["files"]
+    ]
+    return Worklist(
+        match_files(paths),
+        {source: current[source].fingerprint for source in repairs},
+        repairs=repairs,
+    )
+
+
+def _run_of(file: InputFile, by_id: Mapping[str, Manifest], root: str) -> str:
+    run = by_id.get(run_of(file.path) or "")
+    if run is None or run["status"] != "committed" or not file.path.startswith(f"{root}/"):
+        raise UsageError(
+            f"--input {file.path}: --input_format dead_letters reads the dead letters of runs that "
+            f"are committed in --output {root}"
+        )
+    run_id: str = run["run_id"]
+    return run_id
+
+
+def _dead_letters(manifest: Manifest, source: str) -> int:
+    return sum(e["dead_letters"] for e in manifest["inputs"] if e["source"] == source)

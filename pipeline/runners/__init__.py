@@ -1,0 +1,1 @@
+"""Where a pipeline runs: on this machine, or on a cluster."""

@@ -1,0 +1,248 @@
+"""Running a pipeline on this machine: the FnApiRunner, its workers' environment, and their watch.
+
+`--runner=DirectRunner` would first try to download another runner, and behave differently with
+and without a network; here the local runner is chosen explicitly.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
+from apache_beam.portability.api import beam_provision_api_pb2, endpoints_pb2
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
+    GrpcWorkerHandler,
+    WorkerHandler,
+)
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.transforms import environments
+from google.protobuf import json_format, text_format
+
+from pipeline.configuration.extraction import chosen_direct_options
+from pipeline.filesystems.beam import filesystems
+from pipeline.runners.worker_pool import Preparation, WorkerPool, last_words
+from schemas.errors import JobError, UsageError, WorkerLostError
+from schemas.records import Shard
+
+# Two worker processes start up about 3 s slower than none, which is what 5 MB of text take.
+PARALLEL_BYTES = 5_000_000
+
+_POLL = 0.2  # seconds
+_NOTICE = 1.0  # seconds in which the end of a process is known after its connection broke
+_ENVIRONMENT = "gleaner:env:local_worker:v1"
+# Beam's names for the threads that listen to a worker process.
+_LISTENERS = {"beam_control_read", "read_grpc_client_inputs"}
+
+
+@dataclass(frozen=True)
+class LocalMode:
+    """How a local run uses the machine: worker processes (0: none but this) and threads of each."""
+
+    processes: int
+    threads: int | None
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: those it is bound to, within a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return min(cores or 1, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):  # no such file outside Linux, and "max" where there is no quota
+        return cores or 1
+
+
+def most_processes(options: PipelineOptions, cores: int) -> int:
+    """How many worker processes `choose_mode` could come to, whatever the input."""
+    _, workers = chosen_direct_options(options)
+    return workers if workers and workers > 0 else cores
+
+
+def mode_for(options: PipelineOptions, shards: Sequence[Shard]) -> LocalMode:
+    """The mode in which this machine runs these shards; raises UsageError as `choose_mode` does."""
+    size = sum(shard.size for shard in shards)
+    return choose_mode(options, size, min(usable_cores(), max(1, len(shards))))
+
+
+def choose_mode(options: PipelineOptions, input_bytes: int, cores: int) -> LocalMode:
+    """The user's choice, or else one process a core where the input is worth their start-up.
+
+    Raises UsageError for a choice that no local run could follow.
+    """
+    mode, workers = chosen_direct_options(options)
+    if workers == 0:  # Beam's word for one a core
+        workers = cores
+    if workers is not None and workers < 0:
+        raise UsageError(f"--direct_num_workers is {workers}, expected at least 0")
+    if mode == "multi_threading":
+        raise UsageError(
+            "--direct_running_mode multi_threading: Python's threads would share one core, "
+            "expected in_memory or multi_processing"
+        )
+    if mode is None:
+        if workers is None:
+            workers = cores if input_bytes > PARALLEL_BYTES else 1
+        mode = "multi_processing" if workers > 1 else "in_memory"
+    if mode == "multi_processing":
+        processes = workers or cores
+        return LocalMode(processes, max(1, cores // processes))
+    return LocalMode(0, None)
+
+
+def run_locally(
+    build: Callable[[beam.Pipeline], object],
+    options: PipelineOptions,
+    mode: LocalMode,
+    pool: WorkerPool,
+    scratch: Path,
+    on_tick: Callable[[], None],
+) -> beam.runners.runner.PipelineResult:
+    """Build and run a pipeline, calling `on_tick` about five times a second meanwhile.
+
+    scratch: a directory that workers can write to. Raises whatever the pipeline raises, and
+    WorkerLostError when a worker process dies; no worker is left alive.
+    """
+    # Beam logs what it raises too, traceback and all; that stands in the failed run's manifest.
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    pool.prepare(mode.processes, Preparation(scratch, mode.threads))
+    run = _BackgroundRun(lambda: _run(build, options, mode, pool))
+    with _quiet_listeners(), contextlib.closing(pool):
+        run.start()
+        while run.is_alive() and not pool.any_lost():
+            run.join(_POLL)
+            on_tick()
+        # When a worker dies, Beam hangs, or else fails over the broken connection.
+        if run.is_alive() or (run.failed and _comes_true(pool.any_lost, _NOTICE)):
+            error = WorkerLostError(
+                "a worker process died; its work is lost, and the run has no result "
+                "(out of memory? a smaller --direct_num_workers needs less)"
+            )
+            error.add_note(last_words(scratch))
+            raise error
+        return run.outcome()
+
+
+def _run(
+    build: Callable[[beam.Pipeline], object],
+    options: PipelineOptions,
+    mode: LocalMode,
+    pool: WorkerPool,
+) -> beam.runners.runner.PipelineResult:
+    options.view_as(WorkerOptions).default_sdk_harness_log_level = "WARNING"
+    all_options = options.get_all_options()
+    all_options |= {"direct_num_workers": max(1, mode.processes), "direct_running_mode": None}
+    provision = fn_runner.ExtendedProvisionInfo(
+        beam_provision_api_pb2.ProvisionInfo(
+            pipeline_options=JobServiceHandle.encode_pipeline_options(all_options)
+        )
+    )
+    environment: environments.Environment = environments.EmbeddedPythonEnvironment.default()
+    if mode.processes:
+        WorkerHandler.register_environment(_ENVIRONMENT, bytes)(partial(_PooledWorker, pool))
+        environment = _LocalEnvironment(environments.python_sdk_capabilities())
+    runner = fn_runner.FnApiRunner(default_environment=environment, provision_info=provision)
+    local = PipelineOptions.from_dictionary(
+        {"direct_num_workers": max(1, mode.processes), "direct_running_mode": "in_memory"}
+    )
+    pipeline = beam.Pipeline(runner=runner, options=local)
+    filesystems().set_options(options)  # the pipeline gave them its own
+    build(pipeline)
+    return pipeline.run()
+
+
+@environments.Environment.register_urn(_ENVIRONMENT, None)
+class _LocalEnvironment(environments.Environment):
+    """The worker processes of this run's pool."""
+
+    def to_runner_api_parameter(self, context: object) -> tuple[str, bytes]:
+        return _ENVIRONMENT, b""
+
+    @staticmethod
+    def from_runner_api_parameter(*_: object) -> "_LocalEnvironment":
+        return _LocalEnvironment(environments.python_sdk_capabilities())
+
+
+class _PooledWorker(GrpcWorkerHandler):
+    """A worker process of the pool, as Beam's runner starts and stops it."""
+
+    def __init__(self, pool: WorkerPool, payload: bytes, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._pool = pool
+
+    def start_worker(self) -> None:
+        control = endpoints_pb2.ApiServiceDescriptor(url=self.control_address)
+        options = self.provision_info.provision_info.pipeline_options
+        self._process = self._pool.assign(
+            {
+                "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(control),
+                "PIPELINE_OPTIONS": json_format.MessageToJson(options),
+                "WORKER_ID": self.worker_id,
+            }
+        )
+
+    def stop_worker(self) -> None:
+        self._process.join()
+
+
+class _BackgroundRun(threading.Thread):
+    """Runs the pipeline beside the watch; a daemon, since Beam hangs when a worker is lost."""
+
+    def __init__(self, run: Callable[[], beam.runners.runner.PipelineResult]) -> None:
+        super().__init__(name="pipeline", daemon=True)
+        self._run_pipeline = run
+        self._result: beam.runners.runner.PipelineResult | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._result = self._run_pipeline()
+        except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
+            self._error = error
+
+    @property
+    def failed(self) -> bool:
+        return self._error is not None
+
+    def outcome(self) -> beam.runners.runner.PipelineResult:
+        if self._error is not None:
+            raise self._error
+        if self._result is None:
+            raise JobError("the pipeline ended without a result")
+        return self._result
+
+
+@contextlib.contextmanager
+def _quiet_listeners() -> Iterator[None]:
+    """What Beam's threads raise when a worker dies is not printed: that connections broke."""
+    previous = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.thread is None or arguments.thread.name not in _LISTENERS:
+            previous(arguments)
+
+    threading.excepthook = hook
+    try:
+        yield
+    except BaseException:
+        for thread in threading.enumerate():
+            if thread.name in _LISTENERS:  # it is about to notice that its worker is gone
+                thread.join(_NOTICE)
+        raise
+    finally:
+        threading.excepthook = previous
+
+
+def _comes_true(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(_POLL / 10)
+    return condition()

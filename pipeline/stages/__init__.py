@@ -1,0 +1,1 @@
+"""The stages of the pipeline, one PTransform a file, and what they share."""

@@ -1,0 +1,73 @@
+"""Failures of single documents: what fails is halved until the culprits stand alone."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal, TypeVar
+
+from apache_beam.pvalue import TaggedOutput
+
+from pipeline.console.text import first_line
+from schemas.records import (
+    RAW_BYTES,
+    DeadLetter,
+    Document,
+    TaggedDocument,
+    TokenizedDocument,
+)
+
+DEAD_LETTERS: Final = "dead_letters"
+
+T = TypeVar("T")
+R = TypeVar("R")
+F = TypeVar("F")
+
+HasDocument = TokenizedDocument | TaggedDocument
+
+# Beam reads this for the element type of the output.
+TaggedDeadLetter = TaggedOutput[Literal["dead_letters"], DeadLetter]
+
+
+def in_halves(
+    items: Sequence[T],
+    work: Callable[[Sequence[T]], Iterable[R]],
+    give_up: Callable[[T, Exception], F],
+) -> list[R | F]:
+    """What `work` makes of the items, in order; where it fails at one alone, what `give_up` says.
+
+    Where work fails at several items it is tried on each half of them: of n items with k culprits,
+    at most about 2 k log2(n) times. Nothing that a failed try made is kept.
+    """
+    try:
+        return list(work(items))
+    except Exception as error:  # noqa: BLE001 - whatever a document provokes, memory errors too
+        if len(items) == 1:
+            return [give_up(items[0], error)]
+    # Outside of `except`, where the error would hold the arrays of the failed try.
+    middle = len(items) // 2
+    halves = (items[:middle], items[middle:])
+    return [result for half in halves for result in in_halves(half, work, give_up)]
+
+
+def set_aside(record: HasDocument, error: Exception, *, stage: str) -> DeadLetter:
+    """The dead letter of a document that a stage after tokenizing failed at."""
+    return document_dead_letter(record.document, stage, error)
+
+
+def document_dead_letter(document: Document, stage: str, error: Exception) -> DeadLetter:
+    """The dead letter of a document that was read and then failed; `raw` is its text in UTF-8."""
+    raw = document.text.encode()
+    return DeadLetter(
+        document.source,
+        document.record,
+        document.doc_id,
+        stage,
+        type(error).__name__,
+        first_line(error),
+        raw[:RAW_BYTES],
+        len(raw),
+        document.fields,
+    )
+
+
+def routed(result: T | DeadLetter) -> T | TaggedDeadLetter:
+    """A stage's result on its way: dead letters to the output of that name, others to the main."""
+    return TaggedDeadLetter(DEAD_LETTERS, result) if isinstance(result, DeadLetter) else result

@@ -1,0 +1,111 @@
+"""ReadDocuments: shards in; documents, dead letters and what was counted in each shard out."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+import apache_beam as beam
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.typehints.decorators import IOTypeHints
+
+from pipeline.console.progress import ShardLog
+from pipeline.console.text import first_line
+from pipeline.inputs.files import current_fingerprint
+from pipeline.inputs.formats import STAGE, ReadConfig, ShardError, read_records
+from pipeline.inputs.shards import open_shard
+from pipeline.stages.dead_letters import DEAD_LETTERS, TaggedDeadLetter
+from schemas.records import DeadLetter, Document, Shard, ShardResult
+
+_SHARD_RESULTS: Final = "shard_results"
+
+# Beam reads this for the element type of the output.
+_TaggedResult = TaggedOutput[Literal["shard_results"], ShardResult]
+
+
+class ReadOutputs(NamedTuple):
+    """The three collections that reading gives."""
+
+    documents: PCollection[Document]
+    dead_letters: PCollection[DeadLetter]
+    shard_results: PCollection[ShardResult]
+
+
+class ReadDocuments(beam.PTransform[PCollection[Shard], ReadOutputs]):
+    """Shards in, `ReadOutputs` out: every record once, as a document or as a dead letter.
+
+    A shard that cannot be opened, breaks off or changes while it is read gives one dead letter
+    more, with `record` None; the records before the break stay, and its result says
+    `complete=False`. `ShardResult.records` counts documents and dead letters of records.
+
+    progress: the directory where workers report, None where nobody looks.
+    """
+
+    def __init__(self, config: ReadConfig, progress: str | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.progress = progress
+
+    def default_type_hints(self) -> IOTypeHints:
+        """No hints of the whole: Beam would warn that it cannot use `ReadOutputs` as one."""
+        return IOTypeHints.empty()
+
+    def expand(self, shards: PCollection[Shard]) -> ReadOutputs:
+        """Read each shard, and name the three outputs."""
+        outputs = shards | "ReadShard" >> beam.ParDo(
+            _ReadShard(self.config, self.progress)
+        ).with_outputs(DEAD_LETTERS, _SHARD_RESULTS, main="documents")
+        return ReadOutputs(outputs.documents, outputs.dead_letters, outputs.shard_results)
+
+
+class _ReadShard(beam.DoFn):
+    """Streams one shard; what is held is one record, whatever the size of the file."""
+
+    def __init__(self, config: ReadConfig, progress: str | None = None) -> None:
+        self._config = config
+        self._progress = progress
+        self._log: ShardLog | None = None
+        self._documents_read = Metrics.counter("ReadDocuments", "documents_read")
+        self._dead_letters = Metrics.counter("ReadDocuments", "dead_letters")
+        self._shards_read = Metrics.counter("ReadDocuments", "shards_read")
+        self._shards_broken = Metrics.counter("ReadDocuments", "shards_broken")
+
+    def start_bundle(self) -> None:
+        if self._progress:
+            self._log = ShardLog(self._progress)
+
+    def finish_bundle(self) -> None:
+        if self._log:
+            self._log.flush()
+
+    def process(self, shard: Shard) -> Iterator[Document | TaggedDeadLetter | _TaggedResult]:
+        """One shard in; its records, and at the end its `ShardResult`, out."""
+        records: Counter[str] = Counter()
+        complete = True
+        try:
+            with open_shard(shard.source) as stream:
+                for record in read_records(stream, shard, self._config):
+                    records[record.source] += 1
+                    if isinstance(record, Document):
+                        self._documents_read.inc()
+                        yield record
+                    else:
+                        self._dead_letters.inc()
+                        yield TaggedDeadLetter(DEAD_LETTERS, record)
+            if current_fingerprint(shard.source) != shard.fingerprint:
+                raise ShardError("The file changed after it was matched.")
+        except Exception as error:  # noqa: BLE001 - filesystems and parsers raise what they like
+            complete = False
+            yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records.total(), error))
+        if self._log:
+            self._log.add(shard.source)
+        (self._shards_read if complete else self._shards_broken).inc()
+        result = ShardResult(shard.source, shard.start, shard.fingerprint, dict(records), complete)
+        yield _TaggedResult(_SHARD_RESULTS, result)
+
+
+def shard_dead_letter(shard: Shard, records: int, error: Exception) -> DeadLetter:
+    """What broke off the reading of `shard` after `records` records in, its dead letter out."""
+    where = "" if shard.stop is None else f" (bytes {shard.start} to {shard.stop})"
+    message = f"The shard{where} broke off after {records} records: {first_line(error)}."
+    return DeadLetter(shard.source, None, None, STAGE, type(error).__name__, message)

@@ -1,0 +1,133 @@
+"""What stands between records and files: one sink for tagged documents, one for dead letters."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
+
+import pyarrow as pa
+
+from model.drift.profile import profile_of
+from model.drift.sums import profile_sums
+from pipeline.console.progress import ProgressLog
+from pipeline.outputs.rows import RowConfig, dead_letter_rows, document_rows, entity_rows
+from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.table_writer import TableWriter
+from pipeline.stages.dead_letters import in_halves, set_aside
+from schemas.records import DeadLetter, FileResult, TaggedDocument
+from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
+
+STAGE = "WriteTables"
+
+R_contra = TypeVar("R_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteConfig:
+    """Where and how the tables are written.
+
+    progress: the directory where workers report, None where nobody looks.
+    """
+
+    storage: RunStorage
+    rows: RowConfig
+    target_bytes: int
+    progress: str | None = None
+
+    def writer(self, table: str, schema: pa.Schema) -> TableWriter:
+        directory = self.storage.writing_directory(table)
+        return TableWriter(table, schema, directory, self.target_bytes, self.storage.create)
+
+
+class Sink(Protocol[R_contra]):
+    """Takes records of one kind."""
+
+    def accept(self, record: R_contra) -> int:
+        """Count a record that will be written; returns what it weighs in characters."""
+        ...
+
+    def write(self, records: Sequence[R_contra]) -> list[FileResult | DeadLetter]:
+        """Write the records; returns the files that this filled, and what could not be rows."""
+        ...
+
+    def close(self) -> list[FileResult]:
+        """Finish the open files."""
+        ...
+
+
+class _Rows(NamedTuple):
+    """Tagged documents, and the rows that were built of them."""
+
+    records: Sequence[TaggedDocument]
+    entities: pa.Table
+    documents: pa.Table
+
+
+class TaggedSink:
+    """Tagged documents -> rows of `entities` and `documents`; a document is in both, or neither."""
+
+    def __init__(self, config: WriteConfig) -> None:
+        self._rows = config.rows
+        self._entities = config.writer("entities", ENTITIES)
+        self._documents = config.writer("documents", documents_schema(config.rows.keep_fields))
+        self._progress = ProgressLog(config.progress) if config.progress else None
+
+    def accept(self, record: TaggedDocument) -> int:
+        if self._progress:
+            self._progress.add(documents=1, tokens=record.tokens)
+        return len(record.document.text)
+
+    def write(self, records: Sequence[TaggedDocument]) -> list[FileResult | DeadLetter]:
+        # Rows are built before any is written; what the disk refuses is no document's fault.
+        give_up = partial(set_aside, stage=STAGE)
+        built = in_halves(records, lambda some: [self._built(some)], give_up)
+        results: list[FileResult | DeadLetter] = []
+        for rows in built:
+            results += [rows] if isinstance(rows, DeadLetter) else self._write(rows)
+        return results
+
+    def _built(self, records: Sequence[TaggedDocument]) -> _Rows:
+        return _Rows(records, entity_rows(records, self._rows), document_rows(records, self._rows))
+
+    def _write(self, rows: _Rows) -> list[FileResult]:
+        records = rows.records
+        entities: Counter[str] = Counter()
+        labels: Counter[str] = Counter()
+        for record in records:
+            if record.labels:
+                entities[record.document.source] += len(record.labels)
+                labels.update(record.labels)
+        documents = Counter(record.document.source for record in records)
+        sums = {
+            "entities": sum(len(record.labels) for record in records),
+            "sentences": sum(record.sentences for record in records),
+            "characters": sum(len(record.document.text) for record in records),
+            **profile_sums(profile_of(records)),
+        }
+        return [
+            *self._entities.write(rows.entities, entities, labels),
+            *self._documents.write(rows.documents, documents, sums),
+        ]
+
+    def close(self) -> list[FileResult]:
+        if self._progress:
+            self._progress.flush()
+        return [*self._entities.close(), *self._documents.close()]
+
+
+class DeadLetterSink:
+    """Dead letters -> rows of `dead_letters`; those of whole shards belong to no record."""
+
+    def __init__(self, config: WriteConfig) -> None:
+        self._letters = config.writer("dead_letters", DEAD_LETTERS)
+
+    def accept(self, record: DeadLetter) -> int:
+        return len(record.raw or b"")
+
+    def write(self, records: Sequence[DeadLetter]) -> list[FileResult | DeadLetter]:
+        sources = Counter(letter.source for letter in records if letter.record is not None)
+        return [*self._letters.write(dead_letter_rows(records), sources, {})]
+
+    def close(self) -> list[FileResult]:
+        return self._letters.close()

@@ -1,0 +1,116 @@
+"""TagBatches: padded batches in, documents with their entities out."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+from apache_beam.pvalue import PCollection
+from apache_beam.typehints.decorators import IOTypeHints
+
+from model.runtime import start_tensorflow
+from model.tagger.artifact import load_artifact
+from model.tagger.encoding import FOLDED_WORDS
+from model.tagger.padding import pad_documents
+from pipeline.filesystems.model_files import read_model
+from pipeline.stages.dead_letters import DEAD_LETTERS, in_halves, routed, set_aside
+from schemas.errors import ArtifactError
+from schemas.records import DeadLetter, PaddedBatch, TaggedDocument, TokenizedDocument
+
+if TYPE_CHECKING:
+    from model.tagger.tagger import Tagger
+
+STAGE = "TagBatches"
+
+Result = TaggedDocument | DeadLetter
+
+
+class TagOutputs(NamedTuple):
+    """The two collections that tagging gives."""
+
+    documents: PCollection[TaggedDocument]
+    dead_letters: PCollection[DeadLetter]
+
+
+class TagBatches(beam.PTransform[PCollection[PaddedBatch], TagOutputs]):
+    """Padded batches in, one tagged document or dead letter for each of their documents out.
+
+    The model is loaded once in each worker process, verified, and shared by its threads.
+    """
+
+    def __init__(self, handler: "ModelHandler[Any, Result, Tagger]") -> None:
+        super().__init__()
+        self.handler = handler
+
+    def default_type_hints(self) -> IOTypeHints:
+        """No hints of the whole: Beam cannot use `TagOutputs` as one."""
+        return IOTypeHints.empty()
+
+    def expand(self, batches: PCollection[PaddedBatch]) -> TagOutputs:
+        # Under `with_no_batching` an element is itself the batch that `run_inference` gets.
+        outputs = (
+            batches
+            | "RunInference" >> RunInference(self.handler.with_no_batching())
+            # Dead letters get an output of their own, which RunInference has not.
+            | "SetAside" >> beam.Map(routed).with_outputs(DEAD_LETTERS, main="documents")
+        )
+        return TagOutputs(outputs.documents, outputs.dead_letters)
+
+
+class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
+    """Loads a tagger, by what `settle_model` says names it, and runs batches through it.
+
+    identity: the artifact that was checked when the job was submitted; a worker that finds another
+    one raises ArtifactError. threads: TensorFlow threads in each process, None for all cores.
+    folded_words: distinct words whose rows are kept ready. min_confidence: entities below it are
+    left out.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        identity: str,
+        threads: int | None = None,
+        folded_words: int = FOLDED_WORDS,
+        min_confidence: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.identity = identity
+        self.threads = threads
+        self.folded_words = folded_words
+        self.min_confidence = min_confidence
+
+    def load_model(self) -> "Tagger":
+        artifact = load_artifact(read_model(self.model), self.model)
+        if artifact.identity != self.identity:
+            raise ArtifactError(
+                f"{self.model} holds {artifact.identity}, the job was submitted for {self.identity}"
+            )
+        start_tensorflow(self.threads)
+        from model.tagger.tagger import Tagger
+
+        return Tagger(artifact, self.folded_words, self.min_confidence)
+
+    def run_inference(  # type: ignore[override]  # the element is the batch, see TagBatches
+        self,
+        batch: PaddedBatch,
+        model: "Tagger",
+        inference_args: dict[str, Any] | None = None,
+    ) -> Sequence[Result]:
+        """What the model finds. A batch that fails is tagged in halves, down to the culprits."""
+
+        def tag(documents: Sequence[TokenizedDocument]) -> Sequence[TaggedDocument]:
+            whole = len(documents) == len(batch)
+            return model.tag(batch if whole else pad_documents(documents))
+
+        # A list, not a generator: Beam draws from a generator outside its own error handling.
+        return in_halves(batch.documents, tag, partial(set_aside, stage=STAGE))
+
+    def get_num_bytes(self, batch: PaddedBatch) -> int:  # type: ignore[override]  # as above
+        """Bytes of the padded arrays; the default would pickle every batch to find out."""
+        return sum(bucket.words.nbytes for bucket in batch.buckets)
+
+    def get_metrics_namespace(self) -> str:
+        return STAGE

@@ -1,0 +1,171 @@
+"""End to end: a run of another kind of text warns, and with --fail_on_drift leaves with code 4."""
+
+import json
+import random
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import schemas
+from model.drift.profile import baseline_statistics
+from model.evaluation.scoring import tag_documents
+from model.tagger.artifact import Artifact, save_artifact
+from model.tagger.tagger import Tagger
+from model.text.segmentation import tokenize_document
+from pipeline.run import run
+from schemas.errors import DriftError
+from schemas.records import Document
+
+Manifest = dict[str, Any]
+
+SENTENCES = (
+    *("Maria met the council in Lisbon on Monday.", "Ships left the harbour, and the river froze."),
+    *(
+        "The council of Lisbon said that 12 ships left.",
+        "It was Monday.",
+        "A river was in the way.",
+    ),
+    *("On Monday the ships and the council met in Oslo, in the harbour.", "Maria said: Lisbon!"),
+)
+OTHERS = ("GREAT OFFER!!!", "CLICK HERE NOW 4 FREE!", "$$$ 100% FREE $$$", "xx9q zzk 77-1 wq/z")
+NAMES = ("unknown_words", "entities_per_1000_tokens", "labels", "confidence", "sentence_lengths")
+
+
+def texts(sentences: tuple[str, ...], documents: int, seed: int) -> list[str]:
+    """Documents of twenty sentences each, which are in the order of chance."""
+    chance = random.Random(seed)
+    return [" ".join(chance.choices(sentences, k=20)) for _ in range(documents)]
+
+
+def write(path: Path, documents: Iterable[str]) -> Path:
+    rows = ({"id": str(n), "text": text} for n, text in enumerate(documents))
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def measured(tiny_model: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that was measured on about 9,000 tokens of such sentences."""
+    tagger = Tagger(tiny_model)
+    documents = [Document("", "", 0, text) for text in texts(SENTENCES, 50, seed=1)]
+    tokenized = [tokenize_document(document, tiny_model.segmentation) for document in documents]
+    baseline = baseline_statistics(list(tag_documents(tagger, tokenized)))
+    directory = tmp_path_factory.mktemp("models") / "measured"
+    save_artifact(replace(tiny_model, baseline=baseline), directory, {})
+    return directory
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    write(folder / "alike.jsonl", texts(SENTENCES, 150, seed=2))
+    write(folder / "others.jsonl", texts(OTHERS, 250, seed=3))
+    write(folder / "night.jsonl", texts(OTHERS, 3, seed=4))
+    return folder
+
+
+def manifest_of(output: Path, run_id: str) -> Manifest:
+    """A run's manifest, which is valid."""
+    manifest: Manifest = json.loads((output / f"runs/{run_id}.json").read_text())
+    schema = json.loads(Path(schemas.__file__).with_name("manifest.schema.json").read_text())
+    assert [
+        error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(manifest)
+    ] == []
+    return manifest
+
+
+def test_the_kind_of_text_that_the_model_knows_passes(
+    measured: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [f"--model={measured}", f"--output={tmp_path}", f"--input={corpus}/alike.jsonl"]
+    assert run([*flags, "--run_id=r1", "--fail_on_drift"]) == 0
+    found = manifest_of(tmp_path, "r1")["drift"]
+    assert {name: part["level"] for name, part in found["statistics"].items()} == dict.fromkeys(
+        NAMES, "stable"
+    )
+    assert run([*flags, "--run_id=r2", "--fail_on_drift", "--min_confidence=0.55"]) == 0
+    cut = manifest_of(tmp_path, "r2")["drift"]
+    assert cut["level"] == "stable"
+    assert len(cut["statistics"]["confidence"]["run"]) == 4
+    assert "  drift" not in capsys.readouterr().out
+
+
+def test_another_kind_of_text_is_committed_and_leaves_with_code_4_once(
+    measured: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rows stay, so the next try finds nothing to do: no retry repeats the work."""
+    flags = [f"--model={measured}", f"--output={tmp_path}", f"--input={corpus}/others.jsonl"]
+    with pytest.raises(DriftError, match="unlike the model's training data in unknown words") as e:
+        run([*flags, "--run_id=r1", "--fail_on_drift", "--only_new"])
+    assert e.value.exit_code == 4
+    told = capsys.readouterr().out
+    words = str(e.value).partition("but its documents are ")[2]
+    assert str(e.value) == f"run r1 is committed, but its documents are {words}"
+    assert f"  drift    {words}" in told.splitlines()
+    manifest = manifest_of(tmp_path, "r1")
+    assert (manifest["status"], manifest["drift"]["level"]) == ("committed", "drift")
+    assert manifest["configuration"]["fail_on_drift"]
+    for table in manifest["tables"].values():
+        assert all((tmp_path / file["path"]).exists() for file in table["files"])
+    assert run([*flags, "--run_id=r2", "--fail_on_drift", "--only_new"]) == 0
+    assert manifest_of(tmp_path, "r2")["status"] == "empty"
+
+
+def test_without_the_flag_drift_is_a_warning(
+    measured: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [f"--model={measured}", f"--output={tmp_path}", f"--input={corpus}/others.jsonl"]
+    assert run([*flags, "--run_id=r1"]) == 0
+    warning = "  drift    unlike the model's training data in unknown words (PSI "
+    assert sum(warning in line for line in capsys.readouterr().out.splitlines()) == 1
+    assert manifest_of(tmp_path, "r1")["drift"]["level"] == "drift"
+
+
+def test_every_part_is_done_before_drift_ends_the_job(
+    measured: Path, corpus: Path, tmp_path: Path
+) -> None:
+    """Each part is compared by itself: the one that is alike hides no other."""
+    (tmp_path / "others_still.jsonl").write_bytes((corpus / "others.jsonl").read_bytes())
+    flags = [f"--model={measured}", f"--output={tmp_path}/out", "--input"]
+    flags += [f"{corpus}/alike.jsonl", f"{corpus}/others.jsonl", f"{tmp_path}/others_still.jsonl"]
+    with pytest.raises(DriftError, match=r"^2 runs drifted, of which the first r\.2 is committed"):
+        run([*flags, "--run_id=r", "--commit_shards=1", "--fail_on_drift"])
+    levels = [manifest_of(tmp_path / "out", f"r.{n}")["drift"]["level"] for n in (1, 2, 3)]
+    assert levels == ["stable", "drift", "drift"]
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("measured", r"too few tokens to compare: the run has \d+, expected at least 20,000"),
+        ("tiny_artifact", "the model has no baseline statistics"),
+    ],
+)
+def test_what_cannot_be_compared_is_no_drift(
+    model: str, reason: str, corpus: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Three odd documents in a night, or a model that nobody measured."""
+    flags = [f"--model={request.getfixturevalue(model)}", f"--output={tmp_path}", "--run_id=r1"]
+    assert run([*flags, f"--input={corpus}/night.jsonl", "--fail_on_drift"]) == 0
+    found = manifest_of(tmp_path, "r1")["drift"]
+    assert list(found) == ["reason"]
+    assert re.fullmatch(reason, found["reason"])
+
+
+@pytest.mark.slow
+def test_the_bundled_model_knows_its_own_kind_of_text_from_others(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    """Newswire from raw text is stable, books of another century are not."""
+    flags = [f"--output={tmp_path}", "--fail_on_drift", "--keep_text=none"]
+    newswire = f"--input={shared_data}/gmb/dev_documents.jsonl"
+    assert run([*flags, newswire, "--run_id=newswire"]) == 0
+    found = manifest_of(tmp_path, "newswire")["drift"]
+    assert found["level"] == "stable"
+    with pytest.raises(DriftError):
+        run([*flags, f"--input={shared_data}/text/shard-00.jsonl", "--run_id=books"])

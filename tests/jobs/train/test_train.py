@@ -1,0 +1,282 @@
+"""`python -m jobs.train`: labelled sentences in, out a model that says how it was made."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs.train.__main__ import run
+from model.tagger.artifact import load_artifact, read_files
+from schemas.errors import UsageError
+
+PEOPLE, PLACES = ("Maria", "Rui", "Tom", "Eva"), ("Lisbon", "Porto", "Faro", "York", "Bath")
+QUICK = (
+    *("--embedding_size=8", "--units=6", "--character_filters=4", "--character_size=4"),
+    *("--batch_size=20", "--epochs=2", "--verbose=0", "--seed=5"),
+)
+
+
+def sentences() -> list[list[tuple[str, str]]]:
+    """Twenty sentences with a person and a place each."""
+    return [
+        [(person, "B-per"), ("left", "O"), (place, "B-geo"), ("at", "O"), ("dawn", "O"), (".", "O")]
+        for person in PEOPLE
+        for place in PLACES
+    ]
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV in the layout of the Kaggle corpus, its sentence column filled in first rows only."""
+    lines = ["Sentence #,Word,POS,Tag"]
+    for number, sentence in enumerate(sentences(), 1):
+        for position, (word, tag) in enumerate(sentence):
+            name = "" if position else f"Sentence: {number}"
+            lines.append(f"{name},{word},X,{tag}")
+    path = tmp_path_factory.mktemp("labelled") / "toy.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="latin-1")
+    return path
+
+
+@pytest.fixture(scope="module")
+def conll(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("labelled") / "toy.conll"
+    return columns(path, sentences())
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first sentences, with another word each: none of them stands in the other files."""
+    other = [[*sentence[:4], ("dusk", "O"), *sentence[5:]] for sentence in sentences()[:8]]
+    return columns(tmp_path_factory.mktemp("labelled") / "dev.conll", other)
+
+
+def columns(path: Path, sentences: list[list[tuple[str, str]]]) -> Path:
+    blocks = ["\n".join(f"{word}\t{tag}" for word, tag in sentence) for sentence in sentences]
+    path.write_text("\n\n".join(blocks) + "\n")
+    return path
+
+
+@pytest.mark.training
+@pytest.mark.usefixtures("eager")
+def test_a_csv_becomes_a_model(
+    csv: Path, conll: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It loads, knows the training words and labels only, and its card has the command."""
+    output = tmp_path / "models" / "toy"
+    arguments = [f"--train={csv}", f"--test={conll}", f"--output={output}", *QUICK]
+    assert run(arguments) == 0
+
+    artifact = load_artifact(read_files(output), "toy")
+    assert artifact.name == "toy"
+    assert artifact.tags.labels == ("geo", "per")
+    assert artifact.encoder.vocabulary.words[0] in (".", "at", "dawn", "left")
+    assert artifact.training["fitting"]["seed"] == 5
+    assert artifact.training["network"]["units"] == 6
+
+    metrics = artifact.metrics
+    assert sorted(metrics) == ["calibration", "history", "kept_epoch", "scores"]
+    assert artifact.temperature == metrics["calibration"]["temperature"] == 1.0  # too few entities
+    assert sorted(metrics["scores"]) == ["dev", "test"]
+    assert metrics["scores"]["test"]["micro"]["support"] == 40
+    assert sorted(metrics["scores"]["test"]["micro"]) == ["f1", "precision", "recall", "support"]
+    assert {len(values) for values in metrics["history"].values()} == {2}
+    assert metrics["kept_epoch"] in (1, 2)
+    kept = metrics["history"]["val_f1"][metrics["kept_epoch"] - 1]
+    assert kept == max(metrics["history"]["val_f1"])
+    assert metrics["scores"]["dev"]["micro"]["f1"] == pytest.approx(kept, abs=1e-6)
+    assert artifact.baseline["tokens"] > 0
+
+    card = (output / "MODEL_CARD.md").read_text()
+    assert "python -m jobs.train " + " ".join(arguments) in card
+    assert "| seed | 5 |" in card
+    plots = set(re.findall(r"\]\((.*\.svg)\)", card))
+    assert plots == {path.name for path in output.glob("*.svg")}
+    assert {"learning_curves.svg", "f1_by_label.svg", "confusion.svg"} <= plots
+    assert f"model written to {output}" in capsys.readouterr().out
+
+
+@pytest.mark.training
+@pytest.mark.usefixtures("eager")
+def test_conll_with_a_dev_file_becomes_a_model_under_its_name(
+    conll: Path, dev: Path, tmp_path: Path
+) -> None:
+    """The same command gives the same weights."""
+    identities = []
+    for output in (tmp_path / "a", tmp_path / "b"):
+        flags = [f"--train={conll}", f"--dev={dev}", f"--output={output}", "--name=ferry"]
+        assert run([*flags, *QUICK, "--epochs=1"]) == 0
+        identities.append(load_artifact(read_files(output), "m").identity)
+    assert identities[0] == identities[1]
+    assert identities[0].startswith("ferry@")
+
+
+@pytest.mark.training
+@pytest.mark.usefixtures("eager")
+def test_words_of_the_vectors_stay_known_at_extraction(conll: Path, tmp_path: Path) -> None:
+    """Also those that training never saw, as far as the vocabulary may grow; schemes round-trip."""
+    from model.tagger.padding import pad_documents
+    from model.tagger.tagger import Tagger
+    from model.text.segmentation import tokenize_document
+    from schemas.records import Document
+
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("Lisbon 1 2\nAccra 3 4\nbeyond 5 6\n")
+    output = tmp_path / "model"
+    flags = [f"--train={conll}", f"--output={output}", f"--vectors={vectors}", *QUICK]
+    assert run([*flags, "--epochs=1", "--scheme=BIOES", "--vocabulary_size=14"]) == 0
+    artifact = load_artifact(read_files(output), "model")
+    assert artifact.training["vectors"] == "vectors.txt"
+    assert artifact.tags.scheme == "BIOES"
+    assert artifact.encoder.vocabulary.words[-1] == "accra"
+    assert len(artifact.weights.words) == len(artifact.weights.vectors) - 1
+    assert artifact.weights.vectors[-1].any()
+    text = Document("d", "s", 0, "Maria left Accra beyond")
+    (tagged,) = Tagger(artifact).tag(
+        pad_documents([tokenize_document(text, artifact.segmentation)])
+    )
+    assert tagged.unknown_tokens == 1  # "beyond", for which there was no room
+
+
+DOCUMENT = {"id": "a", "text": "Eva left.", "entities": [{"start": 0, "end": 3, "label": "per"}]}
+
+
+@pytest.mark.training
+@pytest.mark.usefixtures("eager")
+def test_documents_become_a_model_and_the_report_comes_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Documents with a span for each entity, of which one cuts a word."""
+    lines = []
+    for number, sentence in enumerate(sentences()):
+        text = " ".join(word for word, _ in sentence)
+        spans = [
+            {"start": text.index(word), "end": text.index(word) + len(word) - cut, "label": tag[2:]}
+            for word, tag in sentence
+            if tag != "O"
+            for cut in [tag == "B-per" and number == 7]
+        ]
+        lines.append(json.dumps({"id": number, "text": text, "entities": spans}))
+    path = tmp_path / "toy.jsonl"
+    path.write_text("\n".join(lines))
+    output = tmp_path / "model"
+    assert run([f"--train={path}", f"--output={output}", *QUICK, "--epochs=1"]) == 0
+    artifact = load_artifact(read_files(output), "toy")
+    assert artifact.tags.labels == ("geo", "per")
+    assert artifact.metrics["scores"]["dev"]["micro"]["support"] == 4
+    told = capsys.readouterr().out
+    assert told.startswith("data\n  train  ")
+    assert "    7 [0, 2) per 'Ru' begins or ends within a token or a blank; tagged: 'Rui'\n" in told
+
+
+@pytest.mark.training
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--epoch=3"], "unknown flag --epoch, did you mean --epochs?"),
+        (["more"], "'more' belongs to no flag"),
+        (["--epochs=0"], "--epochs is 0, expected at least 1"),
+        (["--dropout=1"], "--dropout is 1.0, expected at least 0 and below 1"),
+        (["--mode=best"], "--mode is best, expected auto, max or min"),
+        (["--verbose=3"], "--verbose is 3, expected 0, 1 or 2"),
+        (["--monitor=accuracy"], "--monitor is accuracy, expected one of loss, val_f1"),
+        (["--epochs=many"], "--epochs is 'many', expected a whole number"),
+        (
+            ["--save_best_only=yes"],
+            "--save_best_only: 'yes' is neither true nor false",
+        ),
+        (
+            ["--validation_split=1"],
+            "--validation_split is 1.0, expected more than 0 and below 1",
+        ),
+        (["--dev=nowhere.csv"], "nowhere.csv"),
+        (["--train=documents.jsonl"], "--train documents.jsonl holds too few sentences to split"),
+        (["--train=no_entity.conll"], "--train no_entity.conll holds no entity"),
+        (["--train=one.conll"], "--train one.conll holds too few sentences to split: give --dev"),
+        (["--output=full"], "--output full exists and is not an empty directory"),
+        (["--output=no_entity.conll/new"], "--output no_entity.conll/new cannot be made"),
+        (["--output=no_entity.conll"], "--output no_entity.conll exists and is not an empty"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_nothing_is_written(
+    csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("documents.jsonl").write_text(json.dumps(DOCUMENT) + "\n")
+    Path("no_entity.conll").write_text("Nobody\tO\ncame\tO\n")
+    Path("one.conll").write_text("Eva\tB-per\nleft\tO\n\nEva\tB-per\nleft\tO\n")
+    Path("full").mkdir()
+    Path("full", "mine").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError) as caught:
+        run([f"--train={csv}", "--output=new", *flags])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("missing", ["--train", "--output"])
+def test_required_flags_are_named(missing: str) -> None:
+    flags = [flag for flag in ("--train=a.csv", "--output=b") if not flag.startswith(missing)]
+    with pytest.raises(UsageError, match=f"the following arguments are required: {missing}"):
+        run(flags)
+
+
+def test_a_mistyped_flag_costs_no_import_of_tensorflow() -> None:
+    """Exit code 2 and one line, before anything heavy is loaded."""
+    code = (
+        "import sys, jobs.train.__main__\n"
+        "from schemas.errors import UsageError\n"
+        "try:\n    jobs.train.__main__.run(['--train=a', '--output=b', '--epocs=1'])\n"
+        "except UsageError as error:\n    print(error)\n"
+        "print([m for m in ('tensorflow', 'keras', 'apache_beam') if m in sys.modules])\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert told.stdout.splitlines() == ["unknown flag --epocs, did you mean --epochs?", "[]"]
+
+
+def test_the_command_leaves_with_exit_code_2_and_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.train", "--train=a", "--output=b", "--units=0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "error: --units is 0, expected at least 1\n"
+
+
+@pytest.mark.slow
+@pytest.mark.training
+def test_a_training_killed_with_9_is_resumed_to_the_same_model(csv: Path, tmp_path: Path) -> None:
+    """As a process, in graph mode: the weights of the resumed one are those of the undisturbed."""
+    identities = []
+    for output in (tmp_path / "whole" / "toy", tmp_path / "killed" / "toy"):
+        flags = [f"--train={csv}", f"--output={output}", *QUICK, "--epochs=40", "--scheme=BIOES"]
+        command = [sys.executable, "-m", "jobs.train", *flags]
+        state = output.with_name("toy.training")
+        if output.parent.name == "killed":
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            while not state.exists():
+                assert process.poll() is None, "ended before it could be killed"
+                time.sleep(0.01)
+            process.kill()
+            process.wait()
+            assert not output.exists()
+            refused = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert refused.returncode == 2
+            assert "go on with --resume, or remove it" in refused.stderr
+            command.append("--resume")
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        assert not state.exists()
+        weights = load_artifact(read_files(output), "toy").weights.arrays()
+        identities.append({name: array.tobytes() for name, array in weights.items()})
+    assert identities[0] == identities[1]

@@ -1,0 +1,216 @@
+"""Tokens and sentences stand where their offsets say, in any text; labels survive re-splitting."""
+
+import json
+import re
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from model.tags import Span, spans_of
+from model.text.segmentation import (
+    TOKEN_STYLES,
+    Segmentation,
+    TokenStyle,
+    retokenize,
+    split_word,
+    token_offsets,
+    tokenize_document,
+)
+from schemas.errors import ArtifactError
+from schemas.records import Document, TokenizedDocument
+
+# Pieces that break naive offsets: wide characters, marks, odd blanks, line ends, control codes.
+ODD = (
+    *("\r\n", "\x85", "\x00", "\u00a0", "\u2028", "\u200b", "\ufeff", "\t", "  ", "\n\n"),
+    *(
+        "🚢",
+        "👩‍🚀",
+        "🇵🇹",
+        "e\u0301",
+        "n\u0303o",
+        "\u0301",
+        "ﬁ",
+        "ß",
+        "中文",
+        "हिन्दी",
+        "_",
+        "٣",
+        "½",
+    ),
+    *("Dr. Ana Reis left. ", "It rained! ", 'He asked: "Why?" ', "a.b", "...", "O'Neil", "3,000"),
+    *("U.S.-led", "Ms.", "'s", "-", ".", "AT&T"),
+)
+STYLES = st.sampled_from(TOKEN_STYLES)
+TEXTS = st.lists(
+    st.one_of(
+        st.sampled_from(ODD),
+        st.text(max_size=8),
+        st.characters(max_codepoint=0x10FFFF, exclude_categories=["Cs"]),
+    ),
+    max_size=12,
+).map("".join)
+
+
+def tokenized(text: str, segmentation: Segmentation | None = None) -> TokenizedDocument:
+    return tokenize_document(Document("d", "s", 0, text), segmentation or Segmentation())
+
+
+@given(TEXTS)
+@example("A\u0301\r\n🚢\x85\x00b")
+@settings(max_examples=200)
+def test_words_are_exactly_the_slices_that_their_offsets_name(text: str) -> None:
+    document = tokenized(text)
+    slices = [text[a:b] for a, b in zip(document.token_start, document.token_end, strict=True)]
+    assert list(document.words) == slices
+
+
+@given(TEXTS, STYLES)
+@settings(max_examples=200)
+def test_tokens_cover_every_visible_character_once_and_no_blank(
+    text: str, style: TokenStyle
+) -> None:
+    covered = np.zeros(len(text), int)
+    for start, end in zip(*token_offsets(text, style), strict=True):
+        covered[start:end] += 1
+    assert covered.tolist() == [0 if character.isspace() else 1 for character in text]
+
+
+@given(TEXTS)
+@settings(max_examples=200)
+def test_without_marks_tokens_are_those_of_the_plain_pattern(text: str) -> None:
+    plain = "".join(c for c in text if not unicodedata.category(c).startswith("M"))
+    assert list(tokenized(plain).words) == re.findall(r"\w+|[^\w\s]", plain)
+
+
+def test_a_combining_mark_stays_in_its_word() -> None:
+    assert list(tokenized("cafe\u0301s, हिन्दी").words) == ["cafe\u0301s", ",", "हिन्दी"]
+
+
+@given(TEXTS, st.integers(1, 6), STYLES)
+@settings(max_examples=200)
+def test_sentences_partition_the_tokens(text: str, cap: int, style: TokenStyle) -> None:
+    """No sentence is empty or over the cap; each stands from its first token to its last."""
+    document = tokenized(text, Segmentation(tokens=style, max_sentence_tokens=cap))
+    offsets = document.sentence_offsets
+    assert offsets[0] == 0
+    assert offsets[-1] == len(document.words)
+    sizes = np.diff(offsets)
+    assert ((sizes >= 1) & (sizes <= cap)).all()
+    np.testing.assert_array_equal(document.sentence_start, document.token_start[offsets[:-1]])
+    np.testing.assert_array_equal(document.sentence_end, document.token_end[offsets[1:] - 1])
+
+
+@given(TEXTS, st.integers(1, 6))
+@settings(max_examples=100)
+def test_the_cap_only_adds_boundaries(text: str, cap: int) -> None:
+    """Tokens stay, every sentence end stays, and only sentences over the cap are cut."""
+    whole, capped = tokenized(text), tokenized(text, Segmentation(max_sentence_tokens=cap))
+    assert capped.words == whole.words
+    expected = {
+        cut
+        for start, stop in zip(whole.sentence_offsets, whole.sentence_offsets[1:], strict=False)
+        for cut in range(start, stop, cap)
+    }
+    assert set(capped.sentence_offsets.tolist()) == expected | {len(whole.words)}
+
+
+@pytest.mark.parametrize("text", ["", " ", "\r\n\t \x85\u2028", "\u00a0" * 40])
+def test_blank_text_has_no_sentence_and_no_token(text: str) -> None:
+    document = tokenized(text)
+    assert document.words == []
+    assert document.sentence_offsets.tolist() == [0]
+    assert len(document.token_start) == len(document.token_end) == 0
+    assert len(document.sentence_start) == len(document.sentence_end) == 0
+
+
+def test_sentences_end_where_a_reader_would_end_them() -> None:
+    """Not at abbreviations or decimals; line ends and emoji before them shift nothing."""
+    text = "🚢🚢 Dr. Silva paid 3.50 euros.\r\nThe  ferry left at noon! Nobody knew why."
+    document = tokenized(text)
+    found = [text[a:b] for a, b in zip(document.sentence_start, document.sentence_end, strict=True)]
+    assert found == [
+        "🚢🚢 Dr. Silva paid 3.50 euros.",
+        "The  ferry left at noon!",
+        "Nobody knew why.",
+    ]
+
+
+WORDS = st.lists(
+    st.one_of(st.sampled_from(ODD), st.text(min_size=1, max_size=6))
+    .map(lambda word: "".join(c for c in word if not c.isspace()))
+    .filter(bool),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(WORDS, STYLES)
+@settings(max_examples=150)
+def test_split_words_are_the_tokens_of_the_joined_text(words: list[str], style: TokenStyle) -> None:
+    """Training on words cut one by one sees what extraction sees in running text."""
+    split = [token for word in words for token in split_word(word, style)]
+    assert split == list(tokenized(" ".join(words), Segmentation(tokens=style)).words)
+    assert retokenize(words, ["O"] * len(words), style)[0] == split
+
+
+@pytest.mark.parametrize("word", ["\x85", " ", ""])
+def test_a_blank_word_stays_a_word(word: str) -> None:
+    """GMB holds some: a labelled sentence never loses a word."""
+    assert split_word(word) == [word]
+    assert retokenize(["a", word], ["B-geo", "I-geo"]) == (["a", word], ["B-geo", "I-geo"])
+
+
+def in_characters(words: list[str], tags: list[str]) -> list[Span]:
+    """Spans in code points of the words end to end."""
+    ends = np.cumsum([len(word) for word in words]).tolist()
+    starts = [end - len(word) for end, word in zip(ends, words, strict=True)]
+    return [Span(starts[s.start], ends[s.end - 1], s.label) for s in spans_of(tags)]
+
+
+@given(st.data(), WORDS)
+@settings(max_examples=150)
+def test_retokenized_tags_mark_the_same_stretches(data: st.DataObject, words: list[str]) -> None:
+    tags, previous = [], "O"
+    for _ in words:
+        legal = ["O", "B-geo", "B-per", *({f"I-{previous[2:]}"} if previous != "O" else ())]
+        previous = data.draw(st.sampled_from(legal))
+        tags.append(previous)
+    new_words, new_tags = retokenize(words, tags)
+    assert "".join(new_words) == "".join(words)
+    assert in_characters(new_words, new_tags) == in_characters(words, tags)
+
+
+def test_words_and_tags_of_different_number_are_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        retokenize(["a", "b"], ["O"])
+
+
+def test_settings_survive_json_and_foreign_ones_are_refused() -> None:
+    settings_ = Segmentation("pt", "whole", 99)
+    assert Segmentation(**json.loads(json.dumps(settings_.to_json()))) == settings_
+    with pytest.raises(ArtifactError, match="segmentation version 2 is not the one of this"):
+        Segmentation(version=2)
+    with pytest.raises(ValueError, match="tokens is 'coarse', expected fine or whole"):
+        Segmentation(tokens="coarse")  # type: ignore[arg-type]  # what a foreign file may hold
+    with pytest.raises(ValueError, match="max_sentence_tokens is 0, expected >= 1"):
+        Segmentation(max_sentence_tokens=0)
+
+
+def test_every_gold_span_of_the_shared_documents_begins_and_ends_with_a_token(
+    shared_data: Path,
+) -> None:
+    """So that tokens alone cost no recall when extraction starts from raw text."""
+    lines = (shared_data / "gmb" / "dev_documents.jsonl").read_text("utf-8").split("\n")
+    spans = 0
+    for line in filter(None, lines):
+        document = json.loads(line)
+        starts, ends = (set(offsets.tolist()) for offsets in token_offsets(document["text"]))
+        for entity in document["entities"]:
+            assert entity["start"] in starts, (document["id"], entity)
+            assert entity["end"] in ends, (document["id"], entity)
+            spans += 1
+    assert spans > 1000

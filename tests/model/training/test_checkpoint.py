@@ -1,0 +1,167 @@
+"""A training that was interrupted and resumed ends as one that never was."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.training.configuration import NetworkConfig, TrainingConfig
+from schemas.errors import JobError, UsageError
+
+pytestmark = [pytest.mark.training, pytest.mark.usefixtures("all_eager")]
+
+NETWORK = NetworkConfig(
+    embedding_size=6,
+    character_size=4,
+    character_filters=4,
+    casing_size=3,
+    units=5,
+    recurrent_dropout=0.2,
+    word_dropout=0.1,
+)
+CONFIG = TrainingConfig(batch_size=4, epochs=4, learning_rate=0.02, verbose=0, seed=9)
+PEOPLE, PLACES = ("Maria", "Rui", "Tom", "Eva"), ("Lisbon", "Porto")
+
+
+class KilledError(Exception):
+    """Stands for a kill: nothing of the training runs after it."""
+
+
+def fit(log: Any = None, config: TrainingConfig = CONFIG, **more: Any) -> Any:  # noqa: ANN401
+    from model.corpora.tokenized import TokenizedSentences
+    from model.training.fit import fit_tagger
+
+    words = [
+        [person, "left", place, "."][n % 2 :] for n, person in enumerate(PEOPLE) for place in PLACES
+    ]
+    marks = dict.fromkeys(PEOPLE, "B-per") | dict.fromkeys(PLACES, "B-geo")
+    tags = [[marks.get(word, "O") for word in sentence] for sentence in words]
+    corpus = TokenizedSentences(words, tags)
+    return fit_tagger(corpus, corpus, NETWORK, config, log=log, **more)
+
+
+@pytest.fixture(scope="module")
+def killed(all_eager: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state file of a training that was killed in its third epoch."""
+    from model.training import callbacks
+
+    class Killer(callbacks.StateKeeper):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
+            if self.state.epochs == 2 and batch == 1:
+                raise KilledError
+
+    file = tmp_path_factory.mktemp("killed") / "toy.training"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model.training.fit.StateKeeper", Killer)
+        with pytest.raises(KilledError):
+            fit(callbacks.EpochLog(state_file=file))
+    return file
+
+
+@pytest.fixture
+def interrupted(killed: Path, tmp_path: Path) -> Path:
+    """That file, which the test may change."""
+    return Path(shutil.copy(killed, tmp_path))
+
+
+def test_a_resumed_training_ends_with_the_weights_of_an_undisturbed_one(interrupted: Path) -> None:
+    """However much of it is shown."""
+    from model.training.callbacks import EpochLog
+
+    undisturbed = fit()
+    log = EpochLog(state_file=interrupted, resumed=interrupted)
+    resumed = fit(log, replace(CONFIG, verbose=2))
+    assert resumed.history == undisturbed.history
+    assert resumed.kept_epoch == undisturbed.kept_epoch
+    for name, array in undisturbed.weights.arrays().items():
+        np.testing.assert_array_equal(array, resumed.weights.arrays()[name], err_msg=name)
+    again = fit(EpochLog(resumed=interrupted))
+    assert again.history == undisturbed.history, "a training that is done has nothing to do"
+
+
+def test_another_training_is_not_resumed(interrupted: Path) -> None:
+    """Other settings are refused in one sentence."""
+    from model.training.callbacks import EpochLog
+
+    with pytest.raises(UsageError, match="is of a training with other data or settings"):
+        fit(EpochLog(resumed=interrupted), replace(CONFIG, learning_rate=0.01))
+
+
+@pytest.mark.parametrize("damage", [b"", b"no state at all", None])
+def test_a_damaged_state_is_refused(interrupted: Path, damage: bytes | None) -> None:
+    from model.training.callbacks import EpochLog
+
+    data = interrupted.read_bytes()
+    interrupted.write_bytes(data[: len(data) // 2] if damage is None else damage)
+    with pytest.raises(UsageError, match="cannot be resumed from"):
+        fit(EpochLog(resumed=interrupted))
+
+
+def test_other_vectors_are_not_resumed_with(interrupted: Path) -> None:
+    from model.training.callbacks import EpochLog
+    from model.training.word_vectors import WordVectors
+
+    vectors = WordVectors({"lisbon": 0}, np.ones((1, 3), np.float32))
+    with pytest.raises(UsageError, match="is of a training with other data or settings"):
+        fit(EpochLog(resumed=interrupted), vectors=vectors)
+
+
+def test_the_vocabulary_keeps_the_most_frequent_words_up_to_its_size() -> None:
+    fitted = fit(config=replace(CONFIG, epochs=1, vocabulary_size=3))
+    assert fitted.encoder.vocabulary.words == (".", "left", "lisbon")
+    assert len(fitted.weights.words) == 5
+
+
+def test_without_averaging_the_last_weights_are_scored_and_kept() -> None:
+    """`--average_decay 0`, and `--save_best_only false` keeps the last epoch."""
+    plain = replace(CONFIG, epochs=2, average_decay=0.0, save_best_only=False)
+    fitted = fit(config=plain)
+    assert fitted.kept_epoch == 2
+    averaged = fit(config=replace(plain, average_decay=0.9))
+    assert averaged.history["loss"] == fitted.history["loss"]
+    assert averaged.history["val_loss"] != fitted.history["val_loss"]
+
+
+def test_a_training_that_diverges_ends_with_a_sentence() -> None:
+    with pytest.raises(JobError, match=r"the loss became (nan|inf) in epoch 1: try a lower"):
+        fit(config=replace(CONFIG, learning_rate=1e30, clipnorm=1e30, optimizer="SGD"))
+
+
+@pytest.mark.parametrize(("patience", "save_best_only"), [(2, True), (1, False)])
+def test_patience_stops_a_training_that_gets_no_better(patience: int, save_best_only: bool) -> None:
+    """With a rate of nearly nothing, no epoch beats the first."""
+    still = replace(CONFIG, learning_rate=1e-12, epochs=9, monitor="val_f1")
+    fitted = fit(config=replace(still, patience=patience, save_best_only=save_best_only))
+    assert len(fitted.history["loss"]) == 1 + patience
+    assert fitted.kept_epoch == (1 if save_best_only else 1 + patience)
+
+
+def test_logs_hold_every_epoch(tmp_path: Path) -> None:
+    """A CSV for people and events for TensorBoard."""
+    from model.training.callbacks import EpochLog
+
+    fit(EpochLog(directory=tmp_path / "logs"), replace(CONFIG, epochs=2))
+    lines = (tmp_path / "logs" / "epochs.csv").read_text().splitlines()
+    assert lines[0] == "epoch,loss,val_f1,val_loss,val_precision,val_recall"
+    assert [line.split(",")[0] for line in lines[1:]] == ["0", "1"]
+    assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_progress_is_a_line_an_epoch_with_rate_and_time(
+    capsys: pytest.CaptureFixture[str], verbose: int
+) -> None:
+    """Where the output is no terminal, nothing is redrawn."""
+    fitted = fit(config=replace(CONFIG, epochs=2, verbose=verbose))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == (2 if verbose else 0)
+    for number, line in enumerate(lines, 1):
+        assert line.startswith(f"epoch {number}/2  loss {fitted.history['loss'][number - 1]:.4f}")
+        assert f"val_f1 {fitted.history['val_f1'][number - 1]:.4f}" in line
+        assert "tokens/s  ETA 0:" in line
+    if lines:
+        assert " *  " in lines[fitted.kept_epoch - 1]
+        assert lines[-1].endswith("ETA 0:00")

@@ -1,0 +1,340 @@
+"""Patterns become files and shards: each file once, every byte in one shard, or one sentence."""
+
+import gzip
+import os
+import random
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
+from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.inputs.files import InputFile, current_fingerprint, match_files
+from pipeline.inputs.formats import ReadConfig
+from pipeline.inputs.shards import format_of, plan_shards
+from pipeline.outputs.storage import RunStorage
+from pipeline.planning.preview import PEEK_BYTES, estimate_documents, require_columns
+from pipeline.stages.match import MatchShards
+from schemas.errors import UsageError
+from schemas.records import Shard
+
+MakePlan = Callable[[Path, Sequence[Shard]], RunStorage]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.jsonl", "a.jsonl", "notes.txt", ".hidden.jsonl", "_SUCCESS", "sub/c.jsonl"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('{"text": "Oslo"}\n')
+    return tmp_path
+
+
+def names(files: list[InputFile], folder: Path) -> list[str]:
+    return [os.path.relpath(file.path, folder) for file in files]
+
+
+def test_files_are_sorted_and_come_once_though_matched_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    files = match_files(
+        ["*.jsonl", f"{folder}/b.jsonl", "./sub/../b.jsonl", "file://" + str(folder)]
+    )
+    assert names(files, folder) == ["a.jsonl", "b.jsonl", "notes.txt"]
+    assert all(Path(file.path).is_absolute() for file in files)
+
+
+def test_a_directory_means_its_own_files_and_two_stars_all_below(folder: Path) -> None:
+    assert names(match_files([str(folder)]), folder) == ["a.jsonl", "b.jsonl", "notes.txt"]
+    assert names(match_files([f"{folder}/"]), folder) == ["a.jsonl", "b.jsonl", "notes.txt"]
+    below = names(match_files([f"{folder}/**.jsonl"]), folder)
+    assert below == ["a.jsonl", "b.jsonl", "sub/c.jsonl"]
+
+
+def test_hidden_files_are_matched_only_where_they_are_named(folder: Path) -> None:
+    assert names(match_files([f"{folder}/_SUCCESS"]), folder) == ["_SUCCESS"]
+    assert names(match_files([f"{folder}/.h*"]), folder) == [".hidden.jsonl"]
+
+
+def test_a_hidden_directory_above_hides_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "a.txt").write_text("a")
+    assert len(match_files([f"{tmp_path}/.cache/*.txt"])) == 1
+
+
+def test_a_name_with_glob_characters_is_found_by_that_name(tmp_path: Path) -> None:
+    odd = tmp_path / "part[1]"
+    odd.mkdir()
+    (odd / "a*[2].txt").write_text("a")
+    assert names(match_files([str(odd / "a*[2].txt")]), odd) == ["a*[2].txt"]
+    assert names(match_files([str(odd)]), odd) == ["a*[2].txt"]
+
+
+@pytest.mark.parametrize("pattern", ["{}/*.csv", "{}/none.jsonl", "{}/none/*.jsonl", "{}/a.jsonl/"])
+def test_a_pattern_without_files_is_refused_by_name(folder: Path, pattern: str) -> None:
+    pattern = pattern.format(folder)
+    with pytest.raises(
+        UsageError, match=re.escape(f"--input {pattern!r} matches no file (with --allow")
+    ):
+        match_files([f"{folder}/a.jsonl", pattern])
+
+
+def test_an_empty_pattern_is_refused() -> None:
+    with pytest.raises(UsageError, match="--input '' matches no file"):
+        match_files([""])
+
+
+def test_a_filesystem_that_is_not_installed_is_refused_in_one_sentence() -> None:
+    with pytest.raises(UsageError, match=r"^--input 'nowhere://x/\*' cannot be listed: .*\.$"):
+        match_files(["nowhere://x/*"])
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("a")
+    with pytest.raises(UsageError, match=r"The name of the input file .*caf\\xe9\.txt' is not UTF"):
+        match_files([str(tmp_path)])
+
+
+def test_a_dangling_link_is_left_out_of_globs(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "gone.txt")
+    assert names(match_files([f"{tmp_path}/*"]), tmp_path) == ["a.txt"]
+
+
+def test_a_local_fingerprint_is_size_and_time_in_ns(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("abc")
+    os.utime(path, ns=(5, 1_700_000_000_123_456_789))
+    (file,) = match_files([str(path)])
+    assert file == InputFile(str(path), 3, "3-1700000000123456789")
+    assert current_fingerprint(file.path) == file.fingerprint
+    os.utime(path, ns=(5, 1_700_000_000_123_456_790))
+    assert current_fingerprint(file.path) != file.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("a.jsonl", "jsonl"),
+        ("a.NDJSON", "jsonl"),
+        ("a.json.gz", "jsonl"),
+        ("gs://b/a.txt.zst", "text"),
+        ("a.csv.BZ2", "csv"),
+        ("x.y/a.parquet", "parquet"),
+    ],
+)
+def test_the_format_follows_from_the_extension(path: str, expected: str) -> None:
+    assert format_of(path) == expected
+
+
+@pytest.mark.parametrize("path", ["a", "dir.csv/a", "a.xml", "a.gz", "a.csv.7z"])
+def test_an_extension_that_says_nothing_is_refused_with_the_choices(path: str) -> None:
+    message = f"The format of {path} is not clear from its name (known: .jsonl, .ndjson, .json, "
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
+        format_of(path)
+    assert str(caught.value).endswith("--input_format jsonl|lines|text|csv|parquet.")
+
+
+@given(
+    sizes=st.lists(st.integers(0, 5000), max_size=5),
+    bound=st.integers(1, 700),
+    name=st.sampled_from(["jsonl", "lines", "text", "csv", "parquet"]),
+    suffix=st.sampled_from(["", ".gz"]),
+)
+def test_shards_cover_every_byte_once(sizes: list[int], bound: int, name: str, suffix: str) -> None:
+    suffix = "" if name == "parquet" else suffix
+    files = [InputFile(f"f{n}{suffix}", size, f"p{n}") for n, size in enumerate(sizes)]
+    shards = plan_shards(files, ReadConfig(input_format=name), bound)
+    assert sum(shard.size for shard in shards) == sum(sizes)
+    for number, file in enumerate(files):
+        mine = [shard for shard in shards if shard.source == file.path]
+        assert {(shard.format, shard.fingerprint) for shard in mine} == {(name, f"p{number}")}
+        if len(mine) == 1:
+            assert (mine[0].start, mine[0].stop) == (0, None)
+            continue
+        assert name in ("jsonl", "lines")
+        assert not suffix
+        assert [shard.start for shard in mine] == [0, *(shard.stop for shard in mine[:-1])]
+        assert mine[-1].stop == file.size
+        assert all(0 < shard.size <= bound for shard in mine)
+
+
+def test_ranges_are_4_mib_locally_and_64_on_object_stores() -> None:
+    size = 128 * 2**20
+    local = plan_shards([InputFile("/a.jsonl", size, "")], ReadConfig())
+    remote = plan_shards([InputFile("gs://b/a.jsonl", size, "")], ReadConfig())
+    assert (len(local), len(remote)) == (32, 2)
+
+
+def test_a_large_input_gets_larger_ranges_and_not_ever_more() -> None:
+    """The commit holds something for each: 5 TB in ranges of 4 MiB would be over a million."""
+    files = [InputFile(f"/{number}.jsonl", 5 * 2**30, "") for number in range(1000)]
+    shards = plan_shards(files, ReadConfig())
+    assert 100_000 <= len(shards) <= 101_000
+    assert sum(shard.size for shard in shards) == 1000 * 5 * 2**30
+    assert len(plan_shards(files[:10], ReadConfig())) == 10 * 5 * 2**30 // (4 * 2**20)
+
+
+def test_what_cannot_be_planned_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"a\.parquet\.gz is a compressed Parquet file; Parquet is"
+    ):
+        plan_shards([InputFile("a.parquet.gz", 1, "")], ReadConfig())
+    with pytest.raises(UsageError, match="Byte ranges must hold at least 1 byte, not 0"):
+        plan_shards([], ReadConfig(), 0)
+
+
+def test_match_shards_gives_every_shard_that_was_planned_once(
+    tmp_path: Path, make_plan: MakePlan
+) -> None:
+    shards = [Shard("é\n.jsonl", "jsonl", n, n + 1, 1, "p") for n in range(7)]
+    shards.append(Shard("b.gz", "jsonl", 0, None, 3, "q"))
+    with BeamPipeline() as pipeline:
+        assert_that(pipeline | MatchShards(make_plan(tmp_path / "out", shards)), equal_to(shards))
+
+
+def test_match_shards_shuffles_once() -> None:
+    """The names, in one Reshuffle: more would move more than names, or move them twice."""
+    pipeline = BeamPipeline()
+    pipeline | MatchShards(RunStorage("gs://bucket/out", "r1"))  # type: ignore[unused-ignore]
+    steps = pipeline.to_runner_api().components.transforms.values()
+    shuffles = [step for step in steps if step.spec.urn == "beam:transform:group_by_key:v1"]
+    assert len(shuffles) == 1
+
+
+def shards_of(folder: Path, **config: str) -> tuple[list[Shard], ReadConfig]:
+    read = ReadConfig(**config)  # type: ignore[arg-type]
+    return plan_shards(match_files([str(folder)]), read), read
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_the_number_of_documents_is_estimated_within_a_tenth(tmp_path: Path, suffix: str) -> None:
+    rng = random.Random(3)
+    lines = [b'{"text": "%x"}\n' % rng.getrandbits(rng.randrange(100, 400)) for _ in range(20_000)]
+    data = b"".join(lines)
+    assert len(data) > 2 * PEEK_BYTES
+    for name in "abcd":
+        path = tmp_path / f"{name}.jsonl{suffix}"
+        path.write_bytes(gzip.compress(data) if suffix else data)
+    shards, config = shards_of(tmp_path)
+    assert estimate_documents(shards, config) == pytest.approx(80_000, rel=0.1)
+
+
+def test_small_files_and_texts_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b'id,text\n1,"a\nb"\n2,c\n')
+    (tmp_path / "b.txt").write_text("a\nb\nc\n")
+    (tmp_path / "c.jsonl").write_bytes(b"")
+    pq.write_table(pa.table({"text": ["a", "b", "c"]}), tmp_path / "d.parquet")
+    shards, config = shards_of(tmp_path)
+    assert estimate_documents(shards, config) == 2 + 1 + 0 + 3
+
+
+def test_a_line_longer_than_the_peek_and_an_unreadable_file_count_one(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"x" * (PEEK_BYTES + 1))
+    (tmp_path / "b.parquet").write_bytes(b"no parquet")
+    shards, config = shards_of(tmp_path)
+    assert estimate_documents(shards, config) == 2
+
+
+def test_a_table_without_the_text_column_is_refused_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"id,body\n1,a\n")
+    shards, config = shards_of(tmp_path)
+    message = "a.csv: There is no column 'text'; the columns are id, body."
+    with pytest.raises(UsageError, match=re.escape(message)):
+        require_columns(shards, config)
+    require_columns(shards, ReadConfig(text_field="body"))
+
+
+@pytest.mark.parametrize("data", [b"id;text\n1;a\n", b'"id";"text"\n"1";"a"\n'])
+def test_a_table_with_another_separator_is_refused_before_the_run(
+    data: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(data)
+    with pytest.raises(UsageError, match=r"a\.csv: .* seems to be a semicolon"):
+        require_columns(*shards_of(tmp_path))
+
+
+def test_a_table_that_cannot_be_read_is_left_to_the_run(tmp_path: Path) -> None:
+    """Its columns are unknown, so they may be the ones."""
+    (tmp_path / "a.csv").write_bytes(b'text\n"a')
+    (tmp_path / "b.parquet").write_bytes(b"")
+    (tmp_path / "c.csv").write_bytes(b"")
+    require_columns(*shards_of(tmp_path))
+    (tmp_path / "a.csv").write_bytes(b'"a"b')
+    shards, _ = shards_of(tmp_path)
+    require_columns(shards, ReadConfig(keep_fields=("year",)))
+
+
+@pytest.mark.parametrize(
+    ("flag", "named"),
+    [
+        ("--keep_fields", ReadConfig(keep_fields=("title", "yaer"))),
+        ("--id_field", ReadConfig(id_field="yaer")),
+    ],
+)
+def test_a_named_field_that_no_table_has_is_refused_before_the_run(
+    flag: str, named: ReadConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text,title\na,b\n")
+    (tmp_path / "b.csv").write_bytes(b"title,year,text\nb,1892,a\n")
+    pq.write_table(pa.table({"text": ["a"], "meta": [{"date": 1892}]}), tmp_path / "c.parquet")
+    (tmp_path / "d.txt").write_text("lines and text have no fields")
+    shards, _ = shards_of(tmp_path)
+    found = f"{flag} does not fit {tmp_path}/"
+    message = "c.parquet: There is no column 'yaer'; the columns are text, meta. Nor is there "
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
+        require_columns(shards, named)
+    assert str(caught.value).startswith(found)
+    with pytest.raises(UsageError, match=re.escape("'yaer', did you mean year? The columns are")):
+        require_columns(shards[1:2], named)
+    for good in ("year", "meta.date"):
+        require_columns(shards, ReadConfig(id_field=good, keep_fields=("title", good)))
+
+
+def test_of_many_tables_some_are_looked_at_and_nothing_is_refused_for_a_named_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Older tables may lack it, and to open each of 100,000 would take too long."""
+    for number in range(100):
+        (tmp_path / f"{number:03d}.csv").write_bytes(b"text\n")
+    shards, _ = shards_of(tmp_path)
+    config = ReadConfig(keep_fields=("year",))
+    require_columns(shards, config)
+    told = "Nor is there one in any other of the 32 tables looked at. Where the rest lacks it too, "
+    assert told in capsys.readouterr().err
+    for number in (0, 99):
+        (tmp_path / f"{number:03d}.csv").write_bytes(b"text,year\n")
+        require_columns(shards, config)
+        assert not capsys.readouterr().err
+        (tmp_path / f"{number:03d}.csv").write_bytes(b"text\n")
+
+
+def test_a_field_may_be_in_any_line_of_jsonl(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text\na\n")
+    (tmp_path / "b.jsonl").write_text('{"text": "a"}')
+    shards, _ = shards_of(tmp_path)
+    require_columns(shards, ReadConfig(id_field="key", keep_fields=("year",)))
+
+
+def test_ids_are_made_where_no_field_was_named_for_them(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text\na\n")
+    require_columns(*shards_of(tmp_path))
+
+
+def test_an_empty_pattern_that_is_allowed_takes_nothing_from_the_others(tmp_path: Path) -> None:
+    """`--allow_no_input` in the night: one empty folder must not hide the full one."""
+    (tmp_path / "a.jsonl").write_text("{}")
+    patterns = [f"{tmp_path}/none-*.jsonl", f"{tmp_path}/*.jsonl"]
+    with pytest.raises(UsageError, match="matches no file"):
+        match_files(patterns)
+    (file,) = match_files(patterns, allow_none=True)
+    assert file.path == f"{tmp_path}/a.jsonl"
+    with pytest.raises(UsageError, match="cannot be listed"):
+        match_files(["nowhere://x/*", *patterns], allow_none=True)

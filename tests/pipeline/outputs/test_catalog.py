@@ -1,0 +1,172 @@
+"""An output as a whole: one run at a time, nothing of stopped ones, manifests that can be read."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.outputs.catalog import clean, held, read_manifests
+from pipeline.outputs.storage import RunStorage
+from schemas.errors import OutputBusyError, UsageError
+from schemas.tables import SCHEMA_VERSION, TABLES
+
+NEWER = SCHEMA_VERSION + 1
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "out [a*]"  # which a glob would not find
+
+
+def put(path: str, storage: RunStorage) -> None:
+    with storage.create(path) as stream:
+        stream.write(b"rows")
+
+
+def stage(storage: RunStorage, published: Collection[str] = ()) -> None:
+    for table in TABLES:
+        put(f"{storage.writing_directory(table)}/a.parquet", storage)
+    for table in published:
+        storage.publish(table, ["a.parquet"])
+
+
+def manifest(run_id: str, **more: Any) -> bytes:
+    tables = {
+        table: {"files": [{"path": f"{table}/run_id={run_id}/a.parquet"}]} for table in TABLES
+    }
+    told = {"run_id": run_id, "status": "committed", "schema_version": 3, "tables": tables}
+    return json.dumps({**told, **more}).encode()
+
+
+def commit(root: Path, run_id: str, **more: Any) -> RunStorage:
+    storage = RunStorage(str(root), run_id)
+    stage(storage, TABLES)
+    storage.write_manifest(manifest(run_id, **more))
+    return storage
+
+
+def files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def of_run(run_id: str) -> set[str]:
+    return {f"runs/{run_id}.json", *(f"{table}/run_id={run_id}/a.parquet" for table in TABLES)}
+
+
+@pytest.mark.parametrize("published", [(), ("entities",), tuple(TABLES)])
+def test_what_a_stopped_run_left_goes(root: Path, published: Collection[str]) -> None:
+    """Wherever it was stopped; what is committed stays."""
+    commit(root, "committed")  # and stopped before its staging was discarded
+    stopped = RunStorage(str(root), "stopped")
+    put(stopped.plan, stopped)
+    stage(stopped, published)
+    assert [run["run_id"] for run in clean(str(root))] == ["committed"]
+    assert files(root) == of_run("committed")
+    assert not (root / "_staging").exists()
+    assert not list(root.rglob("run_id=stopped"))
+    clean(str(root))
+    assert files(root) == of_run("committed")
+
+
+def test_of_a_run_that_is_being_rewritten_stays_what_its_manifest_names(root: Path) -> None:
+    """Whether the rewriting stopped before its manifest was written or behind it."""
+    for run_id, named in (("before", "a.parquet"), ("behind", "b.parquet")):
+        storage = commit(root, run_id)
+        path = f"entities/run_id={run_id}/b.parquet"
+        (root / path).write_bytes(b"new rows")
+        tables = {"entities": {"files": [{"path": path.replace("b.parquet", named)}]}}
+        storage.write_manifest(manifest(run_id, tables=tables))
+        storage.prepare()
+    clean(str(root))
+    assert {path for path in files(root) if path.startswith("entities")} == {
+        "entities/run_id=before/a.parquet",
+        "entities/run_id=behind/b.parquet",
+    }
+
+
+@pytest.mark.parametrize("status", ["committed", "failed"])
+def test_runs_that_were_merged_go_once_the_merged_one_is_there(root: Path, status: str) -> None:
+    for run_id in ("a", "b", "c"):
+        commit(root, run_id).discard_staging()
+    commit(root, "merged", replaces=["a", "b"], status=status).discard_staging()
+    left = {"c", "merged"} if status == "committed" else {"a", "b", "c", "merged"}
+    assert {run["run_id"] for run in clean(str(root))} == left
+    assert files(root) == set().union(*map(of_run, left))
+
+
+def test_a_staging_folder_that_is_not_ours_is_left_alone(root: Path) -> None:
+    """Whoever names the wrong output must not pay for it."""
+    for name in ("_staging/site/index.html", "_staging/notes.txt"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("mine")
+    clean(str(root))
+    assert files(root) == {"_staging/site/index.html", "_staging/notes.txt"}
+
+
+def test_a_damaged_manifest_is_told_before_anything_is_cleaned(root: Path) -> None:
+    stage(RunStorage(str(root), "stopped"))
+    commit(root, "r1")
+    (root / "runs/r1.json").write_text("{")
+    before = files(root)
+    with pytest.raises(UsageError, match=r"r1\.json is not the manifest of a run"):
+        clean(str(root))
+    assert files(root) == before
+
+
+def test_a_run_whose_removal_was_stopped_goes_for_good(root: Path) -> None:
+    """The manifest goes first, and the run is known by its staging until the rest has gone."""
+    storage = commit(root, "r1")
+    storage.prepare()
+    (root / "runs/r1.json").unlink()
+    assert clean(str(root)) == []
+    assert files(root) == set()
+    commit(root, "r2").remove()
+    assert files(root) == set()
+
+
+def test_one_run_at_a_time_holds_an_output(root: Path) -> None:
+    """The lock goes with its holder; other outputs are free, and object stores have none."""
+    for _ in range(2):
+        with held(str(root)):
+            with (
+                pytest.raises(OutputBusyError, match="another run is writing to"),
+                held(str(root)),
+            ):
+                pass
+            with held(str(root / "other")):
+                pass
+    with held("gs://bucket/out"), held("gs://bucket/out"):
+        pass
+
+
+def test_manifests_come_by_run_id_and_an_output_without_runs_has_none(root: Path) -> None:
+    assert read_manifests(str(root)) == []
+    for run_id in ("b", "a", "c"):
+        commit(root, run_id)
+    (root / "runs/notes.txt").write_text("?")
+    assert [run["run_id"] for run in read_manifests(str(root))] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"{", "is not the manifest of a run, it may be damaged"),
+        (b"[]", "is not the manifest of a run, it may be damaged"),
+        (b"{}", "is not the manifest of a run, it may be damaged"),
+        (manifest("r2"), "is the manifest of another run, 'r2'"),
+        (
+            manifest("r1", schema_version=NEWER),
+            f"has schema version {NEWER}, and this gleaner knows versions up to {NEWER - 1}",
+        ),
+    ],
+)
+def test_a_manifest_that_cannot_be_trusted_is_refused(
+    root: Path, data: bytes, expected: str
+) -> None:
+    (root / "runs").mkdir(parents=True)
+    (root / "runs/r1.json").write_bytes(data)
+    with pytest.raises(UsageError) as caught:
+        read_manifests(str(root))
+    assert str(caught.value).startswith(f"{root}/runs/r1.json {expected}")

@@ -1,0 +1,77 @@
+"""What a run has to do: every file that is not done in its present state, in parts of a size."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.inputs.files import InputFile
+from pipeline.planning.worklist import all_files, new_files
+
+MODEL = "tiny@0123456789ab"
+CONFIGURATION = {
+    "input_format": "auto",
+    "id_field": "id",
+    "text_field": "text",
+    "keep_fields": ["year"],
+    "keep_text": "sample",
+    "max_record_mb": 64,
+    "min_confidence": 0.0,
+    "batch_tokens": 60_000,
+}
+FILES = [InputFile(path, 1, "1-1") for path in ("a", "b", "c")]
+
+
+def run(*inputs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    told = {"run_id": "r1", "status": "committed", "model": MODEL, "configuration": CONFIGURATION}
+    return {**told, "timings": {"started_at": "2026"}, "inputs": list(inputs), **more}
+
+
+def entry(source: str, fingerprint: str = "1-1", *, complete: bool = True) -> dict[str, Any]:
+    return {"source": source, "fingerprint": fingerprint, "complete": complete}
+
+
+def todo(*runs: dict[str, Any], **configuration: Any) -> list[str]:
+    work = new_files(FILES, runs, MODEL, {**CONFIGURATION, **configuration})
+    assert work.skipped == len(FILES) - len(work.files)
+    assert work.fingerprints == {file.path: file.fingerprint for file in work.files}
+    return [file.path for file in work.files]
+
+
+def test_a_file_is_done_by_one_complete_run_in_its_present_state() -> None:
+    assert todo() == ["a", "b", "c"]
+    assert todo(run(entry("a"), entry("b", "2-1"), entry("c", complete=False))) == ["b", "c"]
+    assert todo(run(entry("a"), status="failed")) == ["a", "b", "c"]
+    assert todo(run(entry("a")), run(entry("a", "2-2"), run_id="r2")) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["id_field", "text_field", "keep_fields", "max_record_mb", "keep_text", "min_confidence"],
+)
+def test_a_configuration_that_changes_rows_makes_all_files_new(changed: str) -> None:
+    """Also a model; not a setting that changes no row, nor one that the older run did not know."""
+    done = [entry(name) for name in "abc"]
+    assert todo(run(*done)) == []
+    assert todo(run(*done), **{changed: "other"}) == ["a", "b", "c"]
+    assert todo(run(*done), batch_tokens=1) == []
+    assert todo(run(*done, model="tiny@ba9876543210")) == ["a", "b", "c"]
+    older = {name: value for name, value in CONFIGURATION.items() if name != changed}
+    assert todo(run(*done, configuration=older)) == []
+
+
+def test_a_newer_run_with_another_model_takes_a_file_over() -> None:
+    """Going back to the first model does it again, since its rows count no longer."""
+    runs = [run(entry("a")), run(entry("a"), run_id="r2", model="tiny@ba9876543210")]
+    assert todo(*runs) == ["a", "b", "c"]
+
+
+@given(st.integers(0, 20), st.none() | st.integers(1, 25))
+def test_parts_hold_every_file_once_in_order(count: int, size: int | None) -> None:
+    files = [InputFile(str(n), 1, f"{n}-1") for n in range(count)]
+    parts = all_files(files).in_parts(size)
+    assert [file for part in parts for file in part.files] == files
+    for part in parts:
+        assert part.fingerprints == {file.path: file.fingerprint for file in part.files}
+        assert len(part.files) == (size or count) or part is parts[-1]

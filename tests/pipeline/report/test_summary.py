@@ -1,0 +1,201 @@
+"""The summary: the numbers of the manifest, readable, and where the files are."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.filesystems.paths import shown_path
+from pipeline.report.summary import as_event, format_summary
+
+
+def manifest(broken: int = 0) -> dict[str, Any]:
+    counts = {"files": 3, "broken_files": broken, "records": 1500, "documents": 1499}
+    counts |= {"dead_letters": 1, "sentences": 9000, "tokens": 123456, "entities": 2345}
+    labels = {"geo": 5, "org": 2000, "per": 340}
+    table = {"rows": 2345, "bytes": 1_250_000, "files": []}
+    return {
+        "run_id": "r1",
+        "status": "committed",
+        "model": "gmb-en@0123456789ab",
+        "timings": {"seconds": 2.0},
+        "counts": {**counts, "entities_by_label": labels},
+        "tables": dict.fromkeys(("entities", "documents", "dead_letters"), table),
+    }
+
+
+def lines_of(told: dict[str, Any]) -> list[str]:
+    return format_summary(told, "gs://b").splitlines()
+
+
+def test_the_summary_reconciles_and_says_what_was_lost_where_it_is_and_what_comes_next() -> None:
+    """One screen: records = documents + dead letters; the commonest label first."""
+    expected = """\
+run r1 committed in 2.0 s
+  read     3 files, 1,500 records = 1,499 documents + 1 dead letter
+  tagged   123,456 tokens, 61,728 a second, with gmb-en@0123456789ab
+  found    2,345 entities: org 2,000, per 340, geo 5
+  lost     1 record, kept in dead_letters
+  output   gs://bucket/out
+           entities/run_id=r1                             2,345 rows     1.25 MB
+           documents/run_id=r1                            2,345 rows     1.25 MB
+           dead_letters/run_id=r1                         2,345 rows     1.25 MB
+           runs/r1.json
+  next     python -m jobs.runs view --output gs://bucket/out"""
+    assert format_summary(manifest(), "gs://bucket/out") == expected
+
+
+def test_what_was_lost_is_told_of_and_that_nothing_was() -> None:
+    def lost(**counts: int) -> str:
+        told = manifest()
+        told["counts"] |= counts
+        (line,) = [line for line in lines_of(told) if line.startswith("  lost")]
+        return line.removeprefix("  lost     ")
+
+    assert lost(dead_letters=0) == "nothing"
+    assert lost(dead_letters=2000) == "2,000 records, kept in dead_letters"
+    assert lost(dead_letters=0, broken_files=1) == "1 file could not be read to the end"
+    assert lost(dead_letters=1, broken_files=2) == (
+        "1 record, kept in dead_letters; 2 files could not be read to the end"
+    )
+
+
+def test_documents_unlike_the_training_data_are_told_of_after_what_was_lost() -> None:
+    """Drift alone: what is moderate, or could not be compared, stands in the manifest."""
+    statistics = {"labels": {"level": "drift", "value": 0.3849}, "confidence": {"reason": "few"}}
+    lines = lines_of({**manifest(), "drift": {"level": "drift", "statistics": statistics}})
+    place = lines.index("  drift    unlike the model's training data in labels (PSI 0.38)")
+    assert lines[place - 1].startswith("  lost")
+    for quiet in ({"level": "moderate", "statistics": statistics}, {"reason": "few"}):
+        assert "drift" not in format_summary({**manifest(), "drift": quiet}, "gs://b")
+
+
+def test_a_run_with_nothing_to_do_says_why_and_no_more() -> None:
+    told = manifest()
+    told |= {"status": "empty", "counts": dict.fromkeys(told["counts"], 0), "tables": {}}
+    told["counts"] |= {"skipped_files": 1200, "entities_by_label": {}}
+    assert format_summary(told, "gs://b") == (
+        """\
+run r1 empty in 2.0 s
+  skipped  1,200 files, done already with this model and configuration
+  read     0 files, 0 records
+  output   gs://b
+           runs/r1.json"""
+    )
+
+
+def test_large_figures_and_usual_run_ids_stay_within_80_columns() -> None:
+    """Rare labels are added up where they do not fit."""
+    told = manifest()
+    told["run_id"] = "r20261122T020007Z-ab12"
+    told["counts"] |= {"records": 5 * 10**6, "documents": 4_995_000, "dead_letters": 5000}
+    labels = {label: 10**6 + n for n, label in enumerate(["geo", "org", "per", "tim", "gpe"])}
+    told["counts"]["entities_by_label"] = {**labels, "art": 3, "eve": 1}
+    told["counts"]["entities"] = sum(labels.values()) + 4
+    for table in told["tables"]:
+        told["tables"][table] = {"rows": 5 * 10**6, "bytes": 10**9}
+    lines = lines_of(told)
+    assert max(map(len, lines)) <= 80
+    assert (
+        "  found    5,000,014 entities: gpe 1,000,004, tim 1,000,003, 5 others 3,000,007" in lines
+    )
+
+
+def test_the_report_is_named_where_there_is_one() -> None:
+    *_, report, _ = format_summary(manifest(), "gs://b", has_report=True).splitlines()
+    assert report == "  report   gs://b/reports/r1.html"
+
+
+def test_the_command_for_the_next_step_comes_once_a_job() -> None:
+    for number, is_told in ((1, False), (2, True)):
+        told = {**manifest(), "part": {"of": "r1", "number": number, "count": 2}}
+        assert any(line.startswith("  next") for line in lines_of(told)) is is_told
+
+
+def test_a_shell_takes_the_command_as_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    last = format_summary(manifest(), str(tmp_path / "my out")).splitlines()[-1]
+    assert last == "  next     python -m jobs.runs view --output 'my out'"
+
+
+def test_colours_mark_what_a_person_should_look_at_and_change_no_text() -> None:
+    def paint(text: str, meaning: str) -> str:
+        return f"<{meaning}>{text}</>" if text else text
+
+    told = manifest(broken=2)
+    shown = format_summary(told, "gs://b", paint)
+    assert "run <name>r1</> <good>committed</> in" in shown
+    assert "lost     <warning>1 record, kept in dead_letters</>; <bad>2 files could not" in shown
+    assert re.sub(r"<\w+>|</>", "", shown) == format_summary(told, "gs://b")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "0.0 s"),
+        (59.94, "59.9 s"),
+        (59.99, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (3599.9, "1 h 00 min"),
+        (100_000, "27 h 46 min"),
+    ],
+)
+def test_times_are_told_in_the_units_that_matter(seconds: float, told: str) -> None:
+    timed = {**manifest(), "timings": {"seconds": seconds}}
+    assert lines_of(timed)[0] == f"run r1 committed in {told}"
+
+
+def test_machines_get_the_same_as_one_event() -> None:
+    told = as_event(manifest(), "gs://b/out/")
+    assert told.pop("counts") == manifest()["counts"]
+    assert set(told.pop("tables")) == {"entities", "documents", "dead_letters"}
+    assert told == {
+        "name": "run_committed",
+        "level": "warning",
+        "run_id": "r1",
+        "status": "committed",
+        "model": "gmb-en@0123456789ab",
+        "timings": {"seconds": 2.0},
+        "drift": None,
+        "manifest": "gs://b/out/runs/r1.json",
+        "report": None,
+    }
+    reported = as_event(manifest(), "gs://b/out/", has_report=True)
+    assert reported["report"] == "gs://b/out/reports/r1.html"
+    table = as_event(manifest(), "gs://b/out")["tables"]["entities"]
+    assert table == {"path": "gs://b/out/entities/run_id=r1", "rows": 2345, "bytes": 1_250_000}
+
+
+@pytest.mark.parametrize(
+    ("dead_letters", "broken", "drift", "level"),
+    [
+        (0, 0, {}, "info"),
+        (0, 0, {"level": "moderate"}, "info"),
+        (1, 0, {}, "warning"),
+        (0, 1, {}, "warning"),
+        (0, 0, {"level": "drift"}, "warning"),
+    ],
+)
+def test_an_event_is_a_warning_where_a_person_should_look(
+    dead_letters: int, broken: int, drift: dict[str, str], level: str
+) -> None:
+    told = {**manifest(broken), "drift": drift}
+    told["counts"]["dead_letters"] = dead_letters
+    assert as_event(told, "gs://b")["level"] == level
+
+
+def test_a_run_of_no_time_divides_by_nothing() -> None:
+    quick = {**manifest(), "timings": {"seconds": 0.0}}
+    assert "123,456 tokens" in format_summary(quick, "gs://b")
+
+
+def test_a_local_path_is_shown_the_shorter_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shown_path(str(tmp_path / "out")) == "out"
+    assert shown_path("/data") == "/data"
+    assert shown_path("gs://bucket/out") == "gs://bucket/out"

@@ -1,0 +1,305 @@
+"""The stage ReadDocuments: what is read, what is counted, and what a broken shard leaves."""
+
+import bz2
+import gzip
+import io
+import json
+import os
+import random
+import re
+import tracemalloc
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+import zstandard
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+from pipeline.inputs.compression import decompressed
+from pipeline.inputs.files import match_files
+from pipeline.inputs.formats import ReadConfig, ShardError
+from pipeline.inputs.shards import plan_shards
+from pipeline.outputs.storage import RunStorage
+from pipeline.stages.match import MatchShards
+from pipeline.stages.read import ReadDocuments, _ReadShard
+from schemas.records import DeadLetter, Document, Shard, ShardResult
+
+MakePlan = Callable[[Path, Sequence[Shard]], RunStorage]
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+}
+
+
+def corpus(size: int) -> bytes:
+    """Lines that compress badly, so that a cut of the file is a cut of the text."""
+    rng = random.Random(7)
+    rows = [{"id": n, "text": f"{rng.getrandbits(800):x}"} for n in range(size)]
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def read(path: Path, **config: str) -> tuple[list[Document], list[DeadLetter], list[ShardResult]]:
+    """All shards of a file through the DoFn, without a runner."""
+    read_config = ReadConfig(**config)  # type: ignore[arg-type]
+    return read_shards(plan_shards(match_files([str(path)]), read_config), read_config)
+
+
+def read_shards(
+    shards: list[Shard], config: ReadConfig
+) -> tuple[list[Document], list[DeadLetter], list[ShardResult]]:
+    documents: list[Document] = []
+    tagged: dict[str, list[DeadLetter | ShardResult]] = {"dead_letters": [], "shard_results": []}
+    for shard in shards:
+        for item in _ReadShard(config).process(shard):
+            if isinstance(item, TaggedOutput):
+                tagged[item.tag].append(item.value)
+            else:
+                documents.append(item)
+    letters = [value for value in tagged["dead_letters"] if isinstance(value, DeadLetter)]
+    results = [value for value in tagged["shard_results"] if isinstance(value, ShardResult)]
+    return documents, letters, results
+
+
+def test_every_record_comes_out_once_and_is_counted(tmp_path: Path, make_plan: MakePlan) -> None:
+    """One pipeline over ranges, a compressed file and a broken one; two good files, three bad."""
+    (tmp_path / "a.jsonl").write_bytes(b'{"id": 1, "text": "Oslo"}\n{"id": 2}\n' * 20)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"id,text\n7,Bergen\n"))
+    (tmp_path / "c.parquet").write_bytes(b"no parquet at all")
+    shards = plan_shards(match_files([str(tmp_path)]), ReadConfig(), range_bytes=100)
+    storage = make_plan(tmp_path / "out", shards)
+    with BeamPipeline() as pipeline:
+        read = pipeline | MatchShards(storage) | ReadDocuments(ReadConfig())
+        assert read.documents.element_type is Document
+        assert read.dead_letters.element_type is DeadLetter
+        assert read.shard_results.element_type is ShardResult
+        ids = read.documents | "Ids" >> beam.Map(lambda document: document.doc_id)
+        assert_that(ids, equal_to(["1"] * 20 + ["7"]), label="documents")
+        nulls = read.dead_letters | "Known" >> beam.Map(lambda dead: dead.record is not None)
+        assert_that(nulls, equal_to([True] * 20 + [False]), label="dead letters")
+        counts = (
+            read.shard_results
+            | "BySource"
+            >> beam.Map(lambda done: (Path(done.source).name, sum(done.records.values())))
+            | "Sum" >> beam.CombinePerKey(sum)
+        )
+        expected = [("a.jsonl", 40), ("b.csv.gz", 1), ("c.parquet", 0)]
+        assert_that(counts, equal_to(expected), label="counts")
+    counters = {
+        metric.key.metric.name: metric.committed
+        for metric in pipeline.result.metrics().query()["counters"]
+        if metric.key.metric.namespace == "ReadDocuments"
+    }
+    ranges = len(shards) - 2
+    assert counters == {
+        "documents_read": 21,
+        "dead_letters": 20,
+        "shards_read": ranges + 1,
+        "shards_broken": 1,
+    }
+
+
+@pytest.mark.parametrize("suffix", ["", *COMPRESS])
+def test_compressed_shards_hold_the_same_records(tmp_path: Path, suffix: str) -> None:
+    data = corpus(500)
+    path = tmp_path / f"a.jsonl{suffix}"
+    compress = COMPRESS.get(suffix, bytes)
+    path.write_bytes(compress(data[:40_000]) + compress(data[40_000:]))
+    documents, letters, (result,) = read(path)
+    assert [document.doc_id for document in documents] == [str(number) for number in range(500)]
+    assert documents[3].record == data.index(b'{"id": 3,')
+    assert letters == []
+    assert (result.records, result.complete) == ({str(path): 500}, True)
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_truncated_shard_keeps_what_stood_before_and_says_so(
+    tmp_path: Path, suffix: str, members: int
+) -> None:
+    """Beam's own CompressedFile ends such a file without an error."""
+    data = corpus(8000)
+    packed = COMPRESS[suffix](data)
+    path = tmp_path / f"a.jsonl{suffix}"
+    path.write_bytes(packed * (members - 1) + packed[: len(packed) * 3 // 4])
+    documents, letters, (result,) = read(path)
+    before = 8000 * (members - 1)
+    assert before + 8000 * 0.5 < len(documents) < before + 8000
+    (letter,) = letters
+    assert (letter.record, letter.raw, letter.error) == (None, None, "EOFError")
+    assert letter.message == (
+        f"The shard broke off after {len(documents)} records: the compressed stream ends too "
+        "early: the file is truncated."
+    )
+    assert (result.records, result.complete) == ({str(path): len(documents)}, False)
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("change", ["empty", "foreign", "trailing", "flipped", "one byte short"])
+def test_a_damaged_shard_gives_one_dead_letter(tmp_path: Path, suffix: str, change: str) -> None:
+    packed = COMPRESS[suffix](corpus(100))
+    middle = len(packed) // 2
+    data = {
+        "empty": b"",
+        "foreign": b'{"text": "not compressed"}\n',
+        "trailing": packed + b"garbage",
+        "flipped": packed[:middle] + bytes([packed[middle] ^ 0xFF]) + packed[middle + 1 :],
+        "one byte short": packed[:-1],
+    }[change]
+    path = tmp_path / f"a.jsonl{suffix}"
+    path.write_bytes(data)
+    _, letters, (result,) = read(path)
+    broken = [letter for letter in letters if letter.record is None]
+    assert len(broken) == 1
+    assert "the compressed stream " in broken[0].message
+    assert not result.complete
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_members_may_end_anywhere(suffix: str) -> None:
+    """Beam's own CompressedFile fails where a second member begins with a block of reading."""
+    data = corpus(300)
+    for size in (1, 997, 4096):
+        members = [COMPRESS[suffix](data[at : at + size]) for at in range(0, 20_000, size)]
+        stream = decompressed(io.BytesIO(b"".join(members)), f"x{suffix}")
+        assert stream.read() == data[: len(members) * size]
+
+
+@pytest.mark.parametrize("zeros", [1, 512, 10_000])
+def test_zero_bytes_after_a_gzip_member_are_padding(zeros: int) -> None:
+    """As in Python's gzip module and GNU gzip: tapes and block devices pad files with zeros."""
+    member, padding = gzip.compress(corpus(10)), bytes(zeros)
+    stream = decompressed(io.BytesIO((member + padding) * 2), "x.gz")
+    assert stream.read() == corpus(10) * 2
+    assert stream.read() == b""
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_only_zeros_after_a_gzip_member_are_padding(suffix: str) -> None:
+    member, zeros = COMPRESS[suffix](b"a"), bytes(10_000)
+    damaged = [zeros + member, member + zeros + b"garbage"]
+    for data in damaged if suffix == ".gz" else [*damaged, member + zeros]:
+        with pytest.raises(OSError, match="the compressed stream is damaged"):
+            decompressed(io.BytesIO(data), f"x{suffix}").read()
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.lines", "a.csv", "a.txt"])
+def test_a_decompression_bomb_breaks_the_shard_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, name: str
+) -> None:
+    """Also where it unpacks to blank lines, of which no record shows that something is amiss."""
+    monkeypatch.setattr("pipeline.inputs.compression.BOMB_BYTES", 2**18)
+    head = b"text\n" if name == "a.csv" else b""
+    (tmp_path / f"{name}{suffix}").write_bytes(COMPRESS[suffix](head + b"\n" * 2**21))
+    config = {"input_format": "lines"} if name == "a.lines" else {}
+    documents, (letter,), (result,) = read(tmp_path / f"{name}{suffix}", **config)
+    count = len(documents)
+    assert result.records == ({str(tmp_path / f"{name}{suffix}"): count} if count else {})
+    assert count == 0 or name == "a.lines"
+    assert (letter.record, letter.error, result.complete) == (None, "ShardError", False)
+    assert re.fullmatch(
+        rf"The shard broke off after {count} records: [0-9,]+ compressed bytes hold more "
+        r"than [0-9,]+: a decompression bomb \(over 128 MiB and 1,000-fold\), or else a file to "
+        r"unpack before the run\.",
+        letter.message,
+    )
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_what_compresses_well_and_is_small_is_no_bomb(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.jsonl{suffix}"
+    path.write_bytes(COMPRESS[suffix](b'{"text": "Maria left Lisbon."}\n' * 20_000))
+    documents, letters, (result,) = read(path)
+    assert (len(documents), letters, result.complete) == (20_000, [], True)
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_unpacking_holds_little_whatever_the_ratio(suffix: str) -> None:
+    """Of bzip2 the 2 KiB that are read at a time may hold 2 GB; 130 MB is the most for zstd."""
+    packed = COMPRESS[suffix](bytes(2**27))
+    tracemalloc.start()
+    stream = decompressed(io.BytesIO(packed * 4), f"a{suffix}")
+    with pytest.raises(ShardError, match="a decompression bomb"):
+        deque(iter(lambda: stream.read(2**20), b""), maxlen=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.csv", b"id,body\n1,a\n", "There is no column 'text'; the columns are id, body."),
+        ("a.csv", b'text\nfine\n"cut off', "after 1 records: The file ends inside a quoted field."),
+        ("a.parquet", b"", "after 0 records: "),
+        ("a.parquet", b"no parquet at all", "after 0 records: Parquet magic bytes not found"),
+    ],
+)
+def test_an_unreadable_table_gives_one_dead_letter(
+    tmp_path: Path, name: str, data: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    _, (letter,), (result,) = read(tmp_path / name)
+    assert message in letter.message
+    assert "\n" not in letter.message
+    assert letter.record is None
+    assert not result.complete
+
+
+def test_a_shard_that_vanished_gives_one_dead_letter(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("a")
+    shards = plan_shards(match_files([str(path)]), ReadConfig())
+    path.unlink()
+    documents, (letter,), (result,) = read_shards(shards, ReadConfig())
+    assert documents == []
+    assert letter.error == "FileNotFoundError"
+    expected = "The shard broke off after 0 records: No such file or directory."
+    assert letter.message == expected
+    assert result == ShardResult(str(path), 0, shards[0].fingerprint, {}, complete=False)
+
+
+def test_a_shard_that_changed_since_it_was_matched_is_not_complete(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "a"}\n' * 10)
+    shards = plan_shards(match_files([str(path)]), ReadConfig(), range_bytes=70)
+    path.write_bytes(b'{"text": "b"}\n' * 10)
+    os.utime(path, ns=(1, 1))
+    documents, letters, results = read_shards(shards, ReadConfig())
+    assert len(documents) == 10
+    assert [result.complete for result in results] == [False, False]
+    assert letters[1].message == (
+        "The shard (bytes 70 to 140) broke off after 5 records: "
+        "The file changed after it was matched."
+    )
+
+
+def test_an_empty_shard_is_complete(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.csv"):
+        (tmp_path / name).write_bytes(b"")
+        documents, letters, (result,) = read(tmp_path / name)
+        assert (documents, letters, result.records, result.complete) == ([], [], {}, True)
+
+
+def test_documents_come_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first document is out before the second is read, so memory does not follow the file."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(corpus(2))
+    (shard,) = plan_shards(match_files([str(path)]), ReadConfig())
+    asked: list[int] = []
+
+    def slowly(*_: object) -> Iterator[Document]:
+        for number in range(2):
+            asked.append(number)
+            yield Document(str(number), "x", number, "t")
+
+    monkeypatch.setattr("pipeline.stages.read.read_records", slowly)
+    records = _ReadShard(ReadConfig()).process(shard)
+    next(records)
+    assert asked == [0]
