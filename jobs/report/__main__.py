@@ -7,10 +7,14 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.runs.outputs import find_output
 from pipeline.console.arguments import Parser
 from pipeline.console.printing import account, warn
 from pipeline.console.process import main
+from pipeline.filesystems.paths import shown_path
 from pipeline.outputs.current import Manifest, by_age
+from pipeline.outputs.storage import RunStorage
+from pipeline.report.write import write_lasting_report
 from schemas.errors import JobError, UsageError
 
 EXAMPLES = ("", "--output out --run_id nightly-0412 --open")
@@ -20,10 +24,6 @@ def run(arguments: Sequence[str]) -> int:
     """Write the report and print its path; returns the exit code."""
     flags = report_parser().parse(arguments)
     # Beam logs at import, so it is imported once the libraries are quiet.
-    from jobs.runs.outputs import find_output
-    from pipeline.filesystems.paths import shown_path
-    from pipeline.outputs.storage import RunStorage
-    from pipeline.report.write import write_lasting_report
 
     output = find_output(flags.output)
     if flags.run_id:

@@ -12,6 +12,8 @@ from jobs.runs.layout import number
 from jobs.runs.state import state
 from pipeline.console.printing import account
 from pipeline.outputs.current import Manifest, current_sources
+from pipeline.outputs.manifest import encode_manifest
+from pipeline.outputs.storage import RunStorage
 from schemas.errors import UsageError
 
 
@@ -32,8 +34,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Remove them, and print each with what it took."""
-    from pipeline.outputs.storage import RunStorage
-
     for name in ("older_than", "keep"):
         if getattr(flags, name) < 0:
             raise UsageError(f"--{name} is {getattr(flags, name)}, expected at least 0")
@@ -74,8 +74,6 @@ def _has_tables(manifest: Manifest) -> bool:
 
 
 def _megabytes(manifests: Sequence[Manifest]) -> str:
-    from pipeline.outputs.manifest import encode_manifest
-
     total = sum(
         len(encode_manifest(manifest))
         + sum(table["bytes"] for table in manifest.get("tables", {}).values())

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.stores import require_filesystem
+from pipeline.outputs.catalog import clean, held, output_root, read_manifests, require_writable
 from pipeline.outputs.current import Manifest, by_age, not_replaced
 from schemas.errors import JobError, UsageError
 
@@ -37,9 +40,6 @@ def days_ago(days: int) -> str:
 
 def require_output(root: str) -> None:
     """Raises UsageError where a store is out of reach, or a local directory is no output."""
-    from pipeline.filesystems.paths import is_remote
-    from pipeline.filesystems.stores import require_filesystem
-
     if is_remote(root):
         require_filesystem("--output", root)
         return
@@ -62,9 +62,6 @@ def changing(flags: argparse.Namespace) -> Iterator[HeldOutput]:
     run is writing to it, JobError for what the disk refuses. What was half done when an error came
     is removed.
     """
-    from pipeline.configuration.extraction import output_root
-    from pipeline.outputs.catalog import clean, held, read_manifests, require_writable
-
     root = output_root(flags.output)
     require_output(root)
     if not flags.dry_run:

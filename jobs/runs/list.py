@@ -2,13 +2,11 @@
 
 import argparse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobs.runs.layout import as_json, cause, duration, number, say, table
+from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import named, state
-
-if TYPE_CHECKING:
-    from jobs.runs.outputs import Output
 
 _COLUMNS = (
     *("run", "status", "started (UTC)", "took", "files", "now"),
@@ -26,8 +24,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Print one line for each run, and one more where there is something to note."""
-    from jobs.runs.outputs import find_output
-
     output = find_output(flags.output)
     runs = [_described(output, manifest) for manifest in output.manifests]
     say(as_json(runs) if flags.json else "\n".join(_lines(runs)))

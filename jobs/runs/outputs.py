@@ -4,17 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import BinaryIO
-
-from apache_beam.io.filesystem import CompressionTypes
 
 from jobs.runs.holding import no_runs, require_output
 from model.text.escaping import harmless
-from pipeline.configuration.extraction import output_root
 from pipeline.console.arguments import did_you_mean
-from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.paths import is_remote
-from pipeline.outputs.catalog import read_manifests
+from pipeline.outputs.catalog import output_root, read_manifests
 from pipeline.outputs.current import CurrentSource, Manifest, by_age, current_sources
 from schemas.errors import UsageError
 
@@ -67,9 +62,3 @@ def find_output(flag: str) -> Output:
     if is_remote(root) and not manifests:
         raise no_runs(root)
     return Output(root, by_age(manifests))
-
-
-def opened(path: str) -> BinaryIO:
-    """A stream of a file's own bytes, whatever filesystem it is on; raises OSError."""
-    stream: BinaryIO = filesystems().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return stream

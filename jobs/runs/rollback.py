@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from jobs.runs.holding import add_dry_run, changing
+from jobs.runs.recount import without_rows
 from jobs.runs.state import ROLLED_BACK, state
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.printing import account
 from pipeline.outputs.current import Manifest, committed_runs, current_sources
+from pipeline.outputs.manifest import encode_manifest
+from pipeline.outputs.storage import RunStorage
 from schemas.errors import UsageError
 
 
@@ -122,10 +125,6 @@ def _repairs(manifest: Manifest) -> set[tuple[str, str]]:
 
 
 def _roll_back(root: str, manifest: Manifest) -> None:
-    from jobs.runs.recount import without_rows
-    from pipeline.outputs.manifest import encode_manifest
-    from pipeline.outputs.storage import RunStorage
-
     storage = RunStorage(root, manifest["run_id"])
     at = datetime.now(UTC)
     error = f"{ROLLED_BACK}{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -2,13 +2,11 @@
 
 import argparse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobs.runs.layout import as_json, duration, number, say, table
+from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import ROLLED_BACK, state, why_not
-
-if TYPE_CHECKING:
-    from jobs.runs.outputs import Output
 
 _TABLES = ("documents", "entities", "dead_letters")
 _INPUT_COLUMNS = ("documents", "dead", "entities", "counts", "file")
@@ -23,8 +21,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Print the run, or the parts of the job."""
-    from jobs.runs.outputs import find_output
-
     output = find_output(flags.output)
     manifests = output.named([flags.run])
     if flags.json:

@@ -1,11 +1,10 @@
 """What became of a run, in words: its state, and why a committed one does not count."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from jobs.runs.outputs import Output
-    from pipeline.outputs.current import Manifest
+from jobs.runs.outputs import Output
+from pipeline.outputs.current import Manifest
 
 # The error of a run that was taken back begins so; its status is that of one that failed.
 ROLLED_BACK = "rolled back on "

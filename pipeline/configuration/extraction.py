@@ -1,7 +1,6 @@
 """Flags in, one frozen configuration out. Nothing below reads flags or the environment."""
 
 import argparse
-import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -24,8 +23,8 @@ from apache_beam.runners.runner import create_runner
 from model.tagger.padding import BUCKET_CELLS
 from pipeline.configuration.flags import BUNDLED_CORPUS, DEFAULT_OUTPUT, extraction_parser
 from pipeline.console.arguments import Arguments, Parser, unknown_argument
-from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.formats import ReadConfig
+from pipeline.outputs.catalog import output_root
 from schemas.errors import UsageError
 
 DIRECT_RUNNER = "DirectRunner"
@@ -216,15 +215,3 @@ def _is_local(runner: str) -> bool:
 
 def _names(listed: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in listed.split(",")) if listed.strip() else ()
-
-
-def output_root(path: str) -> str:
-    """`--output` as it was given in, an absolute path or a URL without a slash at its end out."""
-    path = path.removeprefix("file://")
-    if not path:
-        raise UsageError("--output must not be empty")
-    if not is_remote(path):
-        return os.path.abspath(path)
-    if re.search(r"[*?[]", path):  # Beam lists objects by globs, and has no way to quote these
-        raise UsageError(f"--output {path}: the URL of an output has no *, ? or [")
-    return path.rstrip("/")

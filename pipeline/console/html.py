@@ -2,11 +2,14 @@
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from model.text.escaping import harmless
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def render_page(template: Path, values: dict[str, object]) -> str:
@@ -18,8 +21,10 @@ def render_page(template: Path, values: dict[str, object]) -> str:
 
 
 @functools.cache
-def _environment(folder: Path) -> Environment:
+def _environment(folder: Path) -> "Environment":
     """Cached, since compiling a template takes longer than filling it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,

@@ -1,20 +1,46 @@
-"""Beam's filesystems, ready for use in whatever process this is."""
+"""Beam's filesystems, ready for use in whatever process this is.
+
+Beam is imported when a path is first looked at: it takes a second, and logs at import.
+"""
 
 import functools
 from importlib.util import find_spec
-from typing import Any, ClassVar
-
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.options.value_provider import RuntimeValueProvider
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from pipeline.console.text import first_line
 
+if TYPE_CHECKING:
+    from apache_beam.io.filesystem import FileMetadata
+    from apache_beam.io.filesystems import FileSystems
 
-def filesystems() -> type[FileSystems]:
+
+def filesystems() -> "type[FileSystems]":
     """Beam's `FileSystems`, with options and with connections that outlive a call."""
     _prepare()
+    from apache_beam.io.filesystems import FileSystems
+
     return FileSystems
+
+
+def open_file(path: str) -> BinaryIO:
+    """A stream of a file's own bytes, not decompressed; raises OSError."""
+    from apache_beam.io.filesystem import CompressionTypes
+
+    uncompressed = CompressionTypes.UNCOMPRESSED
+    return filesystems().open(path, compression_type=uncompressed)
+
+
+def create_file(path: str) -> BinaryIO:
+    """A stream whose bytes become the file as they are; raises OSError."""
+    from apache_beam.io.filesystem import CompressionTypes
+
+    uncompressed = CompressionTypes.UNCOMPRESSED
+    return filesystems().create(path, compression_type=uncompressed)
+
+
+def list_files(pattern: str) -> "list[FileMetadata]":
+    """The files that a glob matches; raises what the filesystem raises."""
+    return list(filesystems().match([pattern])[0].metadata_list)
 
 
 def refusal(error: Exception) -> str:
@@ -33,12 +59,18 @@ def options() -> Any:  # noqa: ANN401 - Beam has no types for them
     return _options()
 
 
-def _options() -> Any:  # noqa: ANN401 - Beam has no types for them
+def _options() -> Any:  # noqa: ANN401 - as above
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.value_provider import RuntimeValueProvider
+
     return FileSystems._pipeline_options or RuntimeValueProvider.runtime_options  # noqa: SLF001 - it has no getter
 
 
 @functools.cache
 def _prepare() -> None:
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
+
     # The processes of a worker pool get no options, and Beam's S3 filesystem fails without any;
     # with none in particular, boto3 takes endpoint and credentials from the environment.
     if not _options():

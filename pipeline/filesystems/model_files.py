@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from model.tagger.artifact import find_artifact, gather_files, read_files
-from pipeline.filesystems.beam import filesystems, refusal
+from pipeline.filesystems.beam import list_files, open_file, refusal
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
 from schemas.errors import ArtifactError
@@ -28,7 +28,7 @@ def read_model(model: str) -> dict[str, bytes]:
     if not is_remote(model):
         return read_files(find_artifact(model))
     try:
-        found = filesystems().match([f"{model}/*"])[0].metadata_list
+        found = list_files(f"{model}/*")
     except Exception as error:  # each filesystem raises errors of its own
         raise ArtifactError(f"{model} cannot be listed: {refusal(error)}") from error
     names = {file.path.rpartition("/")[2] for file in found}
@@ -38,7 +38,7 @@ def read_model(model: str) -> dict[str, bytes]:
     def read(name: str) -> bytes:
         if name not in names:
             raise FileNotFoundError(name)
-        with filesystems().open(f"{model}/{name}") as stream:
+        with open_file(f"{model}/{name}") as stream:
             data: bytes = stream.read()
             return data
 

@@ -20,3 +20,8 @@ def shown_path(path: str) -> str:
         return path
     relative = os.path.relpath(path)
     return min(path, relative, key=len)
+
+
+def scheme_of(path: str) -> str:
+    """What stands before `://`, nothing of a local path."""
+    return path.partition("://")[0] if is_remote(path) else ""

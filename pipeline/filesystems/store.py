@@ -3,10 +3,8 @@
 import shutil
 from typing import BinaryIO
 
-from apache_beam.io.filesystem import CompressionTypes
-
 from pipeline.console.text import first_line
-from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.beam import create_file
 from pipeline.filesystems.paths import bucket_and_key
 
 _BLOCK = 8 * 2**20
@@ -26,12 +24,12 @@ class Store:
 
     def send(self, file: BinaryIO, path: str) -> None:
         """Make the object `path` of a whole file; raises what the store raises."""
-        with filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        with create_file(path) as stream:
             shutil.copyfileobj(file, stream, _BLOCK)
 
     def create(self, path: str, data: bytes) -> bool:
         """Make an object of the data; False where the store itself finds one of that name."""
-        with filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        with create_file(path) as stream:
             stream.write(data)
         return True
 

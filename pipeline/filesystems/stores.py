@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from importlib import import_module
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.gcs import GoogleStorage
-from pipeline.filesystems.paths import bucket_and_key
+from pipeline.filesystems.paths import bucket_and_key, scheme_of
 from pipeline.filesystems.s3 import S3
 from pipeline.filesystems.store import Store
 from schemas.errors import UsageError
@@ -17,12 +15,12 @@ _STORES: Mapping[str, Store] = {"s3": S3(), "gs": GoogleStorage()}
 
 def store_of(path: str) -> Store:
     """The store that a URL names."""
-    return _STORES.get(FileSystems.get_scheme(path), Store())
+    return _STORES.get(scheme_of(path), Store())
 
 
 def require_filesystem(flag: str, path: str) -> None:
     """Raise UsageError where a flag names a path on a filesystem that is out of reach."""
-    scheme, store = FileSystems.get_scheme(path), store_of(path)
+    scheme, store = scheme_of(path), store_of(path)
     try:
         if store.package:
             import_module(store.package)

@@ -4,12 +4,14 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from apache_beam.io.filesystem import FileMetadata
-
-from pipeline.filesystems.beam import filesystems, refusal
+from pipeline.filesystems.beam import filesystems, list_files, refusal
 from pipeline.filesystems.paths import is_remote
 from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from apache_beam.io.filesystem import FileMetadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _files_in(pattern: str, directory: str) -> list[InputFile]:
 
 def _listed(pattern: str, glob: str) -> list[InputFile]:
     try:
-        listed = filesystems().match([glob])[0].metadata_list
+        listed = list_files(glob)
     except Exception as error:  # each filesystem raises errors of its own
         raise UsageError(f"--input {pattern!r} cannot be listed: {refusal(error)}.") from error
     fixed = re.split(r"[*?[]", glob)[0].rpartition("/")[0]
@@ -103,7 +105,7 @@ def _local_file(path: str) -> InputFile:
     return InputFile(path, state.st_size, f"{state.st_size}-{state.st_mtime_ns}")
 
 
-def _remote_file(meta: FileMetadata) -> InputFile:
+def _remote_file(meta: "FileMetadata") -> InputFile:
     # Size and time come with the listing. An etag would cost a request for each file: at 50 ms,
     # more than an hour for 100,000 files.
     if meta.last_updated_in_seconds:

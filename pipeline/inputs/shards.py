@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import BinaryIO, cast
 
-from apache_beam.io.filesystem import CompressionTypes
-
-from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.beam import open_file
 from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.compression import EXTENSIONS, compression_of, decompressed
 from pipeline.inputs.files import InputFile
@@ -100,9 +98,9 @@ def open_shard(path: str) -> BinaryIO:
     Opening raises OSError; reading raises EOFError or OSError, where a compressed stream is
     truncated or damaged.
     """
-    stream = filesystems().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    stream = open_file(path)
     if not compression_of(path) and not is_remote(path):
         # Python's own 8 KiB buffer costs a system call every four documents; this
         # reads about a quarter faster.
-        return io.BufferedReader(cast(io.RawIOBase, stream), _BUFFER)
+        return io.BufferedReader(cast("io.RawIOBase", stream), _BUFFER)
     return decompressed(stream, path)

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.filesystems.beam import filesystems, refusal
+from pipeline.filesystems.beam import filesystems, list_files, open_file, refusal
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.filesystems.upload import Upload
@@ -103,7 +104,7 @@ def read_manifests(root: str) -> list[Manifest]:
     if not is_remote(root):
         return [_manifest(path) for path in sorted(_local_files(f"{root}/runs", ".json"))]
     try:
-        found = filesystems().match([f"{root}/runs/*.json"])[0].metadata_list
+        found = list_files(f"{root}/runs/*.json")
         with ThreadPoolExecutor(_REQUESTS) as pool:
             return list(pool.map(_manifest, sorted(file.path for file in found)))
     except UsageError:
@@ -119,8 +120,7 @@ def ownerless_reports(root: str, owners: Collection[str]) -> list[str]:
     """
     folder = f"{root}/{REPORTS}"
     if is_remote(root):
-        matched = filesystems().match([f"{folder}/*.html"])[0].metadata_list
-        paths = [file.path for file in matched]
+        paths = [file.path for file in list_files(f"{folder}/*.html")]
     else:
         paths = _local_files(folder, ".html")
     found = {path.rpartition("/")[2].removesuffix(".html"): path for path in paths}
@@ -129,7 +129,7 @@ def ownerless_reports(root: str, owners: Collection[str]) -> list[str]:
 
 def _is_report(path: str) -> bool:
     try:
-        with filesystems().open(path) as stream:
+        with open_file(path) as stream:
             return REPORT_MARK in stream.read(_MARKED)
     except OSError:  # a directory, or a file that is nobody's business
         return False
@@ -143,7 +143,7 @@ def _local_files(directory: str, suffix: str) -> list[str]:
 
 
 def _manifest(path: str) -> Manifest:
-    with filesystems().open(path) as stream:
+    with open_file(path) as stream:
         data = stream.read()
     try:
         manifest: Manifest = json.loads(data)
@@ -159,3 +159,15 @@ def _manifest(path: str) -> Manifest:
     if f"{run_id}.json" != path.rpartition("/")[2]:
         raise UsageError(f"{path} is the manifest of another run, {run_id!r}")
     return manifest
+
+
+def output_root(path: str) -> str:
+    """`--output` as it was given in, an absolute path or a URL without a slash at its end out."""
+    path = path.removeprefix("file://")
+    if not path:
+        raise UsageError("--output must not be empty")
+    if not is_remote(path):
+        return os.path.abspath(path)
+    if re.search(r"[*?[]", path):  # Beam lists objects by globs, and has no way to quote these
+        raise UsageError(f"--output {path}: the URL of an output has no *, ? or [")
+    return path.rstrip("/")

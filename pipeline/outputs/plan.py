@@ -9,9 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, replace
 from typing import Any
 
-from apache_beam.io.filesystem import CompressionTypes
-
-from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.beam import open_file
 from pipeline.outputs.manifest import RunDescription
 from pipeline.outputs.storage import RunStorage
 from schemas.records import Shard
@@ -47,6 +45,6 @@ def with_plan(run: RunDescription, storage: RunStorage) -> RunDescription:
 
 
 def _read(storage: RunStorage) -> dict[str, Any]:
-    with filesystems().open(storage.plan, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+    with open_file(storage.plan) as stream:
         plan: dict[str, Any] = json.load(stream)
     return plan

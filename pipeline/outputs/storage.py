@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.beam import filesystems, list_files, open_file
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.upload import Upload, Writer, create_object
 from schemas.tables import TABLES
@@ -253,7 +253,7 @@ class RunStorage:
 
     def _files(self, directory: str) -> list[str]:
         if not self.is_staged:
-            return [file.path for file in filesystems().match([f"{directory}/*"])[0].metadata_list]
+            return [file.path for file in list_files(f"{directory}/*")]
         if not os.path.isdir(directory):
             return []
         paths = [f"{directory}/{name}" for name in os.listdir(directory)]
@@ -268,7 +268,7 @@ class RunStorage:
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest as it was written."""
-        with filesystems().open(self.manifest) as stream:
+        with open_file(self.manifest) as stream:
             manifest: dict[str, Any] = json.load(stream)
         return manifest
 

@@ -7,10 +7,9 @@ from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystem import CompressionTypes
 
 from pipeline.console.printing import warn
-from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.beam import open_file
 from pipeline.inputs.compression import decompressed
 from pipeline.inputs.formats import MissingColumnError, ReadConfig, missing_fields, read_records
 from pipeline.inputs.shards import open_shard
@@ -118,7 +117,7 @@ def _peek_parquet(shard: Shard) -> tuple[int, float]:
 
 def _peek(shard: Shard, config: ReadConfig) -> tuple[int, float]:
     """Records of the first bytes, and how many bytes of the file, as it is stored, these took."""
-    raw = filesystems().open(shard.source, compression_type=CompressionTypes.UNCOMPRESSED)
+    raw = open_file(shard.source)
     with decompressed(raw, shard.source) as stream:
         data = stream.read(PEEK_BYTES)
         whole = not stream.read(1)

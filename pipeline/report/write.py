@@ -4,6 +4,7 @@ from pipeline.console.printing import warn
 from pipeline.console.text import first_line
 from pipeline.outputs.current import Manifest
 from pipeline.outputs.storage import RunStorage
+from pipeline.report.page import report_page
 from schemas.errors import JobError
 
 
@@ -13,7 +14,6 @@ def write_report(storage: RunStorage, manifest: Manifest) -> None:
     Raises JobError where the run's files cannot be read, OSError where it cannot be written.
     """
     # What makes pages and charts is imported once the run's own work is done.
-    from pipeline.report.page import report_page
 
     storage.write_report(report_page(storage.root, manifest).encode())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report import page
+from pipeline.report import write as report_writer
 from pipeline.run import run
 from schemas.errors import DeadLettersError, JobError
 
@@ -67,7 +67,7 @@ def test_an_error_in_the_report_is_a_warning_and_the_run_is_committed(
     def broken(*_arguments: object) -> str:
         raise MemoryError
 
-    monkeypatch.setattr(page, "report_page", broken)
+    monkeypatch.setattr(report_writer, "report_page", broken)
     assert run(flags) == 0
     out, err = capsys.readouterr()
     why = "MemoryError without a message"
@@ -84,7 +84,7 @@ def test_an_interrupt_while_the_report_is_made_leaves_the_run_committed(
     def interrupted(*_arguments: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(page, "report_page", interrupted)
+    monkeypatch.setattr(report_writer, "report_page", interrupted)
     with pytest.raises(KeyboardInterrupt, match="interrupted; run r1 is committed"):
         run(flags)
     assert status_of(tmp_path) == "committed"
@@ -108,7 +108,7 @@ def test_without_a_report_of_them_the_table_is_named(
     def broken(*_arguments: object) -> str:
         raise MemoryError
 
-    monkeypatch.setattr(page, "report_page", broken)
+    monkeypatch.setattr(report_writer, "report_page", broken)
     (tmp_path / "in.jsonl").write_text('{"id": "x"}\n')
     with pytest.raises(DeadLettersError, match=f"; see {tmp_path}/out/dead_letters/run_id=r1$"):
         run(flags)

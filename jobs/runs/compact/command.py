@@ -9,14 +9,13 @@ back, its files are new again.
 import argparse
 import secrets
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from jobs.runs.compact.groups import Group, find_groups
+from jobs.runs.compact.merge import merge
 from jobs.runs.holding import add_dry_run, changing, days_ago
 from pipeline.console.printing import account
+from pipeline.outputs.storage import RunStorage
 from schemas.errors import UsageError
-
-if TYPE_CHECKING:
-    from jobs.runs.compact.groups import Group
 
 _MB = 1_000_000
 
@@ -38,10 +37,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Merge group by group; each is whole, whatever becomes of the next."""
-    from jobs.runs.compact.groups import find_groups
-    from jobs.runs.compact.merge import merge
-    from pipeline.outputs.storage import RunStorage
-
     for name, least in (("older_than", 0), ("target_file_mb", 1)):
         if getattr(flags, name) < least:
             raise UsageError(f"--{name} is {getattr(flags, name)}, expected at least {least}")

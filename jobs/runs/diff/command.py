@@ -1,14 +1,13 @@
 """Compare the entities of two runs over the same documents."""
 
 import argparse
-from typing import TYPE_CHECKING
 
+from jobs.runs.diff.changes import Comparison, Example, LabelChange
+from jobs.runs.diff.comparison import compare
 from jobs.runs.layout import as_json, number, say, table
+from jobs.runs.outputs import find_output
 from jobs.runs.state import state
 from schemas.errors import UsageError
-
-if TYPE_CHECKING:
-    from jobs.runs.diff.changes import Comparison, Example, LabelChange
 
 _COLUMNS = (
     *("label", "A", "B", "both", "lost", "gained", "moved away", "moved here"),
@@ -34,9 +33,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Print what B found otherwise than A."""
-    from jobs.runs.diff.comparison import compare
-    from jobs.runs.outputs import find_output
-
     if flags.examples < 0:
         raise UsageError(f"--examples is {flags.examples}, expected at least 0")
     output = find_output(flags.output)

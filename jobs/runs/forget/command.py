@@ -13,17 +13,25 @@ import argparse
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from jobs.runs.forget.erase import (
+    Found,
+    erase,
+    find,
+    names_input,
+    remove_ownerless_reports,
+    remove_unnamed,
+    with_records,
+)
+from jobs.runs.forget.selection import Documents, Selection, Sources
 from jobs.runs.holding import HeldOutput, add_dry_run, changing
 from pipeline.console.printing import account
+from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.paths import is_remote
+from pipeline.inputs.formats.records import encodable
 from pipeline.outputs.current import Manifest
 from schemas.errors import UsageError
 from schemas.tables import TABLES
-
-if TYPE_CHECKING:
-    from jobs.runs.forget.erase import Found
-    from jobs.runs.forget.selection import Selection
 
 _SHOWN = 5
 
@@ -38,8 +46,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Erase it from the oldest run first, so that nothing superseded counts again meanwhile."""
-    from jobs.runs.forget.erase import erase, find, remove_ownerless_reports, remove_unnamed
-
     with changing(flags) as output:
         if not flags.dry_run:
             remove_unnamed(output)
@@ -60,10 +66,6 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _selection(flags: argparse.Namespace, output: HeldOutput) -> "Selection":
-    from jobs.runs.forget.erase import with_records
-    from jobs.runs.forget.selection import Documents, Sources
-    from pipeline.inputs.formats.records import encodable
-
     if flags.doc_id:
         _refuse([name for name in flags.doc_id if not encodable(name)])
         return with_records(output, Documents(frozenset(flags.doc_id)))
@@ -75,9 +77,6 @@ def _selection(flags: argparse.Namespace, output: HeldOutput) -> "Selection":
 
 def _source(path: str, known: set[str], manifests: Sequence[Manifest]) -> str:
     """The source that is meant; as with `--input`, a local path may be relative."""
-    from jobs.runs.forget.erase import names_input
-    from pipeline.filesystems.paths import is_remote
-
     own = path.removeprefix("file://")
     absolute = own if is_remote(own) else os.path.abspath(own)  # noqa: PTH100 - Path.absolute keeps `..`
     if own in known:
@@ -133,8 +132,6 @@ def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
 
 def _exists(source: str) -> bool | None:
     """Whether the input is still there; None where its filesystem does not say."""
-    from pipeline.filesystems.beam import filesystems
-
     try:
         return bool(filesystems().exists(source))
     except Exception:  # noqa: BLE001 - each filesystem raises errors of its own

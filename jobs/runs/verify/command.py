@@ -3,13 +3,13 @@
 import argparse
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from jobs.runs.layout import number, say
+from jobs.runs.outputs import Output, find_output
 from jobs.runs.verify.findings import Checked, Finding
-
-if TYPE_CHECKING:
-    from jobs.runs.outputs import Output
+from jobs.runs.verify.one_run import verify_run
+from jobs.runs.verify.places import duplicate_ids, leftovers, unnamed_files
+from pipeline.outputs.catalog import read_manifests
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +19,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Print each problem as it is found, and a summary; 1 where something is wrong."""
-    from jobs.runs.outputs import find_output
-
     output = find_output(flags.output)
     kinds: Counter[str] = Counter()
     checked = Checked()
@@ -34,10 +32,6 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _findings(output: "Output", names: list[str], checked: Checked) -> Iterator[Finding]:
-    from jobs.runs.verify.one_run import verify_run
-    from jobs.runs.verify.places import duplicate_ids, leftovers, unnamed_files
-    from pipeline.outputs.catalog import read_manifests
-
     for manifest in output.named(names) if names else output.manifests:
         found = list(verify_run(output, manifest, checked))
         if found and manifest not in read_manifests(output.root):

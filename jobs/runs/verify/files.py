@@ -7,9 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.runs.outputs import opened
 from pipeline.console.text import first_line
-from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.beam import filesystems, open_file
 from pipeline.outputs.current import Manifest
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 
@@ -24,7 +23,7 @@ def byte_problems(path: str, told: Mapping[str, Any]) -> list[str]:
     """What is wrong with a file's bytes: it is missing, or size or checksum are others."""
     digest, size = hashlib.sha256(), 0
     try:
-        with opened(path) as stream:
+        with open_file(path) as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
                 size += len(block)
@@ -81,7 +80,7 @@ def column_problems(
 
 def open_parquet(path: str) -> pq.ParquetFile:
     """A file of a table, to read in batches; raises OSError or pyarrow's errors."""
-    return pq.ParquetFile(pa.PythonFile(opened(path), mode="r"), pre_buffer=False)
+    return pq.ParquetFile(pa.PythonFile(open_file(path), mode="r"), pre_buffer=False)
 
 
 def batches(

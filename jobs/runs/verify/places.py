@@ -13,7 +13,7 @@ from jobs.runs.layout import number
 from jobs.runs.outputs import Output
 from jobs.runs.verify.files import batches
 from jobs.runs.verify.findings import Finding
-from pipeline.filesystems.beam import filesystems
+from pipeline.filesystems.beam import list_files
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import rows_that_count
@@ -74,7 +74,7 @@ def _staged(output: Output) -> list[str]:
 
 def _files_below(folder: str) -> list[str]:
     if is_remote(folder):
-        return [file.path for file in filesystems().match([f"{folder}/**"])[0].metadata_list]
+        return [file.path for file in list_files(f"{folder}/**")]
     return [f"{top}/{name}" for top, _, names in os.walk(folder) for name in names]
 
 

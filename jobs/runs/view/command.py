@@ -4,6 +4,9 @@ import argparse
 import shlex
 
 from jobs.runs.layout import say
+from jobs.runs.outputs import find_output
+from jobs.runs.view.files import write_views
+from pipeline.filesystems.paths import is_remote
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -12,10 +15,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Write both files, and print how to use them."""
-    from jobs.runs.outputs import find_output
-    from jobs.runs.view.files import write_views
-    from pipeline.filesystems.paths import is_remote
-
     sql, module = write_views(find_output(flags.output))
     folder = sql.rpartition("/")[0]
     place = "." if is_remote(folder) else folder  # to where current.py was copied
