@@ -13,8 +13,6 @@ def write_report(storage: RunStorage, manifest: Manifest) -> None:
 
     Raises JobError where the run's files cannot be read, OSError where it cannot be written.
     """
-    # What makes pages and charts is imported once the run's own work is done.
-
     storage.write_report(report_page(storage.root, manifest).encode())
 
 

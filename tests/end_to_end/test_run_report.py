@@ -132,7 +132,8 @@ IMPORTED = (
     "import pipeline.run, pipeline.extraction, pipeline.report.write, jobs.runs.compact.merge\n"
     "early = {'pygal', 'jinja2'} & sys.modules.keys()\n"
     "before = set(sys.modules)\n"
-    "import pipeline.report.page\n"
+    "import pathlib, pipeline.console.html\n"
+    "pipeline.console.html._environment(pathlib.Path())\n"
     "late = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
     "print(sorted(early), 'jinja2' in late, 'tensorflow' in sys.modules)\n"
 )

@@ -11,6 +11,7 @@ import pytest
 from jobs.report.__main__ import run as make_report
 from jobs.runs.__main__ import run
 from pipeline.outputs.storage import RunStorage
+from pipeline.report import page as page_module
 from pipeline.report import write as report_writer
 from schemas.errors import JobError
 
@@ -135,7 +136,7 @@ def test_a_report_that_is_made_while_its_run_changes_shows_what_is_left(
     if command.startswith("expire"):
         output = reported
         output.commit("r4", output.read("/in/a", fingerprint="3"), output.read("/in/b"))
-    made = report_writer.report_page
+    made = page_module.report_page
     left = command.split()
 
     def change() -> None:
