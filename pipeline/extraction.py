@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from model.drift.profile import profile_of_baseline
 from model.tagger.artifact import Artifact, load_artifact
@@ -24,12 +23,12 @@ from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.catalog import clean, held, require_writable
-from pipeline.outputs.current import Manifest, next_start
+from pipeline.outputs.current import next_start
 from pipeline.outputs.manifest import Part, RunDescription, installed_versions
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.rows import RowConfig
-from pipeline.outputs.storage import RunStorage
-from pipeline.outputs.transactions import Ending, commit_nothing, end_run
+from pipeline.outputs.storage import RunStorage, run_storage
+from pipeline.outputs.transactions import Ending, commit_nothing, end_run, tidy_run
 from pipeline.planning.preview import estimate_documents, require_columns
 from pipeline.planning.worklist import (
     Worklist,
@@ -46,13 +45,14 @@ from pipeline.runners.worker_pool import WorkerPool
 from pipeline.stages.row_sinks import WriteConfig
 from pipeline.stages.tag import TaggerHandler
 from schemas.errors import DeadLettersError, JobError, UsageError
+from schemas.manifest import Manifest
 from schemas.records import Shard
 
 SAMPLED_TEXTS = 1000
 _MB = 1_000_000
 
-OnCommit = Callable[[dict[str, Any]], None]
-OnFailure = Callable[[dict[str, Any]], bool]
+OnCommit = Callable[[Manifest], None]
+OnFailure = Callable[[Manifest], bool]
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def plan_runs(config: ExtractionConfig, work: Worklist) -> Sequence[PlannedRun]:
     parts = _parts(config.run_id, len(works)) if config.commit_shards else [None]
     return [
         PlannedRun(
-            storage=RunStorage(config.output, part.run_id if part else config.run_id),
+            storage=run_storage(config.output, part.run_id if part else config.run_id),
             part=part,
             work=own,
             read=read,
@@ -184,8 +184,8 @@ def _require_new(
 ) -> None:
     """No run has this id yet, as a whole or as a part of its job; nor had one that was merged."""
     exists = UsageError(f"--run_id {config.run_id} exists already in {config.output}")
-    own = [RunStorage(config.output, config.run_id), *(run.storage for run in runs)]
-    own.append(RunStorage(config.output, Part(config.run_id, 1, 1).run_id))
+    own = [run_storage(config.output, config.run_id), *(run.storage for run in runs)]
+    own.append(run_storage(config.output, Part(config.run_id, 1, 1).run_id))
     known = {manifest["run_id"] for manifest in manifests}
     # Of an object store the manifests tell all; on a disk a table alone is in the way.
     if any(run.run_id in known or (run.is_staged and run.run_exists()) for run in own):
@@ -223,13 +223,13 @@ def _description(
 
 def _commit_nothing(
     description: RunDescription, storage: RunStorage, *, with_tables: bool
-) -> dict[str, Any]:
+) -> Manifest:
     try:
         manifest = commit_nothing(description, storage, with_tables=with_tables)
     except OSError as error:
         end_run(description, storage, traceback.format_exc())
         raise JobError(f"the run could not be written down: {error.strerror or error}") from error
-    storage.tidy(manifest)
+    tidy_run(storage, manifest)
     return manifest
 
 
@@ -240,7 +240,7 @@ def _committed(
     started: datetime,
     pool: WorkerPool,
     on_failure: OnFailure,
-) -> dict[str, Any]:
+) -> Manifest:
     """The manifest of a run that was planned, once it is done; raises JobError where it failed."""
     description, storage = _description(config, inputs, run, started), run.storage
     try:
@@ -263,7 +263,7 @@ def _committed(
 
 def _failed(
     description: RunDescription, storage: RunStorage, error: Exception, on_failure: OnFailure
-) -> dict[str, Any]:
+) -> Manifest:
     """The manifest of a run that had been committed before it failed; else raises JobError."""
     known = isinstance(error, JobError)
     told = [str(error), *getattr(error, "__notes__", [])] if known else [traceback.format_exc()]
@@ -284,7 +284,7 @@ def _run(
     run: PlannedRun,
     description: RunDescription,
     pool: WorkerPool,
-) -> dict[str, Any]:
+) -> Manifest:
     with tempfile.TemporaryDirectory(prefix="gleaner-", ignore_cleanup_errors=True) as scratch:
         plan = _plan(config, inputs, run, description, scratch if config.is_local else None)
         waiting = "starting workers" if config.is_local else f"running on {config.runner}"
@@ -305,7 +305,7 @@ def _run(
                     lambda pipeline: extract(pipeline, plan), config.beam, display.update
                 )
     manifest = run.storage.read_manifest()
-    run.storage.tidy(manifest)  # an object store has what repeated bundles wrote beside it
+    tidy_run(run.storage, manifest)  # an object store has what repeated bundles wrote beside it
     return manifest
 
 

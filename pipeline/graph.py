@@ -20,6 +20,7 @@ from pipeline.stages.row_sinks import WriteConfig
 from pipeline.stages.tag import Result, TagBatches
 from pipeline.stages.tokenize import TokenizeDocuments
 from pipeline.stages.write import TableInputs, WriteTables
+from schemas.manifest import Manifest
 
 if TYPE_CHECKING:
     from model.tagger.tagger import Tagger
@@ -40,7 +41,7 @@ class ExtractionPlan:
     run: RunDescription
 
 
-def extract(pipeline: beam.Pipeline, plan: ExtractionPlan) -> PCollection[dict[str, Any]]:
+def extract(pipeline: beam.Pipeline, plan: ExtractionPlan) -> PCollection[Manifest]:
     """Shards in, tables written and committed; the one element is the run's manifest."""
     register_coders()
     shards = pipeline | "MatchShards" >> MatchShards(plan.write.storage)

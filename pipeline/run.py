@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from model.runtime import forgo_keras, lasting_imports
 from pipeline.configuration.flags import extraction_parser
@@ -10,7 +9,9 @@ from pipeline.console.colour import painter
 from pipeline.console.events import events_on
 from pipeline.console.printing import account
 from pipeline.console.process import main
+from pipeline.outputs.storage import run_storage
 from schemas.errors import DriftError
+from schemas.manifest import Manifest
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -25,7 +26,6 @@ def run(arguments: Sequence[str]) -> int:
         from model.drift.compare import drift_in_words
         from pipeline.configuration.extraction import parse_extraction
         from pipeline.extraction import run_extraction
-        from pipeline.outputs.storage import RunStorage
         from pipeline.report.summary import as_event, format_summary
         from pipeline.report.write import try_report
 
@@ -36,10 +36,10 @@ def run(arguments: Sequence[str]) -> int:
         events.event("job_started", "info", output=config.output, model=config.model)
     drifted: list[str] = []
 
-    def report(manifest: dict[str, Any]) -> bool:
-        return try_report(RunStorage(config.output, manifest["run_id"]), manifest)
+    def report(manifest: Manifest) -> bool:
+        return try_report(run_storage(config.output, manifest["run_id"]), manifest)
 
-    def tell(manifest: dict[str, Any]) -> None:
+    def tell(manifest: Manifest) -> None:
         try:
             has_report = report(manifest)
         except KeyboardInterrupt as error:

@@ -6,7 +6,7 @@ by identity, since arrays have no single truth value.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,11 +170,20 @@ class ShardResult:
 
 
 @dataclass(frozen=True, slots=True)
-class FileResult:
-    """A Parquet file that was written in full.
+class RowCounts:
+    """What is counted of some rows of a table: as in `FileResult`."""
 
-    sources: its rows by source, without dead letters of whole shards; sums: further totals of its
-    rows by name.
+    sources: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    totals: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """A Parquet file that was written in full, and what is counted of its rows.
+
+    sources, labels: rows by source, without dead letters of whole shards, and entities by label;
+    totals: what documents count, by name, added up.
     """
 
     table: str
@@ -183,4 +192,5 @@ class FileResult:
     bytes: int
     sha256: str
     sources: Mapping[str, int]
-    sums: Mapping[str, int]
+    labels: Mapping[str, int] = field(default_factory=dict)
+    totals: Mapping[str, int] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from pipeline.outputs.catalog import clean
 from pipeline.outputs.manifest import RunDescription, installed_versions
 from pipeline.outputs.plan import with_plan, without_plan, write_plan
 from pipeline.outputs.rows import RowConfig
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import commit_run
 from pipeline.planning.preview import estimate_documents, require_columns
 from pipeline.planning.worklist import new_files
@@ -90,7 +90,7 @@ def plan(_files: int, place: Path) -> Measured:
     """From listed files to the plan that workers read, and the graph that is submitted."""
     listed = match_files([f"{place}/flat"])
     read = ReadConfig()
-    storage = RunStorage(f"{place}/planned", "scale")
+    storage = run_storage(f"{place}/planned", "scale")
     started = time.monotonic()
     shards = plan_shards(listed, read)
     require_columns(shards, read)
@@ -110,7 +110,7 @@ def plan(_files: int, place: Path) -> Measured:
 
 def commit(files: int, place: Path) -> Measured:
     """From the results of so many shards, and of as many files, to the manifest."""
-    storage = RunStorage(f"{place}/out", "scale")
+    storage = run_storage(f"{place}/out", "scale")
     storage.prepare()
     shards = [
         Shard(file.path, "jsonl", 0, None, file.size, file.fingerprint)
@@ -181,8 +181,10 @@ def _written(table: str, at: int, shards: Sequence[Shard], storage: RunStorage) 
     with storage.create(path) as stream:
         stream.write(bytes(_FILE_BYTES))
     rows = {shard.source: 1 for shard in shards[at : at + _WRITTEN_ROWS]}
-    sums = {"entities" if table == "documents" else "per": len(rows)}
-    return FileResult(table, path, len(rows), _FILE_BYTES, f"{at:064x}", rows, sums)
+    labels = {"per": len(rows)} if table == "entities" else {}
+    totals = {"entities": len(rows)} if table == "documents" else {}
+    written = (len(rows), _FILE_BYTES, f"{at:064x}")
+    return FileResult(table, path, *written, rows, labels, totals)
 
 
 def _description(shards: Sequence[Shard]) -> RunDescription:

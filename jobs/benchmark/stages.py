@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.console.process import quiet_libraries
 from pipeline.inputs.formats import ReadConfig
+from pipeline.outputs.storage import run_storage
 from schemas.records import Document, PaddedBatch, Shard, TaggedDocument, TokenizedDocument
 
 if TYPE_CHECKING:
@@ -95,7 +96,6 @@ def _measure(
     from model.tagger.padding import pad_documents
     from model.text.segmentation import tokenize_document
     from pipeline.outputs.rows import RowConfig
-    from pipeline.outputs.storage import RunStorage
     from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 
     artifact = load_artifact(read_files(plan.model), str(plan.model))
@@ -115,7 +115,7 @@ def _measure(
         pad_documents([tokenize_document(Document("", "", 0, "A b."), artifact.segmentation)])
     )
     with tempfile.TemporaryDirectory() as place:
-        storage = RunStorage(place, "stages")
+        storage = run_storage(place, "stages")
         storage.prepare()
         rows = RowConfig(artifact.identity, datetime.now(UTC))
         sink = TaggedSink(WriteConfig(storage, rows, plan.target_bytes))

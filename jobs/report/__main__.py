@@ -12,10 +12,11 @@ from pipeline.console.arguments import Parser
 from pipeline.console.printing import account, warn
 from pipeline.console.process import main
 from pipeline.filesystems.paths import shown_path
-from pipeline.outputs.current import Manifest, by_age
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.current import by_age
+from pipeline.outputs.storage import run_storage
 from pipeline.report.write import write_lasting_report
 from schemas.errors import JobError, UsageError
+from schemas.manifest import Manifest
 
 EXAMPLES = ("", "--output out --run_id nightly-0412 --open")
 
@@ -33,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
             raise UsageError(f"--run_id {flags.run_id} is a job in parts: name one, as {first}")
     else:
         manifest = newest(output.manifests, output.root)
-    storage = RunStorage(output.root, manifest["run_id"])
+    storage = run_storage(output.root, manifest["run_id"])
     try:
         write_lasting_report(storage, manifest)
     except OSError as error:

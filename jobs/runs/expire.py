@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 from jobs.runs.holding import HeldOutput, add_dry_run, changing, days_ago
 from jobs.runs.layout import number
-from jobs.runs.state import state
+from jobs.runs.state import status_in_words
 from pipeline.console.printing import account
-from pipeline.outputs.current import Manifest, current_sources
+from pipeline.outputs.current import current_sources
 from pipeline.outputs.manifest import encode_manifest
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import run_storage
+from pipeline.outputs.transactions import remove_run
 from schemas.errors import UsageError
+from schemas.manifest import Manifest
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +44,8 @@ def run(flags: argparse.Namespace) -> int:
         expired = find_expired(output, before, flags.keep)
         for manifest in expired:
             if not flags.dry_run:
-                RunStorage(output.root, manifest["run_id"]).remove()
-            told = "superseded" if manifest["status"] == "committed" else state(manifest)
+                remove_run(run_storage(output.root, manifest["run_id"]))
+            told = "superseded" if manifest["status"] == "committed" else status_in_words(manifest)
             account(f"{manifest['run_id']}  {told}  {_megabytes([manifest])}")
         done = "would be removed" if flags.dry_run else "removed"
         account(f"{number(len(expired), 'runs')} {done}, {_megabytes(expired)}")

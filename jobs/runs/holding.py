@@ -11,8 +11,9 @@ from typing import NamedTuple
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.outputs.catalog import clean, held, output_root, read_manifests, require_writable
-from pipeline.outputs.current import Manifest, by_age, not_replaced
+from pipeline.outputs.current import by_age, not_replaced
 from schemas.errors import JobError, UsageError
+from schemas.manifest import Manifest
 
 _MOST_DAYS = 36_500  # a hundred years; far more than that, and there is no such date
 

@@ -10,8 +10,9 @@ from model.text.escaping import harmless
 from pipeline.console.arguments import did_you_mean
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import output_root, read_manifests
-from pipeline.outputs.current import CurrentSource, Manifest, by_age, current_sources
+from pipeline.outputs.current import CurrentSource, by_age, current_sources
 from schemas.errors import UsageError
+from schemas.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,18 @@ id, a part alone by its own.
 import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from jobs.runs.holding import add_dry_run, changing
-from jobs.runs.recount import without_rows
-from jobs.runs.state import ROLLED_BACK, state
+from jobs.runs.state import status_in_words
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.printing import account
-from pipeline.outputs.current import Manifest, committed_runs, current_sources
-from pipeline.outputs.manifest import encode_manifest
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.current import committed_runs, current_sources
+from pipeline.outputs.manifest import rolled_back_manifest
+from pipeline.outputs.storage import run_storage
+from pipeline.outputs.transactions import amend_run
 from schemas.errors import UsageError
+from schemas.manifest import Manifest
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +36,8 @@ def run(flags: argparse.Namespace) -> int:
             counts = manifest["counts"]
             told = "would be rolled back" if flags.dry_run else "rolled back"
             if not flags.dry_run:
-                _roll_back(root, manifest)
+                taken_back = partial(rolled_back_manifest, manifest, datetime.now(UTC))
+                amend_run(run_storage(root, manifest["run_id"]), taken_back)
             account(
                 f"{manifest['run_id']} {told}: {counts['files']:,} files, "
                 f"{counts['documents']:,} documents, {counts['entities']:,} entities, "
@@ -62,7 +65,9 @@ def _runs_of(name: str, manifests: Sequence[Manifest], root: str) -> list[str]:
         raise UsageError(f"{root} has no run {name}" + did_you_mean(name, known))
     committed = [manifest for manifest in found if manifest["status"] == "committed"]
     if not committed:
-        raise UsageError(f"{name} is {state(found[0])}, and only committed runs can go back")
+        raise UsageError(
+            f"{name} is {status_in_words(found[0])}, and only committed runs can go back"
+        )
     for manifest in committed:
         if "replaces" in manifest:
             raise UsageError(
@@ -122,15 +127,3 @@ def _repairs(manifest: Manifest) -> set[tuple[str, str]]:
     return {
         (entry["source"], entry["repairs"]) for entry in manifest["inputs"] if entry.get("repairs")
     }
-
-
-def _roll_back(root: str, manifest: Manifest) -> None:
-    storage = RunStorage(root, manifest["run_id"])
-    at = datetime.now(UTC)
-    error = f"{ROLLED_BACK}{at:%Y-%m-%d %H:%M:%S} UTC"
-    storage.prepare()
-    storage.remove_report()
-    told = {**without_rows(manifest), "status": "failed", "error": error}
-    storage.write_manifest(encode_manifest(told))
-    storage.remove_report()  # again: it may have been made in between
-    storage.settle()

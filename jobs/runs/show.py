@@ -1,14 +1,13 @@
 """Show all that the manifest says of one run."""
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
 
 from jobs.runs.layout import as_json, duration, number, say, table
 from jobs.runs.outputs import Output, find_output
-from jobs.runs.state import ROLLED_BACK, state, why_not
+from jobs.runs.state import repaired_runs, status_in_words, why_not
+from pipeline.console.text import moment
+from schemas.manifest import Configuration, Counts, Drift, Manifest, Statistic
 
-_TABLES = ("documents", "entities", "dead_letters")
 _INPUT_COLUMNS = ("documents", "dead", "entities", "counts", "file")
 _FILE_COLUMNS = ("rows", "MB", "sha256", "path")
 
@@ -31,19 +30,19 @@ def run(flags: argparse.Namespace) -> int:
     return 0
 
 
-def _shown(output: "Output", manifest: Mapping[str, Any]) -> str:
+def _shown(output: Output, manifest: Manifest) -> str:
     facts = _head(output, manifest)
-    lines = [f"run {manifest['run_id']}, {state(manifest)}"]
+    lines = [f"run {manifest['run_id']}, {status_in_words(manifest)}"]
     width = max(map(len, facts))
     lines += [f"  {name:<{width}}  {_one_line(fact)}" for name, fact in facts.items()]
     sections = {
         "configuration": _configuration(manifest["configuration"]),
-        "counts": _counts(manifest.get("counts", {})),
+        "counts": _counts(manifest["counts"]) if "counts" in manifest else [],
         "drift": _drift(manifest.get("drift", {})),
         "inputs": _inputs(output, manifest),
         "files": _files(manifest),
         "versions": table(list(manifest["versions"].items())),
-        "error": _error(manifest),
+        "error": manifest.get("error", "").strip().splitlines(),
     }
     for title, told in sections.items():
         if told:
@@ -51,7 +50,7 @@ def _shown(output: "Output", manifest: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _head(output: "Output", manifest: Mapping[str, Any]) -> dict[str, str]:
+def _head(output: Output, manifest: Manifest) -> dict[str, str]:
     times = manifest["timings"]
     counting = output.counting[manifest["run_id"]]
     facts = {
@@ -63,25 +62,28 @@ def _head(output: "Output", manifest: Mapping[str, Any]) -> dict[str, str]:
     if manifest["status"] == "committed":
         told = f"for {number(counting, 'files')}" if counting else why_not(output, manifest)
         facts["counts now"] = told
-    if state(manifest) == "rolled back":
-        facts["rolled back"] = manifest["error"].removeprefix(ROLLED_BACK)
+    if manifest["status"] == "rolled_back":
+        facts["rolled back"] = moment(manifest["rolled_back_at"])
     if "part" in manifest:
         facts["part"] = "{number} of {count} of the job {of}".format(**manifest["part"])
     if "replaces" in manifest:
         facts["replaces"] = ", ".join(manifest["replaces"])
-    repairs = sorted({e["repairs"] for e in manifest.get("inputs", ()) if e.get("repairs")})
-    if repairs:
-        facts["repairs"] = f"dead letters of {', '.join(repairs)}"
+    if repaired_runs(manifest):
+        facts["repairs"] = f"dead letters of {', '.join(repaired_runs(manifest))}"
     for time in manifest.get("forgotten", ()):
-        erased = (number(time[name], name.replace("_", " ")) for name in _TABLES)
+        erased = (
+            number(time["documents"], "documents"),
+            number(time["entities"], "entities"),
+            number(time["dead_letters"], "dead letters"),
+        )
         before = f"{facts['forgotten']}; " if "forgotten" in facts else ""
         facts["forgotten"] = f"{before}{', '.join(erased)} on {time['at'][:19]}"
     return facts
 
 
-def _configuration(told: Mapping[str, Any]) -> list[str]:
+def _configuration(configuration: Configuration) -> list[str]:
     rows = []
-    for name, value in told.items():
+    for name, value in configuration.items():
         if isinstance(value, list):
             shown = ", ".join(map(str, value)) or "none"
         elif isinstance(value, bool):
@@ -92,16 +94,15 @@ def _configuration(told: Mapping[str, Any]) -> list[str]:
     return table(rows)
 
 
-def _counts(counts: Mapping[str, Any]) -> list[str]:
+def _counts(counts: Counts) -> list[str]:
     plain = {name: value for name, value in counts.items() if isinstance(value, int)}
     rows = [(f"{value:,}", name.replace("_", " ")) for name, value in plain.items()]
-    labels = counts.get("entities_by_label", {})
-    by_size = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
+    by_size = sorted(counts["entities_by_label"].items(), key=lambda item: (-item[1], item[0]))
     rows += [(f"{value:,}", f"  {_one_line(label)}") for label, value in by_size]
     return table(rows, frozenset({0})) if rows else []
 
 
-def _drift(drift: Mapping[str, Any]) -> list[str]:
+def _drift(drift: Drift) -> list[str]:
     """What was compared with the model's baseline, and how far it was."""
     if "reason" in drift:
         return [drift["reason"]]
@@ -112,26 +113,26 @@ def _drift(drift: Mapping[str, Any]) -> list[str]:
     return table(rows) if rows else []
 
 
-def _figure(found: Mapping[str, Any]) -> str:
+def _figure(found: Statistic) -> str:
     if "value" not in found:
         return str(found["reason"])
     moderate, drift = found["limits"]
     return f"{found['value']:.3g}, moderate above {moderate:g}, drift above {drift:g}"
 
 
-def _inputs(output: "Output", manifest: Mapping[str, Any]) -> list[str]:
+def _inputs(output: Output, manifest: Manifest) -> list[str]:
     rows = [_INPUT_COLUMNS]
     for entry in manifest.get("inputs", ()):
         counting = output.current.get(entry["source"])
         counts = counting is not None and manifest["run_id"] in counting.runs
         name = entry["source"] + ("" if entry["complete"] else "  (not read to its end)")
-        numbers = (f"{entry[column]:,}" for column in ("documents", "dead_letters", "entities"))
-        documents, dead, entities = numbers
+        numbers = (entry["documents"], entry["dead_letters"], entry["entities"])
+        documents, dead, entities = (f"{count:,}" for count in numbers)
         rows.append((documents, dead, entities, "yes" if counts else "no", _one_line(name)))
     return table(rows, frozenset({0, 1, 2})) if len(rows) > 1 else []
 
 
-def _files(manifest: Mapping[str, Any]) -> list[str]:
+def _files(manifest: Manifest) -> list[str]:
     rows = [_FILE_COLUMNS]
     rows += [
         (f"{f['rows']:,}", f"{f['bytes'] / 1e6:,.2f}", f["sha256"][:12], _one_line(f["path"]))
@@ -139,13 +140,6 @@ def _files(manifest: Mapping[str, Any]) -> list[str]:
         for f in told["files"]
     ]
     return table(rows, frozenset({0, 1})) if len(rows) > 1 else []
-
-
-def _error(manifest: Mapping[str, Any]) -> list[str]:
-    """Why the run failed; that one was rolled back stands in its head."""
-    if state(manifest) == "rolled back":
-        return []
-    return str(manifest.get("error", "")).strip().splitlines()
 
 
 def _one_line(text: str) -> str:

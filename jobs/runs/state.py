@@ -1,23 +1,24 @@
 """What became of a run, in words: its state, and why a committed one does not count."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from jobs.runs.outputs import Output
-from pipeline.outputs.current import Manifest
+from schemas.manifest import Manifest
 
-# The error of a run that was taken back begins so; its status is that of one that failed.
-ROLLED_BACK = "rolled back on "
 _NAMED = 3
 
 
-def state(run: Mapping[str, Any]) -> str:
-    """The status of a run, but `rolled back` for one that did not fail by itself."""
-    is_taken_back = (run.get("error") or "").startswith(ROLLED_BACK)
-    return "rolled back" if is_taken_back else str(run["status"])
+def status_in_words(manifest: Manifest) -> str:
+    """The status of a run as people read it."""
+    return manifest["status"].replace("_", " ")
 
 
-def why_not(output: "Output", manifest: "Manifest") -> str:
+def repaired_runs(manifest: Manifest) -> list[str]:
+    """The runs whose dead letters a run read again."""
+    return sorted({e["repairs"] for e in manifest.get("inputs", ()) if e.get("repairs")})
+
+
+def why_not(output: Output, manifest: Manifest) -> str:
     """Why a committed run counts for no file, and whether it did so before or is yet to do so."""
     run_id = manifest["run_id"]
     for other in output.manifests:

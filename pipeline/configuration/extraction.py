@@ -3,10 +3,9 @@
 import argparse
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from apache_beam.options.pipeline_options import (
     DirectOptions,
@@ -26,6 +25,7 @@ from pipeline.console.arguments import Arguments, Parser, unknown_argument
 from pipeline.inputs.formats import ReadConfig
 from pipeline.outputs.catalog import output_root
 from schemas.errors import UsageError
+from schemas.manifest import Configuration
 
 DIRECT_RUNNER = "DirectRunner"
 
@@ -91,7 +91,7 @@ class ExtractionConfig:
         """Whether the runner is the local one."""
         return _is_local(self.runner)
 
-    def described(self) -> Mapping[str, Any]:
+    def described(self) -> Configuration:
         """The configuration as the manifest records it."""
         return {
             "input": list(self.inputs),

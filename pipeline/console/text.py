@@ -1,5 +1,7 @@
 """Words for people: durations, counts, and what an error says in one line."""
 
+from datetime import datetime
+
 _MINUTE = 60
 
 
@@ -22,3 +24,8 @@ def first_line(error: Exception) -> str:
     text = (getattr(error, "strerror", None) or str(error)).strip()
     line = (text.splitlines() or [f"{type(error).__name__} without a message"])[0]
     return line.encode(errors="backslashreplace").decode().rstrip(".")
+
+
+def moment(time: str) -> str:
+    """A time as ISO 8601 in, the same to the second as people read it out."""
+    return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,6 +1,5 @@
 """An output as a whole: one run at a time writes to it, and its manifests say what is in it."""
 
-import json
 import os
 import re
 import uuid
@@ -13,20 +12,16 @@ from pipeline.filesystems.beam import filesystems, list_files, open_file, refusa
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.filesystems.upload import Upload
-from pipeline.outputs.current import Manifest, not_replaced
+from pipeline.outputs.current import not_replaced
+from pipeline.outputs.layout import LOCK, PARTIAL_MANIFEST, PARTIAL_REPORT, PLAN, REPORTS, STAGING
 from pipeline.outputs.lock import locked
-from pipeline.outputs.storage import (
-    PARTIAL_MANIFEST,
-    PARTIAL_REPORT,
-    PLAN,
-    REPORTS,
-    STAGING,
-    RunStorage,
-)
+from pipeline.outputs.manifest import parse_manifest
+from pipeline.outputs.storage import run_storage
+from pipeline.outputs.transactions import remove_run, settle_run
 from schemas.errors import UsageError
+from schemas.manifest import Manifest
 from schemas.tables import SCHEMA_VERSION, TABLES
 
-LOCK = ".lock"
 # What tells a report from other pages: its template has it near the top.
 REPORT_MARK = b'<meta name="generator" content="gleaner report">'
 _MARKED = 2048  # bytes
@@ -78,12 +73,12 @@ def clean(root: str) -> list[Manifest]:
     if os.path.isdir(f"{root}/{STAGING}"):
         for run_id in os.listdir(f"{root}/{STAGING}"):
             if _is_ours(f"{root}/{STAGING}/{run_id}"):
-                RunStorage(root, run_id).settle()
+                settle_run(run_storage(root, run_id))
     left = not_replaced(manifests)
     staying = {manifest["run_id"] for manifest in left}
     for manifest in manifests:
         if manifest["run_id"] not in staying:
-            RunStorage(root, manifest["run_id"]).remove()
+            remove_run(run_storage(root, manifest["run_id"]))
     return left
 
 
@@ -146,7 +141,7 @@ def _manifest(path: str) -> Manifest:
     with open_file(path) as stream:
         data = stream.read()
     try:
-        manifest: Manifest = json.loads(data)
+        manifest = parse_manifest(data)
         version = manifest["schema_version"]
         run_id = manifest["run_id"]
     except (ValueError, KeyError, TypeError) as error:

@@ -14,13 +14,14 @@ those who read it elsewhere:
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import fs
 
-Manifest = Mapping[str, Any]
+if TYPE_CHECKING:
+    from schemas.manifest import Manifest
 
 
 class CurrentSource(NamedTuple):
@@ -41,12 +42,12 @@ class CurrentSource(NamedTuple):
         return (self.run_id, *self.repairs)
 
 
-def committed_runs(manifests: Iterable[Manifest]) -> list[Manifest]:
+def committed_runs(manifests: "Iterable[Manifest]") -> "list[Manifest]":
     """The runs that count, oldest first: committed, and not replaced by a run made of them."""
     return [run for run in by_age(not_replaced(manifests)) if run["status"] == "committed"]
 
 
-def not_replaced(manifests: Iterable[Manifest]) -> list[Manifest]:
+def not_replaced(manifests: "Iterable[Manifest]") -> "list[Manifest]":
     """Runs in, those out that no committed run was made of."""
     runs = list(manifests)
     committed = [run for run in runs if run["status"] == "committed"]
@@ -54,18 +55,18 @@ def not_replaced(manifests: Iterable[Manifest]) -> list[Manifest]:
     return [run for run in runs if run["run_id"] not in replaced]
 
 
-def by_age(manifests: Iterable[Manifest]) -> list[Manifest]:
+def by_age(manifests: "Iterable[Manifest]") -> "list[Manifest]":
     """Runs in the order in which they count: oldest first."""
     return sorted(manifests, key=lambda run: (run["timings"]["started_at"], run["run_id"]))
 
 
-def next_start(manifests: Iterable[Manifest], now: datetime) -> datetime:
+def next_start(manifests: "Iterable[Manifest]", now: datetime) -> datetime:
     """When a run starts that is to count after all others, whatever the clock was set to."""
     times = [datetime.fromisoformat(run["timings"]["started_at"]) for run in manifests]
     return max(now, *(time + timedelta(microseconds=1) for time in times)) if times else now
 
 
-def current_sources(manifests: Iterable[Manifest]) -> dict[str, CurrentSource]:
+def current_sources(manifests: "Iterable[Manifest]") -> dict[str, CurrentSource]:
     """The manifests of an output in, what counts of each source out.
 
     A run that could not read a source to its end replaces no complete one.
@@ -109,7 +110,7 @@ def rows_that_count(sources: Mapping[str, CurrentSource], table: str) -> list[Ru
     return [RunRows(run_id, tuple(own), whole) for (run_id, whole), own in sorted(by_run.items())]
 
 
-def read_manifests(root: str) -> list[Manifest]:
+def read_manifests(root: str) -> "list[Manifest]":
     """The manifests of an output; `root` is a directory or a URL that pyarrow knows."""
     filesystem, base = _filesystem(root)
     files = filesystem.get_file_info(fs.FileSelector(f"{base}/runs", allow_not_found=True))
@@ -148,7 +149,7 @@ def read_table(root: str, table: str, columns: Sequence[str] | None = None) -> p
     return pa.concat_tables(tables, promote_options="default")
 
 
-def _condition(rows: RunRows, manifest: Manifest) -> pc.Expression | None:
+def _condition(rows: RunRows, manifest: "Manifest") -> pc.Expression | None:
     """What a row of the run must fulfil; None where all of them count."""
     condition = None
     if {entry["source"] for entry in manifest["inputs"]}.difference(rows.sources):

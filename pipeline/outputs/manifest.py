@@ -1,4 +1,4 @@
-"""The manifest of a run: what was read, written and counted, as `schemas/manifest.schema.json`."""
+"""The manifest of a run: what was read, written and counted, made of the results of its stages."""
 
 import json
 from collections import Counter
@@ -7,17 +7,33 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import python_version
-from typing import Any
+from typing import Literal, cast, get_args
 
 from model.drift.compare import compare
 from model.drift.profile import Profile
 from model.drift.sums import profile_of_sums
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.layout import RunPaths
 from schemas.errors import JobError
+from schemas.manifest import (
+    Configuration,
+    Counts,
+    Drift,
+    InputEntry,
+    Manifest,
+    PartOfJob,
+    Status,
+    TableEntry,
+)
 from schemas.records import FileResult, ShardResult
 from schemas.tables import SCHEMA_VERSION, TABLES
 
+# What stood in the error of a run that was taken back, until its status said so.
+_TAKEN_BACK = "rolled back on "
+
 _PACKAGES = ("gleaner", "apache-beam", "pyarrow", "numpy", "tensorflow")
+# What each document says of itself, and a manifest of all of them.
+Sum = Literal["sentences", "tokens", "unknown_tokens", "characters"]
+SUMS: tuple[Sum, ...] = get_args(Sum)
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,7 @@ class RunDescription:
     run_id: str
     started_at: datetime
     model: str
-    configuration: Mapping[str, Any]
+    configuration: Configuration
     inputs: Mapping[str, str]
     shards: Sequence[tuple[str, int]] = ()
     keep_fields: tuple[str, ...] = ()
@@ -80,8 +96,8 @@ def committed_manifest(
     run: RunDescription,
     files: Sequence[FileResult],
     shards: Sequence[ShardResult],
-    storage: RunStorage,
-) -> dict[str, Any]:
+    paths: RunPaths,
+) -> Manifest:
     """The manifest of a run whose files are all written.
 
     Raises JobError unless every planned shard was read once, the records that the reader saw of
@@ -97,60 +113,103 @@ def committed_manifest(
         raise JobError(f"{min(broken)} could not be read to its end")
     rows = {table: rows_by_source(files, table) for table in TABLES}
     _reconcile(records, rows["documents"], rows["dead_letters"])
-    sums: Counter[str] = Counter()
-    for file in files:
-        if file.table != "entities":
-            sums.update(file.sums)
+    totals = _totals(files)
+    if totals["entities"] != rows["entities"].total():
+        raise JobError(
+            f"the documents count {totals['entities']} entities, but {rows['entities'].total()} "
+            "were written"
+        )
+    inputs = [
+        input_entry(source, fingerprint, source not in broken, run.repairs.get(source))
+        for source, fingerprint in run.inputs.items()
+    ]
+    head = _head(run, "committed" if run.inputs else "empty")
+    manifest = with_rows(head, inputs, files, paths, run.skipped_files)
+    if run.inputs:
+        profile = profile_of_sums(totals)
+        manifest["drift"] = cast(Drift, compare(run.baseline, profile, run.min_confidence))
+    return manifest
+
+
+def input_entry(
+    source: str, fingerprint: str, complete: bool, repairs: str | None = None
+) -> InputEntry:
+    """A source before its rows are counted (see `with_rows`)."""
+    entry = InputEntry(
+        source=source,
+        fingerprint=fingerprint,
+        records=0,
+        documents=0,
+        dead_letters=0,
+        entities=0,
+        complete=complete,
+    )
+    return {**entry, "repairs": repairs} if repairs else entry
+
+
+def with_rows(
+    manifest: Manifest,
+    inputs: Sequence[InputEntry],
+    files: Sequence[FileResult],
+    paths: RunPaths,
+    skipped_files: int | None = None,
+) -> Manifest:
+    """A manifest in, the same for these sources and files out: its counts are those of the rows."""
+    rows = {table: rows_by_source(files, table) for table in TABLES}
+    totals = _totals(files)
     labels: Counter[str] = Counter()
     for file in files:
-        if file.table == "entities":
-            labels.update(file.sums)
-    if sums["entities"] != rows["entities"].total():
-        raise JobError(
-            f"the documents count {sums['entities']} entities, but {rows['entities'].total()} were "
-            "written"
-        )
-    return {
-        **_head(run, "committed" if run.inputs else "empty"),
-        "counts": {
-            "files": len(run.inputs),
-            "skipped_files": run.skipped_files,
-            "broken_files": len(broken),
-            "records": records.total(),
-            "documents": rows["documents"].total(),
-            "dead_letters": rows["dead_letters"].total(),
-            "sentences": sums["sentences"],
-            "tokens": sums["tokens"],
-            "unknown_tokens": sums["unknown_tokens"],
-            "characters": sums["characters"],
-            "entities": rows["entities"].total(),
-            "entities_by_label": dict(sorted(labels.items())),
-        },
-        **(
-            {"drift": compare(run.baseline, profile_of_sums(sums), run.min_confidence)}
-            if run.inputs
-            else {}
-        ),
-        "inputs": [
+        labels.update(file.labels)
+    entries: list[InputEntry] = []
+    for entry in inputs:
+        source = entry["source"]
+        documents, dead_letters = rows["documents"][source], rows["dead_letters"][source]
+        entries.append(
             {
-                "source": source,
-                "fingerprint": fingerprint,
-                "records": records[source],
-                "documents": rows["documents"][source],
-                "dead_letters": rows["dead_letters"][source],
+                **entry,
+                "records": documents + dead_letters,
+                "documents": documents,
+                "dead_letters": dead_letters,
                 "entities": rows["entities"][source],
-                "complete": source not in broken,
-                **({"repairs": run.repairs[source]} if source in run.repairs else {}),
             }
-            for source, fingerprint in run.inputs.items()
-        ],
+        )
+    counts = Counts(
+        files=len(entries),
+        broken_files=sum(not entry["complete"] for entry in entries),
+        records=sum(entry["records"] for entry in entries),
+        documents=rows["documents"].total(),
+        dead_letters=rows["dead_letters"].total(),
+        sentences=totals["sentences"],
+        tokens=totals["tokens"],
+        unknown_tokens=totals["unknown_tokens"],
+        characters=totals["characters"],
+        entities=rows["entities"].total(),
+        entities_by_label=dict(sorted(labels.items())),
+    )
+    if skipped_files is not None:
+        counts["skipped_files"] = skipped_files
+    return {
+        **manifest,
+        "counts": counts,
+        "inputs": entries,
         "tables": {
-            table: written_table(files, table, storage) for table in TABLES if run.inputs or files
+            table: table_entry(files, table, paths)
+            for table in TABLES
+            if any(file.table == table for file in files)
         },
     }
 
 
-def too_many_dead_letters(counts: Mapping[str, Any], allowed: float) -> str | None:
+def without_rows(manifest: Manifest) -> Manifest:
+    """A manifest in, the same without what it says of rows out: that of a run that has none."""
+    left = manifest.copy()
+    left.pop("counts", None)
+    left.pop("inputs", None)
+    left.pop("tables", None)
+    return left
+
+
+def too_many_dead_letters(counts: Counts, allowed: float) -> str | None:
     """Counts of a manifest in; where more records than the allowed share failed, that in words."""
     failed, records = counts["dead_letters"], counts["records"]
     if failed <= allowed * records:
@@ -161,23 +220,46 @@ def too_many_dead_letters(counts: Mapping[str, Any], allowed: float) -> str | No
     )
 
 
-def refused_manifest(manifest: Mapping[str, Any], error: str) -> dict[str, Any]:
+def refused_manifest(manifest: Manifest, error: str) -> Manifest:
     """A committed manifest in, that of the failed run which keeps its dead letters alone out."""
     tables = {"dead_letters": manifest["tables"]["dead_letters"]}
     return {**manifest, "status": "failed", "error": error, "tables": tables}
 
 
-def failed_manifest(run: RunDescription, error: str) -> dict[str, Any]:
+def failed_manifest(run: RunDescription, error: str) -> Manifest:
     """The manifest of a run that left no rows; `error` says why, with what a developer needs."""
     return {**_head(run, "failed"), "error": error}
 
 
-def encode_manifest(manifest: Mapping[str, Any]) -> bytes:
+def rolled_back_manifest(manifest: Manifest, at: datetime) -> Manifest:
+    """A committed manifest in, that of the same run once it was taken back out."""
+    time = at.isoformat()
+    return {**without_rows(manifest), "status": "rolled_back", "rolled_back_at": time}
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """The bytes of a manifest in, the manifest out; raises ValueError for what is no JSON.
+
+    Before runs that were taken back had a status of their own, they were failed ones.
+    """
+    manifest: Manifest = json.loads(data)
+    try:
+        error = manifest.get("error", "")
+    except AttributeError as no_object:
+        raise ValueError("a manifest is a JSON object") from no_object
+    if not error.startswith(_TAKEN_BACK):
+        return manifest
+    del manifest["error"]
+    at = datetime.fromisoformat(error.removeprefix(_TAKEN_BACK).replace(" UTC", "+00:00"))
+    return {**manifest, "status": "rolled_back", "rolled_back_at": at.isoformat()}
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as the bytes of its file: what holds no list or object stands on one line.
 
     With a line for each value, 100,000 inputs and files took twice the memory to encode.
     """
-    return _json_lines(dict(manifest), "\n").encode() + b"\n"
+    return _json_lines(manifest, "\n").encode() + b"\n"
 
 
 def _json_lines(value: object, line: str) -> str:
@@ -194,25 +276,6 @@ def _json_lines(value: object, line: str) -> str:
     return start + deeper + ("," + deeper).join(parts) + line + end
 
 
-def _head(run: RunDescription, status: str) -> dict[str, Any]:
-    finished = datetime.now(UTC)
-    return {
-        "run_id": run.run_id,
-        "status": status,
-        "schema_version": SCHEMA_VERSION,
-        **({"part": asdict(run.part)} if run.part else {}),
-        "model": run.model,
-        "configuration": dict(run.configuration),
-        "versions": dict(run.versions),
-        "timings": {
-            "started_at": run.started_at.isoformat(),
-            "finished_at": finished.isoformat(),
-            # The clock may have been set back.
-            "seconds": max(0.0, (finished - run.started_at).total_seconds()),
-        },
-    }
-
-
 def rows_by_source(files: Iterable[FileResult], table: str) -> Counter[str]:
     """The rows of one table by source, without dead letters of whole shards."""
     rows: Counter[str] = Counter()
@@ -220,6 +283,52 @@ def rows_by_source(files: Iterable[FileResult], table: str) -> Counter[str]:
         if file.table == table:
             rows.update(file.sources)
     return rows
+
+
+def table_entry(files: Iterable[FileResult], table: str, paths: RunPaths) -> TableEntry:
+    """What the manifest says of the files of one table."""
+    own = sorted((file for file in files if file.table == table), key=lambda file: file.path)
+    return {
+        "rows": sum(file.rows for file in own),
+        "bytes": sum(file.bytes for file in own),
+        "files": [
+            {
+                "path": paths.relative(table, file.path),
+                "rows": file.rows,
+                "bytes": file.bytes,
+                "sha256": file.sha256,
+            }
+            for file in own
+        ],
+    }
+
+
+def _head(run: RunDescription, status: Status) -> Manifest:
+    finished = datetime.now(UTC)
+    head = Manifest(
+        run_id=run.run_id,
+        status=status,
+        schema_version=SCHEMA_VERSION,
+        model=run.model,
+        configuration=run.configuration.copy(),
+        versions=dict(run.versions),
+        timings={
+            "started_at": run.started_at.isoformat(),
+            "finished_at": finished.isoformat(),
+            # The clock may have been set back.
+            "seconds": max(0.0, (finished - run.started_at).total_seconds()),
+        },
+    )
+    if run.part:
+        head["part"] = cast(PartOfJob, asdict(run.part))
+    return head
+
+
+def _totals(files: Iterable[FileResult]) -> Counter[str]:
+    totals: Counter[str] = Counter()
+    for file in files:
+        totals.update(file.totals)
+    return totals
 
 
 def _require_each_once(planned: Sequence[tuple[str, int]], shards: Sequence[ShardResult]) -> None:
@@ -241,21 +350,3 @@ def _reconcile(
                 f"{source}: {records.get(source, 0)} records were read, but {documents[source]} "
                 f"documents and {dead_letters[source]} dead letters were written"
             )
-
-
-def written_table(files: Iterable[FileResult], table: str, storage: RunStorage) -> dict[str, Any]:
-    """What the manifest says of the files of one table."""
-    own = sorted((file for file in files if file.table == table), key=lambda file: file.path)
-    return {
-        "rows": sum(file.rows for file in own),
-        "bytes": sum(file.bytes for file in own),
-        "files": [
-            {
-                "path": storage.relative(table, file.path),
-                "rows": file.rows,
-                "bytes": file.bytes,
-                "sha256": file.sha256,
-            }
-            for file in own
-        ],
-    }

@@ -1,16 +1,17 @@
-"""Records in, rows of the three tables out: one Arrow column at a time."""
+"""Records in, rows of the three tables out: a column's value stands beside its name."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.records import DeadLetter, Document, TaggedDocument
+from schemas.records import DeadLetter, TaggedDocument
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
 
 _HASHES = 2**32
@@ -32,26 +33,25 @@ class RowConfig:
 def entity_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Table:
     """One row for each entity, in the order of the documents and of their text."""
     counts = [len(d.labels) for d in documents]
-    rows = sum(counts)
     texts = [
         d.document.text[start:end]
         for d in documents
         for start, end in zip(d.start_char.tolist(), d.end_char.tolist(), strict=True)
     ]
-    columns = [
-        pa.array(_repeated((d.document.doc_id for d in documents), counts), pa.string()),
-        _dictionary(_repeated((d.document.source for d in documents), counts)),
-        _joined([d.sentence for d in documents], np.int32),
-        _joined([d.sentence_start for d in documents], np.int64),
-        _joined([d.sentence_end for d in documents], np.int64),
-        _joined([d.start_char for d in documents], np.int64),
-        _joined([d.end_char for d in documents], np.int64),
-        pa.array(texts, pa.string()),
-        _dictionary([label for d in documents for label in d.labels]),
-        _joined([d.confidence for d in documents], np.float32),
-        _dictionary([config.model] * rows),
-    ]
-    return pa.Table.from_arrays(columns, schema=ENTITIES)
+    columns = {
+        "doc_id": _repeated((d.document.doc_id for d in documents), counts),
+        "source": _repeated((d.document.source for d in documents), counts),
+        "sentence": _joined([d.sentence for d in documents]),
+        "sentence_start": _joined([d.sentence_start for d in documents]),
+        "sentence_end": _joined([d.sentence_end for d in documents]),
+        "start_char": _joined([d.start_char for d in documents]),
+        "end_char": _joined([d.end_char for d in documents]),
+        "text": texts,
+        "label": [label for d in documents for label in d.labels],
+        "confidence": _joined([d.confidence for d in documents]),
+        "model": [config.model] * sum(counts),
+    }
+    return _table(columns, ENTITIES)
 
 
 def document_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Table:
@@ -62,37 +62,30 @@ def document_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.
         d.text if is_kept(digest, config.text_share) else None
         for d, digest in zip(read, hashes, strict=True)
     ]
-    columns = [
-        pa.array([d.doc_id for d in read], pa.string()),
-        _dictionary([d.source for d in read]),
-        pa.array([d.record for d in read], pa.int64()),
-        pa.array([len(d.text) for d in read], pa.int64()),
-        pa.array([d.sentences for d in documents], pa.int32()),
-        pa.array([d.tokens for d in documents], pa.int32()),
-        pa.array([d.unknown_tokens for d in documents], pa.int32()),
-        pa.array([len(d.labels) for d in documents], pa.int32()),
-        pa.array(hashes, pa.string()),
-        pa.array([config.processed_at] * len(read), pa.timestamp("us", tz="UTC")),
-        pa.array(texts, pa.string()),
-        *_kept_columns(read, config.keep_fields),
-    ]
-    return pa.Table.from_arrays(columns, schema=documents_schema(config.keep_fields))
+    columns = {
+        "doc_id": [d.doc_id for d in read],
+        "source": [d.source for d in read],
+        "record": [d.record for d in read],
+        "characters": [len(d.text) for d in read],
+        "sentences": [d.sentences for d in documents],
+        "tokens": [d.tokens for d in documents],
+        "unknown_tokens": [d.unknown_tokens for d in documents],
+        "entities": [len(d.labels) for d in documents],
+        "content_hash": hashes,
+        "processed_at": [config.processed_at] * len(read),
+        "text": texts,
+        **{
+            name: [d.fields[position] for d in read]
+            for position, name in enumerate(config.keep_fields)
+        },
+    }
+    return _table(columns, documents_schema(config.keep_fields))
 
 
 def dead_letter_rows(letters: Sequence[DeadLetter]) -> pa.Table:
     """One row for each dead letter."""
-    columns = [
-        _dictionary([letter.source for letter in letters]),
-        pa.array([letter.record for letter in letters], pa.int64()),
-        pa.array([letter.doc_id for letter in letters], pa.string()),
-        _dictionary([letter.stage for letter in letters]),
-        _dictionary([letter.error for letter in letters]),
-        pa.array([letter.message for letter in letters], pa.string()),
-        pa.array([letter.raw for letter in letters], pa.binary()),
-        pa.array([letter.raw_size for letter in letters], pa.int64()),
-        pa.array([letter.kept_fields for letter in letters], pa.list_(pa.string())),
-    ]
-    return pa.Table.from_arrays(columns, schema=DEAD_LETTERS)
+    names = DEAD_LETTERS.names  # which are those of the record's fields
+    return _table({name: [getattr(one, name) for one in letters] for name in names}, DEAD_LETTERS)
 
 
 def content_hash(text: str) -> str:
@@ -105,22 +98,24 @@ def is_kept(digest: str, share: float) -> bool:
     return int(digest[:8], 16) < share * _HASHES
 
 
-def _kept_columns(documents: Sequence[Document], keep_fields: Sequence[str]) -> list[pa.Array]:
-    return [
-        pa.array([d.fields[position] for d in documents], pa.string())
-        for position in range(len(keep_fields))
-    ]
-
-
 def _repeated(values: Iterable[str], counts: Sequence[int]) -> list[str]:
     pairs = zip(values, counts, strict=True)
     return list(chain.from_iterable([value] * count for value, count in pairs))
 
 
-def _dictionary(values: Sequence[str]) -> pa.Array:
-    return pa.array(values, pa.string()).dictionary_encode()
+def _joined(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+    return np.concatenate(columns) if columns else np.zeros(0)
 
 
-def _joined(columns: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> pa.Array:
-    joined = np.concatenate(columns) if columns else np.zeros(0)
-    return pa.array(joined.astype(kind, copy=False))
+def _table(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    """A table of these columns in the order and with the types of the schema."""
+    arrays = [_array(columns[field.name], field.type) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(values: Sequence[object] | NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, kind.value_type).dictionary_encode()
+    if isinstance(values, np.ndarray):
+        values = values.astype(kind.to_pandas_dtype(), copy=False)
+    return pa.array(values, kind)

@@ -7,14 +7,14 @@ import hashlib
 import io
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.filesystems.upload import Writer
-from schemas.records import FileResult
+from schemas.records import FileResult, RowCounts
 from schemas.tables import SCHEMA_VERSION, SORTED_BY
 
 # Query engines read row groups in parallel and skip them by their statistics: 128 Ki rows is about
@@ -60,18 +60,16 @@ class TableWriter:
         self.create = create
         self._file: _OpenFile | None = None
 
-    def write(
-        self, rows: pa.Table, sources: Mapping[str, int], sums: Mapping[str, int]
-    ) -> list[FileResult]:
+    def write(self, rows: pa.Table, counts: RowCounts) -> list[FileResult]:
         """Append rows; returns the file that this filled, if it did.
 
-        sources: rows by source; sums: further totals of these rows, both added up by file.
+        counts: of these rows; they are added up by file.
         """
         if not len(rows):
             return []
         if self._file is None:
             self._file = _OpenFile(self, uuid.uuid4().hex)
-        self._file.append(rows, sources, sums)
+        self._file.append(rows, counts)
         return self.close() if self._file.bytes >= self.target_bytes else []
 
     def write_empty(self) -> list[FileResult]:
@@ -102,14 +100,15 @@ class _OpenFile:
         self._waiting_bytes = 0
         self._rows = 0
         self._sources: Counter[str] = Counter()
-        self._sums: Counter[str] = Counter()
+        self._labels: Counter[str] = Counter()
+        self._totals: Counter[str] = Counter()
 
     @property
     def bytes(self) -> int:
         """What is written, without the rows that wait for their row group."""
         return self._stream.bytes
 
-    def append(self, rows: pa.Table, sources: Mapping[str, int], sums: Mapping[str, int]) -> None:
+    def append(self, rows: pa.Table, counts: RowCounts) -> None:
         # Dictionaries stay dictionaries: written out, long sources would take many times the memory
         # that is counted here.
         rows = rows.cast(self._table.schema)
@@ -117,8 +116,9 @@ class _OpenFile:
         self._waiting_rows += len(rows)
         self._waiting_bytes += rows.nbytes
         self._rows += len(rows)
-        self._sources.update(sources)
-        self._sums.update(sums)
+        self._sources.update(counts.sources)
+        self._labels.update(counts.labels)
+        self._totals.update(counts.totals)
         # No more than the file's target waits, or a small target would be overshot.
         if self._waiting_bytes >= min(ROW_GROUP_BYTES, self._table.target_bytes):
             self._write_groups(at_least=1)
@@ -136,7 +136,8 @@ class _OpenFile:
             bytes=self._stream.bytes,
             sha256=self._stream.digest(),
             sources=dict(self._sources),
-            sums=dict(self._sums),
+            labels=dict(self._labels),
+            totals=dict(self._totals),
         )
 
     def _write_groups(self, at_least: int, *, last: bool = False) -> None:

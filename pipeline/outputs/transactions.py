@@ -1,9 +1,23 @@
-"""How a run that failed ends: its rows go, and its manifest says why; unless it is committed."""
+"""The commit protocol: the order of the steps by which a run counts, changes or goes.
 
-from collections.abc import Iterable
+A run counts once its manifest is there, which is written last and names every file that counts. A
+run that is being changed has a staging directory until it is done; whoever holds the output next
+settles such a run. So whatever stops one of these functions, at any step, the run is as it was
+before, or as it is to be after.
+
+commit_run: check the counts, publish the tables, create the manifest where there is none yet.
+end_run: drop what is staged, create a failed manifest where there is none yet, settle.
+amend_run: write new files, drop the report, write the manifest, drop the report, settle.
+replace_runs: write the new run's files, publish, write its manifest, remove the runs it replaces.
+remove_run: drop the report, the manifest, the report again, then all files.
+settle_run: delete what the manifest does not name, then the staging directory.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import Any
 
+from pipeline.outputs.layout import all_files
 from pipeline.outputs.manifest import (
     RunDescription,
     committed_manifest,
@@ -15,6 +29,7 @@ from pipeline.outputs.manifest import (
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.table_writer import TableWriter
 from schemas.errors import JobError
+from schemas.manifest import Manifest
 from schemas.records import FileResult, ShardResult
 from schemas.tables import TABLES, documents_schema
 
@@ -27,6 +42,47 @@ class Ending(Enum):
     COMMITTED = "it had been committed before"
 
 
+def commit_run(
+    files: list[FileResult], shards: list[ShardResult], run: RunDescription, storage: RunStorage
+) -> Manifest:
+    """Check that every record is accounted for, publish the tables, write the manifest.
+
+    Where too many records failed, the dead letters alone are published, and the manifest says so.
+    Raises JobError where records are missing or doubled; nothing is published then. Committing
+    again does nothing more: the manifest that is there stays, and so do its tables.
+    """
+    files = [*files, *_empty_tables({file.table for file in files}, run, storage)]
+    return _commit_files(files, shards, run, storage)
+
+
+def commit_nothing(run: RunDescription, storage: RunStorage, *, with_tables: bool) -> Manifest:
+    """The manifest of a run that had nothing to do; with tables that have columns and no rows."""
+    files = [*_empty_tables(set(), run, storage)] if with_tables else []
+    return _commit_files(files, [], run, storage)
+
+
+def _commit_files(
+    files: list[FileResult], shards: list[ShardResult], run: RunDescription, storage: RunStorage
+) -> Manifest:
+    if storage.has_manifest():  # by an attempt that a runner repeats
+        return _decided(storage)
+    manifest = committed_manifest(run, files, shards, storage)
+    error = too_many_dead_letters(manifest["counts"], run.max_dead_letters)
+    if error:
+        manifest = refused_manifest(manifest, error)
+    _publish(files, manifest, storage)
+    return manifest if storage.create_manifest(encode_manifest(manifest)) else _decided(storage)
+
+
+def _decided(storage: RunStorage) -> Manifest:
+    """The manifest that another attempt wrote first; raises JobError where it ended the run."""
+    manifest = storage.read_manifest()
+    if "tables" not in manifest:
+        settle_run(storage)
+        raise JobError("the run was ended before it could commit")
+    return manifest
+
+
 def end_run(run: RunDescription, storage: RunStorage, error: str) -> Ending:
     """Take back what the run wrote, and write down the error; a committed run stays as it is.
 
@@ -37,55 +93,86 @@ def end_run(run: RunDescription, storage: RunStorage, error: str) -> Ending:
     try:
         is_first = storage.create_manifest(encode_manifest(failed_manifest(run, error)))
     except Exception:  # noqa: BLE001 - what failed the run, a disk or a store, may refuse this too
-        storage.tidy()
+        tidy_run(storage)
         return Ending.UNRECORDED
-    storage.tidy()
+    tidy_run(storage)
     return Ending.RECORDED if is_first else Ending.COMMITTED
 
 
-def commit_run(
-    files: list[FileResult], shards: list[ShardResult], run: RunDescription, storage: RunStorage
-) -> dict[str, Any]:
-    """Check that every record is accounted for, publish the tables, write the manifest.
+def amend_run(storage: RunStorage, amended: Callable[[], Manifest]) -> Manifest:
+    """Give a run the manifest that `amended` makes, which may write new files beside the old ones.
 
-    Where too many records failed, the dead letters alone are published, and the manifest says so.
-    Raises JobError where records are missing or doubled; nothing is published then.
+    The report goes just before the manifest, so that a run which is as it was still has it, and
+    once more behind, since another process may have made one.
     """
-    files = [*files, *_empty_tables({file.table for file in files}, run, storage)]
-    return _commit_files(files, shards, run, storage)
-
-
-def commit_nothing(
-    run: RunDescription, storage: RunStorage, *, with_tables: bool
-) -> dict[str, Any]:
-    """The manifest of a run that had nothing to do; with tables that have columns and no rows."""
-    files = [*_empty_tables(set(), run, storage)] if with_tables else []
-    return _commit_files(files, [], run, storage)
-
-
-def _commit_files(
-    files: list[FileResult], shards: list[ShardResult], run: RunDescription, storage: RunStorage
-) -> dict[str, Any]:
-    if storage.has_manifest():  # by an attempt that a runner repeats
-        return _decided(storage)
-    manifest = committed_manifest(run, files, shards, storage)
-    error = too_many_dead_letters(manifest["counts"], run.max_dead_letters)
-    if error:
-        manifest = refused_manifest(manifest, error)
-    for table in manifest["tables"]:
-        storage.publish(
-            table, [file.path.rpartition("/")[2] for file in files if file.table == table]
-        )
-    return manifest if storage.create_manifest(encode_manifest(manifest)) else _decided(storage)
-
-
-def _decided(storage: RunStorage) -> dict[str, Any]:
-    """The manifest that another attempt wrote first; raises JobError where it ended the run."""
-    manifest = storage.read_manifest()
-    if "tables" not in manifest:
-        storage.settle()
-        raise JobError("the run was ended before it could commit")
+    storage.prepare()
+    manifest = amended()
+    storage.remove_report()
+    storage.write_manifest(encode_manifest(manifest))
+    storage.remove_report()
+    settle_run(storage)
     return manifest
+
+
+def replace_runs(
+    replaced: Sequence[RunStorage],
+    storage: RunStorage,
+    merged: Callable[[], tuple[Manifest, Sequence[FileResult]]],
+) -> Manifest:
+    """Let one run take the place of others: `merged` writes its files and makes its manifest."""
+    storage.prepare()
+    try:
+        manifest, files = merged()
+        storage.sync(file.path for file in files)
+    except BaseException:
+        settle_run(storage)  # on an object store nothing else would ever find these files
+        raise
+    _publish(files, manifest, storage)
+    storage.write_manifest(encode_manifest(manifest))
+    for run in replaced:
+        remove_run(run)
+    storage.discard_staging()
+    return manifest
+
+
+def remove_run(storage: RunStorage) -> None:
+    """Remove the whole run.
+
+    Its report first, since nothing finds it without the run; then its manifest, since nothing else
+    counts without it.
+    """
+    storage.prepare()
+    storage.remove_report()
+    if storage.has_manifest():
+        storage.remove_manifest()
+    storage.remove_report()  # again: it may have been made in between
+    settle_run(storage)
+
+
+def settle_run(storage: RunStorage, manifest: Manifest | None = None) -> None:
+    """Delete every file of the run that its manifest does not name: all where it has none."""
+    if manifest is None and storage.has_manifest():
+        manifest = storage.read_manifest()
+    storage.keep_files(set(all_files(storage.root, manifest)) if manifest else set())
+    storage.discard_staging()
+
+
+def tidy_run(storage: RunStorage, manifest: Manifest | None = None) -> None:
+    """As `settle_run`, of a run whose end is decided.
+
+    What may not be deleted stays: it counts for nothing, and `verify` names it.
+    """
+    with contextlib.suppress(Exception):  # each filesystem raises errors of its own
+        settle_run(storage, manifest)
+
+
+def _publish(files: Iterable[FileResult], manifest: Manifest, storage: RunStorage) -> None:
+    names: dict[str, list[str]] = {table: [] for table in manifest["tables"]}
+    for file in files:
+        if file.table in names:
+            names[file.table].append(file.path.rpartition("/")[2])
+    for table, own in names.items():
+        storage.publish(table, own)
 
 
 def _empty_tables(

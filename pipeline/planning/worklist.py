@@ -3,21 +3,28 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Literal, get_args
 
 from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.formats import run_of
 from pipeline.inputs.shards import format_read_as
-from pipeline.outputs.current import CurrentSource, Manifest, current_sources
+from pipeline.outputs.current import CurrentSource, current_sources
 from schemas.errors import UsageError
+from schemas.manifest import Configuration, Manifest
 from schemas.records import Repair
 
-# Of a run's configuration, what its rows depend on.
-DECISIVE = (
-    *("input_format", "id_field", "text_field", "keep_fields", "max_record_mb", "keep_text"),
+_Decisive = Literal[
+    "input_format",
+    "id_field",
+    "text_field",
+    "keep_fields",
+    "max_record_mb",
+    "keep_text",
     "min_confidence",
-)
+]
+# Of a run's configuration, what its rows depend on.
+DECISIVE: tuple[_Decisive, ...] = get_args(_Decisive)
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ def new_files(
     files: Sequence[InputFile],
     manifests: Iterable[Manifest],
     model: str,
-    configuration: Mapping[str, Any],
+    configuration: Configuration,
 ) -> Worklist:
     """Those files that no run has done in their present state, with this model and configuration.
 
@@ -75,7 +82,7 @@ def _is_done(state: CurrentSource | None, file: InputFile, alike: set[str]) -> b
     )
 
 
-def _is_alike(manifest: Manifest, model: str, configuration: Mapping[str, Any]) -> bool:
+def _is_alike(manifest: Manifest, model: str, configuration: Configuration) -> bool:
     before = manifest["configuration"]
     return manifest["model"] == model and all(
         before[name] == configuration[name] for name in DECISIVE if name in before

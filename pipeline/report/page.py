@@ -10,8 +10,7 @@ from markupsafe import Markup
 
 from model.drift.profile import CONFIDENCE_BINS
 from pipeline.console.html import render_page
-from pipeline.console.text import duration
-from pipeline.outputs.current import Manifest
+from pipeline.console.text import duration, moment
 from pipeline.report.charts import bar_chart, column_chart
 from pipeline.report.drift import drift_shown
 from pipeline.report.figures import (
@@ -23,6 +22,7 @@ from pipeline.report.figures import (
 )
 from pipeline.report.rows import MOST_ROWS, RunTables
 from pipeline.report.samples import SHOWN_SPANS, Samples, choose_samples
+from schemas.manifest import Manifest
 
 _CHARTED_LABELS = 12
 _LISTED = 30  # labels, reasons and files; the rest is counted
@@ -75,6 +75,7 @@ def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> st
             "error": _end_of(manifest.get("error", "")),
             "brief": _brief,
             "duration": duration,
+            "moment": moment,
             "hue": lambda label: hues.get(label, 0),
             # Of merged runs the times are those of the merging.
             "is_timed": "replaces" not in manifest,

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from model.text.escaping import harmless, shortened
 from pipeline.console.text import counted
-from pipeline.outputs.current import Manifest
 from pipeline.outputs.table_reader import plain
 from pipeline.report.rows import MOST_ROWS, RunTables
+from schemas.manifest import Manifest
 
 _ROOM = 10_000
 _MESSAGE = 200  # code points

@@ -1,13 +1,13 @@
 """The rows of a run as its report reads them: a few at a time, whatever the size of a table."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.outputs.current import Manifest
 from pipeline.outputs.table_reader import parquet_file
+from schemas.manifest import FileEntry, Manifest, TableEntry
 
 # Of larger tables some files are read, since one process does it: about a second for a million.
 MOST_ROWS = 20_000_000
@@ -57,12 +57,12 @@ class RunTables(NamedTuple):
     manifest: Manifest
     most_rows: int = MOST_ROWS
 
-    def files(self, table: str) -> list[Mapping[str, Any]]:
+    def files(self, table: str) -> list[FileEntry]:
         """The files of a table that are read, those without rows left out."""
-        chosen: list[Mapping[str, Any]] = []
+        chosen: list[FileEntry] = []
         rows = 0
         # They are sorted by names that are random, so the first ones are any ones.
-        for file in self.manifest.get("tables", {}).get(table, {}).get("files", ()):
+        for file in self._entry(table)["files"]:
             rows += file["rows"]
             if rows > self.most_rows and chosen:
                 break
@@ -70,10 +70,12 @@ class RunTables(NamedTuple):
                 chosen.append(file)
         return chosen
 
+    def _entry(self, table: str) -> TableEntry:
+        return self.manifest.get("tables", {}).get(table, {"rows": 0, "bytes": 0, "files": []})
+
     def left_out(self, table: str) -> int:
         """How many rows of a table are not read."""
-        rows = self.manifest.get("tables", {}).get(table, {}).get("rows", 0)
-        return int(rows) - sum(file["rows"] for file in self.files(table))
+        return self._entry(table)["rows"] - sum(file["rows"] for file in self.files(table))
 
     def row_groups(self, table: str) -> Iterator[RowGroup]:
         """The row groups of a table, file by file; raises JobError where one cannot be read."""

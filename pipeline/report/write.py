@@ -2,10 +2,10 @@
 
 from pipeline.console.printing import warn
 from pipeline.console.text import first_line
-from pipeline.outputs.current import Manifest
 from pipeline.outputs.storage import RunStorage
 from pipeline.report.page import report_page
 from schemas.errors import JobError
+from schemas.manifest import Manifest
 
 
 def write_report(storage: RunStorage, manifest: Manifest) -> None:

@@ -1,7 +1,7 @@
 """CommitRun: the results of files and shards in, the committed run's manifest out."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -13,6 +13,7 @@ from pipeline.outputs.manifest import (
 from pipeline.outputs.plan import with_plan, without_plan
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.transactions import commit_run
+from schemas.manifest import Manifest
 from schemas.records import FileResult, ShardResult
 
 
@@ -23,7 +24,7 @@ class CommitInputs(NamedTuple):
     shards: PCollection[ShardResult]
 
 
-class CommitRun(beam.PTransform[CommitInputs, PCollection[dict[str, Any]]]):
+class CommitRun(beam.PTransform[CommitInputs, PCollection[Manifest]]):
     """All results in, gathered under one key; the manifest out, once it is written.
 
     What the run reads is in the plan of its storage (`pipeline.outputs.plan`), not in the graph.
@@ -39,7 +40,7 @@ class CommitRun(beam.PTransform[CommitInputs, PCollection[dict[str, Any]]]):
         """No hints of the whole: Beam cannot use `CommitInputs` as one."""
         return IOTypeHints.empty()
 
-    def expand(self, inputs: CommitInputs) -> PCollection[dict[str, Any]]:
+    def expand(self, inputs: CommitInputs) -> PCollection[Manifest]:
         # The seed makes a group even where nothing was read.
         seed = inputs.files.pipeline | "Seed" >> beam.Create([None], reshuffle=False)
         return (
@@ -60,7 +61,7 @@ def _under_one_key(result: Result) -> tuple[str, Result]:
 
 def _commit(
     keyed: tuple[str, Iterable[Result]], run: RunDescription, storage: RunStorage
-) -> dict[str, Any]:
+) -> Manifest:
     gathered = list(keyed[1])
     return commit_run(
         [result for result in gathered if isinstance(result, FileResult)],

@@ -15,7 +15,7 @@ from pipeline.outputs.rows import RowConfig, dead_letter_rows, document_rows, en
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.table_writer import TableWriter
 from pipeline.stages.dead_letters import in_halves, set_aside
-from schemas.records import DeadLetter, FileResult, TaggedDocument
+from schemas.records import DeadLetter, FileResult, RowCounts, TaggedDocument
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
 
 STAGE = "WriteTables"
@@ -99,15 +99,15 @@ class TaggedSink:
                 entities[record.document.source] += len(record.labels)
                 labels.update(record.labels)
         documents = Counter(record.document.source for record in records)
-        sums = {
+        totals = {
             "entities": sum(len(record.labels) for record in records),
             "sentences": sum(record.sentences for record in records),
             "characters": sum(len(record.document.text) for record in records),
             **profile_sums(profile_of(records)),
         }
         return [
-            *self._entities.write(rows.entities, entities, labels),
-            *self._documents.write(rows.documents, documents, sums),
+            *self._entities.write(rows.entities, RowCounts(entities, labels)),
+            *self._documents.write(rows.documents, RowCounts(documents, totals=totals)),
         ]
 
     def close(self) -> list[FileResult]:
@@ -127,7 +127,7 @@ class DeadLetterSink:
 
     def write(self, records: Sequence[DeadLetter]) -> list[FileResult | DeadLetter]:
         sources = Counter(letter.source for letter in records if letter.record is not None)
-        return [*self._letters.write(dead_letter_rows(records), sources, {})]
+        return [*self._letters.write(dead_letter_rows(records), RowCounts(sources))]
 
     def close(self) -> list[FileResult]:
         return self._letters.close()

@@ -13,7 +13,7 @@ import pytest
 from pipeline.filesystems.model_files import settle_model
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import read_table
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage.object_store import ObjectStorage
 from pipeline.outputs.table_writer import TableWriter
 from pipeline.run import run
 from pipeline.stages.tag import TaggerHandler
@@ -77,7 +77,7 @@ def test_only_what_is_new_is_done(there: list[str], bucket: str) -> None:
     assert sorted(ids) == sorted(["new", *(f"d{number}" for number in range(20))])
 
 
-@pytest.mark.parametrize(("place", "step"), [(RunStorage, "publish"), (TableWriter, "close")])
+@pytest.mark.parametrize(("place", "step"), [(ObjectStorage, "publish"), (TableWriter, "close")])
 def test_a_run_that_fails_leaves_its_manifest_alone(
     place: type, step: str, there: list[str], keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,14 +100,14 @@ def test_what_a_repeated_bundle_or_a_killed_run_wrote_goes(
     there: list[str], bucket: str, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One who lists the objects sees the rows that the manifest names."""
-    client, create = boto3.client("s3"), RunStorage.create_manifest
+    client, create = boto3.client("s3"), ObjectStorage.create_manifest
 
-    def written_twice(self: RunStorage, data: bytes) -> bool:
+    def written_twice(self: ObjectStorage, data: bytes) -> bool:
         key = "out/entities/run_id=r1/part-again.parquet"
         client.put_object(Bucket=bucket, Key=key, Body=b"rows")
         return create(self, data)
 
-    monkeypatch.setattr(RunStorage, "create_manifest", written_twice)
+    monkeypatch.setattr(ObjectStorage, "create_manifest", written_twice)
     left = [
         f"out/{place}" for place in ("documents/run_id=r1/part-0.parquet", "_staging/r1/plan.json")
     ]

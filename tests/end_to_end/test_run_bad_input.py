@@ -16,7 +16,7 @@ import zstandard
 
 from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.shards import open_shard
-from pipeline.outputs.catalog import LOCK
+from pipeline.outputs.layout import LOCK
 from pipeline.run import run
 
 Rows = list[dict[str, Any]]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.outputs.catalog import LOCK
+from pipeline.outputs.layout import LOCK
 from pipeline.run import run
 from schemas.errors import JobError
 

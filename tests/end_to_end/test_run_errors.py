@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from jobs.runs.__main__ import run as runs
-from pipeline.outputs.catalog import LOCK, clean
+from pipeline.outputs.catalog import clean
+from pipeline.outputs.layout import LOCK
 from pipeline.outputs.manifest import RunDescription
 from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage.disk import DiskStorage
 from pipeline.outputs.transactions import commit_run
 from pipeline.run import run
 from schemas.errors import JobError, UsageError, WorkerLostError
+from schemas.manifest import Manifest
 from schemas.records import FileResult, ShardResult
 
 
@@ -173,7 +176,7 @@ def test_a_failing_stage_fails_the_run_and_leaves_no_rows(
 def test_records_that_do_not_add_up_fail_the_run(
     tmp_path: Path, tiny_artifact: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lose_documents(files: list[FileResult], *arguments: Any) -> dict[str, Any]:
+    def lose_documents(files: list[FileResult], *arguments: Any) -> Manifest:
         return commit_run([f for f in files if f.table != "documents"], *arguments)
 
     monkeypatch.setattr("pipeline.stages.commit.commit_run", lose_documents)
@@ -184,21 +187,21 @@ def test_records_that_do_not_add_up_fail_the_run(
 def test_a_failure_after_publishing_takes_the_tables_back(
     tmp_path: Path, tiny_artifact: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish, create = RunStorage.publish, RunStorage.create_manifest
+    publish, create = DiskStorage.publish, DiskStorage.create_manifest
     published: list[str] = []
 
-    def noted(self: RunStorage, table: str, names: list[str]) -> None:
+    def noted(self: DiskStorage, table: str, names: list[str]) -> None:
         publish(self, table, names)
         published.append(table)
 
-    def full_once(self: RunStorage, data: bytes) -> bool:
+    def full_once(self: DiskStorage, data: bytes) -> bool:
         if len(published) == 3:
             published.clear()
             raise OSError(28, os.strerror(28))
         return create(self, data)
 
-    monkeypatch.setattr(RunStorage, "publish", noted)
-    monkeypatch.setattr(RunStorage, "create_manifest", full_once)
+    monkeypatch.setattr(DiskStorage, "publish", noted)
+    monkeypatch.setattr(DiskStorage, "create_manifest", full_once)
     error, _ = failed(tmp_path, tiny_artifact, corpus)
     assert "No space left on device" in str(error)
 
@@ -251,7 +254,7 @@ def test_what_cannot_be_cleaned_up_after_the_commit_is_no_failure(
     flags = [f"--model={tiny_artifact}", f"--output={output}", f"--input={corpus}", "--only_new"]
     for run_id in before:
         assert run([*flags, f"--run_id={run_id}"]) == 0
-    monkeypatch.setattr(RunStorage, "keep", refuse)
+    monkeypatch.setattr(DiskStorage, "keep_files", refuse)
     assert run([*flags, "--run_id=r2"]) == 0
     assert json.loads((output / "runs/r2.json").read_text())["status"] == status
 
@@ -269,7 +272,7 @@ def test_a_commit_that_comes_after_the_end_of_its_run_is_none(
         shards: list[ShardResult],
         run: RunDescription,
         storage: RunStorage,
-    ) -> dict[str, Any]:
+    ) -> Manifest:
         endings.append(end_run(run, storage, "terminated"))
         return commit_run(files, shards, run, storage)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.outputs.catalog import clean
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage.disk import DiskStorage
 
 
 class Killed(BaseException):
@@ -60,7 +60,7 @@ def _killed_at(step: int, action: Callable[[], object]) -> bool:
     with pytest.MonkeyPatch.context() as patch:
         for name in _STEPS:
             patch.setattr(os, name, counted(getattr(os, name)))
-        patch.setattr(RunStorage, "create", counted(RunStorage.create))
+        patch.setattr(DiskStorage, "create", counted(DiskStorage.create))
         try:
             action()
         except Killed:

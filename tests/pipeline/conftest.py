@@ -11,8 +11,9 @@ import pytest
 from model.text.segmentation import Segmentation, tokenize_document
 from pipeline.outputs.manifest import RunDescription
 from pipeline.outputs.plan import write_plan
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import RunStorage, run_storage
 from schemas.records import Document, Shard, TaggedDocument, TokenizedDocument
+from tests.builders import configuration
 
 Span = tuple[str, str, float]  # the entity's words, its label, its confidence
 
@@ -26,9 +27,11 @@ def make_plan() -> MakePlan:
     """The storage of a run in a directory, with the plan of these shards."""
 
     def make(root: Path, shards: Sequence[Shard]) -> RunStorage:
-        storage = RunStorage(str(root), "r1")
+        storage = run_storage(str(root), "r1")
         inputs = {shard.source: shard.fingerprint for shard in shards}
-        run = RunDescription("r1", datetime(2026, 1, 1, tzinfo=UTC), "tiny@0", {}, inputs)
+        run = RunDescription(
+            "r1", datetime(2026, 1, 1, tzinfo=UTC), "tiny@0", configuration(), inputs
+        )
         write_plan(storage, run, shards)
         return storage
 

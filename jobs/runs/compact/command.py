@@ -14,7 +14,7 @@ from jobs.runs.compact.groups import Group, find_groups
 from jobs.runs.compact.merge import merge
 from jobs.runs.holding import add_dry_run, changing, days_ago
 from pipeline.console.printing import account
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import run_storage
 from schemas.errors import UsageError
 
 _MB = 1_000_000
@@ -47,7 +47,7 @@ def run(flags: argparse.Namespace) -> int:
             if flags.dry_run:
                 account(f"would be merged: {_described(group)}")
                 continue
-            storage = RunStorage(root, _run_id(datetime.now(UTC)))
+            storage = run_storage(root, _run_id(datetime.now(UTC)))
             merged = merge(group, storage, flags.target_file_mb * _MB, list(manifests))
             files = sum(len(table["files"]) for table in merged["tables"].values())
             size = sum(table["bytes"] for table in merged["tables"].values())

@@ -1,61 +1,57 @@
 """A group of runs in, one run out that counts as they did."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.runs.compact.groups import Group
-from jobs.runs.recount import recounted, tally
+from jobs.runs.recount import tally
 from jobs.runs.row_groups import read_row_groups
-from pipeline.outputs.current import Manifest, RunRows, rows_that_count
-from pipeline.outputs.manifest import encode_manifest
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.current import RunRows, rows_that_count
+from pipeline.outputs.manifest import input_entry, with_rows
+from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.table_reader import resolved
 from pipeline.outputs.table_writer import TableWriter
+from pipeline.outputs.transactions import replace_runs
 from pipeline.report.write import try_report
 from schemas.errors import JobError
+from schemas.manifest import TABLE_NAMES, Manifest, TableName, Timings
 from schemas.records import FileResult
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
+
+# Of a source, the rows that all of its runs have; dead letters are those of the last.
+_IN_ALL_RUNS: tuple[TableName, ...] = ("documents", "entities")
 
 
 def merge(
     group: Group, storage: RunStorage, target_bytes: int, manifests: list[Manifest]
-) -> dict[str, Any]:
+) -> Manifest:
     """Write the run that replaces the group, then remove what it replaces; returns its manifest.
 
     It gets a report where one of the group had one.
     Raises JobError, with nothing changed, where files do not hold what the manifests say.
     """
-    replaced = [RunStorage(storage.root, run["run_id"]) for run in group.runs]
+    replaced = [run_storage(storage.root, run["run_id"]) for run in group.runs]
     is_reported = any(run.has_report() for run in replaced)
-    storage.prepare()
-    try:
+
+    def merged() -> tuple[Manifest, Sequence[FileResult]]:
         files = [file for table in TABLES for file in _written(table, group, storage, target_bytes)]
-        merged = merged_manifest(group, storage, files, manifests)
-        _require_the_same(group, merged)
-        storage.sync(file.path for file in files)
-    except BaseException:
-        storage.settle()  # on an object store nothing else would ever find these files
-        raise
-    for table in TABLES:
-        names = [file.path.rpartition("/")[2] for file in files if file.table == table]
-        storage.publish(table, names)
-    storage.write_manifest(encode_manifest(merged))
-    for run in replaced:
-        run.remove()
-    storage.discard_staging()
+        manifest = merged_manifest(group, storage, files, manifests)
+        _require_the_same(group, manifest)
+        return manifest, files
+
+    manifest = replace_runs(replaced, storage, merged)
     if is_reported:
-        try_report(storage, merged)
-    return merged
+        try_report(storage, manifest)
+    return manifest
 
 
 def merged_manifest(
     group: Group, storage: RunStorage, files: list[FileResult], manifests: list[Manifest]
-) -> dict[str, Any]:
+) -> Manifest:
     """The manifest of the run that holds these files of the group.
 
     It takes the place of the group's last run among all runs, with its times, settings and
@@ -63,22 +59,23 @@ def merged_manifest(
     """
     forgotten = [entry for run in group.runs for entry in run.get("forgotten", ())]
     given = [path for run in group.runs if _is_base(run, group) for path in _inputs(run)]
-    head = {
-        "run_id": storage.run_id,
-        "status": "committed",
-        "schema_version": SCHEMA_VERSION,
-        "replaces": _replaced(group),
-        **({"forgotten": sorted(forgotten, key=lambda entry: entry["at"])} if forgotten else {}),
-        "model": group.latest["model"],
-        "configuration": {**group.latest["configuration"], "input": list(dict.fromkeys(given))},
-        "versions": group.latest["versions"],
-        "timings": _timings(group, manifests),
-    }
+    head = Manifest(
+        run_id=storage.run_id,
+        status="committed",
+        schema_version=SCHEMA_VERSION,
+        replaces=_replaced(group),
+        model=group.latest["model"],
+        configuration={**group.latest["configuration"], "input": list(dict.fromkeys(given))},
+        versions=group.latest["versions"],
+        timings=_timings(group, manifests),
+    )
+    if forgotten:
+        head["forgotten"] = sorted(forgotten, key=lambda entry: entry["at"])
     inputs = [
-        {"source": source, "fingerprint": state.fingerprint, "complete": state.complete}
+        input_entry(source, state.fingerprint, state.complete)
         for source, state in sorted(group.sources.items())
     ]
-    return recounted(head, inputs, files, storage)
+    return with_rows(head, inputs, files, storage)
 
 
 def _replaced(group: Group) -> list[str]:
@@ -96,7 +93,7 @@ def _is_base(run: Manifest, group: Group) -> bool:
     return any(state.run_id == run["run_id"] for state in group.sources.values())
 
 
-def _timings(group: Group, manifests: list[Manifest]) -> dict[str, Any]:
+def _timings(group: Group, manifests: list[Manifest]) -> Timings:
     """Those of the last run, a little later where another run began at the same moment."""
     last = group.runs[-1]["timings"]
     started = datetime.fromisoformat(last["started_at"])
@@ -126,7 +123,7 @@ def _written(table: str, group: Group, storage: RunStorage, target_bytes: int) -
     writer = TableWriter(table, schema, directory, target_bytes, storage.create)
     files = []
     for rows in _counting_rows(table, group, storage.root, schema):
-        files += writer.write(rows, *tally(table, rows))
+        files += writer.write(rows, tally(table, rows))
     files += writer.close()
     return files or writer.write_empty()
 
@@ -157,7 +154,7 @@ def _widened(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=fields)
 
 
-def _require_the_same(group: Group, merged: Mapping[str, Any]) -> None:
+def _require_the_same(group: Group, merged: Manifest) -> None:
     """What was merged of each source is what the manifests say that counts of it."""
     entries = {
         (run["run_id"], entry["source"]): entry for run in group.runs for entry in run["inputs"]
@@ -167,10 +164,10 @@ def _require_the_same(group: Group, merged: Mapping[str, Any]) -> None:
         runs = group.sources[source].runs
         expected: Counter[str] = Counter()
         for run_id in runs:
-            for table in ("documents", "entities"):
+            for table in _IN_ALL_RUNS:
                 expected[table] += entries[run_id, source][table]
         expected["dead_letters"] = entries[runs[-1], source]["dead_letters"]
-        for table in TABLES:
+        for table in TABLE_NAMES:
             if entry[table] != expected[table]:
                 raise JobError(
                     f"{source}: the manifests of {', '.join(runs)} count {expected[table]} rows of "

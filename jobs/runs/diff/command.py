@@ -6,7 +6,7 @@ from jobs.runs.diff.changes import Comparison, Example, LabelChange
 from jobs.runs.diff.comparison import compare
 from jobs.runs.layout import as_json, number, say, table
 from jobs.runs.outputs import find_output
-from jobs.runs.state import state
+from jobs.runs.state import status_in_words
 from schemas.errors import UsageError
 
 _COLUMNS = (
@@ -41,8 +41,8 @@ def run(flags: argparse.Namespace) -> int:
         runs = output.named([name])
         for manifest in runs:
             if manifest["status"] != "committed":
-                told = state(manifest)
-                raise UsageError(f"run {manifest['run_id']} is {told}: it has no entities")
+                status = status_in_words(manifest)
+                raise UsageError(f"run {manifest['run_id']} is {status}: it has no entities")
         sides.append(runs)
     found = compare(output, sides[0], sides[1], flags.examples)
     if flags.json:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from jobs.runs.diff.changes import Comparison, Example, Tally
 from jobs.runs.outputs import Output
 from jobs.runs.verify.files import batches
-from pipeline.outputs.current import Manifest
+from schemas.manifest import Manifest
 
 # Rows of both runs that are joined at once, about 200 bytes each; a single source may have more.
 PORTION = 4_000_000

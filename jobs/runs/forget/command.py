@@ -29,8 +29,8 @@ from pipeline.console.printing import account
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.formats.records import encodable
-from pipeline.outputs.current import Manifest
 from schemas.errors import UsageError
+from schemas.manifest import Manifest
 from schemas.tables import TABLES
 
 _SHOWN = 5

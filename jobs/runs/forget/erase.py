@@ -3,25 +3,25 @@
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pyarrow.compute as pc
 
 from jobs.runs.forget.selection import FORGOTTEN, Documents, Selection, Sources
 from jobs.runs.holding import HeldOutput
-from jobs.runs.recount import recount_file, recounted, tally, without_rows
+from jobs.runs.recount import recount_file, tally
 from jobs.runs.row_groups import read_row_groups, read_schema
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import ownerless_reports
-from pipeline.outputs.current import Manifest
-from pipeline.outputs.manifest import encode_manifest
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.layout import table_files
+from pipeline.outputs.manifest import with_rows, without_rows
+from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.table_writer import TableWriter
+from pipeline.outputs.transactions import amend_run, settle_run
 from pipeline.report.write import try_report
+from schemas.manifest import FileEntry, Forgotten, Manifest
 from schemas.records import FileResult
-from schemas.tables import TABLES
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,7 @@ def with_records(output: HeldOutput, selection: Documents) -> Documents:
     records: set[tuple[str, int]] = set()
     for manifest in output.manifests:
         for table in ("documents", "dead_letters"):
-            for file in manifest.get("tables", {}).get(table, {}).get("files", ()):
-                path = f"{output.root}/{file['path']}"
+            for path in table_files(output.root, manifest, table):
                 for rows in read_row_groups(path, selection.columns(table)):
                     meant = rows.filter(selection.matches(table, rows).rows)
                     pairs = (meant["source"].to_pylist(), meant["record"].to_pylist())
@@ -98,40 +97,40 @@ def remove_unnamed(output: HeldOutput) -> None:
     """
     if is_remote(output.root):
         for manifest in output.manifests:
-            RunStorage(output.root, manifest["run_id"]).settle()
+            settle_run(run_storage(output.root, manifest["run_id"]))
 
 
 def remove_ownerless_reports(output: HeldOutput) -> None:
     """Remove reports whose run is gone: what they show of it cannot be told any more."""
     owners = {manifest["run_id"] for manifest in output.manifests}
     for run_id in ownerless_reports(output.root, owners):
-        RunStorage(output.root, run_id).remove_report()
+        run_storage(output.root, run_id).remove_report()
 
 
 def erase(root: str, found: Found, selection: Selection, at: str) -> None:
-    """Write the run's files and its manifest again without what was found.
-
-    New files stand beside the old ones until the manifest names them: whatever stops this, the run
-    is as it was before, or as it is after. Its report goes just before that, so that a run which
-    is as it was still has it, and once more behind, since another process may have made one.
-    """
-    manifest, storage = found.manifest, RunStorage(root, found.manifest["run_id"])
-    storage.prepare()
-    files = [
-        file
-        for table, described in manifest.get("tables", {}).items()
-        for file in _rewritten(storage, table, described["files"], found, selection)
-    ]
-    storage.sync(file.path for file in files if file.path.startswith(storage.root))
-    left = _left(_redacted(manifest, selection), files, storage, found)
-    if found.files or len(left.get("inputs", ())) < len(manifest.get("inputs", ())):
-        entry = {"at": at, **{table: found.rows[table] for table in TABLES}}
-        left["forgotten"] = [*manifest.get("forgotten", ()), entry]
+    """Write the run's files and its manifest again without what was found."""
+    manifest, storage = found.manifest, run_storage(root, found.manifest["run_id"])
     is_reported = storage.has_report()
-    storage.remove_report()
-    storage.write_manifest(encode_manifest(left))
-    storage.remove_report()
-    storage.settle()
+
+    def without_found() -> Manifest:
+        files = [
+            file
+            for table, described in manifest.get("tables", {}).items()
+            for file in _rewritten(storage, table, described["files"], found, selection)
+        ]
+        storage.sync(file.path for file in files if file.path.startswith(storage.root))
+        left = _left(_redacted(manifest, selection), files, storage, found)
+        if found.files or len(left.get("inputs", ())) < len(manifest.get("inputs", ())):
+            entry = Forgotten(
+                at=at,
+                entities=found.rows["entities"],
+                documents=found.rows["documents"],
+                dead_letters=found.rows["dead_letters"],
+            )
+            left["forgotten"] = [*manifest.get("forgotten", ()), entry]
+        return left
+
+    left = amend_run(storage, without_found)
     if is_reported:
         try_report(storage, left)
 
@@ -139,7 +138,7 @@ def erase(root: str, found: Found, selection: Selection, at: str) -> None:
 def _rewritten(
     storage: RunStorage,
     table: str,
-    described: list[Mapping[str, Any]],
+    described: Sequence[FileEntry],
     found: Found,
     selection: Selection,
 ) -> list[FileResult]:
@@ -153,7 +152,7 @@ def _rewritten(
         writer = _writer(storage, table, path)
         for rows in read_row_groups(path):
             kept = rows.filter(pc.invert(selection.matches(table, rows).rows))
-            left += writer.write(kept, *tally(table, kept))
+            left += writer.write(kept, tally(table, kept))
         left += writer.close()
     if not left:
         path = f"{storage.root}/{described[0]['path']}"
@@ -168,22 +167,21 @@ def _writer(storage: RunStorage, table: str, like: str) -> TableWriter:
 
 
 def _left(
-    manifest: dict[str, Any], files: list[FileResult], storage: RunStorage, found: Found
-) -> dict[str, Any]:
+    manifest: Manifest, files: list[FileResult], storage: RunStorage, found: Found
+) -> Manifest:
     """The manifest of what is left: of a run with nothing left, that of an empty or failed one."""
     if "inputs" not in manifest or not (found.files or found.sources):
         return manifest
     inputs = manifest["inputs"]
-    if inputs:
-        return recounted(manifest, inputs, files, storage)
-    if manifest["status"] == "failed":
+    if not inputs and manifest["status"] == "failed":
         return without_rows(manifest)
-    return {**recounted(manifest, [], files, storage), "status": "empty"}
+    left = with_rows(manifest, inputs, files, storage, manifest["counts"].get("skipped_files"))
+    return left if inputs else {**left, "status": "empty"}
 
 
-def _redacted(manifest: Manifest, selection: Selection) -> dict[str, Any]:
+def _redacted(manifest: Manifest, selection: Selection) -> Manifest:
     """The manifest without the names: its inputs, what was given as `--input`, what it tells."""
-    left = dict(manifest)
+    left = manifest.copy()
     if "error" in manifest:
         left["error"] = selection.without(manifest["error"])
     if not isinstance(selection, Sources):

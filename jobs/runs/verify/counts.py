@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from jobs.runs.recount import SUMS
 from jobs.runs.verify.files import values
-from pipeline.outputs.current import Manifest
+from pipeline.outputs.manifest import SUMS
+from schemas.manifest import TABLE_NAMES, Manifest
 
 _BUCKETS = 2**18
 Key = tuple[str, str]  # source and doc_id
@@ -90,25 +91,30 @@ def _entities_of(table: str, rows: pa.RecordBatch) -> tuple[list[Key], list[int]
 def total_problems(manifest: Manifest) -> Iterator[str]:
     """Where the manifest contradicts itself: its totals, inputs and tables."""
     counts, inputs = manifest["counts"], manifest["inputs"]
-    for name in ("records", "documents", "dead_letters", "entities"):
+    total = sum(entry["records"] for entry in inputs)
+    if counts["records"] != total:
+        yield f"counts {counts['records']:,} records, but its inputs {total:,}"
+    for name in TABLE_NAMES:
         total = sum(entry[name] for entry in inputs)
         if counts[name] != total:
             yield f"counts {counts[name]:,} {_words(name)}, but its inputs {total:,}"
     files, broken = len(inputs), sum(not entry["complete"] for entry in inputs)
-    for name, total in (("files", files), ("broken_files", broken)):
-        if counts[name] != total:
-            yield f"counts {counts[name]:,} {_words(name)}, but its inputs are {total:,}"
-    for table, told in manifest["tables"].items():
-        for name in ("rows", "bytes"):
-            total = sum(file[name] for file in told["files"])
-            if told[name] != total:
-                yield f"counts {told[name]:,} {name} of {table}, but its files {total:,}"
+    if counts["files"] != files:
+        yield f"counts {counts['files']:,} files, but its inputs are {files:,}"
+    if counts["broken_files"] != broken:
+        yield f"counts {counts['broken_files']:,} broken files, but its inputs are {broken:,}"
+    sizes: tuple[Literal["rows", "bytes"], ...] = ("rows", "bytes")
+    for table, entry in manifest["tables"].items():
+        for size in sizes:
+            total = sum(file[size] for file in entry["files"])
+            if entry[size] != total:
+                yield f"counts {entry[size]:,} {size} of {table}, but its files {total:,}"
 
 
 def count_problems(manifest: Manifest, found: RunCounts, tables: Iterable[str]) -> Iterator[str]:
     """Where the manifest and the rows differ, in those tables whose files could all be read."""
     told, readable = manifest["counts"], set(tables)
-    for table in sorted(readable):
+    for table in sorted(name for name in TABLE_NAMES if name in readable):
         rows: Counter[str] = getattr(found, table)
         wanted = {entry["source"]: entry[table] for entry in manifest["inputs"]}
         for source in sorted({*rows, *wanted}):

@@ -1,7 +1,7 @@
 """One file that a manifest names: its bytes, and what its footer says."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from pipeline.console.text import first_line
 from pipeline.filesystems.beam import filesystems, open_file
-from pipeline.outputs.current import Manifest
+from schemas.manifest import FileEntry, Manifest
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 
 _BLOCK = 2**20
@@ -19,7 +19,7 @@ _BATCH_ROWS = 32 * 1024
 _SINCE = {("dead_letters", "raw_size"): 2, ("dead_letters", "kept_fields"): 3}
 
 
-def byte_problems(path: str, told: Mapping[str, Any]) -> list[str]:
+def byte_problems(path: str, told: FileEntry) -> list[str]:
     """What is wrong with a file's bytes: it is missing, or size or checksum are others."""
     digest, size = hashlib.sha256(), 0
     try:
@@ -38,7 +38,7 @@ def byte_problems(path: str, told: Mapping[str, Any]) -> list[str]:
 
 
 def footer_problems(
-    file: pq.ParquetFile, table: str, told: Mapping[str, Any], manifest: Manifest
+    file: pq.ParquetFile, table: str, told: FileEntry, manifest: Manifest
 ) -> list[str]:
     """What is wrong with a file's rows, schema version and columns."""
     problems = []

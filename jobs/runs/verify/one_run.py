@@ -16,7 +16,7 @@ from jobs.runs.verify.files import batches, byte_problems, footer_problems, open
 from jobs.runs.verify.findings import Checked, Finding, error
 from jobs.runs.verify.rows import WrongRows, wrong_rows
 from jobs.runs.verify.texts import text_problems
-from pipeline.outputs.current import Manifest
+from schemas.manifest import FileEntry, Manifest
 
 _SHOWN = 5
 
@@ -72,9 +72,7 @@ def _problems(output: Output, manifest: Manifest, checked: Checked) -> Iterator[
         yield from text_problems(output, manifest, readable, checked)
 
 
-def _file_problems(
-    root: str, table: str, told: dict[str, object], manifest: Manifest
-) -> Iterator[str]:
+def _file_problems(root: str, table: str, told: FileEntry, manifest: Manifest) -> Iterator[str]:
     path = str(told["path"])
     if path.rpartition("/")[0] != f"{table}/run_id={manifest['run_id']}":
         yield f"is no place of this run in {table}"

@@ -17,7 +17,7 @@ from pipeline.filesystems.beam import list_files
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import rows_that_count
-from pipeline.outputs.storage import STAGING
+from pipeline.outputs.layout import STAGING
 from schemas.tables import TABLES
 
 _SHOWN = 5

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.outputs.current import Manifest
 from pipeline.outputs.rows import content_hash
+from schemas.manifest import Manifest
 
 
 class WrongRows(NamedTuple):

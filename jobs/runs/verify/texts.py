@@ -10,7 +10,8 @@ from jobs.runs.verify.findings import Checked
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import ReadConfig, read_records
 from pipeline.inputs.shards import format_read_as, open_shard
-from pipeline.outputs.current import Manifest, committed_runs
+from pipeline.outputs.current import committed_runs
+from schemas.manifest import Manifest
 from schemas.records import Document, Repair, Shard
 
 # Characters that are held at once. Each time it is full, the entities are gone through once more.

@@ -53,7 +53,8 @@ def _runs(root: str) -> str:
     shown = ",\n       ".join(f"counts.{name}" for name in _COUNTS)
     return f"""\
 CREATE OR REPLACE VIEW gleaner_runs AS
-SELECT run_id, status, timings.started_at::TIMESTAMPTZ AS started_at, timings.seconds AS seconds,
+SELECT run_id, CASE WHEN error LIKE 'rolled back on %' THEN 'rolled_back' ELSE status END AS status,
+       timings.started_at::TIMESTAMPTZ AS started_at, timings.seconds AS seconds,
        model, schema_version, part."of" AS job, part."number" AS part,
        {shown},
        error, configuration, replaces, inputs, tables, timings.started_at AS started

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import jsonschema
 import numpy as np
@@ -18,31 +18,17 @@ import schemas
 from pipeline.outputs.current import current_sources, read_manifests, read_table
 from pipeline.outputs.manifest import Part, RunDescription, encode_manifest, installed_versions
 from pipeline.outputs.rows import RowConfig
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import commit_nothing, commit_run
 from pipeline.report.write import write_report
 from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
+from schemas.manifest import Configuration, Manifest
 from schemas.records import DeadLetter, Document, ShardResult, TaggedDocument
 from schemas.tables import TABLES
+from tests.builders import configuration
 
 MODEL = "tiny@0123456789ab"
-CONFIGURATION: Mapping[str, Any] = {
-    "input": ["/in/*.jsonl"],
-    "input_format": "jsonl",
-    "id_field": "id",
-    "text_field": "text",
-    "keep_fields": ["year"],
-    "keep_text": "all",
-    "min_confidence": 0.0,
-    "max_dead_letters": 1.0,
-    "batch_tokens": 1000,
-    "folded_words": 1000,
-    "target_file_mb": 1,
-    "only_new": False,
-    "backfill": False,
-    "commit_shards": None,
-    "runner": "DirectRunner",
-}
+CONFIGURATION = configuration(keep_fields=("year",))
 VERSIONS = installed_versions()
 WORDS = ("met", "Bo", "in", "Oslo")
 
@@ -116,7 +102,7 @@ class MadeOutput:
     read: ClassVar[type[Read]] = Read
 
     def storage(self, run_id: str) -> RunStorage:
-        return RunStorage(str(self.root), run_id)
+        return run_storage(str(self.root), run_id)
 
     def commit(
         self,
@@ -127,7 +113,7 @@ class MadeOutput:
         part: Part | None = None,
         allowed: float = 1.0,
         **settings: Any,
-    ) -> dict[str, Any]:
+    ) -> Manifest:
         """Write a run of these reads; by default it starts after all that are there."""
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=len(self.manifests()))
         at = datetime.fromisoformat(started) if started else at
@@ -138,7 +124,7 @@ class MadeOutput:
             run_id=run_id,
             started_at=at,
             model=model,
-            configuration={**CONFIGURATION, **settings},
+            configuration=cast(Configuration, {**CONFIGURATION, **settings}),
             inputs={read.source: read.fingerprint for read in reads},
             shards=[(read.source, 0) for read in reads],
             keep_fields=("year",),
@@ -168,7 +154,8 @@ class MadeOutput:
 
     def make_older(self, run_id: str) -> None:
         """Have the run's tables in version 1, where dead letters lack two columns."""
-        manifest = self.manifests()[run_id] | {"schema_version": 1}
+        manifest = self.manifests()[run_id]
+        manifest["schema_version"] = 1
         for told in manifest["tables"].values():
             for file in told["files"]:
                 path = self.root / file["path"]
@@ -182,9 +169,9 @@ class MadeOutput:
             told["bytes"] = sum(file["bytes"] for file in told["files"])
         (self.root / f"runs/{run_id}.json").write_bytes(encode_manifest(manifest))
 
-    def manifests(self) -> dict[str, dict[str, Any]]:
+    def manifests(self) -> dict[str, Manifest]:
         """The manifests by run id."""
-        return {told["run_id"]: dict(told) for told in read_manifests(str(self.root))}
+        return {told["run_id"]: told for told in read_manifests(str(self.root))}
 
     def view(self) -> dict[str, list[str]]:
         """The rows of each table that count, without the names of their runs."""

@@ -17,6 +17,7 @@ from pipeline.outputs.current import current_sources
 from pipeline.planning.worklist import new_files
 from pipeline.run import run as extract
 from schemas.errors import JobError, UsageError
+from schemas.manifest import Manifest
 from schemas.tables import SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def compact(output: "MadeOutput", *flags: str) -> int:
     return run(["compact", f"--output={output.root}", *flags])
 
 
-def merged_of(output: "MadeOutput") -> list[dict[str, Any]]:
+def merged_of(output: "MadeOutput") -> list[Manifest]:
     return [told for told in output.manifests().values() if "replaces" in told]
 
 
@@ -141,8 +142,8 @@ def to_do(output: "MadeOutput") -> dict[tuple[str, float], list[str]]:
     found = {}
     for model in MODELS:
         for least in (0.0, 0.5):
-            settings = {**next(iter(manifests))["configuration"], "input_format": "jsonl"}
-            settings["min_confidence"] = least
+            settings = next(iter(manifests))["configuration"].copy()
+            settings.update({"input_format": "jsonl", "min_confidence": least})
             work = new_files(files, manifests, model, settings)
             found[model, least] = [file.path for file in work.files]
     return found

@@ -15,6 +15,7 @@ from pipeline.outputs.current import current_sources
 from pipeline.outputs.manifest import Part
 from pipeline.run import run as extract
 from schemas.errors import UsageError
+from schemas.manifest import Manifest
 
 if TYPE_CHECKING:
     from tests.jobs.conftest import EveryKill
@@ -106,8 +107,8 @@ def test_numbers_below_zero_are_refused(output: "MadeOutput", flags: tuple[str, 
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
-    runs: list[dict[str, Any]] = []
+def histories(draw: st.DrawFn) -> list[Manifest]:
+    runs: list[Manifest] = []
     for number in range(draw(st.integers(0, 8))):
         inputs = []
         for source in draw(st.lists(st.sampled_from(SOURCES), unique=True)):
@@ -117,16 +118,14 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
             inputs.append(entry)
         status = draw(st.sampled_from(["committed", "committed", "failed", "empty"]))
         times = {"started_at": f"2026-01-0{number + 1}"}
-        run = {"run_id": f"r{number}", "status": status, "timings": times, "inputs": inputs}
-        runs.append({**run, "tables": {"documents": {}}})
+        run: Any = {"run_id": f"r{number}", "status": status, "timings": times, "inputs": inputs}
+        runs.append(run | {"tables": {"documents": {}}})
     return runs
 
 
 @settings(max_examples=150)
 @given(histories(), st.integers(0, 9), st.integers(0, 12))
-def test_what_counts_is_the_same_afterwards(
-    history: list[dict[str, Any]], day: int, keep: int
-) -> None:
+def test_what_counts_is_the_same_afterwards(history: list[Manifest], day: int, keep: int) -> None:
     """Whatever read what when; and of the old ones nothing stays without a reason."""
     expired = find_expired(HeldOutput("", history), f"2026-01-0{day}", keep)
     left = [run for run in history if run not in expired]

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.report.__main__ import run as make_report
 from jobs.runs.__main__ import run
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage.disk import DiskStorage
 from pipeline.report import page as page_module
 from pipeline.report import write as report_writer
 from schemas.errors import JobError
@@ -78,7 +78,7 @@ def test_forgetting_that_stopped_and_is_done_again_leaves_a_report(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunStorage, "sync", stop)
+        patch.setattr(DiskStorage, "sync", stop)
         with pytest.raises(KeyboardInterrupt):
             do(reported, "forget", "--doc_id", "secret")
     assert do(reported, "forget", "--doc_id", "secret") == 0
@@ -169,16 +169,16 @@ def test_a_report_that_appears_just_before_the_manifest_goes_too(
     reported: "MadeOutput", command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever made it looked at the manifest before it was written."""
-    write, page_before = RunStorage.write_manifest, reported.reports()["r1"]
+    write, page_before = DiskStorage.write_manifest, reported.reports()["r1"]
     reported.storage("r1").remove_report()
 
-    def late(storage: RunStorage, data: bytes) -> None:
+    def late(storage: DiskStorage, data: bytes) -> None:
         (reported.root / "reports").mkdir(exist_ok=True)
         Path(storage.report).write_text(page_before)
         write(storage, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunStorage, "write_manifest", late)
+        patch.setattr(DiskStorage, "write_manifest", late)
         assert do(reported, *command.split()) == 0
     assert "secret" not in reported.reports().get("r1", "")
 

@@ -33,8 +33,8 @@ def test_what_the_run_superseded_counts_again(
     assert output.view() == before
     output.require_sound()
     told = output.manifests()["r2"]
-    assert told["status"] == "failed"
-    assert told.pop("error").startswith("rolled back on 20")
+    assert told["status"] == "rolled_back"
+    assert told.pop("rolled_back_at").startswith("20")
     assert told | {"status": "committed"} == {
         name: value for name, value in r2.items() if name not in ("counts", "inputs", "tables")
     }
@@ -58,9 +58,9 @@ def test_a_job_in_parts_goes_back_whole_or_one_part_by_its_own_id(output: "MadeO
         output.commit(f"j.{number}", read, part=Part("j", number, 3))
     assert rollback(output, "j.2") == 0
     states = {name: told["status"] for name, told in output.manifests().items()}
-    assert states == {"j.1": "committed", "j.2": "failed", "j.3": "committed"}
+    assert states == {"j.1": "committed", "j.2": "rolled_back", "j.3": "committed"}
     assert rollback(output, "j") == 0
-    assert {told["status"] for told in output.manifests().values()} == {"failed"}
+    assert {told["status"] for told in output.manifests().values()} == {"rolled_back"}
     output.require_sound()
 
 

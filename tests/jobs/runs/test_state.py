@@ -1,11 +1,16 @@
 """What `list` and `show` say of a run that does not count: that, and why."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from jobs.runs.__main__ import run
+from pipeline.outputs.catalog import read_manifests
+from pipeline.outputs.manifest import without_rows
+from pipeline.outputs.transactions import remove_run
+from pipeline.report.page import report_page
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,14 +32,14 @@ def counts_now(output: "MadeOutput", shown: Shown, run_id: str) -> str:
 
 
 def test_a_run_that_was_rolled_back_did_not_fail(output: "MadeOutput", capsys: Shown) -> None:
-    """Where people look; its manifest and `--json` have the status of a run without rows."""
+    """It has a status of its own, for people and for scripts."""
     output.commit("r1", output.read("a", ("a1",)))
     assert run(["rollback", "r1", f"--output={output.root}"]) == 0
     _, line, _, note, _ = said(output, capsys, "list")
     assert line.startswith("r1   rolled back  ")
     assert note.startswith("    rolled back on 20")
     (told,) = json.loads("".join(said(output, capsys, "list", "--json")))
-    assert told["status"] == "failed"
+    assert told["status"] == "rolled_back"
     shown = said(output, capsys, "show", "r1")
     assert shown[0] == "run r1, rolled back"
     assert any(line.startswith("  rolled back  20") for line in shown)
@@ -43,6 +48,29 @@ def test_a_run_that_was_rolled_back_did_not_fail(output: "MadeOutput", capsys: S
         run(["rollback", "r1", f"--output={output.root}"])
     *_, line, _ = said(output, capsys, "expire", "--older_than=0")
     assert line.startswith("r1  rolled back  ")
+
+
+def test_a_run_that_an_older_version_rolled_back_is_told_so_too(
+    output: "MadeOutput", capsys: Shown
+) -> None:
+    """It was recorded as failed, with an error that says when: in every command, view and page."""
+    output.commit("r1", output.read("a", ("a1",)))
+    output.commit("r2", output.read("b", ("b1",)))
+    manifest: Any = without_rows(output.manifests()["r1"])
+    manifest |= {"status": "failed", "error": "rolled back on 2026-11-22 02:00:00 UTC"}
+    (output.root / "runs/r1.json").write_text(json.dumps(manifest))
+    read, _ = read_manifests(str(output.root))
+    assert (read["status"], read["rolled_back_at"]) == ("rolled_back", "2026-11-22T02:00:00+00:00")
+    _, line, _, note, *_ = said(output, capsys, "list")
+    assert line.startswith("r1   rolled back  ")
+    assert note == "    rolled back on 2026-11-22 02:00:00 UTC"
+    assert said(output, capsys, "show", "r1")[0] == "run r1, rolled back"
+    assert "rolled back on" in report_page(str(output.root), read)
+    assert run(["view", f"--output={output.root}"]) == 0
+    with duckdb.connect() as connection:
+        connection.execute((output.root / "current.sql").read_text())
+        rows = connection.sql("SELECT run_id, status FROM gleaner_runs ORDER BY ALL").fetchall()
+    assert rows == [("r1", "rolled_back"), ("r2", "committed")]
 
 
 def test_a_run_that_failed_is_still_told_so(output: "MadeOutput", capsys: Shown) -> None:
@@ -85,8 +113,8 @@ def test_a_repair_goes_with_the_run_that_it_repaired(output: "MadeOutput", capsy
     assert counts_now(output, capsys, "r2") == "for 1 file"
     output.commit("r3", output.read("a", ("a1", "a2")))
     assert counts_now(output, capsys, "r2") == "no longer: superseded by r3"
-    output.storage("r1").remove()
-    output.storage("r3").remove()
+    remove_run(output.storage("r1"))
+    remove_run(output.storage("r3"))
     assert counts_now(output, capsys, "r2") == "for no file"
 
 

@@ -22,7 +22,7 @@ from google.cloud.storage import Client
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.filesystems.upload import create_object
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import run_storage
 from pipeline.run import run
 from schemas.errors import UsageError
 
@@ -135,10 +135,10 @@ def test_of_two_who_end_a_run_at_once_the_first_decides(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(filesystems(), "exists", lambda path: False)  # both have looked before
-    storage = RunStorage(f"{bucket}/out", "r1")
+    storage = run_storage(f"{bucket}/out", "r1")
     assert storage.create_manifest(b'{"status": "failed"}')
     assert not storage.create_manifest(b'{"status": "committed"}')
-    assert storage.read_manifest() == {"status": "failed"}
+    assert dict(storage.read_manifest()) == {"status": "failed"}
 
 
 def test_an_object_that_the_store_refuses_is_an_oserror_that_names_it(

@@ -13,8 +13,9 @@ import pytest
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.s3 import s3_client
 from pipeline.filesystems.upload import Upload
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import run_storage
 from pipeline.outputs.table_writer import TableWriter
+from schemas.records import RowCounts
 
 MB = 2**20
 ROWS = pa.table(
@@ -39,7 +40,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def writer_to(bucket: str) -> TableWriter:
-    storage = RunStorage(f"s3://{bucket}/out", "r1")
+    storage = run_storage(f"s3://{bucket}/out", "r1")
     directory = storage.writing_directory("entities")
     return TableWriter("entities", ROWS.schema, directory, 10**9, storage.create)
 
@@ -52,7 +53,7 @@ def uploads(bucket: str) -> list[Any]:
 
 def test_a_file_appears_when_it_is_closed_and_not_before(bucket: str, keys: Keys) -> None:
     writer = writer_to(bucket)
-    writer.write(ROWS, {"a": 1000}, {})
+    writer.write(ROWS, RowCounts({"a": 1000}))
     assert not keys("")
     (file,) = writer.close()
     assert [file.path.rpartition("/")[2]] == [key.rpartition("/")[2] for key in keys("out/")]
@@ -61,7 +62,7 @@ def test_a_file_appears_when_it_is_closed_and_not_before(bucket: str, keys: Keys
 def test_a_file_that_is_dropped_half_written_never_appears(bucket: str, keys: Keys) -> None:
     """As by a bundle that failed: its writers are closed by nobody but the garbage collector."""
     writer = writer_to(bucket)
-    writer.write(ROWS, {"a": 1000}, {})
+    writer.write(ROWS, RowCounts({"a": 1000}))
     del writer
     gc.collect()
     assert not keys("")
@@ -130,8 +131,8 @@ def test_of_two_who_end_a_run_at_once_the_first_decides(
 ) -> None:
     """Else a run would be committed whose files the other, who takes it for failed, removes."""
     monkeypatch.setattr(filesystems(), "exists", lambda path: False)  # both have looked before
-    storage = RunStorage(f"s3://{bucket}/out", "r1")
+    storage = run_storage(f"s3://{bucket}/out", "r1")
     assert storage.create_manifest(b'{"status": "failed"}')
     assert not storage.create_manifest(b'{"status": "committed"}')
-    assert storage.read_manifest() == {"status": "failed"}
+    assert dict(storage.read_manifest()) == {"status": "failed"}
     assert keys("") == ["out/runs/r1.json"]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipeline.inputs.files import InputFile, current_fingerprint, match_files
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import format_of, plan_shards
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.planning.preview import PEEK_BYTES, estimate_documents, require_columns
 from pipeline.stages.match import MatchShards
 from schemas.errors import UsageError
@@ -203,7 +203,7 @@ def test_match_shards_gives_every_shard_that_was_planned_once(
 def test_match_shards_shuffles_once() -> None:
     """The names, in one Reshuffle: more would move more than names, or move them twice."""
     pipeline = BeamPipeline()
-    pipeline | MatchShards(RunStorage("gs://bucket/out", "r1"))  # type: ignore[unused-ignore]
+    pipeline | MatchShards(run_storage("gs://bucket/out", "r1"))  # type: ignore[unused-ignore]
     steps = pipeline.to_runner_api().components.transforms.values()
     shuffles = [step for step in steps if step.spec.urn == "beam:transform:group_by_key:v1"]
     assert len(shuffles) == 1

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.outputs.catalog import clean, held, read_manifests
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import RunStorage, run_storage
+from pipeline.outputs.transactions import remove_run
 from schemas.errors import OutputBusyError, UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
 
@@ -41,7 +42,7 @@ def manifest(run_id: str, **more: Any) -> bytes:
 
 
 def commit(root: Path, run_id: str, **more: Any) -> RunStorage:
-    storage = RunStorage(str(root), run_id)
+    storage = run_storage(str(root), run_id)
     stage(storage, TABLES)
     storage.write_manifest(manifest(run_id, **more))
     return storage
@@ -59,7 +60,7 @@ def of_run(run_id: str) -> set[str]:
 def test_what_a_stopped_run_left_goes(root: Path, published: Collection[str]) -> None:
     """Wherever it was stopped; what is committed stays."""
     commit(root, "committed")  # and stopped before its staging was discarded
-    stopped = RunStorage(str(root), "stopped")
+    stopped = run_storage(str(root), "stopped")
     put(stopped.plan, stopped)
     stage(stopped, published)
     assert [run["run_id"] for run in clean(str(root))] == ["committed"]
@@ -106,7 +107,7 @@ def test_a_staging_folder_that_is_not_ours_is_left_alone(root: Path) -> None:
 
 
 def test_a_damaged_manifest_is_told_before_anything_is_cleaned(root: Path) -> None:
-    stage(RunStorage(str(root), "stopped"))
+    stage(run_storage(str(root), "stopped"))
     commit(root, "r1")
     (root / "runs/r1.json").write_text("{")
     before = files(root)
@@ -122,7 +123,7 @@ def test_a_run_whose_removal_was_stopped_goes_for_good(root: Path) -> None:
     (root / "runs/r1.json").unlink()
     assert clean(str(root)) == []
     assert files(root) == set()
-    commit(root, "r2").remove()
+    remove_run(commit(root, "r2"))
     assert files(root) == set()
 
 

@@ -13,10 +13,11 @@ import pytest
 from pipeline import extraction
 from pipeline.outputs.manifest import RunDescription
 from pipeline.outputs.plan import planned_shards, with_plan, without_plan, write_plan
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import run_storage
 from pipeline.run import run
 from schemas.errors import JobError
 from schemas.records import Shard
+from tests.builders import configuration
 
 SHARDS = [
     Shard('/a "b"\n\u2028.jsonl', "jsonl", 0, 50, 50, "100-1"),
@@ -27,7 +28,7 @@ RUN = RunDescription(
     run_id="r1",
     started_at=datetime(2026, 1, 1, tzinfo=UTC),
     model="tiny@0",
-    configuration={},
+    configuration=configuration(),
     inputs={"s3://b/é.gz": "9-1", '/a "b"\n\u2028.jsonl': "100-1"},  # in an order of their own
     shards=[(shard.source, shard.start) for shard in SHARDS],
     repairs={"s3://b/é.gz": "r0"},
@@ -35,7 +36,7 @@ RUN = RunDescription(
 
 
 def test_what_a_run_reads_is_read_back_as_it_was_planned(tmp_path: Path) -> None:
-    storage = RunStorage(str(tmp_path), "r1")
+    storage = run_storage(str(tmp_path), "r1")
     write_plan(storage, RUN, SHARDS)
     assert list(planned_shards(storage)) == SHARDS
     known = without_plan(RUN)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from apache_beam.io.localfilesystem import LocalFileSystem
 
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import RunStorage, run_storage
+from pipeline.outputs.transactions import settle_run
 from schemas.tables import TABLES
 
 
@@ -32,7 +33,7 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def test_a_table_appears_by_publishing_and_not_before(root: Path) -> None:
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     stage(storage)
     assert all(name.startswith("_staging/r1/") for name in files(root))
     storage.publish("entities", ["a.parquet"])
@@ -45,7 +46,7 @@ def test_a_table_appears_by_publishing_and_not_before(root: Path) -> None:
 
 def test_publishing_again_changes_nothing(root: Path) -> None:
     """Also when the repeated attempt staged the table once more."""
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     stage(storage)
     storage.publish("entities", ["a.parquet"])
     storage.publish("entities", ["a.parquet"])
@@ -57,7 +58,7 @@ def test_publishing_again_changes_nothing(root: Path) -> None:
 
 def test_only_named_files_are_published(root: Path) -> None:
     """A bundle that was retried leaves files that nobody counted; a reader would count them."""
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     stage(storage)
     stage(storage, "retried.parquet")
     storage.publish("entities", ["a.parquet"])
@@ -67,25 +68,25 @@ def test_only_named_files_are_published(root: Path) -> None:
 def test_settling_leaves_nothing_of_a_run_without_manifest_and_everything_of_others(
     root: Path,
 ) -> None:
-    other = RunStorage(str(root), "r1-other")
+    other = run_storage(str(root), "r1-other")
     stage(other)
     for table in TABLES:
         other.publish(table, ["a.parquet"])
     other.write_manifest(b"{}\n")
     stage(other, "b.parquet")
     before = files(root)
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     stage(storage)
     storage.publish("documents", ["a.parquet"])
-    storage.settle()
+    settle_run(storage)
     assert files(root) == before
     assert not (root / "documents/run_id=r1").exists()
     assert not (root / "_staging/r1").exists()
-    storage.settle()  # again: nothing to do
+    settle_run(storage)  # again: nothing to do
 
 
 def test_what_is_unstaged_is_published_no_more(root: Path) -> None:
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     stage(storage)
     storage.publish("documents", ["a.parquet"])
     storage.unstage()
@@ -96,7 +97,7 @@ def test_what_is_unstaged_is_published_no_more(root: Path) -> None:
 
 
 def test_a_table_that_lost_a_file_is_not_published(root: Path) -> None:
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     stage(storage)
     with pytest.raises(FileNotFoundError, match="has lost files that were written"):
         storage.publish("entities", ["a.parquet", "b.parquet"])
@@ -114,23 +115,23 @@ def test_the_first_manifest_of_a_run_counts(
 
     if not links:
         monkeypatch.setattr("os.link", refuse)
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     assert storage.create_manifest(b'{"status": "committed"}')
     assert not storage.create_manifest(b'{"status": "failed"}')
-    assert storage.read_manifest() == {"status": "committed"}
+    assert dict(storage.read_manifest()) == {"status": "committed"}
 
 
 def test_a_folder_of_somebody_else_in_a_table_is_passed_over(root: Path) -> None:
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     stage(storage)
     storage.publish("documents", ["a.parquet"])
     (root / "documents/run_id=r1/.ipynb_checkpoints").mkdir()
-    storage.settle()
+    settle_run(storage)
     assert not files(root)
 
 
 def test_discarding_leaves_the_staging_of_others(root: Path) -> None:
-    storage, other = RunStorage(str(root), "r1"), RunStorage(str(root), "r2")
+    storage, other = run_storage(str(root), "r1"), run_storage(str(root), "r2")
     stage(storage)
     stage(other)
     storage.discard_staging()
@@ -141,17 +142,17 @@ def test_discarding_leaves_the_staging_of_others(root: Path) -> None:
 
 
 def test_a_manifest_is_replaced_whole_and_read_again(root: Path) -> None:
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     storage.write_manifest(json.dumps({"name": "long" * 100}).encode())
     storage.write_manifest(json.dumps({"name": "é"}).encode())
-    assert storage.read_manifest() == {"name": "é"}
+    assert dict(storage.read_manifest()) == {"name": "é"}
     storage.discard_staging()
     assert list(files(root)) == ["runs/r1.json"]
 
 
 @pytest.mark.parametrize("trace", ["manifest", *TABLES])
 def test_a_run_exists_once_it_left_a_manifest_or_a_table(root: Path, trace: str) -> None:
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     assert not storage.run_exists()
     if trace == "manifest":
         storage.write_manifest(b"{}")
@@ -159,12 +160,12 @@ def test_a_run_exists_once_it_left_a_manifest_or_a_table(root: Path, trace: str)
         stage(storage)
         storage.publish(trace, ["a.parquet"])
     assert storage.run_exists()
-    assert not RunStorage(str(root), "r").run_exists()
+    assert not run_storage(str(root), "r").run_exists()
 
 
 def test_object_stores_are_written_in_place() -> None:
     """They have no rename: only the manifest says that a file counts."""
-    storage = RunStorage("gs://bucket/out", "r1")
+    storage = run_storage("gs://bucket/out", "r1")
     assert not storage.is_staged
     assert storage.writing_directory("entities") == "gs://bucket/out/entities/run_id=r1"
     storage.publish("entities", [])
@@ -190,7 +191,7 @@ class Store(LocalFileSystem):
 
 
 def test_of_what_is_staged_an_object_store_has_the_plan_alone(root: Path) -> None:
-    storage = RunStorage(f"kept://{root}", "r1")
+    storage = run_storage(f"kept://{root}", "r1")
     put(storage, storage.plan)
     put(storage, f"{storage.writing_directory('entities')}/a.parquet")
     assert set(files(root)) == {"_staging/r1/plan.json", "entities/run_id=r1/a.parquet"}
@@ -200,7 +201,7 @@ def test_of_what_is_staged_an_object_store_has_the_plan_alone(root: Path) -> Non
 
 
 def test_a_file_that_is_lost_before_the_disk_has_it_is_an_error(root: Path) -> None:
-    storage = RunStorage(str(root), "r1")
+    storage = run_storage(str(root), "r1")
     stage(storage)
     there = f"{storage.writing_directory('entities')}/a.parquet"
     storage.sync([there])

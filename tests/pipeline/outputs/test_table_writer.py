@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.outputs import table_writer as parquet
 from pipeline.outputs.table_writer import TableWriter
-from schemas.records import FileResult
+from schemas.records import FileResult, RowCounts
 
 SCHEMA = pa.schema(
     [
@@ -61,7 +61,7 @@ def written(tmp_path: Path) -> list[FileResult]:
     for first in range(0, 5000, 100):
         numbers = range(first, first + 100)
         by_source = Counter(map(source, numbers))
-        results += table.write(rows(numbers), by_source, {"tokens": sum(numbers)})
+        results += table.write(rows(numbers), RowCounts(by_source, totals={"tokens": sum(numbers)}))
     return [*results, *table.close()]
 
 
@@ -88,7 +88,7 @@ def test_a_result_says_what_its_file_holds(written: list[FileResult]) -> None:
         assert result.bytes == path.stat().st_size
         assert result.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
         assert result.sources == dict(Counter(table["source"].to_pylist()))
-        assert result.sums == {"tokens": sum(table["record"].to_pylist())}
+        assert result.totals == {"tokens": sum(table["record"].to_pylist())}
 
 
 def test_files_are_what_query_engines_like(written: list[FileResult]) -> None:
@@ -127,7 +127,7 @@ def test_pieces_become_row_groups_of_full_size(
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1000)
     table = writer(tmp_path / "t", target=10**9)
     for first, last in ((0, 300), (300, 600), (600, 1100), (1100, 3500), (3500, 3550)):
-        assert table.write(rows(range(first, last)), {}, {}) == []
+        assert table.write(rows(range(first, last)), RowCounts()) == []
     (result,) = table.close()
     groups = groups_of(result.path)
     assert [len(group) for group in groups] == [1000, 1000, 1000, 550]
@@ -140,7 +140,7 @@ def test_long_rows_become_row_groups_before_they_fill_the_memory(
     monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", rows(range(100)).nbytes * 2)
     table = writer(tmp_path / "t", target=10**9)
     for first in range(0, 500, 100):
-        table.write(rows(range(first, first + 100)), {}, {})
+        table.write(rows(range(first, first + 100)), RowCounts())
     (result,) = table.close()
     assert [len(group) for group in groups_of(result.path)] == [200, 200, 100]
 
@@ -165,7 +165,7 @@ def test_long_sources_take_no_memory_for_each_row(tmp_path: Path, pool: pa.Memor
         names = pa.array([f"d{first}"] * 1500)
         numbers = pa.array(range(first, first + 1500), pa.int64())
         columns = [pa.array([path] * 1500).dictionary_encode(), numbers, names, names]
-        table.write(pa.Table.from_arrays(columns, schema=SCHEMA), {}, {})
+        table.write(pa.Table.from_arrays(columns, schema=SCHEMA), RowCounts())
     (result,) = table.close()
     assert pool.max_memory() < 20_000_000
     assert pq.read_table(result.path)["source"].to_pylist() == sources
@@ -175,13 +175,14 @@ _LONG_TEXTS = """
 import random, sys
 import pyarrow as pa
 from pipeline.outputs.table_writer import TableWriter
+from schemas.records import RowCounts
 schema = pa.schema({"source": pa.string(), "doc_id": pa.string(), "record": pa.int64(),
                     "text": pa.string()})
 table = TableWriter("documents", schema, sys.argv[1], 10**9, lambda path: open("/dev/null", "wb"))
 for number in range(6):
     text = random.Random(number).randbytes(4_000_000).hex()
     row = {"source": "s", "record": number, "doc_id": "d", "text": text}
-    table.write(pa.Table.from_pylist([row], schema=schema), {}, {})
+    table.write(pa.Table.from_pylist([row], schema=schema), RowCounts())
 table.close()
 print(pa.default_memory_pool().max_memory())
 """
@@ -203,7 +204,7 @@ def test_a_row_group_has_the_words_of_its_rows_alone(
     table = TableWriter("documents", schema, str(tmp_path / "t"), 10**9, create)
     codes = pa.array([1, 2, None] * 500, pa.int32())
     words = pa.DictionaryArray.from_arrays(codes, pa.array(["gone", "b", "a"]))
-    table.write(rows(range(1500)).cast(schema).set_column(0, schema.field(0), words), {}, {})
+    table.write(rows(range(1500)).cast(schema).set_column(0, schema.field(0), words), RowCounts())
     (result,) = table.close()
     file = pq.ParquetFile(result.path)
     groups = [file.read_row_group(n)["source"] for n in range(file.num_row_groups)]
@@ -216,9 +217,9 @@ def test_rows_of_a_row_group_are_in_the_order_that_it_declares(tmp_path: Path) -
     table = writer(tmp_path / "t", target=10**9)
     for first in (2000, 1000, 0):
         numbers = random.Random(first).sample(range(first, first + 1000), 1000)
-        table.write(rows(numbers), {}, {})
+        table.write(rows(numbers), RowCounts())
     shard = rows([1500]).set_column(1, SCHEMA.field("record"), pa.nulls(1, pa.int64()))
-    table.write(shard, {}, {})
+    table.write(shard, RowCounts())
     (result,) = table.close()
     assert groups_of(result.path) == [[*range(2000), None, *range(2000, 3000)]]
 
@@ -230,7 +231,7 @@ def test_row_groups_without_a_document_are_skipped(
     """By their Bloom filters, as DuckDB tells: the statistics of d0 to d999 leave d17 in all."""
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1000)
     table = writer(tmp_path / "t", target=10**9)
-    table.write(rows(range(3000)), {}, {})
+    table.write(rows(range(3000)), RowCounts())
     (result,) = table.close()
     with duckdb.connect() as connection:
         probed = connection.execute(
@@ -248,11 +249,13 @@ def test_row_groups_are_skipped_where_the_first_has_one_document_alone(
     monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 2_000_000)
     table = writer(tmp_path / "t", target=10**8)
     long = {"source": "a", "doc_id": "d", "text": "x" * (2_000_000 // first)}
-    table.write(pa.Table.from_pylist([{**long, "record": n} for n in range(first)], SCHEMA), {}, {})
+    table.write(
+        pa.Table.from_pylist([{**long, "record": n} for n in range(first)], SCHEMA), RowCounts()
+    )
     names = pa.array([f"d{n}" for n in range(32_768)])
     numbers = pa.array(range(32_768), pa.int64())
     sources = pa.array(["b"] * 32_768).dictionary_encode()
-    table.write(pa.Table.from_arrays([sources, numbers, names, names], schema=SCHEMA), {}, {})
+    table.write(pa.Table.from_arrays([sources, numbers, names, names], schema=SCHEMA), RowCounts())
     (result,) = table.close()
     assert pq.ParquetFile(result.path).num_row_groups == 2
     with duckdb.connect() as connection:
@@ -269,21 +272,21 @@ def test_row_groups_are_skipped_where_the_first_has_one_document_alone(
 
 def test_a_file_of_few_rows_stays_small(tmp_path: Path) -> None:
     table = writer(tmp_path / "t", target=10**8)
-    table.write(rows(range(5)), {}, {})
+    table.write(rows(range(5)), RowCounts())
     (result,) = table.close()
     assert result.bytes < 5000
 
 
 def test_without_rows_there_is_no_file(tmp_path: Path) -> None:
     table = writer(tmp_path / "t")
-    assert table.write(rows([]), {}, {}) == []
+    assert table.write(rows([]), RowCounts()) == []
     assert table.close() == []
     assert not (tmp_path / "t").exists()
 
 
 def test_an_empty_file_is_written_only_when_asked_for(tmp_path: Path) -> None:
     (result,) = writer(tmp_path / "t").write_empty()
-    assert (result.rows, result.sources, result.sums) == (0, {}, {})
+    assert (result.rows, result.sources, result.totals) == (0, {}, {})
     assert [str(path) for path in (tmp_path / "t").iterdir()] == [result.path]
     table = pq.read_table(result.path)
     assert table.schema.equals(SCHEMA)
@@ -293,9 +296,9 @@ def test_an_empty_file_is_written_only_when_asked_for(tmp_path: Path) -> None:
 
 def test_a_closed_writer_begins_a_new_file(tmp_path: Path) -> None:
     table = writer(tmp_path / "t", target=10**9)
-    table.write(rows([1000]), {"s1": 1}, {})
+    table.write(rows([1000]), RowCounts({"s1": 1}))
     (first,) = table.close()
-    table.write(rows([2, 4]), {"s0": 2}, {})
+    table.write(rows([2, 4]), RowCounts({"s0": 2}))
     (second,) = table.close()
     assert first.path != second.path
     assert (first.sources, second.sources) == ({"s1": 1}, {"s0": 2})
@@ -307,4 +310,4 @@ def test_a_disk_that_refuses_says_so(tmp_path: Path) -> None:
 
     table = TableWriter("documents", SCHEMA, str(tmp_path), TARGET, refuse)
     with pytest.raises(OSError, match="No space left"):
-        table.write(rows([1]), {}, {})
+        table.write(rows([1]), RowCounts())

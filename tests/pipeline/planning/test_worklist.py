@@ -10,7 +10,7 @@ from pipeline.inputs.files import InputFile
 from pipeline.planning.worklist import all_files, new_files
 
 MODEL = "tiny@0123456789ab"
-CONFIGURATION = {
+CONFIGURATION: Any = {
     "input_format": "auto",
     "id_field": "id",
     "text_field": "text",
@@ -23,7 +23,7 @@ CONFIGURATION = {
 FILES = [InputFile(path, 1, "1-1") for path in ("a", "b", "c")]
 
 
-def run(*inputs: dict[str, Any], **more: Any) -> dict[str, Any]:
+def run(*inputs: dict[str, Any], **more: Any) -> Any:  # noqa: ANN401 - a part of a manifest
     told = {"run_id": "r1", "status": "committed", "model": MODEL, "configuration": CONFIGURATION}
     return {**told, "timings": {"started_at": "2026"}, "inputs": list(inputs), **more}
 
@@ -32,8 +32,8 @@ def entry(source: str, fingerprint: str = "1-1", *, complete: bool = True) -> di
     return {"source": source, "fingerprint": fingerprint, "complete": complete}
 
 
-def todo(*runs: dict[str, Any], **configuration: Any) -> list[str]:
-    work = new_files(FILES, runs, MODEL, {**CONFIGURATION, **configuration})
+def todo(*runs: Any, **configuration: Any) -> list[str]:
+    work = new_files(FILES, runs, MODEL, CONFIGURATION | configuration)
     assert work.skipped == len(FILES) - len(work.files)
     assert work.fingerprints == {file.path: file.fingerprint for file in work.files}
     return [file.path for file in work.files]

@@ -5,18 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytest
 
 from pipeline.outputs.manifest import RunDescription
 from pipeline.outputs.rows import RowConfig
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import commit_run
 from pipeline.report.rows import RunTables
 from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
+from schemas.manifest import Configuration, Manifest
 from schemas.records import DeadLetter, Document, FileResult, ShardResult, TaggedDocument
+from tests.builders import configuration
 
 SOURCE = "/in/a.jsonl"
 
@@ -67,7 +69,7 @@ class MadeRun:
     """A run that never ran, with its storage and what the manifest says."""
 
     storage: RunStorage
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def tables(self) -> RunTables:
@@ -91,14 +93,14 @@ def make_run(tmp_path: Path) -> MakeRun:
         more: Mapping[str, Any] | None = None,
         day: int = 0,
     ) -> MadeRun:
-        storage = RunStorage(str(tmp_path / "out"), run_id)
+        storage = run_storage(str(tmp_path / "out"), run_id)
         at = datetime(2026, 1, 1 + day, tzinfo=UTC)
         sources = {made.source for made in documents} | {letter.source for letter in letters}
         run = RunDescription(
             run_id=run_id,
             started_at=at,
             model="tiny@0123456789ab",
-            configuration={"input": ["/in/*.jsonl"], "keep_text": "all", **(settings or {})},
+            configuration=cast(Configuration, {**configuration(), **(settings or {})}),
             inputs=dict.fromkeys(sorted(sources), "1-1"),
             shards=[(source, 0) for source in sorted(sources)],
             versions={"gleaner": "0.1.0"},
@@ -123,6 +125,6 @@ def make_run(tmp_path: Path) -> MakeRun:
         ]
         manifest = commit_run(files, shards, run, storage)
         storage.discard_staging()
-        return MadeRun(storage, {**manifest, **(more or {})})
+        return MadeRun(storage, cast(Manifest, {**manifest, **(more or {})}))
 
     return make

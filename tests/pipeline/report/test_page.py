@@ -204,7 +204,7 @@ def test_why_nothing_was_compared_is_said(make_run: MakeRun) -> None:
 
 def test_a_failed_run_has_a_page_that_says_why(make_run: MakeRun) -> None:
     run = make_run()
-    manifest = {
+    manifest: Any = {
         name: value
         for name, value in run.manifest.items()
         if name not in ("counts", "inputs", "tables", "drift")
@@ -219,7 +219,7 @@ def test_a_run_with_dead_letters_alone_has_a_page(make_run: MakeRun) -> None:
     letter = DeadLetter("/in/b.jsonl", 7, None, "ReadDocuments", "RecordError", "No text.")
     run = make_run([Made("d", "Bo", [Span(0, 2)])], [letter])
     tables = {"dead_letters": run.manifest["tables"]["dead_letters"]}
-    more = {"status": "failed", "error": "Too many.", "tables": tables}
+    more: Any = {"status": "failed", "error": "Too many.", "tables": tables}
     text = page_of(MadeRun(run.storage, run.manifest | more)).text()
     assert "The run failed. Its dead letters alone were written. Too many." in text
     assert "No text. 1 ReadDocuments RecordError" in text

@@ -98,7 +98,7 @@ def test_five_million_entities_make_a_small_page_in_bounded_time_and_memory(
 ) -> None:
     run = make_run([Made("d", "Bo", [Span(0, 2)])])
     chance = np.random.default_rng(3)
-    manifest = run.manifest
+    manifest: Any = run.manifest
     for name in ("documents", "entities"):
         manifest["tables"][name]["files"] = []
     for number, first in enumerate(range(0, DOCUMENTS, _PER_FILE)):

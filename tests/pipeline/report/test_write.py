@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.outputs.catalog import clean
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage.disk import DiskStorage
+from pipeline.outputs.transactions import remove_run
 from pipeline.report.write import try_report, write_report
 from schemas.errors import JobError
 from tests.pipeline.report.conftest import Made, MadeRun, MakeRun, Span
@@ -80,7 +81,7 @@ def test_what_was_half_written_when_the_process_was_killed_goes(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", stop)
-        patch.setattr(RunStorage, "discard_staging", stop)
+        patch.setattr(DiskStorage, "discard_staging", stop)
         with pytest.raises(KeyboardInterrupt):
             write_report(run.storage, run.manifest)
     (partial,) = files(run) - before
@@ -109,7 +110,7 @@ def test_a_report_leaves_what_tells_of_a_run_that_is_being_changed(
 
 def test_a_report_goes_with_its_run(run: MadeRun) -> None:
     write_report(run.storage, run.manifest)
-    run.storage.remove()
+    remove_run(run.storage)
     assert files(run) == set()
     assert not Path(run.storage.root, "reports").exists()
 

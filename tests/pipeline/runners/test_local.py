@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.outputs.catalog import LOCK
+from pipeline.outputs.layout import LOCK
 from pipeline.runners.local import PARALLEL_BYTES, LocalMode, choose_mode, most_processes
 from pipeline.runners.worker_pool import Preparation, WorkerPool, last_words
 from schemas.errors import UsageError

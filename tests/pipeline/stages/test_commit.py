@@ -14,16 +14,20 @@ import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
 from apache_beam.testing.util import assert_that
 
+from pipeline.outputs.layout import PLAN
 from pipeline.outputs.manifest import RunDescription
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.rows import RowConfig
-from pipeline.outputs.storage import PLAN, RunStorage
+from pipeline.outputs.storage import RunStorage, run_storage
+from pipeline.outputs.storage.disk import DiskStorage
 from pipeline.outputs.transactions import commit_run
 from pipeline.stages.commit import CommitInputs, CommitRun
 from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
 from schemas.errors import JobError
+from schemas.manifest import Manifest
 from schemas.records import DeadLetter, Document, FileResult, Shard, ShardResult, TaggedDocument
 from schemas.tables import TABLES, documents_schema
+from tests.builders import configuration
 
 MakeTagged = Callable[..., TaggedDocument]
 
@@ -32,7 +36,7 @@ RUN = RunDescription(
     run_id="r1",
     started_at=NOW,
     model="tiny@0123456789ab",
-    configuration={},
+    configuration=configuration(),
     inputs={"x.jsonl": "100-1", "y.jsonl": "200-1", "z.gz": "9-1"},
     shards=(("x.jsonl", 0), ("x.jsonl", 50), ("y.jsonl", 0), ("z.gz", 0)),
     keep_fields=("year",),
@@ -50,7 +54,7 @@ SHARDS = [
 
 @pytest.fixture
 def storage(tmp_path: Path) -> RunStorage:
-    return RunStorage(str(tmp_path / "out"), "r1")
+    return run_storage(str(tmp_path / "out"), "r1")
 
 
 def write(storage: RunStorage, make_tagged: MakeTagged) -> list[FileResult]:
@@ -79,7 +83,7 @@ def write(storage: RunStorage, make_tagged: MakeTagged) -> list[FileResult]:
     return [result for result in results if isinstance(result, FileResult)]
 
 
-def check_manifest(manifest: dict[str, Any], root: Path) -> None:
+def check_manifest(manifest: Manifest, root: Path) -> None:
     """The oracle: what the published files hold, counted again."""
     for table, described in manifest["tables"].items():
         directory = root / table / "run_id=r1"
@@ -96,7 +100,7 @@ def check_manifest(manifest: dict[str, Any], root: Path) -> None:
     assert not staged.is_dir() or {path.name for path in staged.iterdir()} <= {PLAN}
 
 
-def without_times(manifest: dict[str, Any]) -> dict[str, Any]:
+def without_times(manifest: Manifest) -> dict[str, Any]:
     return {name: value for name, value in manifest.items() if name != "timings"}
 
 
@@ -209,7 +213,7 @@ def test_committing_twice_is_committing_once(
     shards = SHARDS
     if tables == "some":  # no dead letters and no entities: their files are made by the commit
         files = [
-            replace(file, sums={**file.sums, "entities": 0})
+            replace(file, totals={**file.totals, "entities": 0})
             for file in files
             if file.table == "documents"
         ]
@@ -233,9 +237,9 @@ def test_a_commit_that_broke_off_between_two_tables_is_completed(
         published.append(table)
         publish(self, table, names)  # type: ignore[arg-type]
 
-    publish = RunStorage.publish
+    publish = DiskStorage.publish
     with monkeypatch.context() as patch:
-        patch.setattr(RunStorage, "publish", break_off)
+        patch.setattr(DiskStorage, "publish", break_off)
         with pytest.raises(OSError, match="no more"):
             commit_run([], [], run, storage)
     commit_run([], [], run, storage)
@@ -258,7 +262,7 @@ def test_a_commit_that_broke_off_is_completed_with_the_files_of_the_next_attempt
     """A cluster that lost a worker writes some of the files again, under other names."""
     first = write(storage, make_tagged)
     with monkeypatch.context() as patch:
-        patch.setattr(RunStorage, "create_manifest", _fail)
+        patch.setattr(DiskStorage, "create_manifest", _fail)
         with pytest.raises(OSError, match="no more"):
             commit_run(first, SHARDS, RUN, storage)
     kept = [file for file in first if file.table == "entities"]

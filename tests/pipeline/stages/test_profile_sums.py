@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model.drift.profile import CONFIDENCE_BINS, LENGTH_BOUNDS, Profile, profile_of
 from model.drift.sums import profile_of_sums, profile_sums
 from pipeline.outputs.rows import RowConfig
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import run_storage
 from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 from schemas.records import Document, FileResult, TaggedDocument
 
@@ -45,7 +45,7 @@ def test_the_files_of_a_run_add_up_to_its_documents(
         make_tagged(Document("c", "y", 0, "Oslo."), ("Oslo", "a/b", 1.0)),
         make_tagged(Document("d", "y", 1, "Cyd left Oslo."), ("Cyd", "per", 0.35)),
     ]
-    storage = RunStorage(str(tmp_path / "out"), "r1")
+    storage = run_storage(str(tmp_path / "out"), "r1")
     config = WriteConfig(storage, RowConfig("m@0", datetime(2026, 1, 1, tzinfo=UTC)), 10**9)
     files = []
     for part in (documents[:2], documents[2:]):
@@ -54,6 +54,6 @@ def test_the_files_of_a_run_add_up_to_its_documents(
     sums: Counter[str] = Counter()
     for file in files:
         if isinstance(file, FileResult) and file.table == "documents":
-            sums.update(file.sums)
+            sums.update(file.totals)
     assert profile_of_sums(sums) == profile_of(documents)
     assert profile_of(documents).confidences["per"][3] == 2

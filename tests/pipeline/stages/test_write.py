@@ -12,7 +12,7 @@ from apache_beam.testing.util import assert_that
 
 from pipeline.console.progress import ProgressReader
 from pipeline.outputs.rows import RowConfig
-from pipeline.outputs.storage import RunStorage
+from pipeline.outputs.storage import run_storage
 from pipeline.stages import write
 from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 from pipeline.stages.write import TableInputs, WriteTables, _WriteRecords
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
 @pytest.fixture
 def config(tmp_path: Path) -> WriteConfig:
-    storage = RunStorage(str(tmp_path / "out"), "r1")
+    storage = run_storage(str(tmp_path / "out"), "r1")
     (tmp_path / "progress").mkdir()
     rows = RowConfig("tiny@0123456789ab", NOW, text_share=1.0)
     return WriteConfig(storage, rows, 10**8, str(tmp_path / "progress"))
@@ -62,8 +62,8 @@ def test_the_stage_writes_every_record_and_reports_every_file(
             rows[result.table] += result.rows
             for source, count in result.sources.items():
                 sources[result.table][source] += count
-            tokens += result.sums.get("tokens", 0)
-            ships += result.sums.get("shp", 0)
+            tokens += result.totals.get("tokens", 0)
+            ships += result.labels.get("shp", 0)
         assert rows == {"entities": 90, "documents": 90, "dead_letters": 5}
         assert sources["documents"] == {"s0": 45, "s1": 45}
         assert sources["dead_letters"] == {"s0": 2, "s1": 2}  # without the one of a whole shard

@@ -1,0 +1,60 @@
+"""Where everything of an output stands: all of its paths are made here."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from schemas.manifest import Manifest
+
+STAGING = "_staging"
+REPORTS = "reports"
+RUNS = "runs"
+PLAN = "plan.json"
+LOCK = ".lock"
+PARTIAL_MANIFEST = "manifest-"
+PARTIAL_REPORT = "report-"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """The places of one run below `root`, a local directory or a URL of a Beam filesystem."""
+
+    root: str
+    run_id: str
+
+    @property
+    def staging(self) -> str:
+        return f"{self.root}/{STAGING}/{self.run_id}"
+
+    @property
+    def plan(self) -> str:
+        """Where workers find what the run reads, on an object store too."""
+        return f"{self.staging}/{PLAN}"
+
+    @property
+    def manifest(self) -> str:
+        return f"{self.root}/{RUNS}/{self.run_id}.json"
+
+    @property
+    def report(self) -> str:
+        """The page that tells of the run; it is made of the rest, and counts for nothing."""
+        return f"{self.root}/{REPORTS}/{self.run_id}.html"
+
+    def table_directory(self, table: str) -> str:
+        """Where a table's files stand once the run is committed."""
+        return f"{self.root}/{table}/run_id={self.run_id}"
+
+    def relative(self, table: str, path: str) -> str:
+        """The committed place, relative to the root, of a file that was written as `path`."""
+        return f"{table}/run_id={self.run_id}/{path.rpartition('/')[2]}"
+
+
+def table_files(root: str, manifest: Manifest, table: str) -> list[str]:
+    """The paths of a table's files that a manifest names, in its order; none where it has none."""
+    tables = manifest.get("tables", {})
+    return [f"{root}/{file['path']}" for file in tables[table]["files"]] if table in tables else []
+
+
+def all_files(root: str, manifest: Manifest) -> Collection[str]:
+    """The paths of all files that a manifest names."""
+    tables = manifest.get("tables", {})
+    return [path for table in tables for path in table_files(root, manifest, table)]

@@ -1,0 +1,98 @@
+"""What is asked of the storage of a run, whatever it is on."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pipeline.filesystems.beam import filesystems, open_file
+from pipeline.filesystems.upload import Writer
+from pipeline.outputs.layout import RunPaths
+from pipeline.outputs.manifest import parse_manifest
+from schemas.manifest import Manifest
+from schemas.tables import TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class RunStorage(RunPaths, ABC):
+    """The places of a run, and what can be done with the files there.
+
+    Each method does one thing that is whole by itself. Their order, on which it depends that a run
+    is committed or is not, stands in `pipeline.outputs.transactions`.
+
+    is_staged: whether tables appear by being published, not file by file.
+    """
+
+    is_staged: ClassVar[bool]
+
+    @abstractmethod
+    def writing_directory(self, table: str) -> str:
+        """Where a table's files are written."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Mark the run as being changed; raises OSError where nothing can be written."""
+
+    @abstractmethod
+    def create(self, path: str) -> Writer:
+        """A new file to write to; it appears whole, and not at all where it is dropped."""
+
+    @abstractmethod
+    def sync(self, paths: Iterable[str]) -> None:
+        """Let the disk have these files and directories for good."""
+
+    @abstractmethod
+    def publish(self, table: str, names: Collection[str]) -> None:
+        """Let the named files of a table appear in its place, for good, and no others of it."""
+
+    @abstractmethod
+    def create_manifest(self, data: bytes) -> bool:
+        """Write the manifest, whole or not at all; False, and nothing is written, where one exists.
+
+        What ends a run and what commits it may meet here: whoever is first decides.
+        """
+
+    @abstractmethod
+    def write_manifest(self, data: bytes) -> None:
+        """Write the manifest in the place of the one that is there: whole or not at all."""
+
+    @abstractmethod
+    def write_report(self, data: bytes) -> None:
+        """Write the report, whole or not at all, also in the place of an older one."""
+
+    @abstractmethod
+    def remove_report(self) -> None:
+        """Remove the report, if there is one; whatever is taken from a run, it may show."""
+
+    @abstractmethod
+    def remove_manifest(self) -> None:
+        """Remove the manifest, which must be there: nothing else counts without it."""
+
+    @abstractmethod
+    def unstage(self) -> None:
+        """Remove the tables that were not published, so that none of them can be any more."""
+
+    @abstractmethod
+    def discard_staging(self) -> None:
+        """Remove what the run staged and did not publish."""
+
+    @abstractmethod
+    def keep_files(self, named: Collection[str]) -> None:
+        """Delete every file of the run's published tables but these."""
+
+    def has_report(self) -> bool:
+        return filesystems().exists(self.report)
+
+    def has_manifest(self) -> bool:
+        """Whether it is decided already how the run ended."""
+        return filesystems().exists(self.manifest)
+
+    def read_manifest(self) -> Manifest:
+        """The manifest as it was written."""
+        with open_file(self.manifest) as stream:
+            return parse_manifest(stream.read())
+
+    def run_exists(self) -> bool:
+        """Whether a run of this id left a manifest or a table."""
+        places = [self.manifest, *map(self.table_directory, TABLES)]
+        return any(filesystems().exists(place) for place in places)

@@ -1,0 +1,146 @@
+"""The manifest of a run, `runs/ID.json`, as types; `manifest.schema.json` describes each key.
+
+Keys that only some runs have are `NotRequired`; whoever reads one of them knows the run's status.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict, get_args
+
+Status = Literal["committed", "empty", "failed", "rolled_back"]
+Level = Literal["stable", "moderate", "drift"]
+TableName = Literal["entities", "documents", "dead_letters"]
+
+TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
+
+
+class PartOfJob(TypedDict):
+    """Which part of a job a run is: the job's run id, the part's number from 1, and of how many."""
+
+    of: str
+    number: int
+    count: int
+
+
+class Configuration(TypedDict):
+    """What the flags of the same names said, defaults filled in."""
+
+    input: list[str]
+    input_format: str
+    id_field: str
+    text_field: str
+    keep_fields: list[str]
+    max_record_mb: NotRequired[int]
+    keep_text: str
+    min_confidence: float
+    max_dead_letters: NotRequired[float]
+    batch_tokens: int
+    folded_words: int
+    target_file_mb: int
+    runner: str
+    only_new: NotRequired[bool]
+    backfill: NotRequired[bool]
+    commit_shards: NotRequired[int | None]
+    fail_on_drift: NotRequired[bool]
+
+
+class Timings(TypedDict):
+    """When the run started and ended, ISO 8601 in UTC, and how long that was."""
+
+    started_at: str
+    finished_at: str
+    seconds: float
+
+
+class Counts(TypedDict):
+    """Totals of a run; records = documents + dead_letters."""
+
+    files: int
+    skipped_files: NotRequired[int]
+    broken_files: int
+    records: int
+    documents: int
+    dead_letters: int
+    sentences: int
+    tokens: int
+    unknown_tokens: int
+    characters: int
+    entities: int
+    entities_by_label: dict[str, int]
+
+
+class InputEntry(TypedDict):
+    """A file that was read, and what became of its records."""
+
+    source: str
+    fingerprint: str
+    records: int
+    documents: int
+    dead_letters: int
+    entities: int
+    complete: bool
+    repairs: NotRequired[str]
+
+
+class FileEntry(TypedDict):
+    """A Parquet file; its path counts from the output."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class TableEntry(TypedDict):
+    """The files of one table."""
+
+    rows: int
+    bytes: int
+    files: list[FileEntry]
+
+
+class Forgotten(TypedDict):
+    """When rows were erased for good, and how many of each table."""
+
+    at: str
+    entities: int
+    documents: int
+    dead_letters: int
+
+
+class Statistic(TypedDict, total=False):
+    """One statistic of a run beside that of its model's dev data, or the reason why it is not."""
+
+    level: Level
+    value: float
+    limits: list[float]
+    baseline: Any  # counts or a rate, as the statistic has them
+    run: Any
+    reason: str
+
+
+class Drift(TypedDict, total=False):
+    """How far a run's documents are from the model's dev data, or why that is not known."""
+
+    level: Level
+    statistics: dict[str, Statistic]
+    reason: str
+
+
+class Manifest(TypedDict):
+    """The account of one run; written last, and what it does not name does not exist."""
+
+    run_id: str
+    status: Status
+    schema_version: int
+    part: NotRequired[PartOfJob]
+    replaces: NotRequired[list[str]]
+    forgotten: NotRequired[list[Forgotten]]
+    model: str
+    configuration: Configuration
+    versions: dict[str, str]
+    timings: Timings
+    error: NotRequired[str]
+    rolled_back_at: NotRequired[str]
+    counts: NotRequired[Counts]
+    drift: NotRequired[Drift]
+    inputs: NotRequired[list[InputEntry]]
+    tables: NotRequired[dict[str, TableEntry]]
