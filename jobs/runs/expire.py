@@ -7,11 +7,10 @@ again, also where the run that superseded it is rolled back.
 import argparse
 from collections.abc import Sequence
 
-from jobs.runs.holding import HeldOutput, add_dry_run, changing, days_ago
 from jobs.runs.layout import number
+from jobs.runs.outputs import Output, add_dry_run, changing, days_ago
 from jobs.runs.state import status_in_words
 from pipeline.console.printing import account
-from pipeline.outputs.current import current_sources
 from pipeline.outputs.manifest import encode_manifest
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import remove_run
@@ -52,18 +51,17 @@ def run(flags: argparse.Namespace) -> int:
     return 0
 
 
-def find_expired(output: HeldOutput, before: str, keep: int) -> list[Manifest]:
+def find_expired(output: Output, before: str, keep: int) -> list[Manifest]:
     """The runs that go, oldest first.
 
     Of an output whose tables all are without rows, the newest stay: a reader needs their columns.
     """
     manifests = output.manifests
-    counting = {run_id for source in current_sources(manifests).values() for run_id in source.runs}
     old = manifests[: max(0, len(manifests) - keep)]
     expired = [
         manifest
         for manifest in old
-        if manifest["run_id"] not in counting and manifest["timings"]["started_at"] < before
+        if not output.counting[manifest["run_id"]] and manifest["timings"]["started_at"] < before
     ]
     if not any(_has_tables(manifest) for manifest in manifests if manifest not in expired):
         newest = [manifest for manifest in expired if _has_tables(manifest)][-1:]

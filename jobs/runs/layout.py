@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from model.text.escaping import harmless
 from pipeline.console.printing import account
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-
 
 def table(rows: Sequence[Sequence[str]], numbers: frozenset[int] = frozenset()) -> list[str]:
     """Rows of cells in, lines with aligned columns out; those of `numbers` are set to the right."""
@@ -20,18 +18,6 @@ def table(rows: Sequence[Sequence[str]], numbers: frozenset[int] = frozenset()) 
         ).rstrip()
         for row in rows
     ]
-
-
-def duration(seconds: float) -> str:
-    """Seconds in, the two units that matter out: `4.8 s`, `3m 05s`, `2h 10m`, `1d 01h`."""
-    if seconds < _MINUTE:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < _HOUR:
-        return f"{whole // _MINUTE}m {whole % _MINUTE:02}s"
-    if whole < _DAY:
-        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02}m"
-    return f"{whole // _DAY}d {whole % _DAY // _HOUR:02}h"
 
 
 def number(count: int, word: str) -> str:

@@ -2,10 +2,10 @@
 
 import argparse
 
-from jobs.runs.layout import as_json, cause, duration, number, say, table
+from jobs.runs.layout import as_json, cause, number, say, table
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import named, repaired_runs, status_in_words
-from pipeline.console.text import moment
+from pipeline.console.text import moment, short_duration
 from schemas.manifest import Manifest
 
 _COLUMNS = (
@@ -82,7 +82,7 @@ def _cells(output: Output, manifest: Manifest) -> list[str]:
         manifest["run_id"],
         status_in_words(manifest),
         timings["started_at"][:16].replace("T", " "),
-        duration(timings["seconds"]),
+        short_duration(timings["seconds"]),
         f"{counts['files']:,}",
         f"{output.counting[manifest['run_id']]:,}",
         "-" if is_gone else f"{counts['documents']:,}",

@@ -1,18 +1,26 @@
 """An output as the commands get it: its place, the manifests of its runs, and what counts now."""
 
+import argparse
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 
-from jobs.runs.holding import no_runs, require_output
 from model.text.escaping import harmless
 from pipeline.console.arguments import did_you_mean
 from pipeline.filesystems.paths import is_remote
-from pipeline.outputs.catalog import output_root, read_manifests
-from pipeline.outputs.current import CurrentSource, by_age, current_sources
-from schemas.errors import UsageError
+from pipeline.filesystems.stores import require_filesystem
+from pipeline.outputs.catalog import clean, held, output_root, read_manifests, require_writable
+from pipeline.outputs.current import CurrentSource, by_age, current_sources, not_replaced
+from pipeline.outputs.layout import RUNS
+from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
+
+_MOST_DAYS = 36_500  # a hundred years; far more than that, and there is no such date
 
 
 @dataclass(frozen=True)
@@ -37,29 +45,89 @@ class Output:
         """For each run, of how many sources rows of it count."""
         return Counter(run_id for state in self.current.values() for run_id in state.runs)
 
+    def runs_of(self, name: str) -> list[Manifest]:
+        """The run of this id, or else the parts of the job; none where there is neither."""
+        if name in self.by_id:
+            return [self.by_id[name]]
+        return [run for run in self.manifests if run.get("part", {}).get("of") == name]
+
     def named(self, names: Iterable[str]) -> list[Manifest]:
         """The manifests of these runs; the id of a job in parts stands for all its parts."""
-        found = []
+        chosen: list[Manifest] = []
         for name in names:
-            parts = [m for m in self.manifests if m.get("part", {}).get("of") == name]
-            own = [self.by_id[name]] if name in self.by_id else parts
-            if not own:
-                known = [*self.by_id, *(m["part"]["of"] for m in self.manifests if m.get("part"))]
+            runs = self.runs_of(name)
+            if not runs:
+                jobs = [run["part"]["of"] for run in self.manifests if "part" in run]
+                known = [*self.by_id, *jobs]
                 raise UsageError(
                     f"{self.root} has no run {harmless(name)!r}" + did_you_mean(name, known)
                 )
-            found += [manifest for manifest in own if manifest not in found]
-        return found
+            chosen += [manifest for manifest in runs if manifest not in chosen]
+        return chosen
 
 
 def find_output(flag: str) -> Output:
     """What `--output` said in, the output out; raises UsageError where there is none."""
     root = output_root(flag)
-    require_output(root)
+    _require_output(root)
     try:
         manifests = read_manifests(root)
     except OSError as error:
         raise UsageError(f"--output {root} cannot be read: {error}") from error
     if is_remote(root) and not manifests:
-        raise no_runs(root)
+        raise _no_runs(root)
     return Output(root, by_age(manifests))
+
+
+@contextmanager
+def changing(flags: argparse.Namespace) -> Iterator[Output]:
+    """The flags `--output` and `--dry_run` in; the output, held and clean, out.
+
+    Raises UsageError where there is none, or none that can be written to; OutputBusyError where a
+    run is writing to it, JobError for what the disk refuses. What was half done when an error came
+    is removed.
+    """
+    root = output_root(flags.output)
+    _require_output(root)
+    if not flags.dry_run:
+        require_writable(root)
+    try:
+        with held(root):
+            manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
+            try:
+                yield Output(root, by_age(manifests))
+            except (OSError, JobError):
+                if not flags.dry_run:
+                    with contextlib.suppress(OSError, JobError):
+                        clean(root)
+                raise
+    except OSError as error:
+        raise JobError(f"{error.filename or root}: {error.strerror or error}") from error
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that all commands have which change an output."""
+    parser.add_argument(
+        "--dry_run", action="store_true", help="say what would happen, and change nothing"
+    )
+
+
+def days_ago(days: int) -> str:
+    """The time so many days ago, which `--older_than` gave, as manifests write it."""
+    if days > _MOST_DAYS:
+        raise UsageError(f"--older_than is {days}, expected at most {_MOST_DAYS}")
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
+
+
+def _require_output(root: str) -> None:
+    """Raises UsageError where a store is out of reach, or a local directory is no output."""
+    if is_remote(root):
+        require_filesystem("--output", root)
+    elif not Path(root).is_dir():
+        raise UsageError(f"--output {root} does not exist")
+    elif not Path(root, RUNS).is_dir():
+        raise _no_runs(root)
+
+
+def _no_runs(root: str) -> UsageError:
+    return UsageError(f"--output {root} holds no runs: python -m pipeline.run makes {root}/{RUNS}")

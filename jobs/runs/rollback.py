@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from jobs.runs.holding import add_dry_run, changing
+from jobs.runs.outputs import Output, add_dry_run, changing
 from jobs.runs.state import status_in_words
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.printing import account
-from pipeline.outputs.current import committed_runs, current_sources
+from pipeline.outputs.current import committed_runs
 from pipeline.outputs.manifest import rolled_back_manifest
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import amend_run
@@ -29,15 +29,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Take the runs back, newest first; all of them are looked at before one is touched."""
-    with changing(flags) as (root, manifests):
-        chosen = _chosen(flags.runs, manifests, root)
-        _require_unneeded(chosen, manifests)
+    with changing(flags) as output:
+        chosen = _chosen(flags.runs, output)
+        _require_unneeded(chosen, output)
         for manifest in reversed(chosen):
             counts = manifest["counts"]
             told = "would be rolled back" if flags.dry_run else "rolled back"
             if not flags.dry_run:
                 taken_back = partial(rolled_back_manifest, manifest, datetime.now(UTC))
-                amend_run(run_storage(root, manifest["run_id"]), taken_back)
+                amend_run(run_storage(output.root, manifest["run_id"]), taken_back)
             account(
                 f"{manifest['run_id']} {told}: {counts['files']:,} files, "
                 f"{counts['documents']:,} documents, {counts['entities']:,} entities, "
@@ -46,27 +46,25 @@ def run(flags: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(ids: Sequence[str], manifests: Sequence[Manifest], root: str) -> list[Manifest]:
+def _chosen(ids: Sequence[str], output: Output) -> list[Manifest]:
     """The committed runs of these ids, oldest first; raises UsageError for any other id."""
-    chosen = {run_id for name in ids for run_id in _runs_of(name, manifests, root)}
-    return [manifest for manifest in manifests if manifest["run_id"] in chosen]
+    chosen = {run_id for name in ids for run_id in _runs_of(name, output)}
+    return [manifest for manifest in output.manifests if manifest["run_id"] in chosen]
 
 
-def _runs_of(name: str, manifests: Sequence[Manifest], root: str) -> list[str]:
-    for manifest in manifests:
+def _runs_of(name: str, output: Output) -> list[str]:
+    for manifest in output.manifests:
         if name in manifest.get("replaces", ()):
             raise UsageError(f"{name} was merged into {manifest['run_id']}: its rows are not apart")
-    found = [manifest for manifest in manifests if manifest["run_id"] == name]
-    if not found:
-        found = [run for run in manifests if run.get("part", {}).get("of") == name]
-        _require_apart(name, found, manifests)
-    if not found:
-        known = [manifest["run_id"] for manifest in manifests]
-        raise UsageError(f"{root} has no run {name}" + did_you_mean(name, known))
-    committed = [manifest for manifest in found if manifest["status"] == "committed"]
+    runs = output.runs_of(name)
+    if name not in output.by_id:
+        _require_apart(name, runs, output.manifests)
+    if not runs:
+        raise UsageError(f"{output.root} has no run {name}" + did_you_mean(name, output.by_id))
+    committed = [manifest for manifest in runs if manifest["status"] == "committed"]
     if not committed:
         raise UsageError(
-            f"{name} is {status_in_words(found[0])}, and only committed runs can go back"
+            f"{name} is {status_in_words(runs[0])}, and only committed runs can go back"
         )
     for manifest in committed:
         if "replaces" in manifest:
@@ -94,16 +92,15 @@ def _require_apart(job: str, left: Sequence[Manifest], manifests: Sequence[Manif
             )
 
 
-def _require_unneeded(chosen: Sequence[Manifest], manifests: Sequence[Manifest]) -> None:
+def _require_unneeded(chosen: Sequence[Manifest], output: Output) -> None:
     """No run that stays repaired what these read: its rows count only beside theirs."""
     going = {manifest["run_id"] for manifest in chosen}
-    current = current_sources(manifests)
-    runs = committed_runs(manifests)
+    runs = committed_runs(output.manifests)
     for manifest in chosen:
         later = runs[runs.index(manifest) + 1 :]
         counting = {
             run_id
-            for source in current.values()
+            for source in output.current.values()
             if source.run_id == manifest["run_id"]
             for run_id in source.repairs
         }

@@ -2,10 +2,10 @@
 
 import argparse
 
-from jobs.runs.layout import as_json, duration, number, say, table
+from jobs.runs.layout import as_json, number, say, table
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import repaired_runs, status_in_words, why_not
-from pipeline.console.text import moment
+from pipeline.console.text import moment, short_duration
 from schemas.manifest import Configuration, Counts, Drift, Manifest, Statistic
 
 _INPUT_COLUMNS = ("documents", "dead", "entities", "counts", "file")
@@ -55,7 +55,7 @@ def _head(output: Output, manifest: Manifest) -> dict[str, str]:
     counting = output.counting[manifest["run_id"]]
     facts = {
         "started": times["started_at"],
-        "finished": f"{times['finished_at']}, after {duration(times['seconds'])}",
+        "finished": f"{times['finished_at']}, after {short_duration(times['seconds'])}",
         "model": manifest["model"],
         "tables": f"version {manifest['schema_version']}",
     }

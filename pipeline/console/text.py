@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-_MINUTE = 60
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400  # seconds
 
 
 def duration(seconds: float) -> str:
@@ -12,6 +12,18 @@ def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), _MINUTE)
     hours, minutes = divmod(minutes, _MINUTE)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
+
+
+def short_duration(seconds: float) -> str:
+    """Seconds for a table, in the two units that matter: `4.8 s`, `3m 05s`, `2h 10m`, `1d 01h`."""
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m {whole % _MINUTE:02}s"
+    if whole < _DAY:
+        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02}m"
+    return f"{whole // _DAY}d {whole % _DAY // _HOUR:02}h"
 
 
 def counted(count: int, word: str) -> str:

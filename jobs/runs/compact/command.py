@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from jobs.runs.compact.groups import Group, find_groups
 from jobs.runs.compact.merge import merge
-from jobs.runs.holding import add_dry_run, changing, days_ago
+from jobs.runs.outputs import add_dry_run, changing, days_ago
 from pipeline.console.printing import account
 from pipeline.outputs.storage import run_storage
 from schemas.errors import UsageError
@@ -41,14 +41,14 @@ def run(flags: argparse.Namespace) -> int:
         if getattr(flags, name) < least:
             raise UsageError(f"--{name} is {getattr(flags, name)}, expected at least {least}")
     before = days_ago(flags.older_than)
-    with changing(flags) as (root, manifests):
-        groups = find_groups(manifests, before)
+    with changing(flags) as output:
+        groups = find_groups(output.manifests, before)
         for group in groups:
             if flags.dry_run:
                 account(f"would be merged: {_described(group)}")
                 continue
-            storage = run_storage(root, _run_id(datetime.now(UTC)))
-            merged = merge(group, storage, flags.target_file_mb * _MB, list(manifests))
+            storage = run_storage(output.root, _run_id(datetime.now(UTC)))
+            merged = merge(group, storage, flags.target_file_mb * _MB, list(output.manifests))
             files = sum(len(table["files"]) for table in merged["tables"].values())
             size = sum(table["bytes"] for table in merged["tables"].values())
             account(

@@ -24,7 +24,7 @@ from jobs.runs.forget.erase import (
     with_records,
 )
 from jobs.runs.forget.selection import Documents, Selection, Sources
-from jobs.runs.holding import HeldOutput, add_dry_run, changing
+from jobs.runs.outputs import Output, add_dry_run, changing
 from pipeline.console.printing import account
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.paths import is_remote
@@ -65,7 +65,7 @@ def run(flags: argparse.Namespace) -> int:
     return 0
 
 
-def _selection(flags: argparse.Namespace, output: HeldOutput) -> "Selection":
+def _selection(flags: argparse.Namespace, output: Output) -> "Selection":
     if flags.doc_id:
         _refuse([name for name in flags.doc_id if not encodable(name)])
         return with_records(output, Documents(frozenset(flags.doc_id)))

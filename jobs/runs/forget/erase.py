@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow.compute as pc
 
 from jobs.runs.forget.selection import FORGOTTEN, Documents, Selection, Sources
-from jobs.runs.holding import HeldOutput
+from jobs.runs.outputs import Output
 from jobs.runs.recount import recount_file, tally
 from jobs.runs.row_groups import read_row_groups, read_schema
 from pipeline.filesystems.paths import is_remote
@@ -47,7 +47,7 @@ def names_input(manifest: Manifest, source: str) -> bool:
     return any(_is_path_of(given, source) for given in manifest["configuration"]["input"])
 
 
-def with_records(output: HeldOutput, selection: Documents) -> Documents:
+def with_records(output: Output, selection: Documents) -> Documents:
     """The selection with the records that its documents are or were in any run."""
     records: set[tuple[str, int]] = set()
     for manifest in output.manifests:
@@ -90,7 +90,7 @@ def _find_in(path: str, table: str, name: str, selection: Selection, found: Foun
             found.unnamed.update(others["source"].to_pylist())
 
 
-def remove_unnamed(output: HeldOutput) -> None:
+def remove_unnamed(output: Output) -> None:
     """Remove the files of an object store that are below a run and that its manifest lacks.
 
     Bundles that were tried twice leave such files there, and so do failed runs.
@@ -100,7 +100,7 @@ def remove_unnamed(output: HeldOutput) -> None:
             settle_run(run_storage(output.root, manifest["run_id"]))
 
 
-def remove_ownerless_reports(output: HeldOutput) -> None:
+def remove_ownerless_reports(output: Output) -> None:
     """Remove reports whose run is gone: what they show of it cannot be told any more."""
     owners = {manifest["run_id"] for manifest in output.manifests}
     for run_id in ownerless_reports(output.root, owners):

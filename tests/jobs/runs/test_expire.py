@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs.runs.__main__ import run
 from jobs.runs.expire import find_expired
-from jobs.runs.holding import HeldOutput
+from jobs.runs.outputs import Output
 from pipeline.outputs.current import current_sources
 from pipeline.outputs.manifest import Part
 from pipeline.run import run as extract
@@ -127,7 +127,7 @@ def histories(draw: st.DrawFn) -> list[Manifest]:
 @given(histories(), st.integers(0, 9), st.integers(0, 12))
 def test_what_counts_is_the_same_afterwards(history: list[Manifest], day: int, keep: int) -> None:
     """Whatever read what when; and of the old ones nothing stays without a reason."""
-    expired = find_expired(HeldOutput("", history), f"2026-01-0{day}", keep)
+    expired = find_expired(Output("", history), f"2026-01-0{day}", keep)
     left = [run for run in history if run not in expired]
     current = current_sources(history)
     assert current_sources(left) == current

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from jobs.runs.__main__ import COMMANDS, run
-from jobs.runs.layout import cause, duration
+from jobs.runs.layout import cause
+from pipeline.console.text import short_duration
 from schemas.errors import UsageError
 
 Manifest = dict[str, Any]
@@ -281,7 +282,7 @@ def test_help_and_mistyped_flags_need_no_beam() -> None:
 
 
 def test_lasting_is_told_in_two_units() -> None:
-    told = [duration(seconds) for seconds in (4.84, 185, 7800, 90_000)]
+    told = [short_duration(seconds) for seconds in (4.84, 185, 7800, 90_000)]
     assert told == ["4.8 s", "3m 05s", "2h 10m", "1d 01h"]
 
 
