@@ -24,7 +24,7 @@ from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.catalog import clean, held, require_writable
 from pipeline.outputs.current import next_start
-from pipeline.outputs.manifest import Part, RunDescription, installed_versions
+from pipeline.outputs.description import Part, RunDescription, installed_versions
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage

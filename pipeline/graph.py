@@ -9,7 +9,7 @@ from apache_beam.pvalue import PCollection
 
 from model.text.segmentation import Segmentation
 from pipeline.inputs.formats import ReadConfig
-from pipeline.outputs.manifest import RunDescription
+from pipeline.outputs.description import RunDescription
 from pipeline.stages.batch import BatchByTokens
 from pipeline.stages.coders import register_coders
 from pipeline.stages.commit import CommitInputs, CommitRun

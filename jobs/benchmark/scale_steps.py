@@ -21,7 +21,7 @@ from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.catalog import clean
-from pipeline.outputs.manifest import RunDescription, installed_versions
+from pipeline.outputs.description import RunDescription, installed_versions
 from pipeline.outputs.plan import with_plan, without_plan, write_plan
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage

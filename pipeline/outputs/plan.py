@@ -10,7 +10,7 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from pipeline.filesystems.beam import open_file
-from pipeline.outputs.manifest import RunDescription
+from pipeline.outputs.description import RunDescription
 from pipeline.outputs.storage import RunStorage
 from schemas.records import Shard
 

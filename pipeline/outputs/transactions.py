@@ -17,9 +17,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
+from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import all_files
 from pipeline.outputs.manifest import (
-    RunDescription,
     committed_manifest,
     encode_manifest,
     failed_manifest,

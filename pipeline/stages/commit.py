@@ -7,9 +7,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import IOTypeHints
 
-from pipeline.outputs.manifest import (
-    RunDescription,
-)
+from pipeline.outputs.description import RunDescription
 from pipeline.outputs.plan import with_plan, without_plan
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.transactions import commit_run

@@ -13,8 +13,8 @@ import pytest
 
 from jobs.runs.__main__ import run as runs
 from pipeline.outputs.catalog import clean
+from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import LOCK
-from pipeline.outputs.manifest import RunDescription
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.storage.disk import DiskStorage
 from pipeline.outputs.transactions import commit_run

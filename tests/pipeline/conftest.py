@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from model.text.segmentation import Segmentation, tokenize_document
-from pipeline.outputs.manifest import RunDescription
+from pipeline.outputs.description import RunDescription
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.storage import RunStorage, run_storage
 from schemas.records import Document, Shard, TaggedDocument, TokenizedDocument

@@ -12,7 +12,7 @@ from jobs.runs.__main__ import run
 from jobs.runs.expire import find_expired
 from jobs.runs.outputs import Output
 from pipeline.outputs.current import current_sources
-from pipeline.outputs.manifest import Part
+from pipeline.outputs.description import Part
 from pipeline.run import run as extract
 from schemas.errors import UsageError
 from schemas.manifest import Manifest

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.runs.__main__ import run
 from pipeline.outputs.catalog import held
-from pipeline.outputs.manifest import Part
+from pipeline.outputs.description import Part
 from schemas.errors import OutputBusyError, UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import apache_beam as beam
 import pytest
 
 from pipeline import extraction
-from pipeline.outputs.manifest import RunDescription
+from pipeline.outputs.description import RunDescription
 from pipeline.outputs.plan import planned_shards, with_plan, without_plan, write_plan
 from pipeline.outputs.storage import run_storage
 from pipeline.run import run

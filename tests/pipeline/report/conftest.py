@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pytest
 
-from pipeline.outputs.manifest import RunDescription
+from pipeline.outputs.description import RunDescription
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import commit_run

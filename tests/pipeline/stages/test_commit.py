@@ -14,8 +14,8 @@ import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
 from apache_beam.testing.util import assert_that
 
+from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import PLAN
-from pipeline.outputs.manifest import RunDescription
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
