@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from model.runtime import forgo_keras, lasting_imports
-from pipeline.configuration.flags import extraction_parser
+from pipeline.configuration.extraction import extraction_parser
 from pipeline.console.colour import painter
 from pipeline.console.events import events_on
 from pipeline.console.printing import account

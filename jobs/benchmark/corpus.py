@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.configuration.flags import BUNDLED_CORPUS
+from pipeline.configuration.extraction import BUNDLED_CORPUS
 from pipeline.inputs.files import match_files
 from pipeline.inputs.formats import ReadConfig, read_records
 from pipeline.inputs.shards import open_shard, plan_shards

@@ -34,7 +34,7 @@ def commands() -> Mapping[str, Parser]:
     from jobs.runs.__main__ import runs_parser
     from jobs.train.flags import training_parser
     from jobs.tune.__main__ import tuning_parser
-    from pipeline.configuration.flags import extraction_parser
+    from pipeline.configuration.extraction import extraction_parser
 
     makers = (
         extraction_parser,

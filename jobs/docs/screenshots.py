@@ -17,7 +17,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from jobs.docs.generated import PAGES
-from pipeline.configuration.flags import BUNDLED_CORPUS
+from pipeline.configuration.extraction import BUNDLED_CORPUS
 from pipeline.console.arguments import Parser
 from pipeline.console.printing import account
 from pipeline.console.process import main

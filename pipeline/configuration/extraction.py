@@ -1,62 +1,111 @@
 """Flags in, one frozen configuration out. Nothing below reads flags or the environment."""
 
-import argparse
 import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
 
-from apache_beam.options.pipeline_options import (
-    DirectOptions,
-    FlinkRunnerOptions,
-    GoogleCloudOptions,
-    PipelineOptions,
-    PortableOptions,
-    StandardOptions,
-    TestOptions,
-)
-from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
-from apache_beam.runners.runner import create_runner
-
+from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import BUCKET_CELLS
-from pipeline.configuration.flags import BUNDLED_CORPUS, DEFAULT_OUTPUT, extraction_parser
-from pipeline.console.arguments import Arguments, Parser, unknown_argument
-from pipeline.inputs.formats import ReadConfig
+from pipeline.configuration.beam_options import beam_options, is_local, runs_here
+from pipeline.console.arguments import Parser
+from pipeline.console.flags import (
+    add_flags,
+    flag,
+    flags_of,
+    from_flags,
+    recorded,
+    require_bounds,
+)
+from pipeline.inputs.formats import FORMATS, MAX_RECORD_MB, ReadConfig
 from pipeline.outputs.catalog import output_root
 from schemas.errors import UsageError
 from schemas.manifest import Configuration
 
-DIRECT_RUNNER = "DirectRunner"
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+BUNDLED_CORPUS = str(Path(__file__).parents[1] / "bundled" / "*.jsonl")
+EXAMPLES = (
+    "",
+    "--input docs/*.jsonl.gz --text_field body",
+    "--input docs --output out --only_new --allow_no_input",
+    "--input out/dead_letters --input_format dead_letters",
+)
 
 _RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 # In a hive partition, numbers to Spark and Polars, dates to DuckDB, booleans to Polars.
 _NO_RUN_IDS = {"nan", "inf", "infinity", "epoch", "true", "false"}
-# As Beam takes them: in any case, with or without the last word.
-_LOCAL_RUNNERS = {"direct", "fnapi", "bundlebaseddirect", "switchingdirect"}
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in listed.split(",")) if listed.strip() else ()
 
 
 @dataclass(frozen=True)
 class ExtractionConfig:
-    """What to read, with which model, and where to; raises UsageError for values that are off."""
+    """What to read, with which model, and where to; a field that calls `flag` is one.
 
-    inputs: tuple[str, ...]
-    read: ReadConfig
-    output: str
-    model: str
-    min_confidence: float
-    max_dead_letters: float
-    run_id: str
-    keep_text: str
-    batch_tokens: int
-    folded_words: int
-    target_file_mb: int
-    allow_no_input: bool
-    only_new: bool
-    backfill: bool
-    commit_shards: int | None
-    fail_on_drift: bool
-    beam: PipelineOptions
+    Raises UsageError for values that are off.
+    """
+
+    beam: "PipelineOptions"
+    runner: str  # as it was named
+
+    inputs: tuple[str, ...] = flag(
+        "files, globs, folders; also .gz .bz2 .zst, s3:// gs://",
+        "GLOB",
+        (BUNDLED_CORPUS,),
+        group="input",
+        name="input",
+    )
+    input_format: str = flag(
+        f"auto (the default: by extension), {', '.join(FORMATS)}",
+        "FORMAT",
+        "auto",
+        choices=("auto", *FORMATS),
+        decisive=True,
+    )
+    id_field: str = flag("in parquet and jsonl also a.b", "FIELD", "id", decisive=True)
+    text_field: str = flag("in parquet and jsonl also a.b", "FIELD", "text", decisive=True)
+    keep_fields: tuple[str, ...] = flag(
+        "carry these into `documents`", "A,B", (), parse=_names, decisive=True
+    )
+    max_record_mb: int = flag("larger ones are dead letters", "N", MAX_RECORD_MB, decisive=True)
+    only_new: bool = flag("leave out files that are done and unchanged", default=False)
+    backfill: bool = flag("do them all, in spite of --only_new", default=False)
+    allow_no_input: bool = flag(
+        "no file is an empty run, not an error", default=False, recorded=False
+    )
+
+    model: str = flag(
+        "directory, URL or bundled name", "DIR_OR_NAME", "gmb-en", group="model", recorded=False
+    )
+    min_confidence: float = flag(
+        "0 to 1: write no entities below it (default: 0)", "C", 0.0, least=0, most=1, decisive=True
+    )
+    batch_tokens: int = flag("tokens tagged together", "N", 60_000, least=1)
+    # All words of a bucket are in the table at once.
+    folded_words: int = flag(
+        "words each process keeps ready", "N", FOLDED_WORDS, least=BUCKET_CELLS
+    )
+
+    output: str = flag("a folder, s3:// or gs://", "DIR", "out", group="output", recorded=False)
+    run_id: str = flag("name of the run (default: made from the time)", "ID", "", recorded=False)
+    keep_text: Literal["none", "sample", "all"] = flag(
+        "none, sample (the default: of about 1,000) or all", "WHICH", "sample", decisive=True
+    )
+    target_file_mb: int = flag("size of a Parquet file", "N", 128, least=1)
+
+    max_dead_letters: float = flag(
+        "share: with more, fail: exit code 3", "S", 0.05, group="what is committed", least=0, most=1
+    )
+    commit_shards: int | None = flag("commit after every N files", "N", None, least=1)
+    fail_on_drift: bool = flag("exit code 4 where documents are unlike the training", default=False)
 
     def __post_init__(self) -> None:
         if not _RUN_ID.fullmatch(self.run_id):
@@ -68,150 +117,75 @@ class ExtractionConfig:
             raise UsageError(
                 f"--run_id {self.run_id!r} is no name: query engines take it for another value"
             )
-        for name, least in (
-            ("commit_shards", 1),
-            ("batch_tokens", 1),
-            ("folded_words", BUCKET_CELLS),  # all words of a bucket are in the table at once
-            ("target_file_mb", 1),
-        ):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UsageError(f"--{name} is {value}, expected at least {least}")
-        for name in ("min_confidence", "max_dead_letters"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"--{name} is {getattr(self, name)}, expected 0 to 1")
+        require_bounds(self)
+        self.read  # noqa: B018 - it is refused now
 
-    @property
-    def runner(self) -> str:
-        """The runner as it was named."""
-        return self.beam.view_as(StandardOptions).runner or DIRECT_RUNNER
+    @cached_property
+    def read(self) -> ReadConfig:
+        """How shards are read."""
+        return ReadConfig(
+            input_format=self.input_format,
+            id_field=self.id_field,
+            text_field=self.text_field,
+            keep_fields=self.keep_fields,
+            max_record_mb=self.max_record_mb,
+        )
 
     @property
     def is_local(self) -> bool:
         """Whether the runner is the local one."""
-        return _is_local(self.runner)
+        return is_local(self.runner)
 
     def described(self) -> Configuration:
         """The configuration as the manifest records it."""
-        return {
-            "input": list(self.inputs),
-            "input_format": self.read.input_format,
-            "id_field": self.read.id_field,
-            "text_field": self.read.text_field,
-            "keep_fields": list(self.read.keep_fields),
-            "max_record_mb": self.read.max_record_mb,
-            "keep_text": self.keep_text,
-            "min_confidence": self.min_confidence,
-            "max_dead_letters": self.max_dead_letters,
-            "batch_tokens": self.batch_tokens,
-            "folded_words": self.folded_words,
-            "target_file_mb": self.target_file_mb,
-            "only_new": self.only_new,
-            "backfill": self.backfill,
-            "commit_shards": self.commit_shards,
-            "fail_on_drift": self.fail_on_drift,
-            "runner": self.runner,
-        }
+        return cast(Configuration, {**recorded(self), "runner": self.runner})
 
 
-def _require_shared_places(flags: argparse.Namespace, beam: PipelineOptions) -> None:
-    """Other machines see what the user names, not the bundled documents and ./out of this one."""
-    runner = beam.view_as(StandardOptions).runner or DIRECT_RUNNER
-    environment = beam.view_as(PortableOptions).environment_type
-    # Where the worker is the submitter itself, as Beam's runners choose if they are not told.
-    is_inside = runner.lower().startswith("prism") or (
-        runner.lower().startswith("flink")
-        and beam.view_as(FlinkRunnerOptions).flink_master.startswith("[")  # [local], [auto]
+# Of a run's configuration, what its rows depend on.
+DECISIVE = tuple(name for name, field in flags_of(ExtractionConfig) if "decisive" in field.metadata)
+
+
+def extraction_parser() -> Parser:
+    """The parser of gleaner's own flags; what it leaves over is Beam's."""
+    parser = Parser(
+        prog="python -m pipeline.run",
+        synopsis="[--input GLOB ...] [--output DIR] [FLAG ...]",
+        description="Extract named entities from documents into Parquet. Without flags: from the "
+        "bundled documents, with the bundled model, into ./out.",
+        examples=EXAMPLES,
     )
-    if _is_local(runner) or environment == "LOOPBACK" or (is_inside and environment is None):
-        return
-    for name, default in (("input", [BUNDLED_CORPUS]), ("output", DEFAULT_OUTPUT)):
-        if getattr(flags, name) == default:
-            raise UsageError(
-                f"--runner {runner}: --{name} must name a place that all workers reach, such as "
-                "s3://bucket/folder or a shared folder"
-            )
+    add_flags(parser, ExtractionConfig)
+    parser.add_argument_group(
+        "runner",
+        "All other flags go to Beam and its runner: --direct_num_workers 4 takes four "
+        "processes of this machine, --runner FlinkRunner --flink_master HOST:PORT a cluster.",
+    )
+    return parser
 
 
 def parse_extraction(arguments: Sequence[str], now: datetime | None = None) -> ExtractionConfig:
     """The command line of `pipeline.run` in, its configuration out; raises UsageError."""
     parser = extraction_parser()
+    # Help and values of the wrong kind are answered before Beam is imported, which takes a second.
     flags, rest = parser.parse_known_args(arguments)
-    beam = _beam_options(rest, parser)
-    _require_shared_places(flags, beam)
-    return ExtractionConfig(
-        inputs=tuple(flags.input),
-        read=ReadConfig(
-            input_format=flags.input_format,
-            id_field=flags.id_field,
-            text_field=flags.text_field,
-            keep_fields=_names(flags.keep_fields),
-            max_record_mb=flags.max_record_mb,
-        ),
-        output=output_root(flags.output),
-        model=flags.model,
-        min_confidence=flags.min_confidence,
-        max_dead_letters=flags.max_dead_letters,
-        run_id=flags.run_id or default_run_id(now or datetime.now(UTC)),
-        keep_text=flags.keep_text,
-        batch_tokens=flags.batch_tokens,
-        folded_words=flags.folded_words,
-        target_file_mb=flags.target_file_mb,
-        allow_no_input=flags.allow_no_input,
-        only_new=flags.only_new,
-        backfill=flags.backfill,
-        commit_shards=flags.commit_shards,
-        fail_on_drift=flags.fail_on_drift,
+    beam, runner = beam_options(rest, parser)
+    # Other machines see what the user names, not the bundled documents and ./out of this one.
+    for name in () if runs_here(runner, beam) else ("input", "output"):
+        if getattr(flags, name) == parser.get_default(name):
+            raise UsageError(
+                f"--runner {runner}: --{name} must name a place that all workers reach, such as "
+                "s3://bucket/folder or a shared folder"
+            )
+    return from_flags(
+        ExtractionConfig,
+        flags,
         beam=beam,
+        runner=runner,
+        output=output_root(flags.output),
+        run_id=flags.run_id or default_run_id(now or datetime.now(UTC)),
     )
 
 
 def default_run_id(now: datetime) -> str:
     """An id that sorts by time and that two runs of one second do not share."""
     return f"r{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-
-
-def chosen_direct_options(options: PipelineOptions) -> tuple[str | None, int | None]:
-    """The local running mode and number of workers as far as the user chose them."""
-    direct = options.view_as(DirectOptions)
-    # Beam does not tell a default from a choice that equals it.
-    chosen = {flag.split("=", maxsplit=1)[0] for flag in options._flags or ()}  # noqa: SLF001 - kept nowhere else
-    return (
-        direct.direct_running_mode if "--direct_running_mode" in chosen else None,
-        direct.direct_num_workers if "--direct_num_workers" in chosen else None,
-    )
-
-
-def _beam_options(arguments: Sequence[str], own: Parser) -> PipelineOptions:
-    """Beam's options; where Beam would warn of an unknown flag, raise UsageError."""
-    parser = Arguments()
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)  # type: ignore[arg-type]  # noqa: SLF001 - as Beam does
-    _, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        raise UsageError(unknown_argument(unknown[0], [*own.flags, *parser.flags]))
-    beam = PipelineOptions(list(arguments))
-    runner = beam.view_as(StandardOptions).runner or DIRECT_RUNNER
-    if not _is_local(runner):
-        try:
-            _require_valid(runner, beam)
-        except (AttributeError, ImportError, TypeError, ValueError) as error:
-            raise UsageError(f"--runner {runner}: {error}") from error
-    return beam
-
-
-def _require_valid(runner: str, beam: PipelineOptions) -> None:
-    """Raise ValueError for what the runner would refuse once the run has begun."""
-    errors = PipelineOptionsValidator(beam, create_runner(runner)).validate()
-    if errors:
-        raise ValueError(" ".join(error.strip() for error in errors))
-    if beam.view_as(TestOptions).dry_run or beam.view_as(GoogleCloudOptions).template_location:
-        raise ValueError("--dry_run and --template_location would start no job")
-
-
-def _is_local(runner: str) -> bool:
-    return runner.lower().removesuffix("runner") in _LOCAL_RUNNERS
-
-
-def _names(listed: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in listed.split(",")) if listed.strip() else ()

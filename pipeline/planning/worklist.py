@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
 
+from pipeline.configuration.extraction import DECISIVE
 from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.formats import run_of
@@ -13,18 +13,6 @@ from pipeline.outputs.current import CurrentSource, current_sources
 from schemas.errors import UsageError
 from schemas.manifest import Configuration, Manifest
 from schemas.records import Repair
-
-_Decisive = Literal[
-    "input_format",
-    "id_field",
-    "text_field",
-    "keep_fields",
-    "max_record_mb",
-    "keep_text",
-    "min_confidence",
-]
-# Of a run's configuration, what its rows depend on.
-DECISIVE: tuple[_Decisive, ...] = get_args(_Decisive)
 
 
 @dataclass(frozen=True)
@@ -83,9 +71,10 @@ def _is_done(state: CurrentSource | None, file: InputFile, alike: set[str]) -> b
 
 
 def _is_alike(manifest: Manifest, model: str, configuration: Configuration) -> bool:
-    before = manifest["configuration"]
+    before: Mapping[str, object] = manifest["configuration"]
+    after: Mapping[str, object] = configuration
     return manifest["model"] == model and all(
-        before[name] == configuration[name] for name in DECISIVE if name in before
+        before[name] == after[name] for name in DECISIVE if name in before
     )
 
 

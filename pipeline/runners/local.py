@@ -27,7 +27,7 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms import environments
 from google.protobuf import json_format, text_format
 
-from pipeline.configuration.extraction import chosen_direct_options
+from pipeline.configuration.beam_options import chosen_direct_options
 from pipeline.filesystems.beam import filesystems
 from pipeline.runners.worker_pool import Preparation, WorkerPool, last_words
 from schemas.errors import JobError, UsageError, WorkerLostError

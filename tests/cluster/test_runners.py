@@ -14,7 +14,7 @@ import pytest
 
 from jobs.runs.__main__ import run as runs
 from model.tagger.artifact import find_artifact
-from pipeline.configuration.flags import BUNDLED_CORPUS
+from pipeline.configuration.extraction import BUNDLED_CORPUS
 from pipeline.outputs.current import read_table
 from schemas.tables import TABLES
 

@@ -21,8 +21,7 @@ from jobs.runs.__main__ import COMMANDS as RUNS_COMMANDS
 from jobs.runs.__main__ import EXAMPLES, runs_parser
 from jobs.train.flags import training_parser
 from jobs.tune.__main__ import tuning_parser
-from pipeline.configuration.extraction import parse_extraction
-from pipeline.configuration.flags import extraction_parser
+from pipeline.configuration.extraction import extraction_parser, parse_extraction
 from schemas.errors import UsageError
 
 Parse = Callable[[Sequence[str]], object]

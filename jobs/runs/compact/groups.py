@@ -4,8 +4,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from pipeline.configuration.extraction import DECISIVE
 from pipeline.outputs.current import CurrentSource, committed_runs, current_sources
-from pipeline.planning.worklist import DECISIVE
 from schemas.manifest import Manifest
 
 _Key = tuple[str, ...]

@@ -13,7 +13,7 @@ from jobs.benchmark.command import WatchedRun
 from jobs.benchmark.corpus import bundled_copies, documents_of, plan_corpus
 from jobs.benchmark.report import Round, round_figures, summary, table
 from jobs.benchmark.stages import STAGES, StageTimes
-from pipeline.configuration.flags import BUNDLED_CORPUS
+from pipeline.configuration.extraction import BUNDLED_CORPUS
 from pipeline.inputs.formats import ReadConfig
 from schemas.errors import UsageError
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, PortableOptions
 
+from pipeline.configuration.beam_options import chosen_direct_options
 from pipeline.configuration.extraction import (
+    BUNDLED_CORPUS,
     ExtractionConfig,
-    chosen_direct_options,
     default_run_id,
     parse_extraction,
 )
-from pipeline.configuration.flags import BUNDLED_CORPUS
 from pipeline.inputs.formats import ReadConfig
 from schemas.errors import UsageError
 
