@@ -1,7 +1,6 @@
 """Extraction from configuration to committed runs: check, find the work, run, account."""
 
 import contextlib
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,8 +11,8 @@ from pathlib import Path
 from model.drift.profile import profile_of_baseline
 from model.tagger.artifact import Artifact, load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
+from pipeline.console.printing import console
 from pipeline.console.progress import ProgressReader
-from pipeline.console.progress_display import shown_progress
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.model_files import read_model, settle_model
 from pipeline.filesystems.paths import is_remote
@@ -290,7 +289,7 @@ def _run(
         waiting = "starting workers" if config.is_local else f"running on {config.runner}"
         reader = ProgressReader(Path(scratch), (shard.source for shard in run.shards))
         title = f"run {run.part.number} of {run.part.count}" if run.part else ""
-        with shown_progress(sys.stderr, reader, run.documents, waiting, title) as display:
+        with console().progress(reader, run.documents, waiting, title) as update:
             if config.is_local:
                 run_locally(
                     lambda pipeline: extract(pipeline, plan),
@@ -298,12 +297,10 @@ def _run(
                     run.mode,
                     pool,
                     Path(scratch),
-                    display.update,
+                    update,
                 )
             else:
-                run_on_cluster(
-                    lambda pipeline: extract(pipeline, plan), config.beam, display.update
-                )
+                run_on_cluster(lambda pipeline: extract(pipeline, plan), config.beam, update)
     manifest = run.storage.read_manifest()
     tidy_run(run.storage, manifest)  # an object store has what repeated bundles wrote beside it
     return manifest

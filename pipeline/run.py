@@ -1,15 +1,15 @@
 """Extract entities from documents: `python -m pipeline.run --runner=DirectRunner`."""
 
-import sys
 from collections.abc import Sequence
 
+from model.drift.compare import drift_in_words
 from model.runtime import forgo_keras, lasting_imports
-from pipeline.configuration.extraction import extraction_parser
-from pipeline.console.colour import painter
-from pipeline.console.events import events_on
-from pipeline.console.printing import account
+from pipeline.configuration.extraction import parse_extraction
+from pipeline.console.printing import console
 from pipeline.console.process import main
 from pipeline.outputs.storage import run_storage
+from pipeline.report.summary import as_event, format_summary
+from pipeline.report.write import try_report
 from schemas.errors import DriftError
 from schemas.manifest import Manifest
 
@@ -19,21 +19,14 @@ def run(arguments: Sequence[str]) -> int:
 
     With --fail_on_drift, raises DriftError once all is committed where a run drifted.
     """
-    # Help and values of the wrong kind are answered before Beam is imported, which takes a second.
-    extraction_parser().parse_known_args(arguments)
     # Beam logs at import, so it is imported once the libraries are quiet.
     with lasting_imports():
-        from model.drift.compare import drift_in_words
-        from pipeline.configuration.extraction import parse_extraction
+        config = parse_extraction(arguments)
         from pipeline.extraction import run_extraction
-        from pipeline.report.summary import as_event, format_summary
-        from pipeline.report.write import try_report
 
-    config = parse_extraction(arguments)
-    events = events_on(sys.stdout)
-    if events:
-        events.about(run_id=config.run_id)
-        events.event("job_started", "info", output=config.output, model=config.model)
+    told = console()
+    told.about(run_id=config.run_id)
+    told.event("job_started", output=config.output, model=config.model)
     drifted: list[str] = []
 
     def report(manifest: Manifest) -> bool:
@@ -45,11 +38,10 @@ def run(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt as error:
             said = str(error) or "interrupted"
             raise KeyboardInterrupt(f"{said}; run {manifest['run_id']} is committed") from error
-        if events:
-            events.event(**as_event(manifest, config.output, has_report=has_report))
-        else:
-            paint = painter(sys.stdout)
-            account(format_summary(manifest, config.output, paint, has_report=has_report))
+        told.account(
+            format_summary(manifest, config.output, told.paint, has_report=has_report),
+            as_event(manifest, config.output, has_report=has_report),
+        )
         words = drift_in_words(manifest.get("drift", {}))
         if words:
             drifted.append(f"{manifest['run_id']} is committed, but its documents are {words}")

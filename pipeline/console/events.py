@@ -91,10 +91,9 @@ def chooses_json(arguments: Sequence[str]) -> bool:
     """Whether the arguments ask for JSON. Errors in them are told so too: none is parsed yet."""
     chosen = ""
     for argument, after in pairwise([*arguments, ""]):
-        if argument == FLAG:
-            chosen = after
-        elif argument.startswith(f"{FLAG}="):
-            chosen = argument.partition("=")[2]
+        flag, joined, value = argument.partition("=")
+        if flag == FLAG:
+            chosen = value if joined else after
     return chosen == JSON
 
 
@@ -105,8 +104,3 @@ def speak_in_events() -> None:
     sys.stdout, sys.stderr = EventStream(sys.stdout, "info", context), errors
     logging.basicConfig(level=logging.ERROR, handlers=[_LogEvents(errors)], force=True)
     logging.captureWarnings(capture=True)
-
-
-def events_on(stream: TextIO | EventStream) -> EventStream | None:
-    """The stream where it takes events, None where it takes text for people."""
-    return stream if isinstance(stream, EventStream) else None

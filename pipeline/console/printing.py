@@ -1,16 +1,131 @@
-"""What a command says to the person who started it."""
+"""What a command says: text for people or events for machines, as --log_format chose once."""
 
 import contextlib
+import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from io import TextIOBase
+from typing import Any, TextIO
+
+from pipeline.console.colour import Paint, painter
+from pipeline.console.events import EventStream, chooses_json, speak_in_events
+from pipeline.console.progress import ProgressReader
+from pipeline.console.progress_display import Meter, event_updates, line_updates
+
+
+@dataclass(frozen=True)
+class Console:
+    """Text for people: what a job did on `out`, what goes wrong or goes on on `errors`.
+
+    A reader that left, as `head` does, changes nothing.
+    """
+
+    out: TextIO | TextIOBase
+    errors: TextIO | TextIOBase
+
+    @property
+    def paint(self) -> Paint:
+        """What colours an account."""
+        return painter(self.out)
+
+    def about(self, **context: object) -> None:
+        """What stands in every event from now on."""
+
+    def event(self, name: str, **facts: object) -> None:
+        """Tell machines something that people are told of in the account."""
+
+    def account(self, text: str, _event: Mapping[str, Any] | None = None) -> None:
+        """Say what a job did, last of all: to people as a text, to machines as the event."""
+        with contextlib.suppress(BrokenPipeError):
+            print(text, file=self.out, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Say what went wrong and changes nothing of what was asked for."""
+        with contextlib.suppress(OSError):
+            print(f"warning: {text}", file=self.errors, flush=True)
+
+    def error(self, message: str, exit_code: int, trace: str = "") -> int:
+        """Say in one sentence, or a trace that nobody foresaw, what ends the process."""
+        told = trace.rstrip() or f"{painter(self.errors)('error:', 'bad')} {message}"
+        with contextlib.suppress(OSError):  # the exit code says it too
+            print(told, file=self.errors)
+        return exit_code
+
+    def progress(
+        self, reader: ProgressReader, documents: int, waiting: str, title: str = ""
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Within, a function that shows on `errors` how far a run of about so many documents is.
+
+        A line where it is a terminal, events where it takes these, else nothing, so that the log of
+        a nightly run holds its account alone. waiting, title: as of `pace_in_words`.
+        """
+        if not self.errors.isatty() or os.environ.get("TERM") == "dumb":
+            return nullcontext(lambda: None)
+        return line_updates(self.errors, Meter(reader, documents), waiting, title)
+
+    def finish(self) -> None:
+        """Leave nothing unsaid when the process ends."""
+        for stream in (self.out, self.errors):
+            with contextlib.suppress(OSError):
+                stream.flush()
+
+
+@dataclass(frozen=True)
+class JsonConsole(Console):
+    """One JSON object a line for machines; what is printed becomes one too."""
+
+    out: EventStream
+    errors: EventStream
+
+    def about(self, **context: object) -> None:
+        self.out.about(**context)
+
+    def event(self, name: str, **facts: object) -> None:
+        self.out.event(name, "info", **facts)
+
+    def account(self, text: str, event: Mapping[str, Any] | None = None) -> None:
+        if event is None:
+            super().account(text)
+        else:
+            self.out.event(**event)
+
+    def error(self, message: str, exit_code: int, trace: str = "") -> int:
+        more = {"traceback": trace} if trace else {}
+        self.errors.event("error", "error", exit_code=exit_code, message=message, **more)
+        return exit_code
+
+    def progress(
+        self, reader: ProgressReader, documents: int, *_: str
+    ) -> AbstractContextManager[Callable[[], None]]:
+        return nullcontext(event_updates(self.errors, Meter(reader, documents)))
+
+    def finish(self) -> None:
+        self.out.finish()
+        self.errors.finish()
+
+
+def choose_console(arguments: Sequence[str]) -> Console:
+    """The console that the arguments of the process ask for, from now on that of `console()`."""
+    if chooses_json(arguments):
+        speak_in_events()
+    return console()
+
+
+def console() -> Console:
+    """The console of this process."""
+    out, errors = sys.stdout, sys.stderr
+    if isinstance(out, EventStream) and isinstance(errors, EventStream):
+        return JsonConsole(out, errors)
+    return Console(out, errors)
 
 
 def account(text: str) -> None:
-    """Print what a job did, last of all; a reader that left, as `head` does, changes nothing."""
-    with contextlib.suppress(BrokenPipeError):
-        print(text, flush=True)
+    """Say what a job did, last of all, on the console of this process."""
+    console().account(text)
 
 
 def warn(text: str) -> None:
-    """Say on stderr what went wrong and changes nothing of what was asked for."""
-    with contextlib.suppress(OSError):
-        print(f"warning: {text}", file=sys.stderr, flush=True)
+    """Say on the console of this process what went wrong and changes nothing."""
+    console().warn(text)

@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline.console import events
-from pipeline.console.colour import painter
+from pipeline.console.printing import choose_console
 from schemas.errors import JobError, UsageError
 
 
@@ -22,40 +21,23 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     _open_closed_streams()
     _keep_standard_error()
-    if events.chooses_json(sys.argv[1:]):
-        events.speak_in_events()
+    console = choose_console(sys.argv[1:])
     quiet_libraries()
     try:
         _require_utf8(sys.argv[1:])
         code = run(sys.argv[1:])
     except JobError as error:
-        code = _tell_error(str(error), error.exit_code)
+        code = console.error(str(error), error.exit_code)
     except KeyboardInterrupt as error:
-        code = _tell_error(str(error) or "interrupted", 1)
-    except Exception as error:
-        if not events.events_on(sys.stderr):
-            raise
-        code = _tell_error(repr(error), 1, traceback=traceback.format_exc())
+        code = console.error(str(error) or "interrupted", 1)
+    except Exception as error:  # noqa: BLE001 - told with its trace
+        code = console.error(repr(error), 1, traceback.format_exc())
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
     # half-destroyed modules; all files are closed by now.
-    with contextlib.suppress(OSError):
-        sys.stderr.flush()
     # A job server that Beam started for a run ends in one of these.
     atexit._run_exitfuncs()  # noqa: SLF001 - the only way to have them run before `_exit`
-    for stream in filter(None, map(events.events_on, (sys.stdout, sys.stderr))):
-        stream.finish()
+    console.finish()
     os._exit(code)
-
-
-def _tell_error(message: str, exit_code: int, **more: str) -> int:
-    """Say in one sentence, or one event, what ended the process; returns the exit code."""
-    stream = events.events_on(sys.stderr)
-    if stream:
-        stream.event("error", "error", exit_code=exit_code, message=message, **more)
-    else:
-        with contextlib.suppress(OSError):  # the exit code says it too
-            print(f"{painter(sys.stderr)('error:', 'bad')} {message}", file=sys.stderr)
-    return exit_code
 
 
 def _open_closed_streams() -> None:

@@ -1,5 +1,6 @@
 """What workers append while they run, and what is known of the whole from that."""
 
+import contextlib
 import json
 import os
 import time
@@ -20,51 +21,32 @@ class Progress(NamedTuple):
 
 
 class ProgressLog:
-    """Appends what a process has tagged to a file of its own, at most twice a second."""
+    """Appends what a process has done to a file of its own, at most twice a second.
+
+    A line: documents and tokens that were tagged, and the sources of the shards that were read.
+    """
 
     def __init__(self, directory: str) -> None:
         self._path = Path(directory, f"progress-{os.getpid()}.jsonl")
         self._documents = self._tokens = 0
+        self._sources: list[str] = []
         self._due = time.monotonic()  # the first result shows at once
 
-    def add(self, documents: int, tokens: int) -> None:
+    def add(self, documents: int = 0, tokens: int = 0, sources: Iterable[str] = ()) -> None:
         self._documents += documents
         self._tokens += tokens
+        self._sources += sources
         if time.monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:
-        _append(self._path, [self._documents, self._tokens])
+        line = json.dumps([self._documents, self._tokens, *self._sources]) + "\n"
         self._documents = self._tokens = 0
-        self._due = time.monotonic() + _INTERVAL
-
-
-class ShardLog:
-    """Appends the sources of the shards that a process has read, at most twice a second."""
-
-    def __init__(self, directory: str) -> None:
-        self._path = Path(directory, f"shards-{os.getpid()}.jsonl")
-        self._sources: list[str] = []
-        self._due = time.monotonic()
-
-    def add(self, source: str) -> None:
-        self._sources.append(source)
-        if time.monotonic() >= self._due:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._sources:
-            _append(self._path, self._sources)
         self._sources = []
         self._due = time.monotonic() + _INTERVAL
-
-
-def _append(path: Path, value: object) -> None:
-    try:
-        with path.open("a") as stream:
-            stream.write(json.dumps(value) + "\n")
-    except OSError:
-        return  # nobody looks any more; progress is no reason to fail
+        # In one piece, since several stages write; nobody looks any more is no reason to fail.
+        with contextlib.suppress(OSError), self._path.open("ab", buffering=0) as stream:
+            stream.write(line.encode())
 
 
 class ProgressReader:
@@ -83,18 +65,17 @@ class ProgressReader:
     def read(self) -> Progress:
         """The counts as they are now; a line that is just being written counts next time."""
         documents, tokens, files = self._progress
-        for more_documents, more_tokens in self._new_lines("progress"):
+        for more_documents, more_tokens, *sources in self._new_lines():
             documents += more_documents
             tokens += more_tokens
-        for sources in self._new_lines("shards"):
             for source in sources:
                 self._unread[source] -= 1
                 files += self._unread[source] == 0
         self._progress = Progress(documents, tokens, files)
         return self._progress
 
-    def _new_lines(self, kind: str) -> Iterator[Any]:
-        for path in self._directory.glob(f"{kind}-*.jsonl"):
+    def _new_lines(self) -> Iterator[Any]:
+        for path in self._directory.glob("progress-*.jsonl"):
             with path.open("rb") as stream:
                 stream.seek(self._offsets.get(path, 0))
                 for line in stream:

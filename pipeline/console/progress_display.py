@@ -8,11 +8,12 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TextIO
+from io import TextIOBase
+from typing import NamedTuple, TextIO
 
-from pipeline.console.events import EventStream, events_on
+from pipeline.console.events import EventStream
 from pipeline.console.progress import Progress, ProgressReader
 
 _RECENT = 30.0  # seconds that rates look back; batches come in bursts
@@ -90,9 +91,8 @@ def pace_in_words(pace: Pace, waiting: str, columns: int, title: str = "") -> st
             f"{files:,}/{pace.files:,} files",
             clock,
         ]
-    return "  ".join(filter(None, [title, *parts]))[
-        : columns - 1
-    ]  # in the last column some terminals go to the next line
+    line = "  ".join(filter(None, [title, *parts]))
+    return line[: columns - 1]  # in the last column some terminals go to the next line
 
 
 def _end_in_words(pace: Pace) -> str:
@@ -108,58 +108,16 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-class Display(Protocol):
-    """Shows how far a run is."""
-
-    def update(self) -> None:
-        """Show it as it is now; called a few times a second."""
-
-    def clear(self) -> None:
-        """Leave the stream as it was."""
-
-
-@contextlib.contextmanager
-def shown_progress(
-    stream: TextIO | EventStream,
-    reader: ProgressReader,
-    documents: int,
-    waiting: str,
-    title: str = "",
-) -> Iterator[Display]:
-    """Show on `stream` what is read of a run of about so many documents, and clear it at the end.
-
-    A line where it is a terminal, events where it takes these, else nothing, so that the log of a
-    nightly run holds its account alone. waiting, title: as of `pace_in_words`.
-    """
-    samples = _Samples(reader, documents)
-    events = events_on(stream)
-    display: Display = _Nothing()
-    if events:
-        display = _Events(events, samples)
-    elif stream.isatty() and os.environ.get("TERM") != "dumb":
-        display = _Line(stream, samples, waiting, title)
-    try:
-        yield display
-    finally:
-        display.clear()
-
-
-class _Nothing:
-    def update(self) -> None:
-        pass
-
-    def clear(self) -> None:
-        pass
-
-
-class _Samples:
-    """The samples of the last half minute, taken as they are asked for."""
+class Meter:
+    """The pace of a run of about so many documents, by what its workers report."""
 
     def __init__(self, reader: ProgressReader, documents: int) -> None:
         self._reader = reader
         self._expected = Expected(documents, reader.expected_files)
         self._started = time.monotonic()
-        self._recent: deque[Sample] = deque()
+        self._recent: deque[Sample] = (
+            deque()
+        )  # of the last half minute, taken as they are asked for
 
     def pace(self) -> Pace:
         self._recent.append(Sample(time.monotonic() - self._started, self._reader.read()))
@@ -168,58 +126,51 @@ class _Samples:
         return pace_of(self._recent, self._expected)
 
 
-class _Line:
-    def __init__(
-        self, stream: TextIO | EventStream, samples: _Samples, waiting: str, title: str
-    ) -> None:
-        self._stream = stream
-        self._samples = samples
-        self._waiting = waiting
-        self._title = title
+@contextlib.contextmanager
+def line_updates(
+    terminal: TextIO | TextIOBase, meter: Meter, waiting: str, title: str
+) -> Iterator[Callable[[], None]]:
+    """What redraws the line of a terminal; it is left clean."""
 
-    def update(self) -> None:
-        pace = self._samples.pace()
-        self._write(pace_in_words(pace, self._waiting, self._columns(), self._title))
-
-    def clear(self) -> None:
-        self._write("")
-
-    def _write(self, text: str) -> None:
+    def write(text: str) -> None:
         # A terminal that goes away, or a closed stream, is no reason to fail.
         with contextlib.suppress(OSError, ValueError):
-            self._stream.write(f"\r{text}\x1b[K")
-            self._stream.flush()
+            terminal.write(f"\r{text}\x1b[K")
+            terminal.flush()
 
-    def _columns(self) -> int:
-        try:
-            return os.get_terminal_size(self._stream.fileno()).columns or _COLUMNS
-        except (OSError, ValueError):
-            return _COLUMNS
+    try:
+        yield lambda: write(pace_in_words(meter.pace(), waiting, _columns(terminal), title))
+    finally:
+        write("")
 
 
-class _Events:
-    def __init__(self, stream: EventStream, samples: _Samples) -> None:
-        self._stream = stream
-        self._samples = samples
-        self._due = time.monotonic() + _EVENTS_EVERY
+def _columns(terminal: TextIO | TextIOBase) -> int:
+    try:
+        return os.get_terminal_size(terminal.fileno()).columns or _COLUMNS
+    except (OSError, ValueError):
+        return _COLUMNS
 
-    def update(self) -> None:
-        pace = self._samples.pace()
-        if time.monotonic() < self._due:
+
+def event_updates(stream: EventStream, meter: Meter) -> Callable[[], None]:
+    """What tells an event each time ten seconds are over."""
+    due = time.monotonic() + _EVENTS_EVERY
+
+    def update() -> None:
+        nonlocal due
+        pace = meter.pace()
+        if time.monotonic() < due:
             return
-        self._due += _EVENTS_EVERY
-        self._stream.event(
+        due += _EVENTS_EVERY
+        rate, eta = (None if v is None else round(v) for v in (pace.tokens_per_second, pace.eta))
+        stream.event(
             "progress",
             "info",
             seconds=round(pace.seconds, 1),
             **pace.progress._asdict(),
             expected_documents=pace.documents,
             expected_files=pace.files,
-            tokens_per_second=None
-            if pace.tokens_per_second is None
-            else round(pace.tokens_per_second),
-            eta_seconds=None if pace.eta is None else round(pace.eta),
+            tokens_per_second=rate,
+            eta_seconds=eta,
         )
 
-    def clear(self) -> None:
-        pass
+    return update

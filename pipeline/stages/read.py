@@ -9,7 +9,7 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import IOTypeHints
 
-from pipeline.console.progress import ShardLog
+from pipeline.console.progress import ProgressLog
 from pipeline.console.text import first_line
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import STAGE, ReadConfig, ShardError, read_records
@@ -64,7 +64,7 @@ class _ReadShard(beam.DoFn):
     def __init__(self, config: ReadConfig, progress: str | None = None) -> None:
         self._config = config
         self._progress = progress
-        self._log: ShardLog | None = None
+        self._log: ProgressLog | None = None
         self._documents_read = Metrics.counter("ReadDocuments", "documents_read")
         self._dead_letters = Metrics.counter("ReadDocuments", "dead_letters")
         self._shards_read = Metrics.counter("ReadDocuments", "shards_read")
@@ -72,7 +72,7 @@ class _ReadShard(beam.DoFn):
 
     def start_bundle(self) -> None:
         if self._progress:
-            self._log = ShardLog(self._progress)
+            self._log = ProgressLog(self._progress)
 
     def finish_bundle(self) -> None:
         if self._log:
@@ -98,7 +98,7 @@ class _ReadShard(beam.DoFn):
             complete = False
             yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records.total(), error))
         if self._log:
-            self._log.add(shard.source)
+            self._log.add(sources=[shard.source])
         (self._shards_read if complete else self._shards_broken).inc()
         result = ShardResult(shard.source, shard.start, shard.fingerprint, dict(records), complete)
         yield _TaggedResult(_SHARD_RESULTS, result)

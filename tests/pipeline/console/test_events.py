@@ -13,8 +13,7 @@ from pipeline.console.events import EventStream, chooses_json
 
 _RUN = """
 import logging, sys, threading, warnings
-from pipeline.console.printing import account; from pipeline.console.process import main
-from pipeline.console.events import events_on
+from pipeline.console.printing import account, console; from pipeline.console.process import main
 from schemas.errors import *
 {}
 main(run)
@@ -41,7 +40,7 @@ def test_all_that_is_printed_logged_and_warned_of_is_an_event() -> None:
     code, out, errors = said(
         """
 def run(_):
-    events_on(sys.stdout).about(run_id="r1")
+    console().about(run_id="r1")
     account("two\\nlines \\x1b and é")
     print("a", "b")
     print("cut ", end="")
@@ -95,9 +94,7 @@ def test_every_failure_is_an_error_event_with_its_exit_code(
 
 
 def test_an_error_is_told_with_what_it_is_about() -> None:
-    about = (
-        "def run(_):\n    events_on(sys.stdout).about(run_id='r1')\n    raise JobError('it failed')"
-    )
+    about = "def run(_):\n    console().about(run_id='r1')\n    raise JobError('it failed')"
     _, _, (error,) = said(about)
     assert (error["run_id"], error["message"]) == ("r1", "it failed")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.console.progress import Progress, ProgressLog, ProgressReader, ShardLog
+from pipeline.console.progress import Progress, ProgressLog, ProgressReader
 
 
 def progress_in(directory: Path, *sources: str) -> Progress:
@@ -35,8 +35,8 @@ def test_a_file_is_done_when_all_its_parts_are(
     done = []
     for pid, source in ((1, "split"), (2, "split"), (2, "whole"), (1, "split")):
         monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
-        log = ShardLog(str(tmp_path))
-        log.add(source)
+        log = ProgressLog(str(tmp_path))
+        log.add(sources=[source])
         log.flush()
         done.append(reader.read().files)
     assert done == [0, 0, 1, 2]
@@ -83,15 +83,13 @@ def test_a_worker_reports_at_most_twice_a_second(
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr("pipeline.console.progress.time.monotonic", lambda: clock[0])
-    log, shards = ProgressLog(str(tmp_path)), ShardLog(str(tmp_path))
+    log = ProgressLog(str(tmp_path))
     for _ in range(1001):  # ten seconds
-        log.add(documents=1, tokens=2)
-        shards.add("a")
+        log.add(documents=1, tokens=2, sources=["a"])
         clock[0] += 0.01
     for path in tmp_path.iterdir():
         assert 15 <= len(path.read_text().splitlines()) <= 21
     log.flush()
-    shards.flush()
     assert progress_in(tmp_path, *["a"] * 1001) == Progress(1001, 2002, 1)
 
 
@@ -99,4 +97,4 @@ def test_progress_is_no_reason_to_fail(tmp_path: Path) -> None:
     log = ProgressLog(str(tmp_path / "gone"))
     log.add(documents=1, tokens=1)
     log.flush()
-    ShardLog(str(tmp_path / "gone")).add("a")
+    log.add(sources=["a"])

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.console.events import EventStream
+from pipeline.console.printing import Console, JsonConsole
 from pipeline.console.progress import Progress, ProgressReader
 from pipeline.console.progress_display import (
     Expected,
@@ -19,7 +20,6 @@ from pipeline.console.progress_display import (
     Sample,
     pace_in_words,
     pace_of,
-    shown_progress,
 )
 
 WAITING = "starting workers"
@@ -126,8 +126,9 @@ def test_no_run_gives_a_line_that_wraps_or_an_eta_in_the_past(
 def test_a_terminal_shows_one_line_and_gets_it_back_clean(tmp_path: Path) -> None:
     (tmp_path / "progress-1.jsonl").write_text("[1500, 40000]\n")
     terminal = Terminal()
-    with shown_progress(terminal, ProgressReader(tmp_path, "ab"), 2000, WAITING) as display:
-        display.update()
+    console = Console(io.StringIO(), terminal)
+    with console.progress(ProgressReader(tmp_path, "ab"), 2000, WAITING) as update:
+        update()
         shown = terminal.getvalue()
         assert shown.startswith("\r75%  ETA -:--  1,500 of about 2,000 documents")
         assert shown.endswith("0/2 files  0:00\x1b[K")
@@ -138,13 +139,14 @@ def test_a_terminal_that_goes_away_stops_nothing(tmp_path: Path) -> None:
     """A window that is closed, and a stream that is."""
     controller, fd = os.openpty()
     terminal = os.fdopen(fd, "w")
-    with shown_progress(terminal, ProgressReader(tmp_path, []), 10, WAITING) as display:
-        display.update()
+    console = Console(io.StringIO(), terminal)
+    with console.progress(ProgressReader(tmp_path, []), 10, WAITING) as update:
+        update()
         os.close(controller)
-        display.update()
+        update()
         with contextlib.suppress(OSError):
             terminal.close()
-        display.update()
+        update()
 
 
 def test_what_is_no_terminal_and_what_is_a_dumb_one_stay_quiet(
@@ -152,8 +154,9 @@ def test_what_is_no_terminal_and_what_is_a_dumb_one_stay_quiet(
 ) -> None:
     monkeypatch.setenv("TERM", "dumb")
     for stream in (io.StringIO(), Terminal()):
-        with shown_progress(stream, ProgressReader(tmp_path, []), 10, WAITING) as display:
-            display.update()
+        console = Console(io.StringIO(), stream)
+        with console.progress(ProgressReader(tmp_path, []), 10, WAITING) as update:
+            update()
         assert stream.getvalue() == ""
 
 
@@ -165,13 +168,13 @@ def test_machines_get_an_event_every_ten_seconds(
     beneath = io.StringIO()
     stream = EventStream(beneath, "warning", {"run_id": "r1"})
     reader = ProgressReader(tmp_path, "ab")
-    with shown_progress(stream, reader, 2000, WAITING) as display:
+    with JsonConsole(stream, stream).progress(reader, 2000, WAITING) as update:
         for tick in range(1, 151):  # half a minute
             clock[0] = tick / 5
             if tick % 20 == 0:
                 with (tmp_path / "progress-1.jsonl").open("a") as log:
                     log.write("[100, 4000]\n")
-            display.update()
+            update()
     told = [json.loads(line) for line in beneath.getvalue().splitlines()]
     assert [event["seconds"] for event in told] == [10, 20, 30]
     del told[-1]["time"]
