@@ -1,5 +1,6 @@
 """Extract entities from documents: `python -m pipeline.run --runner=DirectRunner`."""
 
+import contextlib
 from collections.abc import Sequence
 
 from model.drift.compare import drift_in_words
@@ -7,11 +8,8 @@ from model.runtime import forgo_keras, lasting_imports
 from pipeline.configuration.extraction import parse_extraction
 from pipeline.console.printing import console
 from pipeline.console.process import main
-from pipeline.outputs.storage import run_storage
 from pipeline.report.summary import as_event, format_summary
-from pipeline.report.write import try_report
 from schemas.errors import DriftError
-from schemas.manifest import Manifest
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -22,31 +20,21 @@ def run(arguments: Sequence[str]) -> int:
     # Beam logs at import, so it is imported once the libraries are quiet.
     with lasting_imports():
         config = parse_extraction(arguments)
-        from pipeline.extraction import run_extraction
+        from pipeline.extraction import extract_runs
 
-    told = console()
-    told.about(run_id=config.run_id)
-    told.event("job_started", output=config.output, model=config.model)
-    drifted: list[str] = []
-
-    def report(manifest: Manifest) -> bool:
-        return try_report(run_storage(config.output, manifest["run_id"]), manifest)
-
-    def tell(manifest: Manifest) -> None:
-        try:
-            has_report = report(manifest)
-        except KeyboardInterrupt as error:
-            said = str(error) or "interrupted"
-            raise KeyboardInterrupt(f"{said}; run {manifest['run_id']} is committed") from error
-        told.account(
-            format_summary(manifest, config.output, told.paint, has_report=has_report),
-            as_event(manifest, config.output, has_report=has_report),
-        )
-        words = drift_in_words(manifest.get("drift", {}))
-        if words:
-            drifted.append(f"{manifest['run_id']} is committed, but its documents are {words}")
-
-    run_extraction(config, tell, report)
+    tell = console()
+    tell.about(run_id=config.run_id)
+    tell.event("job_started", output=config.output, model=config.model)
+    drifted = []
+    with contextlib.closing(extract_runs(config)) as outcomes:
+        for manifest, has_report in outcomes:
+            tell.account(
+                format_summary(manifest, config.output, tell.paint, has_report=has_report),
+                as_event(manifest, config.output, has_report=has_report),
+            )
+            words = drift_in_words(manifest.get("drift", {}))
+            if words:
+                drifted.append(f"{manifest['run_id']} is committed, but its documents are {words}")
     if config.fail_on_drift and drifted:
         several = f"{len(drifted):,} runs drifted, of which the first " if drifted[1:] else "run "
         raise DriftError(several + drifted[0])

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, wait
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ from google.protobuf import json_format, text_format
 
 from pipeline.configuration.beam_options import chosen_direct_options
 from pipeline.filesystems.beam import filesystems
+from pipeline.runners.runner import Build, Workers
 from pipeline.runners.worker_pool import Preparation, WorkerPool, last_words
-from schemas.errors import JobError, UsageError, WorkerLostError
+from schemas.errors import UsageError, WorkerLostError
 from schemas.records import Shard
 
 # Two worker processes start up about 3 s slower than none, which is what 5 MB of text take.
@@ -41,14 +42,6 @@ _NOTICE = 1.0  # seconds in which the end of a process is known after its connec
 _ENVIRONMENT = "gleaner:env:local_worker:v1"
 # Beam's names for the threads that listen to a worker process.
 _LISTENERS = {"beam_control_read", "read_grpc_client_inputs"}
-
-
-@dataclass(frozen=True)
-class LocalMode:
-    """How a local run uses the machine: worker processes (0: none but this) and threads of each."""
-
-    processes: int
-    threads: int | None
 
 
 def usable_cores() -> int:
@@ -67,13 +60,13 @@ def most_processes(options: PipelineOptions, cores: int) -> int:
     return workers if workers and workers > 0 else cores
 
 
-def mode_for(options: PipelineOptions, shards: Sequence[Shard]) -> LocalMode:
+def mode_for(options: PipelineOptions, shards: Sequence[Shard]) -> Workers:
     """The mode in which this machine runs these shards; raises UsageError as `choose_mode` does."""
     size = sum(shard.size for shard in shards)
     return choose_mode(options, size, min(usable_cores(), max(1, len(shards))))
 
 
-def choose_mode(options: PipelineOptions, input_bytes: int, cores: int) -> LocalMode:
+def choose_mode(options: PipelineOptions, input_bytes: int, cores: int) -> Workers:
     """The user's choice, or else one process a core where the input is worth their start-up.
 
     Raises UsageError for a choice that no local run could follow.
@@ -94,69 +87,79 @@ def choose_mode(options: PipelineOptions, input_bytes: int, cores: int) -> Local
         mode = "multi_processing" if workers > 1 else "in_memory"
     if mode == "multi_processing":
         processes = workers or cores
-        return LocalMode(processes, max(1, cores // processes))
-    return LocalMode(0, None)
+        return Workers(processes, max(1, cores // processes))
+    return Workers(0, None)
 
 
-def run_locally(
-    build: Callable[[beam.Pipeline], object],
-    options: PipelineOptions,
-    mode: LocalMode,
-    pool: WorkerPool,
-    scratch: Path,
-    on_tick: Callable[[], None],
-) -> beam.runners.runner.PipelineResult:
-    """Build and run a pipeline, calling `on_tick` about five times a second meanwhile.
+class LocalRunner:
+    """Runs pipelines in this process and in worker processes of this machine."""
 
-    scratch: a directory that workers can write to. Raises whatever the pipeline raises, and
-    WorkerLostError when a worker process dies; no worker is left alive.
-    """
-    # Beam logs what it raises too, traceback and all; that stands in the failed run's manifest.
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    pool.prepare(mode.processes, Preparation(scratch, mode.threads))
-    run = _BackgroundRun(lambda: _run(build, options, mode, pool))
-    with _quiet_listeners(), contextlib.closing(pool):
-        run.start()
-        while run.is_alive() and not pool.any_lost():
-            run.join(_POLL)
-            on_tick()
-        # When a worker dies, Beam hangs, or else fails over the broken connection.
-        if run.is_alive() or (run.failed and _comes_true(pool.any_lost, _NOTICE)):
-            error = WorkerLostError(
-                "a worker process died; its work is lost, and the run has no result "
-                "(out of memory? a smaller --direct_num_workers needs less)"
+    waiting = "starting workers"
+    is_here = True
+
+    def __init__(self, options: PipelineOptions) -> None:
+        self._options = options
+        self._most = most_processes(options, usable_cores())
+        self._pool: WorkerPool | None = WorkerPool(self._most)
+
+    def workers(self, shards: Sequence[Shard]) -> Workers:
+        return mode_for(self._options, shards)
+
+    def run(
+        self, build: Build, workers: Workers, scratch: Path, on_tick: Callable[[], None]
+    ) -> None:
+        """`on_tick` is called about five times a second.
+
+        Raises WorkerLostError when a worker process dies; no worker is left alive.
+        """
+        # Beam logs what it raises too, traceback and all; that stands in the failed run's manifest.
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+        pool = self._pool = self._pool or WorkerPool(self._most)
+        with _quiet_listeners(), contextlib.closing(self):
+            pool.prepare(workers.processes, Preparation(scratch, workers.threads))
+            result = _in_background(lambda: self._run(build, workers, pool))
+            while not result.done() and not pool.any_lost():
+                wait([result], _POLL)
+                on_tick()
+            # When a worker dies, Beam hangs, or else fails over the broken connection.
+            if not result.done() or (result.exception() and _comes_true(pool.any_lost, _NOTICE)):
+                error = WorkerLostError(
+                    "a worker process died; its work is lost, and the run has no result "
+                    "(out of memory? a smaller --direct_num_workers needs less)"
+                )
+                error.add_note(last_words(scratch))
+                raise error
+            result.result()
+
+    def close(self) -> None:
+        if self._pool:
+            self._pool.close()
+        self._pool = None  # a pool serves one run
+
+    def _run(self, build: Build, workers: Workers, pool: WorkerPool) -> None:
+        options = self._options
+        options.view_as(WorkerOptions).default_sdk_harness_log_level = "WARNING"
+        provision = fn_runner.ExtendedProvisionInfo(
+            beam_provision_api_pb2.ProvisionInfo(
+                pipeline_options=JobServiceHandle.encode_pipeline_options(
+                    {**options.get_all_options(), **_direct(workers, None)}
+                )
             )
-            error.add_note(last_words(scratch))
-            raise error
-        return run.outcome()
-
-
-def _run(
-    build: Callable[[beam.Pipeline], object],
-    options: PipelineOptions,
-    mode: LocalMode,
-    pool: WorkerPool,
-) -> beam.runners.runner.PipelineResult:
-    options.view_as(WorkerOptions).default_sdk_harness_log_level = "WARNING"
-    all_options = options.get_all_options()
-    all_options |= {"direct_num_workers": max(1, mode.processes), "direct_running_mode": None}
-    provision = fn_runner.ExtendedProvisionInfo(
-        beam_provision_api_pb2.ProvisionInfo(
-            pipeline_options=JobServiceHandle.encode_pipeline_options(all_options)
         )
-    )
-    environment: environments.Environment = environments.EmbeddedPythonEnvironment.default()
-    if mode.processes:
-        WorkerHandler.register_environment(_ENVIRONMENT, bytes)(partial(_PooledWorker, pool))
-        environment = _LocalEnvironment(environments.python_sdk_capabilities())
-    runner = fn_runner.FnApiRunner(default_environment=environment, provision_info=provision)
-    local = PipelineOptions.from_dictionary(
-        {"direct_num_workers": max(1, mode.processes), "direct_running_mode": "in_memory"}
-    )
-    pipeline = beam.Pipeline(runner=runner, options=local)
-    filesystems().set_options(options)  # the pipeline gave them its own
-    build(pipeline)
-    return pipeline.run()
+        environment: environments.Environment = environments.EmbeddedPythonEnvironment.default()
+        if workers.processes:
+            WorkerHandler.register_environment(_ENVIRONMENT, bytes)(partial(_PooledWorker, pool))
+            environment = _LocalEnvironment(environments.python_sdk_capabilities())
+        runner = fn_runner.FnApiRunner(default_environment=environment, provision_info=provision)
+        local = PipelineOptions.from_dictionary(_direct(workers, "in_memory"))
+        pipeline = beam.Pipeline(runner=runner, options=local)
+        filesystems().set_options(options)  # the pipeline gave them its own
+        build(pipeline)
+        pipeline.run()
+
+
+def _direct(workers: Workers, mode: str | None) -> dict[str, object]:
+    return {"direct_num_workers": max(1, workers.processes), "direct_running_mode": mode}
 
 
 @environments.Environment.register_urn(_ENVIRONMENT, None)
@@ -193,31 +196,19 @@ class _PooledWorker(GrpcWorkerHandler):
         self._process.join()
 
 
-class _BackgroundRun(threading.Thread):
-    """Runs the pipeline beside the watch; a daemon, since Beam hangs when a worker is lost."""
+def _in_background(work: Callable[[], None]) -> Future[None]:
+    """Run something beside the watch; in a daemon, since Beam hangs when a worker is lost."""
+    result: Future[None] = Future()
 
-    def __init__(self, run: Callable[[], beam.runners.runner.PipelineResult]) -> None:
-        super().__init__(name="pipeline", daemon=True)
-        self._run_pipeline = run
-        self._result: beam.runners.runner.PipelineResult | None = None
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
+    def run() -> None:
         try:
-            self._result = self._run_pipeline()
+            work()
+            result.set_result(None)
         except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
-            self._error = error
+            result.set_exception(error)
 
-    @property
-    def failed(self) -> bool:
-        return self._error is not None
-
-    def outcome(self) -> beam.runners.runner.PipelineResult:
-        if self._error is not None:
-            raise self._error
-        if self._result is None:
-            raise JobError("the pipeline ended without a result")
-        return self._result
+    threading.Thread(target=run, name="pipeline", daemon=True).start()
+    return result
 
 
 @contextlib.contextmanager

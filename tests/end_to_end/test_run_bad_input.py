@@ -181,7 +181,7 @@ def test_a_shard_that_vanishes_after_it_was_matched_is_not_complete(
         (tmp_path / "in/a.jsonl").unlink()
         return files
 
-    monkeypatch.setattr("pipeline.extraction.match_files", match_and_remove)
+    monkeypatch.setattr("pipeline.planning.check.match_files", match_and_remove)
     manifest = extract()
     assert [entry["complete"] for entry in manifest["inputs"]] == [False, True]
     (letter,) = rows(tmp_path / "out", "dead_letters")

@@ -217,13 +217,15 @@ def test_a_run_that_is_committed_stays_so_whatever_comes_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An interrupt ends the job, which says so; what goes wrong after the commit is no failure."""
-    from pipeline.runners.local import run_locally
+    from pipeline.runners.local import LocalRunner
+
+    run_to_its_end = LocalRunner.run
 
     def run_and_fail(*arguments: Any) -> None:
-        run_locally(*arguments)
+        run_to_its_end(*arguments)
         raise error
 
-    monkeypatch.setattr("pipeline.extraction.run_locally", run_and_fail)
+    monkeypatch.setattr(LocalRunner, "run", run_and_fail)
     output = tmp_path / "out"
     flags = [f"--model={tiny_artifact}", f"--output={output}", "--run_id=r1", f"--input={corpus}"]
     if isinstance(error, KeyboardInterrupt):

@@ -10,11 +10,11 @@ from typing import NoReturn
 import apache_beam as beam
 import pytest
 
-from pipeline import extraction
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.plan import planned_shards, with_plan, without_plan, write_plan
 from pipeline.outputs.storage import run_storage
 from pipeline.run import run
+from pipeline.runners.local import LocalRunner
 from schemas.errors import JobError
 from schemas.records import Shard
 from tests.builders import configuration
@@ -52,14 +52,14 @@ def test_the_submitted_graph_does_not_grow_with_the_number_of_files(
     """Runners bound its size: some at 4 MB, which 100,000 files with long names would pass."""
     sizes = []
 
-    def measure(build: Callable[[beam.Pipeline], object], *_: object) -> NoReturn:
+    def measure(_: object, build: Callable[[beam.Pipeline], object], *__: object) -> NoReturn:
         pipeline = beam.Pipeline()
         build(pipeline)
         sizes.append(pipeline.to_runner_api().ByteSize())
         shutil.rmtree(pipeline.local_tempdir)  # which Beam removes when it runs a pipeline
         raise JobError("measured")
 
-    monkeypatch.setattr(extraction, "run_locally", measure)
+    monkeypatch.setattr(LocalRunner, "run", measure)
     for count in (2, 400):
         for number in range(count):
             (tmp_path / f"part-{number:05d}.jsonl").write_text('{"id": 1, "text": "Oslo"}\n')

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineState
 
-from pipeline.runners.cluster import run_on_cluster
+from pipeline.runners.cluster import ClusterRunner
 from pipeline.runners.errors import cause_of
 from schemas.errors import JobError
 
@@ -31,6 +32,12 @@ class Job:
         self.cancelled = True
 
 
+def run_on_cluster(on_tick: Callable[[], None]) -> None:
+    runner = ClusterRunner(PipelineOptions([]), "FlinkRunner")
+    workers = runner.workers([])
+    runner.run(lambda pipeline: pipeline | beam.Create([1]), workers, Path(), on_tick)
+
+
 @pytest.fixture
 def submit(monkeypatch: pytest.MonkeyPatch) -> Submit:
     """Run an empty graph whose submission gives a job, or raises."""
@@ -42,9 +49,7 @@ def submit(monkeypatch: pytest.MonkeyPatch) -> Submit:
             return job
 
         monkeypatch.setattr(beam.Pipeline, "run", submitted)
-        run_on_cluster(
-            lambda pipeline: pipeline | beam.Create([1]), PipelineOptions([]), lambda: None
-        )
+        run_on_cluster(lambda: None)
 
     return run
 
@@ -76,7 +81,7 @@ def test_someone_hears_that_the_job_still_runs_and_nothing_once_it_is_done(
             return PipelineState.DONE
 
     monkeypatch.setattr(beam.Pipeline, "run", lambda _: LongJob(None))
-    run_on_cluster(lambda pipeline: pipeline | beam.Create([1]), PipelineOptions([]), heard.release)
+    run_on_cluster(heard.release)
     assert all(thread.name != "progress" for thread in threading.enumerate())
 
 

@@ -13,14 +13,15 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.outputs.layout import LOCK
-from pipeline.runners.local import PARALLEL_BYTES, LocalMode, choose_mode, most_processes
+from pipeline.runners.local import PARALLEL_BYTES, choose_mode, most_processes
+from pipeline.runners.runner import Workers
 from pipeline.runners.worker_pool import Preparation, WorkerPool, last_words
 from schemas.errors import UsageError
 
 ChildrenOf = Callable[[int], list[int]]
 
 BIG = PARALLEL_BYTES + 1
-IN_MEMORY = LocalMode(0, None)
+IN_MEMORY = Workers(0, None)
 
 
 @pytest.mark.parametrize(
@@ -29,23 +30,23 @@ IN_MEMORY = LocalMode(0, None)
         # The user names nothing: one process a core, where the input is worth it.
         ("", 100, 4, IN_MEMORY),
         ("", PARALLEL_BYTES, 4, IN_MEMORY),
-        ("", BIG, 4, LocalMode(4, 1)),
+        ("", BIG, 4, Workers(4, 1)),
         ("", BIG, 1, IN_MEMORY),
         # The user names a number: it counts, whatever the input.
         ("--direct_num_workers=1", BIG, 4, IN_MEMORY),
-        ("--direct_num_workers=2", 100, 4, LocalMode(2, 2)),
-        ("--direct_num_workers=3", 100, 8, LocalMode(3, 2)),
-        ("--direct_num_workers=8", 100, 2, LocalMode(8, 1)),
-        ("--direct_num_workers=0", 100, 4, LocalMode(4, 1)),  # Beam's word for one a core
+        ("--direct_num_workers=2", 100, 4, Workers(2, 2)),
+        ("--direct_num_workers=3", 100, 8, Workers(3, 2)),
+        ("--direct_num_workers=8", 100, 2, Workers(8, 1)),
+        ("--direct_num_workers=0", 100, 4, Workers(4, 1)),  # Beam's word for one a core
         # The user names a mode.
         ("--direct_running_mode=in_memory", BIG, 4, IN_MEMORY),
         ("--direct_running_mode=in_memory --direct_num_workers=2", BIG, 4, IN_MEMORY),
-        ("--direct_running_mode=multi_processing", 100, 4, LocalMode(4, 1)),
-        ("--direct_running_mode=multi_processing --direct_num_workers=1", 9, 4, LocalMode(1, 4)),
+        ("--direct_running_mode=multi_processing", 100, 4, Workers(4, 1)),
+        ("--direct_running_mode=multi_processing --direct_num_workers=1", 9, 4, Workers(1, 4)),
     ],
 )
 def test_the_users_choice_counts_and_else_the_size_of_the_input(
-    flags: str, size: int, cores: int, mode: LocalMode
+    flags: str, size: int, cores: int, mode: Workers
 ) -> None:
     options = PipelineOptions(flags.split())
     assert choose_mode(options, size, cores) == mode

@@ -1,0 +1,68 @@
+"""What is looked up before anything is written: model, inputs, output, and the name of the run."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from model.tagger.artifact import Artifact, load_artifact
+from pipeline.configuration.extraction import ExtractionConfig
+from pipeline.filesystems.model_files import read_model, settle_model
+from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.stores import require_filesystem
+from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.shards import plan_shards
+from pipeline.outputs.catalog import require_writable
+from pipeline.outputs.description import Part
+from pipeline.outputs.storage import RunStorage, run_storage
+from pipeline.planning.preview import require_columns
+from pipeline.planning.worklist import dead_letter_files
+from schemas.errors import UsageError
+from schemas.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class CheckedInputs:
+    """What the flags stand for, looked up and found in order.
+
+    model: what names it on any worker.
+    """
+
+    model: str
+    artifact: Artifact
+    files: Sequence[InputFile]
+
+
+def check(config: ExtractionConfig) -> CheckedInputs:
+    """Look up model, inputs and output; raises UsageError if one of them is not in order."""
+    for pattern in filter(is_remote, config.inputs):
+        require_filesystem("--input", pattern)
+    model = settle_model(config.model)
+    artifact = load_artifact(read_model(model), model)
+    if config.input_format == "dead_letters":
+        files = dead_letter_files(config.inputs, allow_none=config.allow_no_input)
+    else:
+        files = match_files(config.inputs, allow_none=config.allow_no_input)
+        require_columns(plan_shards(files, config.read), config.read)
+    require_writable(config.output)
+    require_new(config)
+    return CheckedInputs(model, artifact, files)
+
+
+def require_new(
+    config: ExtractionConfig,
+    manifests: Sequence[Manifest] = (),
+    storages: Iterable[RunStorage] = (),
+) -> None:
+    """No run has this id yet, as a whole or as a part of its job; nor had one that was merged."""
+    exists = UsageError(f"--run_id {config.run_id} exists already in {config.output}")
+    ids = (config.run_id, Part(config.run_id, 1, 1).run_id)
+    own = [*(run_storage(config.output, run_id) for run_id in ids), *storages]
+    known = {manifest["run_id"] for manifest in manifests}
+    # Of an object store the manifests tell all; on a disk a table alone is in the way.
+    if any(run.run_id in known or (run.is_staged and run.run_exists()) for run in own):
+        raise exists
+    for manifest in manifests:
+        if manifest.get("part", {}).get("of") == config.run_id:
+            raise exists
+        for merged in manifest.get("replaces", ()):
+            if config.run_id in (merged, merged.rpartition(".")[0]):
+                raise UsageError(f"--run_id {merged} was merged into {manifest['run_id']}")

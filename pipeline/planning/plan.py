@@ -1,0 +1,134 @@
+"""The runs of a job: what each reads, and the graph that it will build."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from model.drift.profile import profile_of_baseline
+from pipeline.configuration.extraction import ExtractionConfig
+from pipeline.graph import ExtractionPlan
+from pipeline.inputs.formats import ReadConfig
+from pipeline.inputs.shards import plan_shards
+from pipeline.outputs.description import Part, RunDescription, installed_versions
+from pipeline.outputs.rows import RowConfig
+from pipeline.outputs.storage import RunStorage, run_storage
+from pipeline.planning.check import CheckedInputs, require_new
+from pipeline.planning.preview import estimate_documents
+from pipeline.planning.worklist import Worklist, all_files, dead_letters_to_repair, new_files
+from pipeline.runners.runner import Workers
+from pipeline.stages.row_sinks import WriteConfig
+from pipeline.stages.tag import TaggerHandler
+from schemas.manifest import Manifest
+from schemas.records import Shard
+
+SAMPLED_TEXTS = 1000
+_MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a job: what it reads, about how many documents, and with which workers.
+
+    text_share: share of the documents whose text is kept, the same in all runs of the job.
+    """
+
+    config: ExtractionConfig
+    inputs: CheckedInputs
+    storage: RunStorage
+    part: Part | None
+    work: Worklist
+    read: ReadConfig
+    shards: Sequence[Shard]
+    documents: int
+    text_share: float
+    workers: Workers
+
+    def description(self, started: datetime) -> RunDescription:
+        """What is known of the run before it starts."""
+        repairs = {source: repair.run_id for source, repair in self.work.repairs.items()}
+        return RunDescription(
+            run_id=self.storage.run_id,
+            started_at=started,
+            model=self.inputs.artifact.identity,
+            configuration=self.config.described(),
+            inputs=self.work.fingerprints,
+            shards=tuple((shard.source, shard.start) for shard in self.shards),
+            keep_fields=self.config.keep_fields,
+            # What is read again was dead before, so none of it can make matters worse.
+            max_dead_letters=1.0 if repairs else self.config.max_dead_letters,
+            versions=installed_versions(),
+            skipped_files=self.work.skipped,
+            part=self.part,
+            repairs=repairs,
+            baseline=profile_of_baseline(self.inputs.artifact.baseline),
+            min_confidence=self.config.min_confidence,
+        )
+
+    def graph(self, described: RunDescription, progress: str | None) -> ExtractionPlan:
+        """What the graph needs; progress: where workers report, None where nobody looks."""
+        config, model = self.config, described.model
+        rows = RowConfig(model, described.started_at, config.keep_fields, self.text_share)
+        return ExtractionPlan(
+            read=self.read,
+            segmentation=self.inputs.artifact.segmentation,
+            batch_tokens=config.batch_tokens,
+            handler=TaggerHandler(
+                self.inputs.model,
+                model,
+                self.workers.threads,
+                config.folded_words,
+                config.min_confidence,
+            ),
+            write=WriteConfig(self.storage, rows, config.target_file_mb * _MB, progress),
+            run=described,
+        )
+
+
+def plan_runs(
+    config: ExtractionConfig,
+    inputs: CheckedInputs,
+    manifests: Sequence[Manifest],
+    workers_for: Callable[[Sequence[Shard]], Workers],
+) -> Sequence[Run]:
+    """The runs that do the work, in their order: one, or one for each `commit_shards` files.
+
+    Raises UsageError where a run has the id of one, or `workers_for` its shards does.
+    """
+    work = find_work(config, inputs, manifests)
+    read = replace(config.read, repairs=work.repairs)
+    works = work.in_parts(config.commit_shards)
+    shards = [plan_shards(part.files, read) for part in works]
+    documents = [estimate_documents(some, read) for some in shards]
+    sampled = min(1.0, SAMPLED_TEXTS / max(sum(documents), 1))
+    parts = [Part(config.run_id, number, len(works)) for number in range(1, len(works) + 1)]
+    runs = [
+        Run(
+            config=config,
+            inputs=inputs,
+            storage=run_storage(
+                config.output, part.run_id if config.commit_shards else config.run_id
+            ),
+            part=part if config.commit_shards else None,
+            work=own,
+            read=read,
+            shards=planned,
+            documents=about,
+            text_share={"none": 0.0, "all": 1.0}.get(config.keep_text, sampled),
+            workers=workers_for(planned),
+        )
+        for part, own, planned, about in zip(parts, works, shards, documents, strict=True)
+    ]
+    require_new(config, manifests, (run.storage for run in runs))
+    return runs
+
+
+def find_work(
+    config: ExtractionConfig, inputs: CheckedInputs, manifests: Sequence[Manifest]
+) -> Worklist:
+    """What is to be done of the inputs, by the manifests of what was done before."""
+    if config.input_format == "dead_letters":
+        return dead_letters_to_repair(inputs.files, manifests, config.output)
+    if config.only_new and not config.backfill:
+        model = inputs.artifact.identity
+        return new_files(inputs.files, manifests, model, config.described())
+    return all_files(inputs.files)
