@@ -13,14 +13,7 @@ from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import BUCKET_CELLS
 from pipeline.configuration.beam_options import beam_options, is_local, runs_here
 from pipeline.console.arguments import Parser
-from pipeline.console.flags import (
-    add_flags,
-    flag,
-    flags_of,
-    from_flags,
-    recorded,
-    require_bounds,
-)
+from pipeline.console.flags import add_flags, flag, flags_of, from_flags, recorded, require_bounds
 from pipeline.inputs.formats import FORMATS, MAX_RECORD_MB, ReadConfig
 from pipeline.outputs.catalog import output_root
 from schemas.errors import UsageError

@@ -6,7 +6,6 @@ their process.
 """
 
 import pickle
-from functools import singledispatch
 from typing import Any
 
 from apache_beam.coders.coders import Coder
@@ -47,29 +46,17 @@ def register_coders() -> None:
         registry.register_coder(record, RecordCoder)
 
 
-@singledispatch
 def record_bytes(record: object) -> int:
     """About how many bytes `record` takes when it is encoded."""
+    match record:
+        case Document():
+            return _RECORD_BYTES + len(record.text)
+        case TokenizedDocument():
+            return record_bytes(record.document) + _TOKEN_BYTES * len(record.words)
+        case PaddedBatch():
+            cells = sum(bucket.words.nbytes for bucket in record.buckets)
+            return cells + sum(map(record_bytes, record.documents))
+        case TaggedDocument():
+            arrays = record.sentence_lengths.nbytes + _RECORD_BYTES * len(record.labels)
+            return record_bytes(record.document) + arrays
     raise TypeError(f"no size is known for {type(record).__name__}")
-
-
-@record_bytes.register
-def _(record: Document) -> int:
-    return _RECORD_BYTES + len(record.text)
-
-
-@record_bytes.register
-def _(record: TokenizedDocument) -> int:
-    return record_bytes(record.document) + _TOKEN_BYTES * len(record.words)
-
-
-@record_bytes.register
-def _(record: PaddedBatch) -> int:
-    cells = sum(bucket.words.nbytes for bucket in record.buckets)
-    return cells + sum(map(record_bytes, record.documents))
-
-
-@record_bytes.register
-def _(record: TaggedDocument) -> int:
-    arrays = record.sentence_lengths.nbytes + _RECORD_BYTES * len(record.labels)
-    return record_bytes(record.document) + arrays

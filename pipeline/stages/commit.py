@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
-from apache_beam.typehints.decorators import IOTypeHints
 
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.plan import with_plan, without_plan
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.transactions import commit_run
+from pipeline.stages.dead_letters import NamedPTransform
 from schemas.manifest import Manifest
 from schemas.records import FileResult, ShardResult
 
@@ -22,7 +22,7 @@ class CommitInputs(NamedTuple):
     shards: PCollection[ShardResult]
 
 
-class CommitRun(beam.PTransform[CommitInputs, PCollection[Manifest]]):
+class CommitRun(NamedPTransform[CommitInputs, PCollection[Manifest]]):
     """All results in, gathered under one key; the manifest out, once it is written.
 
     What the run reads is in the plan of its storage (`pipeline.outputs.plan`), not in the graph.
@@ -33,10 +33,6 @@ class CommitRun(beam.PTransform[CommitInputs, PCollection[Manifest]]):
         super().__init__()
         self.run = without_plan(run)
         self.storage = storage
-
-    def default_type_hints(self) -> IOTypeHints:
-        """No hints of the whole: Beam cannot use `CommitInputs` as one."""
-        return IOTypeHints.empty()
 
     def expand(self, inputs: CommitInputs) -> PCollection[Manifest]:
         # The seed makes a group even where nothing was read.

@@ -1,29 +1,40 @@
-"""Failures of single documents: what fails is halved until the culprits stand alone."""
+"""What stages share: outputs by name, and failures of single documents as one of them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal, TypeVar
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
-from apache_beam.pvalue import TaggedOutput
+import apache_beam as beam
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.typehints.decorators import IOTypeHints
 
 from pipeline.console.text import first_line
-from schemas.records import (
-    RAW_BYTES,
-    DeadLetter,
-    Document,
-    TaggedDocument,
-    TokenizedDocument,
-)
+from schemas.records import RAW_BYTES, DeadLetter, Document, TaggedDocument, TokenizedDocument
 
 DEAD_LETTERS: Final = "dead_letters"
 
 T = TypeVar("T")
 R = TypeVar("R")
 F = TypeVar("F")
-
-HasDocument = TokenizedDocument | TaggedDocument
+Input = TypeVar("Input")
+Output = TypeVar("Output")
 
 # Beam reads this for the element type of the output.
 TaggedDeadLetter = TaggedOutput[Literal["dead_letters"], DeadLetter]
+
+
+class NamedPTransform(beam.PTransform[Input, Output]):
+    """A PTransform whose input or output is several collections, by their names."""
+
+    def default_type_hints(self) -> IOTypeHints:
+        """No hints of the whole: Beam would warn that it cannot use a NamedTuple as one."""
+        return IOTypeHints.empty()
+
+
+class DocumentOutputs(NamedTuple, Generic[T]):
+    """What a stage made of the documents, and the dead letters of those that it failed at."""
+
+    documents: PCollection[T]
+    dead_letters: PCollection[DeadLetter]
 
 
 def in_halves(
@@ -47,9 +58,11 @@ def in_halves(
     return [result for half in halves for result in in_halves(half, work, give_up)]
 
 
-def set_aside(record: HasDocument, error: Exception, *, stage: str) -> DeadLetter:
-    """The dead letter of a document that a stage after tokenizing failed at."""
-    return document_dead_letter(record.document, stage, error)
+def set_aside(
+    stage: str,
+) -> Callable[[TokenizedDocument | TaggedDocument, Exception], DeadLetter]:
+    """What makes the dead letter of a document that a stage after tokenizing failed at."""
+    return lambda record, error: document_dead_letter(record.document, stage, error)
 
 
 def document_dead_letter(document: Document, stage: str, error: Exception) -> DeadLetter:

@@ -7,14 +7,13 @@ from typing import Final, Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
-from apache_beam.typehints.decorators import IOTypeHints
 
 from pipeline.console.progress import ProgressLog
 from pipeline.console.text import first_line
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import STAGE, ReadConfig, ShardError, read_records
 from pipeline.inputs.shards import open_shard
-from pipeline.stages.dead_letters import DEAD_LETTERS, TaggedDeadLetter
+from pipeline.stages.dead_letters import DEAD_LETTERS, NamedPTransform, TaggedDeadLetter
 from schemas.records import DeadLetter, Document, Shard, ShardResult
 
 _SHARD_RESULTS: Final = "shard_results"
@@ -31,7 +30,7 @@ class ReadOutputs(NamedTuple):
     shard_results: PCollection[ShardResult]
 
 
-class ReadDocuments(beam.PTransform[PCollection[Shard], ReadOutputs]):
+class ReadDocuments(NamedPTransform[PCollection[Shard], ReadOutputs]):
     """Shards in, `ReadOutputs` out: every record once, as a document or as a dead letter.
 
     A shard that cannot be opened, breaks off or changes while it is read gives one dead letter
@@ -46,16 +45,10 @@ class ReadDocuments(beam.PTransform[PCollection[Shard], ReadOutputs]):
         self.config = config
         self.progress = progress
 
-    def default_type_hints(self) -> IOTypeHints:
-        """No hints of the whole: Beam would warn that it cannot use `ReadOutputs` as one."""
-        return IOTypeHints.empty()
-
     def expand(self, shards: PCollection[Shard]) -> ReadOutputs:
-        """Read each shard, and name the three outputs."""
-        outputs = shards | "ReadShard" >> beam.ParDo(
-            _ReadShard(self.config, self.progress)
-        ).with_outputs(DEAD_LETTERS, _SHARD_RESULTS, main="documents")
-        return ReadOutputs(outputs.documents, outputs.dead_letters, outputs.shard_results)
+        read = beam.ParDo(_ReadShard(self.config, self.progress))
+        outputs = read.with_outputs(DEAD_LETTERS, _SHARD_RESULTS, main="documents")
+        return ReadOutputs(*(shards | "ReadShard" >> outputs))
 
 
 class _ReadShard(beam.DoFn):

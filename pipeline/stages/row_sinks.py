@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
 
 STAGE = "WriteTables"
 
-R_contra = TypeVar("R_contra", contravariant=True)
+Record_contra = TypeVar("Record_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +39,14 @@ class WriteConfig:
         return TableWriter(table, schema, directory, self.target_bytes, self.storage.create)
 
 
-class Sink(Protocol[R_contra]):
+class RowSink(Protocol[Record_contra]):
     """Takes records of one kind."""
 
-    def accept(self, record: R_contra) -> int:
+    def accept(self, record: Record_contra) -> int:
         """Count a record that will be written; returns what it weighs in characters."""
         ...
 
-    def write(self, records: Sequence[R_contra]) -> list[FileResult | DeadLetter]:
+    def write(self, records: Sequence[Record_contra]) -> list[FileResult | DeadLetter]:
         """Write the records; returns the files that this filled, and what could not be rows."""
         ...
 
@@ -80,8 +79,7 @@ class TaggedSink:
 
     def write(self, records: Sequence[TaggedDocument]) -> list[FileResult | DeadLetter]:
         # Rows are built before any is written; what the disk refuses is no document's fault.
-        give_up = partial(set_aside, stage=STAGE)
-        built = in_halves(records, lambda some: [self._built(some)], give_up)
+        built = in_halves(records, lambda some: [self._built(some)], set_aside(STAGE))
         results: list[FileResult | DeadLetter] = []
         for rows in built:
             results += [rows] if isinstance(rows, DeadLetter) else self._write(rows)

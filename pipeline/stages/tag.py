@@ -1,20 +1,25 @@
 """TagBatches: padded batches in, documents with their entities out."""
 
 from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.pvalue import PCollection
-from apache_beam.typehints.decorators import IOTypeHints
 
 from model.runtime import start_tensorflow
 from model.tagger.artifact import load_artifact
 from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import pad_documents
 from pipeline.filesystems.model_files import read_model
-from pipeline.stages.dead_letters import DEAD_LETTERS, in_halves, routed, set_aside
+from pipeline.stages.dead_letters import (
+    DEAD_LETTERS,
+    DocumentOutputs,
+    NamedPTransform,
+    in_halves,
+    routed,
+    set_aside,
+)
 from schemas.errors import ArtifactError
 from schemas.records import DeadLetter, PaddedBatch, TaggedDocument, TokenizedDocument
 
@@ -26,14 +31,10 @@ STAGE = "TagBatches"
 Result = TaggedDocument | DeadLetter
 
 
-class TagOutputs(NamedTuple):
-    """The two collections that tagging gives."""
-
-    documents: PCollection[TaggedDocument]
-    dead_letters: PCollection[DeadLetter]
+Outputs = DocumentOutputs[TaggedDocument]
 
 
-class TagBatches(beam.PTransform[PCollection[PaddedBatch], TagOutputs]):
+class TagBatches(NamedPTransform[PCollection[PaddedBatch], Outputs]):
     """Padded batches in, one tagged document or dead letter for each of their documents out.
 
     The model is loaded once in each worker process, verified, and shared by its threads.
@@ -43,19 +44,15 @@ class TagBatches(beam.PTransform[PCollection[PaddedBatch], TagOutputs]):
         super().__init__()
         self.handler = handler
 
-    def default_type_hints(self) -> IOTypeHints:
-        """No hints of the whole: Beam cannot use `TagOutputs` as one."""
-        return IOTypeHints.empty()
-
-    def expand(self, batches: PCollection[PaddedBatch]) -> TagOutputs:
+    def expand(self, batches: PCollection[PaddedBatch]) -> Outputs:
         # Under `with_no_batching` an element is itself the batch that `run_inference` gets.
-        outputs = (
+        results = (
             batches
             | "RunInference" >> RunInference(self.handler.with_no_batching())
             # Dead letters get an output of their own, which RunInference has not.
             | "SetAside" >> beam.Map(routed).with_outputs(DEAD_LETTERS, main="documents")
         )
-        return TagOutputs(outputs.documents, outputs.dead_letters)
+        return Outputs(*results)
 
 
 class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
@@ -106,7 +103,7 @@ class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
             return model.tag(batch if whole else pad_documents(documents))
 
         # A list, not a generator: Beam draws from a generator outside its own error handling.
-        return in_halves(batch.documents, tag, partial(set_aside, stage=STAGE))
+        return in_halves(batch.documents, tag, set_aside(STAGE))
 
     def get_num_bytes(self, batch: PaddedBatch) -> int:  # type: ignore[override]  # as above
         """Bytes of the padded arrays; the default would pickle every batch to find out."""

@@ -1,28 +1,28 @@
 """TokenizeDocuments: documents in, their sentences and tokens out."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
-from apache_beam.typehints.decorators import IOTypeHints
 
 from model.text.segmentation import Segmentation, tokenize_document
-from pipeline.stages.dead_letters import DEAD_LETTERS, TaggedDeadLetter, document_dead_letter
-from schemas.records import DeadLetter, Document, TokenizedDocument
+from pipeline.stages.dead_letters import (
+    DEAD_LETTERS,
+    DocumentOutputs,
+    NamedPTransform,
+    TaggedDeadLetter,
+    document_dead_letter,
+)
+from schemas.records import Document, TokenizedDocument
 
 STAGE = "TokenizeDocuments"
 
 
-class TokenizeOutputs(NamedTuple):
-    """The two collections that tokenizing gives."""
-
-    documents: PCollection[TokenizedDocument]
-    dead_letters: PCollection[DeadLetter]
+Outputs = DocumentOutputs[TokenizedDocument]
 
 
-class TokenizeDocuments(beam.PTransform[PCollection[Document], TokenizeOutputs]):
+class TokenizeDocuments(NamedPTransform[PCollection[Document], Outputs]):
     """Documents in, tokenized documents out, cut as the model's segmentation says.
 
     A document that cannot be tokenized becomes a dead letter.
@@ -32,15 +32,11 @@ class TokenizeDocuments(beam.PTransform[PCollection[Document], TokenizeOutputs])
         super().__init__()
         self.segmentation = segmentation
 
-    def default_type_hints(self) -> IOTypeHints:
-        """No hints of the whole: Beam cannot use `TokenizeOutputs` as one."""
-        return IOTypeHints.empty()
-
-    def expand(self, documents: PCollection[Document]) -> TokenizeOutputs:
-        outputs = documents | "Tokenize" >> beam.ParDo(_Tokenize(self.segmentation)).with_outputs(
-            DEAD_LETTERS, main="documents"
+    def expand(self, documents: PCollection[Document]) -> Outputs:
+        tokenize = beam.ParDo(_Tokenize(self.segmentation))
+        return Outputs(
+            *(documents | "Tokenize" >> tokenize.with_outputs(DEAD_LETTERS, main="documents"))
         )
-        return TokenizeOutputs(outputs.documents, outputs.dead_letters)
 
 
 class _Tokenize(beam.DoFn):

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
-from apache_beam.typehints.decorators import IOTypeHints
 
-from pipeline.stages.dead_letters import DEAD_LETTERS
-from pipeline.stages.row_sinks import DeadLetterSink, Sink, TaggedSink, WriteConfig
+from pipeline.stages.dead_letters import DEAD_LETTERS, NamedPTransform
+from pipeline.stages.row_sinks import DeadLetterSink, RowSink, TaggedSink, WriteConfig
 from schemas.records import DeadLetter, FileResult, TaggedDocument
 
 # Records are gathered up to about so many characters before they become rows: little beside the
@@ -25,7 +24,7 @@ class TableInputs(NamedTuple):
     dead_letters: tuple[PCollection[DeadLetter], ...]  # of each stage that may fail
 
 
-class WriteTables(beam.PTransform[TableInputs, PCollection[FileResult]]):
+class WriteTables(NamedPTransform[TableInputs, PCollection[FileResult]]):
     """`TableInputs` in, a `FileResult` for each finished file of the three tables out.
 
     What a retried bundle wrote twice is in no result, so it does not count.
@@ -34,10 +33,6 @@ class WriteTables(beam.PTransform[TableInputs, PCollection[FileResult]]):
     def __init__(self, config: WriteConfig) -> None:
         super().__init__()
         self.config = config
-
-    def default_type_hints(self) -> IOTypeHints:
-        """No hints of the whole: Beam cannot use `TableInputs` as one."""
-        return IOTypeHints.empty()
 
     def expand(self, inputs: TableInputs) -> PCollection[FileResult]:
         # The two are written apart: flattening the records first would break Beam's fusion, and
@@ -56,7 +51,7 @@ class WriteTables(beam.PTransform[TableInputs, PCollection[FileResult]]):
 class _WriteRecords(beam.DoFn):
     """Gathers records, writes them when there are enough, finishes its files with the bundle."""
 
-    def __init__(self, sink: Callable[[WriteConfig], Sink[Any]], config: WriteConfig) -> None:
+    def __init__(self, sink: Callable[[WriteConfig], RowSink[Any]], config: WriteConfig) -> None:
         self._make_sink = sink
         self._config = config
 
