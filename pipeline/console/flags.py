@@ -27,6 +27,12 @@ def flag(text: str, metavar: str = "", default: Any = dataclasses.MISSING, **mor
     return dataclasses.field(default=default, metadata={"help": text, "metavar": metavar, **more})
 
 
+def same_flag(kind: Any, name: str) -> Any:  # noqa: ANN401 - as of `flag`
+    """A field like the flag of that name of another dataclass: its default, text and bounds."""
+    field = dict(flags_of(kind))[name]
+    return dataclasses.field(default=field.default, metadata=field.metadata)
+
+
 def flags_of(kind: Any) -> Iterator[tuple[str, dataclasses.Field[Any]]]:  # noqa: ANN401 - class or record
     """The names of the flags of a dataclass, and their fields: those with a help."""
     for field in dataclasses.fields(kind):
