@@ -1,6 +1,5 @@
 """ExtractEntities: the stages of the job, for Beam pipelines of other people."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -97,13 +96,11 @@ def _document(element: Any, builder: RecordBuilder) -> Document | TaggedDeadLett
 
 
 def _entities(document: TaggedDocument, config: RowConfig) -> list[Row | TaggedDeadLetter]:
-    def rows(documents: Sequence[TaggedDocument]) -> list[Row]:
-        made: list[Row] = entity_rows(documents, config).to_pylist()
-        return made
-
-    return [routed(result) for result in in_halves([document], rows, set_aside(STAGE))]
+    made = in_halves(
+        [document], lambda some: entity_rows(some, config).to_pylist(), set_aside(STAGE)
+    )
+    return [routed(row) for row in made]
 
 
 def _dead_letter(letter: DeadLetter) -> list[Row]:
-    rows: list[Row] = dead_letter_rows([letter]).to_pylist()
-    return rows
+    return dead_letter_rows([letter]).to_pylist()

@@ -47,7 +47,8 @@ def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
     """
     started = datetime.now(UTC)
     filesystems().set_options(config.beam)
-    with contextlib.closing(_runner(config)) as runner, contextlib.ExitStack() as lock:
+    runner: Runner = (LocalRunner if config.is_local else ClusterRunner)(config.beam)
+    with contextlib.closing(runner), contextlib.ExitStack() as lock:
         try:
             inputs = check(config)
             lock.enter_context(held(config.output))
@@ -72,12 +73,6 @@ def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
                 yield outcome
     if refused:
         raise refused[0]
-
-
-def _runner(config: ExtractionConfig) -> Runner:
-    if config.is_local:
-        return LocalRunner(config.beam)
-    return ClusterRunner(config.beam, config.runner)
 
 
 def _committed_nothing(

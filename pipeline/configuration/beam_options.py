@@ -25,35 +25,30 @@ def is_local(runner: str) -> bool:
 
 def beam_options(arguments: Sequence[str], own: Parser) -> "tuple[PipelineOptions, str]":
     """Beam's options and the name of its runner; raises UsageError where `own` has no such flag."""
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-
-    parser = Arguments()
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)  # type: ignore[arg-type]  # noqa: SLF001 - as Beam does
-    _, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        raise UsageError(unknown_argument(unknown[0], [*own.flags, *parser.flags]))
-    beam = PipelineOptions(list(arguments))
-    runner = beam.view_as(StandardOptions).runner or DIRECT_RUNNER
-    if not is_local(runner):
-        try:
-            _require_valid(runner, beam)
-        except (AttributeError, ImportError, TypeError, ValueError) as error:
-            raise UsageError(f"--runner {runner}: {error}") from error
-    return beam, runner
-
-
-def _require_valid(runner: str, beam: "PipelineOptions") -> None:
-    """Raise ValueError for what the runner would refuse once the run has begun."""
-    from apache_beam.options.pipeline_options import GoogleCloudOptions, TestOptions
+    from apache_beam.options import pipeline_options as options
     from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
     from apache_beam.runners.runner import create_runner
 
-    errors = PipelineOptionsValidator(beam, create_runner(runner)).validate()
+    parser = Arguments()
+    for kind in options.PipelineOptions.__subclasses__():
+        kind._add_argparse_args(parser)  # type: ignore[arg-type]  # noqa: SLF001 - as Beam does
+    _, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        raise UsageError(unknown_argument(unknown[0], [*own.flags, *parser.flags]))
+    beam = options.PipelineOptions(list(arguments))
+    runner = beam.view_as(options.StandardOptions).runner or DIRECT_RUNNER
+    if is_local(runner):
+        return beam, runner
+    try:  # what it would refuse once the run has begun
+        errors = PipelineOptionsValidator(beam, create_runner(runner)).validate()
+    except (AttributeError, ImportError, TypeError, ValueError) as error:
+        raise UsageError(f"--runner {runner}: {error}") from error
+    template = beam.view_as(options.GoogleCloudOptions).template_location
+    if not errors and (template or beam.view_as(options.TestOptions).dry_run):
+        errors = ["--dry_run and --template_location would start no job"]
     if errors:
-        raise ValueError(" ".join(error.strip() for error in errors))
-    if beam.view_as(TestOptions).dry_run or beam.view_as(GoogleCloudOptions).template_location:
-        raise ValueError("--dry_run and --template_location would start no job")
+        raise UsageError(f"--runner {runner}: {' '.join(error.strip() for error in errors)}")
+    return beam, runner
 
 
 def runs_here(runner: str, beam: "PipelineOptions") -> bool:

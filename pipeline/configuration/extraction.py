@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -115,14 +115,9 @@ class ExtractionConfig:
 
     @cached_property
     def read(self) -> ReadConfig:
-        """How shards are read."""
-        return ReadConfig(
-            input_format=self.input_format,
-            id_field=self.id_field,
-            text_field=self.text_field,
-            keep_fields=self.keep_fields,
-            max_record_mb=self.max_record_mb,
-        )
+        """How shards are read: the flags that it has fields of."""
+        names = (field.name for field in fields(ReadConfig) if hasattr(self, field.name))
+        return ReadConfig(**{name: getattr(self, name) for name in names})
 
     @property
     def is_local(self) -> bool:

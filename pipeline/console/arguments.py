@@ -37,11 +37,10 @@ class Arguments(argparse.ArgumentParser):
         if action.choices is None or value in action.choices:
             return
         choices = list(map(str, action.choices))
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - public by no other name
-            told = f"unknown command {value!r}, expected {_either(choices)}"
-        else:
-            told = f"{_name_of(action)} is {value!r}, expected {_either(choices)}"
-        raise UsageError(told + did_you_mean(str(value), choices))
+        is_command = isinstance(action, argparse._SubParsersAction)  # noqa: SLF001 - public by no other name
+        wrong = f"unknown command {value!r}" if is_command else f"{_name_of(action)} is {value!r}"
+        nearest = did_you_mean(str(value), choices)
+        raise UsageError(f"{wrong}, expected {_either(choices)}{nearest}")
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:  # noqa: ANN401 - of any type
         """Where argparse alone names Python's type, say what is expected."""
@@ -51,8 +50,8 @@ class Arguments(argparse.ArgumentParser):
             kind = _KINDS.get(action.type)
             if kind is None:
                 raise
-            told = f"{_name_of(action)} is {arg_string!r}, expected {kind}"
-            raise UsageError(told) from error
+            message = f"{_name_of(action)} is {arg_string!r}, expected {kind}"
+            raise UsageError(message) from error
 
 
 class Parser(Arguments):
@@ -111,10 +110,10 @@ class _Version(argparse.Action):
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            told = version("gleaner")
-        except PackageNotFoundError:  # a checkout that was not installed
-            told = "unknown"
-        account(f"gleaner {told}")
+            installed = version("gleaner")
+        except PackageNotFoundError:  # a checkout
+            installed = "unknown"
+        account(f"gleaner {installed}")
         parser.exit()
 
 
@@ -131,14 +130,11 @@ class _Help(argparse.HelpFormatter):
         return super()._fill_text(text, width, indent)
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        told = action.help or ""
-        says_something = isinstance(action.default, str | int | float) and action.default not in (
-            "",
-            argparse.SUPPRESS,
-        )
-        if not says_something or action.default is False or "default" in told:
-            return told
-        return f"{told} (default: %(default)s)"
+        text, default = action.help or "", action.default
+        says_something = isinstance(default, str | int | float) and default is not False
+        if not says_something or default in ("", argparse.SUPPRESS) or "default" in text:
+            return text
+        return f"{text} (default: %(default)s)"
 
     def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
         if action.nargs == argparse.ONE_OR_MORE:

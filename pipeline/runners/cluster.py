@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineState
 
 from pipeline.console.text import first_line
@@ -23,9 +23,9 @@ class ClusterRunner:
 
     is_here = False
 
-    def __init__(self, options: PipelineOptions, name: str) -> None:
+    def __init__(self, options: PipelineOptions) -> None:
         self._options = options
-        self.waiting = f"running on {name}"
+        self.waiting = f"running on {options.view_as(StandardOptions).runner}"
 
     def workers(self, _shards: Sequence[Shard]) -> Workers:
         """Each worker process serves one slot, which is one core."""

@@ -80,10 +80,8 @@ class TaggedSink:
     def write(self, records: Sequence[TaggedDocument]) -> list[FileResult | DeadLetter]:
         # Rows are built before any is written; what the disk refuses is no document's fault.
         built = in_halves(records, lambda some: [self._built(some)], set_aside(STAGE))
-        results: list[FileResult | DeadLetter] = []
-        for rows in built:
-            results += [rows] if isinstance(rows, DeadLetter) else self._write(rows)
-        return results
+        written = ([rows] if isinstance(rows, DeadLetter) else self._write(rows) for rows in built)
+        return [result for results in written for result in results]
 
     def _built(self, records: Sequence[TaggedDocument]) -> _Rows:
         return _Rows(records, entity_rows(records, self._rows), document_rows(records, self._rows))

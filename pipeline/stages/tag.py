@@ -1,6 +1,7 @@
 """TagBatches: padded batches in, documents with their entities out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
@@ -55,6 +56,7 @@ class TagBatches(NamedPTransform[PCollection[PaddedBatch], Outputs]):
         return Outputs(*results)
 
 
+@dataclass(eq=False)
 class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
     """Loads a tagger, by what `settle_model` says names it, and runs batches through it.
 
@@ -64,20 +66,14 @@ class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
     left out.
     """
 
-    def __init__(
-        self,
-        model: str,
-        identity: str,
-        threads: int | None = None,
-        folded_words: int = FOLDED_WORDS,
-        min_confidence: float = 0.0,
-    ) -> None:
+    model: str
+    identity: str
+    threads: int | None = None
+    folded_words: int = FOLDED_WORDS
+    min_confidence: float = 0.0
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.model = model
-        self.identity = identity
-        self.threads = threads
-        self.folded_words = folded_words
-        self.min_confidence = min_confidence
 
     def load_model(self) -> "Tagger":
         artifact = load_artifact(read_model(self.model), self.model)

@@ -33,7 +33,7 @@ class Job:
 
 
 def run_on_cluster(on_tick: Callable[[], None]) -> None:
-    runner = ClusterRunner(PipelineOptions([]), "FlinkRunner")
+    runner = ClusterRunner(PipelineOptions([]))
     workers = runner.workers([])
     runner.run(lambda pipeline: pipeline | beam.Create([1]), workers, Path(), on_tick)
 
