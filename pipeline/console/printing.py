@@ -48,9 +48,9 @@ class Console:
 
     def error(self, message: str, exit_code: int, trace: str = "") -> int:
         """Say in one sentence, or a trace that nobody foresaw, what ends the process."""
-        told = trace.rstrip() or f"{painter(self.errors)('error:', 'bad')} {message}"
+        text = trace.rstrip() or f"{painter(self.errors)('error:', 'bad')} {message}"
         with contextlib.suppress(OSError):  # the exit code says it too
-            print(told, file=self.errors)
+            print(text, file=self.errors)
         return exit_code
 
     def progress(
