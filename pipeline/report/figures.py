@@ -9,10 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model.drift.profile import CONFIDENCE_BINS
-from pipeline.outputs.table_reader import plain
+from pipeline.outputs.table_reader import resolved
 from pipeline.report.ranking import Ranking, Rows, TextRanking
 from pipeline.report.reasons import COLUMNS, Reasons, count_reasons
-from pipeline.report.rows import RunTables
+from pipeline.report.tables import RunTables
 from schemas.tables import TABLES
 
 RANKED_LABELS = 12
@@ -80,7 +80,7 @@ def _entities(tables: RunTables) -> tuple[tuple[LabelFigures, ...], dict[str, Ra
     sums: dict[str, float] = defaultdict(float)
     ranking = TextRanking()
     for batch in tables.batches("entities", ("label", "text", "confidence")):
-        labels = plain(batch.column("label"))
+        labels = resolved(batch).column("label")
         ranking.add(labels, batch.column("text"))
         _add_confidences(labels, batch.column("confidence").to_numpy(), bins, sums)
     read: Counter[str] = Counter()
@@ -104,7 +104,7 @@ def _entities(tables: RunTables) -> tuple[tuple[LabelFigures, ...], dict[str, Ra
 
 def _texts(tables: RunTables) -> Iterator[Rows]:
     for batch in tables.batches("entities", ("label", "text")):
-        yield plain(batch.column("label")), batch.column("text")
+        yield resolved(batch).column("label"), batch.column("text")
 
 
 def _add_confidences(

@@ -20,8 +20,8 @@ from pipeline.report.figures import (
     RunFigures,
     find_figures,
 )
-from pipeline.report.rows import MOST_ROWS, RunTables
 from pipeline.report.samples import SHOWN_SPANS, Samples, choose_samples
+from pipeline.report.tables import MOST_ROWS, RunTables
 from schemas.manifest import Manifest
 
 _CHARTED_LABELS = 12

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.outputs.table_reader import plain
+from pipeline.outputs.table_reader import RowGroup, resolved
 from pipeline.report.excerpts import Entity, Piece, excerpt
-from pipeline.report.rows import RowGroup, RunTables
+from pipeline.report.tables import RunTables
 from schemas.errors import JobError
 
 SHOWN = 20
@@ -120,14 +120,12 @@ def _entities(tables: RunTables, candidates: Sequence[Candidate]) -> pa.Table:
     """The rows of the candidates, with plain columns and texts cut."""
     wanted = pa.array(sorted({candidate.doc_id for candidate in candidates}), pa.string())
     columns = ["source", "doc_id", *_NUMBERS, "label", "confidence", "text"]
-    found = []
+    pieces = [pa.table({name: [] for name in columns})]
     for batch in tables.batches("entities", columns) if candidates else ():
-        own = batch.filter(pc.is_in(batch.column("doc_id"), value_set=wanted))
-        if len(own):
-            cut = pc.utf8_slice_codeunits(own.column("text"), 0, _TEXT)
-            kept = [plain(own.column(name)) for name in columns[:-1]]
-            found.append(pa.table([*kept, cut], names=columns))
-    return pa.concat_tables(found) if found else pa.table({name: [] for name in columns})
+        own = resolved(batch.filter(pc.is_in(batch["doc_id"], value_set=wanted)))
+        cut = pc.utf8_slice_codeunits(own["text"], 0, _TEXT)
+        pieces.append(pa.table({**{name: own[name] for name in columns}, "text": cut}))
+    return pa.concat_tables(pieces, promote_options="default")
 
 
 def _chosen(candidates: Sequence[Candidate], rows: pa.Table) -> list[Sample]:

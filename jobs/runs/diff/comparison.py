@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from jobs.runs.diff.changes import Comparison, Example, Tally
 from jobs.runs.outputs import Output
-from jobs.runs.verify.files import batches
+from pipeline.outputs.table_reader import read_batches
 from schemas.manifest import Manifest
 
 # Rows of both runs that are joined at once, about 200 bytes each; a single source may have more.
@@ -46,7 +46,7 @@ class _Portion:
         wanted = frozenset(self.sources.to_pylist())
         pieces = []
         for path in self._paths(side, table, wanted):
-            for batch in batches(path, columns, wanted):
+            for batch in read_batches(path, columns, wanted):
                 rows = [
                     pc.index_in(batch[name].cast(pa.string()), value_set=coded[name])
                     if name in coded

@@ -1,7 +1,7 @@
 """One file that a manifest names: its bytes, and what its footer says."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,6 @@ from schemas.manifest import FileEntry, Manifest
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 
 _BLOCK = 2**20
-_BATCH_ROWS = 32 * 1024
 
 # The version of the tables that brought a column.
 _SINCE = {("dead_letters", "raw_size"): 2, ("dead_letters", "kept_fields"): 3}
@@ -78,22 +77,6 @@ def column_problems(
     return problems
 
 
-def open_parquet(path: str) -> pq.ParquetFile:
-    """A file of a table, to read in batches; raises OSError or pyarrow's errors."""
-    return pq.ParquetFile(pa.PythonFile(open_file(path), mode="r"), pre_buffer=False)
-
-
-def batches(
-    path: str, columns: Sequence[str] | None = None, sources: frozenset[str] | None = None
-) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, a few at a time; row groups without rows of the sources are left out."""
-    file = open_parquet(path)
-    groups = list(range(file.metadata.num_row_groups))
-    if sources is not None:
-        groups = [group for group in groups if _may_hold(file, group, sources)]
-    yield from file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False)
-
-
 def values(column: pa.Array) -> list[Any]:
     """The values of a column; those that are equal are one object, where they are strings.
 
@@ -107,10 +90,3 @@ def values(column: pa.Array) -> list[Any]:
         return list(column.to_numpy(zero_copy_only=False).tolist())
     known = column.dictionary.to_pylist()
     return [known[place] for place in column.indices.to_numpy().tolist()]
-
-
-def _may_hold(file: pq.ParquetFile, group: int, sources: frozenset[str]) -> bool:
-    statistics = file.metadata.row_group(group).column(file.schema.names.index("source")).statistics
-    if statistics is None or not statistics.has_min_max:
-        return True
-    return any(statistics.min <= source <= statistics.max for source in sources)

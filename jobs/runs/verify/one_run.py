@@ -12,10 +12,12 @@ from jobs.runs.verify.counts import (
     count_problems,
     total_problems,
 )
-from jobs.runs.verify.files import batches, byte_problems, footer_problems, open_parquet
+from jobs.runs.verify.files import byte_problems, footer_problems
 from jobs.runs.verify.findings import Checked, Finding, error
 from jobs.runs.verify.rows import WrongRows, wrong_rows
 from jobs.runs.verify.texts import text_problems
+from pipeline.outputs.table_reader import open_table, read_batches
+from schemas.errors import JobError
 from schemas.manifest import FileEntry, Manifest
 
 _SHOWN = 5
@@ -82,15 +84,18 @@ def _file_problems(root: str, table: str, told: FileEntry, manifest: Manifest) -
     if wrong:
         return
     try:
-        yield from footer_problems(open_parquet(f"{root}/{path}"), table, told, manifest)
-    except (OSError, pa.ArrowException) as problem:
-        yield f"is no Parquet file that can be read: {str(problem).splitlines()[0]}"
+        with open_table(f"{root}/{path}") as file:
+            problems = footer_problems(file, table, told, manifest)
+    except JobError as problem:
+        cause = str(problem).removeprefix(f"{root}/{path} cannot be read: ")
+        problems = [f"is no Parquet file that can be read: {cause}"]
+    yield from problems
 
 
 def _all_rows(readable: dict[str, list[str]]) -> Iterator[tuple[str, pa.RecordBatch]]:
     for table, paths in readable.items():
         for path in paths:
-            for rows in batches(path):
+            for rows in read_batches(path):
                 yield table, rows
 
 

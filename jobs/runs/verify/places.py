@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 
 from jobs.runs.layout import number
 from jobs.runs.outputs import Output
-from jobs.runs.verify.files import batches
 from jobs.runs.verify.findings import Finding
 from pipeline.filesystems.beam import list_files
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import rows_that_count
 from pipeline.outputs.layout import STAGING
+from pipeline.outputs.table_reader import read_batches
+from schemas.errors import JobError
 from schemas.tables import TABLES
 
 _SHOWN = 5
@@ -108,8 +109,8 @@ def _ids_that_count(output: Output) -> Iterator[list[str]]:
         for file in output.by_id[rows.run_id]["tables"]["documents"]["files"]:
             path = f"{output.root}/{file['path']}"
             try:
-                for batch in batches(path, ["source", "doc_id"], frozenset(rows.sources)):
+                for batch in read_batches(path, ["source", "doc_id"], frozenset(rows.sources)):
                     own = pc.is_in(batch.column("source").cast(pa.string()), value_set=sources)
                     yield batch.column("doc_id").filter(own).to_pylist()
-            except (OSError, pa.ArrowException):
+            except JobError:
                 continue

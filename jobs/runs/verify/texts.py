@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 from jobs.runs.outputs import Output
 from jobs.runs.verify.counts import Key
-from jobs.runs.verify.files import batches, values
+from jobs.runs.verify.files import values
 from jobs.runs.verify.findings import Checked
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import ReadConfig, read_records
 from pipeline.inputs.shards import format_read_as, open_shard
 from pipeline.outputs.current import committed_runs
+from pipeline.outputs.table_reader import read_batches
 from schemas.manifest import Manifest
 from schemas.records import Document, Repair, Shard
 
@@ -73,7 +74,7 @@ def _misplaced(
     sources = frozenset(source for source, _ in texts)
     columns = ["source", "doc_id", "start_char", "end_char", "text"]
     for path in paths:
-        for rows in batches(path, columns, sources):
+        for rows in read_batches(path, columns, sources):
             named = (values(rows.column(name)) for name in columns)
             for source, doc_id, start, end, text in zip(*named, strict=True):
                 whole = texts.get((source, doc_id))
@@ -125,7 +126,7 @@ def _texts(
             elsewhere.add(source)
     if elsewhere:
         for path in files["documents"]:
-            for rows in batches(path, ["source", "doc_id", "text"], frozenset(elsewhere)):
+            for rows in read_batches(path, ["source", "doc_id", "text"], frozenset(elsewhere)):
                 named = (rows.column(name).to_pylist() for name in ("source", "doc_id", "text"))
                 for source, doc_id, text in zip(*named, strict=True):
                     if text is not None and source in elsewhere:
