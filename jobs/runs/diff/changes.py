@@ -1,8 +1,8 @@
-"""What changed between two runs, by label: the counts while they are made, and what is told."""
+"""What changed between two runs, by label: added up while it is found, and told."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 
@@ -44,62 +44,73 @@ class Example(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Comparison:
-    """documents: those in both runs; ambiguous: ids that several documents of a source share."""
+    """documents: those in both runs; ambiguous: ids that several documents of a source share.
 
-    documents: int
-    only_before: int
-    only_after: int
-    ambiguous: int
-    labels: Sequence[LabelChange]
-    total: LabelChange
-    moves: Sequence[tuple[tuple[str, str], int]]
-    examples: dict[str, list[Example]]
+    names: the labels of both runs; entities: how many have which label before and after, "" where
+    they are not there; confidences: sums of what both runs have, by `before` or `after` and label.
+    """
+
+    names: Sequence[str]
+    documents: int = 0
+    only_before: int = 0
+    only_after: int = 0
+    ambiguous: int = 0
+    entities: Counter[tuple[str, str]] = field(default_factory=Counter)
+    confidences: Counter[tuple[str, str]] = field(default_factory=Counter)
+    examples: dict[str, list[Example]] = field(
+        default_factory=lambda: {"lost": [], "gained": [], "moved": []}
+    )
+
+    @property
+    def labels(self) -> list[LabelChange]:
+        return [self._change(name, [name]) for name in self.names]
+
+    @property
+    def total(self) -> LabelChange:
+        return self._change("all", self.names)
+
+    @property
+    def moves(self) -> list[tuple[tuple[str, str], int]]:
+        """Labels before and after of entities that moved, the most frequent first."""
+        moves = [(pair, n) for pair, n in self.entities.items() if all(pair) and len({*pair}) > 1]
+        return sorted(moves, key=lambda move: (-move[1], move[0]))
+
+    def _change(self, title: str, names: Sequence[str]) -> LabelChange:
+        pairs = self.entities.items()
+        both = sum(n for (a, b), n in pairs if a == b and a in names)
+        before, after = (
+            sum(self.confidences[side, name] for name in names) / both if both else None
+            for side in ("before", "after")
+        )
+        return LabelChange(
+            title,
+            both=both,
+            lost=sum(n for (a, b), n in pairs if a in names and not b),
+            gained=sum(n for (a, b), n in pairs if b in names and not a),
+            moved_away=sum(n for (a, b), n in pairs if a in names and b not in ("", a)),
+            moved_here=sum(n for (a, b), n in pairs if b in names and a not in ("", b)),
+            confidence_before=before,
+            confidence_after=after,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """All of it with names."""
-        labels = [
-            {**asdict(label), "before": label.before, "after": label.after}
-            for label in (*self.labels, self.total)
-        ]
+        *labels, total = (
+            {**asdict(change), "before": change.before, "after": change.after}
+            for change in (*self.labels, self.total)
+        )
         return {
             "documents": self.documents,
             "only_before": self.only_before,
             "only_after": self.only_after,
             "ambiguous": self.ambiguous,
-            "labels": labels[:-1],
-            "total": labels[-1],
+            "labels": labels,
+            "total": total,
             "moves": [{"from": a, "to": b, "entities": n} for (a, b), n in self.moves],
             "examples": {
-                kind: [one._asdict() for one in some] for kind, some in self.examples.items()
+                kind: [example._asdict() for example in examples]
+                for kind, examples in self.examples.items()
             },
         }
-
-
-class Tally:
-    """What was counted in the portions so far, by label."""
-
-    def __init__(self) -> None:
-        self.documents: Counter[str] = Counter()
-        self.counts: dict[str, Counter[str]] = {
-            kind: Counter() for kind in ("both", "lost", "gained", "moved_away", "moved_here")
-        }
-        self.confidences: dict[str, Counter[str]] = {"before": Counter(), "after": Counter()}
-        self.moves: Counter[tuple[str, str]] = Counter()
-        self.examples: dict[str, list[Example]] = {"lost": [], "gained": [], "moved": []}
-
-    def change(self, label: str | None) -> LabelChange:
-        """The sums of a label; None: of all."""
-
-        def of(counter: Counter[str]) -> Any:  # noqa: ANN401 - counts are int, confidences float
-            return sum(counter.values()) if label is None else counter[label]
-
-        counts = {kind: of(counter) for kind, counter in self.counts.items()}
-        both = counts["both"]
-        before, after = (
-            of(self.confidences[side]) / both if both else None for side in ("before", "after")
-        )
-        return LabelChange(
-            label or "all", **counts, confidence_before=before, confidence_after=after
-        )
