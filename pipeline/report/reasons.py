@@ -82,11 +82,9 @@ def refusal_in_words(root: str, manifest: Manifest, place: str, most_rows: int =
 
     They are counted as the report counts them, so what the report masks is masked here.
     """
-    said = f"{manifest['error']}; no other rows were written"
     cause = _most_frequent(RunTables(root, manifest, most_rows))
-    if not cause:
-        return f"{said}, see {place}"
-    return f"{said}. The most frequent cause {cause}; see {place}"
+    why = f". The most frequent cause {cause};" if cause else ","
+    return f"{manifest['error']}; no other rows were written{why} see {place}"
 
 
 def _most_frequent(tables: RunTables) -> str:
