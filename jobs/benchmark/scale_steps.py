@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
@@ -71,19 +72,13 @@ def measure_apart(step: Step, files: int, place: Path) -> Measured:
         return process.submit(step, files, place).result()
 
 
-def list_directory(files: int, place: Path) -> Measured:
-    """`--input DIR`."""
-    return _listed("list a directory", f"{place}/flat", files)
-
-
-def list_glob(files: int, place: Path) -> Measured:
-    """`--input DIR/*.jsonl`."""
-    return _listed("list a glob", f"{place}/flat/*.jsonl", files)
-
-
-def list_folders(files: int, place: Path) -> Measured:
-    """`--input DIR/**`."""
-    return _listed("list folders", f"{place}/tree/**", files)
+def list_input(name: str, pattern: str, files: int, place: Path) -> Measured:
+    """From what `--input` says to the files that it means."""
+    started = time.monotonic()
+    listed = match_files([f"{place}/{pattern}"])
+    measured = _measured(name, started)
+    _require(len(listed), files)
+    return measured
 
 
 def plan(_files: int, place: Path) -> Measured:
@@ -145,15 +140,24 @@ def find_new(files: int, place: Path) -> Measured:
     return measured
 
 
-STEPS = (list_directory, list_glob, list_folders, plan, commit, find_new)
+STEPS: Sequence[Step] = (
+    partial(list_input, "list a directory", "flat"),
+    partial(list_input, "list a glob", "flat/*.jsonl"),
+    partial(list_input, "list folders", "tree/**"),
+    plan,
+    commit,
+    find_new,
+)
 
 
-def _listed(name: str, pattern: str, files: int) -> Measured:
-    started = time.monotonic()
-    found = match_files([pattern])
-    measured = _measured(name, started)
-    _require(len(found), files)
-    return measured
+def table(steps: Sequence[Measured]) -> list[str]:
+    """The steps as a person reads them, a line each."""
+    lines = [f"{'step':18}{'seconds':>9}{'peak MB':>9}  made"]
+    for measured in steps:
+        peak = f"{measured.peak_mb:,.0f}" if measured.peak_mb else "-"
+        made = ", ".join(f"{name} {size:,} bytes" for name, size in measured.made.items())
+        lines.append(f"{measured.step:18}{measured.seconds:9.2f}{peak:>9}  {made}".rstrip())
+    return lines
 
 
 def _measured(name: str, started: float, **made: int) -> Measured:
