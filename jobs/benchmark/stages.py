@@ -1,20 +1,33 @@
-"""Each stage by itself: the functions of the pipeline, without Beam, in as many processes."""
+"""Each stage by itself: the functions of the pipeline, without Beam, in as many processes.
+
+The documents are read, tokenized and padded first, then tagged, then written, some batches at a
+time: so the model's time is that of the model alone, on the very batches that the command makes.
+"""
 
 import multiprocessing
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+from jobs.benchmark.corpus import documents_of
 from model.runtime import start_tensorflow
+from model.tagger.artifact import load_artifact, read_files
+from model.tagger.padding import pad_documents
+from model.text.segmentation import Segmentation, tokenize_document
 from pipeline.console.process import quiet_libraries
 from pipeline.inputs.formats import ReadConfig
-from schemas.records import Shard
+from pipeline.outputs.rows import RowConfig
+from pipeline.outputs.storage import run_storage
+from schemas.records import Document, PaddedBatch, Shard, TokenizedDocument
 
 STAGES = ("read", "tokenize", "pad", "network", "decode", "write")
+_BATCHES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,62 @@ def _measure(
     # Beam and TensorFlow log at import, so they are imported once the libraries are quiet.
     quiet_libraries()
     start_tensorflow(plan.threads)
-    from jobs.benchmark.timed_stages import time_stages
+    from model.tagger.tagger import Emitted, Tagger
+    from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 
-    results.send(time_stages(plan, shards, barrier.wait))
+    artifact = load_artifact(read_files(plan.model), str(plan.model))
+    times = StageTimes()
+
+    class TimedTagger(Tagger):
+        def emit(self, batch: PaddedBatch) -> Emitted:
+            with times.timed("network"):
+                return super().emit(batch)
+
+    tagger = TimedTagger(artifact, plan.folded_words)
+    # Tracing is part of the start-up, which is measured with the whole command.
+    first = tokenize_document(Document("", "", 0, "A b."), artifact.segmentation)
+    tagger.tag(pad_documents([first]))
+    with tempfile.TemporaryDirectory() as place:
+        storage = run_storage(place, "stages")
+        storage.prepare()
+        rows = RowConfig(artifact.identity, datetime.now(UTC))
+        sink = TaggedSink(WriteConfig(storage, rows, plan.target_bytes))
+        barrier.wait()
+        times = StageTimes()
+        documents = documents_of(shards, plan.read)
+        while batches := _prepared(documents, artifact.segmentation, plan.batch_tokens, times):
+            with times.timed("decode"):
+                tagged = [document for batch in batches for document in tagger.tag(batch)]
+            with times.timed("write"):
+                sink.write(tagged)
+        with times.timed("write"):
+            sink.close()
+    times.seconds["decode"] -= times.seconds["network"]  # which was timed within it
+    results.send(times)
+
+
+def _prepared(
+    documents: Iterator[Document], segmentation: Segmentation, batch_tokens: int, times: StageTimes
+) -> list[PaddedBatch]:
+    """The next padded batches, cut as `BatchByTokens` cuts them; none at the end."""
+    from pipeline.stages.batch import batch_weight
+
+    lists: list[list[TokenizedDocument]] = [[]]
+    weight = 0
+    while len(lists) <= _BATCHES_AT_ONCE:
+        with times.timed("read"):
+            document = next(documents, None)
+        if document is None:
+            break
+        with times.timed("tokenize"):
+            tokenized = tokenize_document(document, segmentation)
+        if lists[-1] and weight + batch_weight(tokenized) > batch_tokens:
+            lists.append([])
+            weight = 0
+        lists[-1].append(tokenized)
+        weight += batch_weight(tokenized)
+        times.tokens += len(tokenized.words)
+    with times.timed("pad"):
+        batches = [pad_documents(batch) for batch in lists if batch]
+    times.cells += sum(bucket.words.size for batch in batches for bucket in batch.buckets)
+    return batches

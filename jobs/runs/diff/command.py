@@ -2,8 +2,7 @@
 
 import argparse
 
-from jobs.runs.diff.changes import Comparison, Example, LabelChange
-from jobs.runs.diff.comparison import compare
+from jobs.runs.diff.comparison import Comparison, Example, LabelChange, compare
 from jobs.runs.layout import as_json, number, say, table
 from jobs.runs.outputs import find_output
 from jobs.runs.state import status_in_words
