@@ -18,7 +18,7 @@ from jobs.benchmark.command import peak_kb
 from model.text.segmentation import Segmentation
 from pipeline.configuration.extraction import parse_extraction
 from pipeline.graph import ExtractionPlan, extract
-from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.files import match_files
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.catalog import clean
@@ -107,10 +107,7 @@ def commit(files: int, place: Path) -> Measured:
     """From the results of so many shards, and of as many files, to the manifest."""
     storage = run_storage(f"{place}/out", "scale")
     storage.prepare()
-    shards = [
-        Shard(file.path, "jsonl", 0, None, file.size, file.fingerprint)
-        for file in _made_up(files, place)
-    ]
+    shards = plan_shards(match_files([f"{place}/flat"]), ReadConfig())
     run = _description(shards)
     write_plan(storage, run, shards)
     read = [
@@ -129,9 +126,9 @@ def commit(files: int, place: Path) -> Measured:
     return measured
 
 
-def find_new(files: int, place: Path) -> Measured:
+def find_new(_files: int, place: Path) -> Measured:
     """`--only_new` behind that commit: nothing is left to do."""
-    listed = _made_up(files, place)
+    listed = match_files([f"{place}/flat"])
     started = time.monotonic()
     manifests = clean(f"{place}/out")
     left = new_files(listed, manifests, _MODEL, parse_extraction([]).described())
@@ -168,15 +165,6 @@ def _measured(name: str, started: float, **made: int) -> Measured:
 def _require(found: int, expected: int) -> None:
     if found != expected:
         raise AssertionError(f"{found:,} files, expected {expected:,}")
-
-
-def _made_up(files: int, place: Path) -> list[InputFile]:
-    """The files of `flat` as if they had been listed, each in a state of its own."""
-    first = 1_700_000_000_000_000_000
-    return [
-        InputFile(f"{place}/flat/part-{at:09d}.jsonl", 80, f"80-{first + at}")
-        for at in range(files)
-    ]
 
 
 def _written(table: str, at: int, shards: Sequence[Shard], storage: RunStorage) -> FileResult:
