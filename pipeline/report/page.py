@@ -134,12 +134,11 @@ def _settings(manifest: Manifest) -> list[tuple[str, str]]:
         if isinstance(value, list):
             few = Few.of(value, _LISTED_PATHS)
             shown = " ".join(_brief(str(each), 200) for each in few.shown)
-            settings.append(
-                (f"--{name}", shown + (f" and {few.further:,} more" * bool(few.further)))
-            )
-        elif value is not None:
-            shown = str(value).lower() if isinstance(value, bool) else str(value)
-            settings.append((f"--{name}", _brief(shown, 200)))
+            shown += f" and {few.further:,} more" if few.further else ""
+        else:
+            shown = _brief(str(value).lower() if isinstance(value, bool) else str(value), 200)
+        if value is not None:
+            settings.append((f"--{name}", shown))
     return settings + [(name, _brief(version)) for name, version in manifest["versions"].items()]
 
 

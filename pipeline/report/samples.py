@@ -37,8 +37,6 @@ class Candidate(NamedTuple):
     doc_id: str
     place: int
     entities: int
-    characters: int
-    record: int
 
 
 @dataclass(frozen=True)
@@ -101,12 +99,12 @@ def _candidates(tables: RunTables, *, with_text: bool) -> list[Candidate]:
 def _of_group(group: RowGroup, most: int, place: int, *, with_text: bool) -> Iterator[Candidate]:
     if with_text and group.has_only_nulls("text"):
         return
-    columns = ["source", "doc_id", "entities", "characters", "record"]
+    columns = ["source", "doc_id", "entities"]
     for batch in group.batches([*columns, "text"] if with_text else columns):
-        counts = batch.column("entities").to_numpy()
+        counts = batch["entities"].to_numpy()
         meant = (counts > 0) & (counts <= _MOST_ENTITIES)
         if with_text:
-            meant &= batch.column("text").is_valid().to_numpy(zero_copy_only=False)
+            meant &= batch["text"].is_valid().to_numpy(zero_copy_only=False)
         rows = np.flatnonzero(meant)[:most]
         own = batch.select(columns).take(pa.array(rows))
         for row, values in zip(rows.tolist(), own.to_pylist(), strict=True):

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.runs.outputs import Output
+from pipeline.outputs.layout import table_files
 from pipeline.outputs.table_reader import read_batches
 from schemas.manifest import Manifest
 
@@ -199,8 +200,8 @@ def _rows(
     for run in runs:
         if sources.isdisjoint(entry["source"] for entry in run["inputs"]):
             continue
-        for file in run["tables"][table]["files"]:
-            for batch in read_batches(f"{root}/{file['path']}", schema.names, sources):
+        for path in table_files(root, run, table):
+            for batch in read_batches(path, schema.names, sources):
                 columns = [
                     pc.index_in(batch[name].cast(pa.string()), value_set=places[name])
                     if name in places

@@ -17,7 +17,7 @@ from pipeline.filesystems.beam import list_files
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import rows_that_count
-from pipeline.outputs.layout import STAGING
+from pipeline.outputs.layout import STAGING, all_files, table_files
 from pipeline.outputs.table_reader import read_batches
 from schemas.errors import JobError
 from schemas.tables import TABLES
@@ -38,10 +38,9 @@ def unnamed_files(output: Output) -> Iterator[Finding]:
     # In this order, since other runs go on: one that is done by now has its manifest.
     staged = set(_staged(output))
     named = {
-        f"{output.root}/{file['path']}"
+        path
         for manifest in read_manifests(output.root)
-        for table in manifest.get("tables", {}).values()
-        for file in table["files"]
+        for path in all_files(output.root, manifest)
     }
     for table, paths in found.items():
         for path in paths:
@@ -100,8 +99,7 @@ def _ids_that_count(output: Output) -> Iterator[str]:
     """The ids of all documents that count; files that cannot be read were told before."""
     for rows in rows_that_count(output.current, "documents"):
         sources = pa.array(rows.sources, pa.string())
-        for file in output.by_id[rows.run_id]["tables"]["documents"]["files"]:
-            path = f"{output.root}/{file['path']}"
+        for path in table_files(output.root, output.by_id[rows.run_id], "documents"):
             try:
                 for batch in read_batches(path, ["source", "doc_id"], frozenset(rows.sources)):
                     own = pc.is_in(batch.column("source").cast(pa.string()), value_set=sources)

@@ -12,6 +12,7 @@ from jobs.runs.verify.files import file_problems
 from jobs.runs.verify.findings import Checked, Finding
 from jobs.runs.verify.rows import WrongRows, wrong_rows
 from jobs.runs.verify.texts import text_problems
+from pipeline.outputs.layout import table_files
 from pipeline.outputs.table_reader import read_batches
 from schemas.manifest import Manifest
 
@@ -43,7 +44,7 @@ def _problems(output: Output, manifest: Manifest, checked: Checked) -> Iterator[
                 are_sound = False
                 yield f"{file['path']} {problem}"
         if are_sound:
-            readable[table] = [f"{output.root}/{file['path']}" for file in written["files"]]
+            readable[table] = table_files(output.root, manifest, table)
     if not manifest["inputs"]:
         return
     counts, by_document = RunCounts(), EntitiesByDocument()

@@ -1,6 +1,7 @@
 """Entities against the texts of their documents: kept ones, or read again from the input."""
 
 import contextlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import ReadConfig, read_records
 from pipeline.inputs.shards import format_read_as, open_shard
 from pipeline.outputs.current import committed_runs
+from pipeline.outputs.layout import table_files
 from pipeline.outputs.table_reader import read_batches
 from schemas.manifest import InputEntry, Manifest
 from schemas.records import Document, Repair, Shard
@@ -25,8 +27,7 @@ _SHOWN = 5
 class Text(NamedTuple):
     """The text of a document."""
 
-    source: str
-    doc_id: str
+    key: Key
     text: str
 
 
@@ -47,24 +48,24 @@ def text_problems(
     Where documents of a source share an id, the text of one of them must fit.
     """
     suspects: set[Key] = set()
-    for texts in _held(_texts(output, manifest, files), CHARACTERS):
+    for texts in _portions(_texts(output, manifest, files), CHARACTERS):
         for entity in _misplaced(files["entities"], texts, checked):
             if len(suspects) < _SUSPECTS:
                 suspects.add(entity.key)
     if not suspects:
         return
     # Once more, with all the texts of an id together.
-    again = (text for text in _texts(output, manifest, files) if text[:2] in suspects)
-    found = list(_misplaced(files["entities"], _by_key(again), Checked()))
-    for entity in found[:_SHOWN]:
-        source, doc_id = entity.key
-        yield (
-            f"{source}: document {doc_id!r} does not have {entity.text!r} at "
-            f"{entity.start} to {entity.end}"
-        )
-    if len(found) > _SHOWN:
+    again = (text for text in _texts(output, manifest, files) if text.key in suspects)
+    misplaced = [
+        entity
+        for texts in _portions(again, sys.maxsize)
+        for entity in _misplaced(files["entities"], texts, Checked())
+    ]
+    for (source, doc_id), start, end, text in misplaced[:_SHOWN]:
+        yield f"{source}: document {doc_id!r} does not have {text!r} at {start} to {end}"
+    if len(misplaced) > _SHOWN:
         more = "at least " if len(suspects) == _SUSPECTS else ""
-        yield f"and {more}{len(found) - _SHOWN:,} more entities do not stand where they say"
+        yield f"and {more}{len(misplaced) - _SHOWN:,} more entities do not stand where they say"
 
 
 def _misplaced(
@@ -85,25 +86,18 @@ def _misplaced(
                     yield Misplaced((source, doc_id), start, end, text)
 
 
-def _held(texts: Iterable[Text], characters: int) -> Iterator[Mapping[Key, Sequence[str]]]:
-    """The texts by document, in portions of so many characters."""
-    portion: list[Text] = []
+def _portions(texts: Iterable[Text], characters: int) -> Iterator[Mapping[Key, Sequence[str]]]:
+    """The texts by document, so many characters at once."""
+    portion: dict[Key, list[str]] = {}
     size = 0
-    for text in texts:
-        portion.append(text)
-        size += len(text.text)
+    for key, text in texts:
+        portion.setdefault(key, []).append(text)
+        size += len(text)
         if size >= characters:
-            yield _by_key(portion)
-            portion, size = [], 0
+            yield portion
+            portion, size = {}, 0
     if portion:
-        yield _by_key(portion)
-
-
-def _by_key(texts: Iterable[Text]) -> dict[Key, list[str]]:
-    found: dict[Key, list[str]] = {}
-    for source, doc_id, text in texts:
-        found.setdefault((source, doc_id), []).append(text)
-    return found
+        yield portion
 
 
 def _texts(
@@ -123,7 +117,7 @@ def _texts(
             named = (rows.column(name).to_pylist() for name in ("source", "doc_id", "text"))
             for source, doc_id, text in zip(*named, strict=True):
                 if text is not None and source in gone:
-                    yield Text(source, doc_id, text)
+                    yield Text((source, doc_id), text)
 
 
 def _input_read(_: Output, manifest: Manifest, entry: InputEntry) -> Iterator[Text] | None:
@@ -153,7 +147,7 @@ def _letters_read(output: Output, manifest: Manifest, entry: InputEntry) -> Iter
         return None
     name = format_read_as(source, first["configuration"]["input_format"])
     repairs = {source: Repair(repaired, holder["run_id"], name, ())}
-    paths = [f"{output.root}/{file['path']}" for file in holder["tables"]["dead_letters"]["files"]]
+    paths = table_files(output.root, holder, "dead_letters")
     shards = [Shard(path, "dead_letters", 0, None, 0, "") for path in paths]
     return _documents(shards, manifest, repairs)
 
@@ -171,4 +165,4 @@ def _documents(
         with contextlib.suppress(Exception), open_shard(shard.source) as stream:
             for record in read_records(stream, shard, config):
                 if isinstance(record, Document):
-                    yield Text(record.source, record.doc_id, record.text)
+                    yield Text((record.source, record.doc_id), record.text)
