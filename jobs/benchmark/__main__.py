@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.benchmark.corpus import bundled_copies
+from jobs.benchmark.report import chart, table
 from model.runtime import forgo_keras
 from pipeline.console.arguments import Parser, require_file
 from pipeline.console.printing import account
@@ -25,26 +27,23 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(f"--repeats is {flags.repeats}, expected at least 1")
     require_file("--json", flags.json)
     require_file("--chart", flags.chart)
-    named = {flag.split("=", maxsplit=1)[0] for flag in extraction}
-    for own in ("--output", "--run_id"):
-        if own in named:
-            raise UsageError(f"{own} is the benchmark's own: what it writes is thrown away")
+    named = {flag.partition("=")[0] for flag in extraction}
+    for own in named.intersection(("--output", "--run_id")):
+        raise UsageError(f"{own} is the benchmark's own: what it writes is thrown away")
 
     # Beam logs at import, so it is imported once the libraries are quiet.
-    from jobs.benchmark.corpus import bundled_copies
     from jobs.benchmark.measure import Reference, measure
-    from jobs.benchmark.report import chart, table
 
     reference = Reference(flags.spacy_python, flags.spacy_model, flags.spacy_characters)
     with tempfile.TemporaryDirectory(prefix="gleaner-benchmark-") as scratch:
         if "--input" not in named:
             extraction += ["--input", bundled_copies(Path(scratch))]
-        found = measure(extraction, flags.repeats, reference, Path(scratch))
-    account(table(found))
+        figures = measure(extraction, flags.repeats, reference, Path(scratch))
+    account(table(figures))
     if flags.json:
-        Path(flags.json).write_text(json.dumps(found, indent=1) + "\n")
+        Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
     if flags.chart:
-        Path(flags.chart).write_text(chart(found))
+        Path(flags.chart).write_text(chart(figures))
     return 0
 
 

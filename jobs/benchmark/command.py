@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
 
 from schemas.errors import JobError
+from schemas.manifest import Manifest
 
 _POLL = 0.02  # seconds
 _MEMORY_EVERY = 10  # polls
@@ -27,7 +29,7 @@ class WatchedRun:
     seconds: float
     startup: float
     peak_mb: float | None
-    manifest: dict[str, Any]
+    manifest: Manifest
 
 
 def run_command(flags: Sequence[str], scratch: Path) -> WatchedRun:
@@ -39,46 +41,39 @@ def run_command(flags: Sequence[str], scratch: Path) -> WatchedRun:
     place.mkdir()
     command = [sys.executable, "-m", "pipeline.run", *flags]
     command += ["--output", str(place / "out"), "--run_id", "benchmark"]
-    started = time.monotonic()
-    first = None
-    peak = 0
+    environment, pipe = {**os.environ, "TMPDIR": str(place)}, subprocess.PIPE
+    started, first, peak = time.monotonic(), None, 0
     with subprocess.Popen(
-        command,
-        env={**os.environ, "TMPDIR": str(place)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=pipe, text=True
     ) as run:
-        polls = 0
-        while run.poll() is None:
+        for polls in takewhile(lambda _: run.poll() is None, count()):
             # Workers leave a file there when their first documents have been tagged.
             if first is None and any(place.glob("gleaner-*/progress-*")):
                 first = time.monotonic() - started
             if polls % _MEMORY_EVERY == 0:
                 peak = max([peak, *map(peak_kb, [run.pid, *_children(run.pid)])])
-            polls += 1
             time.sleep(_POLL)
         seconds = time.monotonic() - started
         message = run.stderr.read() if run.stderr else ""
     if run.returncode:
         raise JobError(f"the command failed with exit code {run.returncode}: {message.strip()}")
-    manifest = json.loads((place / "out" / "runs" / "benchmark.json").read_text())
+    manifest: Manifest = json.loads((place / "out" / "runs" / "benchmark.json").read_text())
     return WatchedRun(seconds, first or seconds, peak / 1024 or None, manifest)
 
 
 def _children(pid: int) -> list[int]:
-    try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:  # ended meanwhile, or no Linux
-        return []
-    return [int(child) for child in listed.split()]
+    return [int(child) for child in read_system(f"/proc/{pid}/task/{pid}/children").split()]
 
 
 def peak_kb(pid: int) -> int:
     """The most memory that a living process ever held, in KiB; 0 where the system does not tell."""
+    peak = re.search(r"VmHWM:\s*(\d+)", read_system(f"/proc/{pid}/status"))
+    return int(peak[1]) if peak else 0
+
+
+def read_system(path: str) -> str:
+    """What the system says there; nothing where a process ended meanwhile, or of no Linux."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        return Path(path).read_text()
     except OSError:
-        return 0
-    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(peaks[0]) if peaks else 0
+        return ""

@@ -22,7 +22,7 @@ def bundled_copies(directory: Path, copies: int = COPIES) -> str:
     """
     lines = [
         json.loads(line)
-        for path in sorted(Path(BUNDLED_CORPUS).parent.glob(Path(BUNDLED_CORPUS).name))
+        for path in sorted(Path(BUNDLED_CORPUS).parent.glob("*.jsonl"))
         for line in path.read_text().split("\n")  # not splitlines: texts hold U+2028 and the like
         if line
     ]

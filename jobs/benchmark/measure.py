@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from jobs.benchmark.corpus import documents_of, plan_corpus
 from jobs.benchmark.report import Round, summary
 from jobs.benchmark.stages import StagePlan, measure_stages
 from model.tagger.artifact import find_artifact
-from pipeline.configuration.extraction import ExtractionConfig, parse_extraction
+from pipeline.configuration.extraction import parse_extraction
 from pipeline.runners.local import mode_for
 from schemas.errors import JobError, UsageError
-from schemas.records import Shard
+from schemas.records import Document
 
 _SPACY = Path(__file__).with_name("spacy_reference.py")
 
@@ -29,6 +29,35 @@ class Reference:
     model: str
     characters: int
 
+    def is_there(self) -> bool:
+        """Whether it can be run; raises UsageError where the user named an interpreter without."""
+        probe = [self.python, "-c", f"import spacy, {self.model}"]
+        try:
+            is_there = subprocess.run(probe, capture_output=True, check=False).returncode == 0
+        except OSError as error:
+            raise UsageError(f"--spacy_python {self.python}: {error.strerror}") from error
+        if not is_there and self.python != sys.executable:
+            raise UsageError(f"--spacy_python {self.python} cannot import spacy and {self.model}")
+        return is_there
+
+    def write_texts(self, documents: Iterable[Document], path: Path) -> None:
+        """All documents, or every n-th, up to the number of characters."""
+        texts = [document.text for document in documents]
+        every = max(1, sum(map(len, texts)) // max(1, self.characters))
+        path.write_text("".join(json.dumps(text) + "\n" for text in texts[::every]))
+
+    def run(self, texts: Path, processes: int) -> dict[str, Any]:
+        """What it measured over these texts; raises JobError where it failed."""
+        command = [self.python, str(_SPACY), self.model, str(processes)]
+        with texts.open() as stream:
+            done = subprocess.run(
+                command, stdin=stream, capture_output=True, text=True, check=False
+            )
+        if done.returncode:
+            raise JobError(f"spaCy failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+        measured: dict[str, Any] = json.loads(done.stdout)
+        return measured
+
 
 def measure(
     extraction: Sequence[str], repeats: int, reference: Reference, scratch: Path
@@ -39,7 +68,10 @@ def measure(
         raise UsageError("the benchmark runs on this machine: leave --runner out")
     shards = plan_corpus(config.inputs, config.read)
     mode = mode_for(config.beam, shards)
-    texts = _reference_texts(reference, config, shards, scratch)
+    processes = max(1, mode.processes)
+    texts = scratch / "texts.jsonl"
+    if reference.is_there():
+        reference.write_texts(documents_of(shards, config.read), texts)
     plan = StagePlan(
         shards,
         config.read,
@@ -53,47 +85,8 @@ def measure(
     for number in range(repeats):
         if sys.stderr.isatty():
             sys.stderr.write(f"round {number + 1} of {repeats}\n")
-        rounds.append(
-            Round(
-                run_command(extraction, scratch),
-                measure_stages(plan, max(1, mode.processes)),
-                _run_reference(reference, texts, max(1, mode.processes)),
-            )
-        )
+        command = run_command(extraction, scratch)
+        stages = measure_stages(plan, processes)
+        spacy = reference.run(texts, processes) if texts.exists() else None
+        rounds.append(Round(command, stages, spacy))
     return summary(rounds, {"processes": mode.processes, "threads": mode.threads})
-
-
-def _reference_texts(
-    reference: Reference, config: ExtractionConfig, shards: Sequence[Shard], scratch: Path
-) -> Path | None:
-    """The texts that spaCy gets: all documents, or every n-th, up to the number of characters."""
-    probe = [reference.python, "-c", f"import spacy, {reference.model}"]
-    try:
-        found = subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    except OSError as error:
-        raise UsageError(f"--spacy_python {reference.python}: {error.strerror}") from error
-    if not found:
-        if reference.python != sys.executable:
-            raise UsageError(
-                f"--spacy_python {reference.python} cannot import spacy and {reference.model}"
-            )
-        return None
-    texts = [document.text for document in documents_of(shards, config.read)]
-    every = max(1, sum(map(len, texts)) // max(1, reference.characters))
-    path = scratch / "texts.jsonl"
-    path.write_text("".join(json.dumps(text) + "\n" for text in texts[::every]))
-    return path
-
-
-def _run_reference(
-    reference: Reference, texts: Path | None, processes: int
-) -> dict[str, Any] | None:
-    if texts is None:
-        return None
-    command = [reference.python, str(_SPACY), reference.model, str(processes)]
-    with texts.open() as stream:
-        found = subprocess.run(command, stdin=stream, capture_output=True, text=True, check=False)
-    if found.returncode:
-        raise JobError(f"spaCy failed: {(found.stderr.strip().splitlines() or ['?'])[-1]}")
-    measured: dict[str, Any] = json.loads(found.stdout)
-    return measured

@@ -3,13 +3,13 @@
 import io
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from jobs.benchmark.command import WatchedRun
+from jobs.benchmark.command import WatchedRun, read_system
 from jobs.benchmark.stages import STAGES, StageTimes
 
 
@@ -75,14 +75,17 @@ def summary(measured_rounds: Sequence[Round], mode: Mapping[str, Any]) -> dict[s
 
 def table(found: Mapping[str, Any]) -> str:
     """The summary as a person reads it."""
-    corpus, median_of = found["corpus"], found["median"]
-    mode, rounds = found["mode"], found["rounds"]
+    median_of, mode, rounds = found["median"], found["mode"], found["rounds"]
     spread = [figures["command_seconds"] for figures in rounds]
-    size = ", ".join(f"{corpus[of]:,} {of}" for of in ("documents", "characters", "tokens"))
+    sizes = ("documents", "characters", "tokens")
+    size = ", ".join(f"{found['corpus'][name]:,} {name}" for name in sizes)
     machine = f"{found['machine']['processor']}, {found['machine']['cores']} cores"
+    how = "one process"
+    if mode["processes"]:
+        how = f"{mode['processes']} processes, TensorFlow threads of each: {mode['threads']}"
     lines = [
         f"{size}; model {found['model']}",
-        f"{machine}; {_mode(mode)}; median of {len(rounds)}",
+        f"{machine}; {how}; median of {len(rounds)}",
         "",
         _row("whole command", median_of["command_tokens_per_second"], "tokens/s"),
         _row("", median_of["command_characters_per_second"], "characters/s"),
@@ -157,16 +160,6 @@ def _row(name: str, value: float, unit: str, digits: int = 0) -> str:
     return f"{name:<20} {value:>12,.{digits}f} {unit}".rstrip()
 
 
-def _mode(mode: Mapping[str, Any]) -> str:
-    if not mode["processes"]:
-        return "one process"
-    return f"{mode['processes']} processes, TensorFlow threads of each: {mode['threads']}"
-
-
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    name = re.search(r"(?m)^model name\s*:\s*(.+)$", read_system("/proc/cpuinfo"))
+    return name[1] if name else platform.processor() or platform.machine()

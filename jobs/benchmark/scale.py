@@ -9,16 +9,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from jobs.benchmark.command import run_command
 from model.runtime import forgo_keras
 from pipeline.console.arguments import Parser, require_file
 from pipeline.console.printing import account
 from pipeline.console.process import main
 from schemas.errors import UsageError
-
-if TYPE_CHECKING:
-    from jobs.benchmark.scale_steps import Measured
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -29,30 +26,19 @@ def run(arguments: Sequence[str]) -> int:
     require_file("--json", flags.json)
 
     # Beam logs at import, so it is imported once the libraries are quiet.
-    from jobs.benchmark.command import run_command
-    from jobs.benchmark.scale_steps import STEPS, Measured, make_input, measure_apart
+    from jobs.benchmark.scale_steps import STEPS, Measured, make_input, measure_apart, table
 
     with tempfile.TemporaryDirectory(prefix="gleaner-scale-") as scratch:
         place = Path(scratch)
         make_input(flags.files, place)
-        found = [measure_apart(step, flags.files, place) for step in STEPS]
+        steps = [measure_apart(step, flags.files, place) for step in STEPS]
         done = run_command([f"--input={place}/flat", f"--model={flags.model}"], place)
-    found.append(Measured("whole command", done.seconds, done.peak_mb))
-    account("\n".join(table(found)))
+    steps.append(Measured("whole command", done.seconds, done.peak_mb))
+    account("\n".join(table(steps)))
     if flags.json:
-        told = {"files": flags.files, "steps": [asdict(measured) for measured in found]}
-        Path(flags.json).write_text(json.dumps(told, indent=1) + "\n")
+        figures = {"files": flags.files, "steps": [asdict(measured) for measured in steps]}
+        Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
     return 0
-
-
-def table(found: Sequence["Measured"]) -> list[str]:
-    """The steps as a person reads them, a line each."""
-    lines = [f"{'step':18}{'seconds':>9}{'peak MB':>9}  made"]
-    for measured in found:
-        peak = f"{measured.peak_mb:,.0f}" if measured.peak_mb else "-"
-        made = ", ".join(f"{name} {size:,} bytes" for name, size in measured.made.items())
-        lines.append(f"{measured.step:18}{measured.seconds:9.2f}{peak:>9}  {made}".rstrip())
-    return lines
 
 
 def _parser() -> Parser:

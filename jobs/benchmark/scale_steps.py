@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
@@ -17,7 +18,7 @@ from jobs.benchmark.command import peak_kb
 from model.text.segmentation import Segmentation
 from pipeline.configuration.extraction import parse_extraction
 from pipeline.graph import ExtractionPlan, extract
-from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.files import match_files
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.catalog import clean
@@ -71,19 +72,13 @@ def measure_apart(step: Step, files: int, place: Path) -> Measured:
         return process.submit(step, files, place).result()
 
 
-def list_directory(files: int, place: Path) -> Measured:
-    """`--input DIR`."""
-    return _listed("list a directory", f"{place}/flat", files)
-
-
-def list_glob(files: int, place: Path) -> Measured:
-    """`--input DIR/*.jsonl`."""
-    return _listed("list a glob", f"{place}/flat/*.jsonl", files)
-
-
-def list_folders(files: int, place: Path) -> Measured:
-    """`--input DIR/**`."""
-    return _listed("list folders", f"{place}/tree/**", files)
+def list_input(name: str, pattern: str, files: int, place: Path) -> Measured:
+    """From what `--input` says to the files that it means."""
+    started = time.monotonic()
+    listed = match_files([f"{place}/{pattern}"])
+    measured = _measured(name, started)
+    _require(len(listed), files)
+    return measured
 
 
 def plan(_files: int, place: Path) -> Measured:
@@ -112,10 +107,7 @@ def commit(files: int, place: Path) -> Measured:
     """From the results of so many shards, and of as many files, to the manifest."""
     storage = run_storage(f"{place}/out", "scale")
     storage.prepare()
-    shards = [
-        Shard(file.path, "jsonl", 0, None, file.size, file.fingerprint)
-        for file in _made_up(files, place)
-    ]
+    shards = plan_shards(match_files([f"{place}/flat"]), ReadConfig())
     run = _description(shards)
     write_plan(storage, run, shards)
     read = [
@@ -134,9 +126,9 @@ def commit(files: int, place: Path) -> Measured:
     return measured
 
 
-def find_new(files: int, place: Path) -> Measured:
+def find_new(_files: int, place: Path) -> Measured:
     """`--only_new` behind that commit: nothing is left to do."""
-    listed = _made_up(files, place)
+    listed = match_files([f"{place}/flat"])
     started = time.monotonic()
     manifests = clean(f"{place}/out")
     left = new_files(listed, manifests, _MODEL, parse_extraction([]).described())
@@ -145,15 +137,24 @@ def find_new(files: int, place: Path) -> Measured:
     return measured
 
 
-STEPS = (list_directory, list_glob, list_folders, plan, commit, find_new)
+STEPS: Sequence[Step] = (
+    partial(list_input, "list a directory", "flat"),
+    partial(list_input, "list a glob", "flat/*.jsonl"),
+    partial(list_input, "list folders", "tree/**"),
+    plan,
+    commit,
+    find_new,
+)
 
 
-def _listed(name: str, pattern: str, files: int) -> Measured:
-    started = time.monotonic()
-    found = match_files([pattern])
-    measured = _measured(name, started)
-    _require(len(found), files)
-    return measured
+def table(steps: Sequence[Measured]) -> list[str]:
+    """The steps as a person reads them, a line each."""
+    lines = [f"{'step':18}{'seconds':>9}{'peak MB':>9}  made"]
+    for measured in steps:
+        peak = f"{measured.peak_mb:,.0f}" if measured.peak_mb else "-"
+        made = ", ".join(f"{name} {size:,} bytes" for name, size in measured.made.items())
+        lines.append(f"{measured.step:18}{measured.seconds:9.2f}{peak:>9}  {made}".rstrip())
+    return lines
 
 
 def _measured(name: str, started: float, **made: int) -> Measured:
@@ -164,15 +165,6 @@ def _measured(name: str, started: float, **made: int) -> Measured:
 def _require(found: int, expected: int) -> None:
     if found != expected:
         raise AssertionError(f"{found:,} files, expected {expected:,}")
-
-
-def _made_up(files: int, place: Path) -> list[InputFile]:
-    """The files of `flat` as if they had been listed, each in a state of its own."""
-    first = 1_700_000_000_000_000_000
-    return [
-        InputFile(f"{place}/flat/part-{at:09d}.jsonl", 80, f"80-{first + at}")
-        for at in range(files)
-    ]
 
 
 def _written(table: str, at: int, shards: Sequence[Shard], storage: RunStorage) -> FileResult:

@@ -14,18 +14,19 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from jobs.benchmark.corpus import documents_of
+from model.runtime import start_tensorflow
+from model.tagger.artifact import load_artifact, read_files
+from model.tagger.padding import pad_documents
+from model.text.segmentation import Segmentation, tokenize_document
 from pipeline.console.process import quiet_libraries
 from pipeline.inputs.formats import ReadConfig
+from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import run_storage
-from schemas.records import Document, PaddedBatch, Shard, TaggedDocument, TokenizedDocument
-
-if TYPE_CHECKING:
-    from model.text.segmentation import Segmentation
+from schemas.records import Document, PaddedBatch, Shard, TokenizedDocument
 
 STAGES = ("read", "tokenize", "pad", "network", "decode", "write")
-_MODEL = ("network", "decode")
 _BATCHES_AT_ONCE = 8
 
 
@@ -47,16 +48,13 @@ class StageTimes:
     """Seconds of each stage in one process, and what went through."""
 
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    documents: int = 0
-    characters: int = 0
     tokens: int = 0
     cells: int = 0
-    unknown_tokens: int = 0
 
     @property
     def model_seconds(self) -> float:
         """The model alone: network, decoding and posteriors."""
-        return sum(self.seconds[stage] for stage in _MODEL)
+        return self.seconds["network"] + self.seconds["decode"]
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -72,9 +70,8 @@ def measure_stages(plan: StagePlan, processes: int) -> list[StageTimes]:
     running = []
     for number in range(processes):
         ours, theirs = context.Pipe()
-        process = context.Process(
-            target=_measure, args=(plan, number, processes, barrier, theirs), daemon=True
-        )
+        share = plan.shards[number::processes]
+        process = context.Process(target=_measure, args=(plan, share, barrier, theirs), daemon=True)
         process.start()
         theirs.close()
         running.append((process, ours))
@@ -86,22 +83,15 @@ def measure_stages(plan: StagePlan, processes: int) -> list[StageTimes]:
 
 
 def _measure(
-    plan: StagePlan, number: int, processes: int, barrier: Barrier, results: Connection
+    plan: StagePlan, shards: Sequence[Shard], barrier: Barrier, results: Connection
 ) -> None:
-    # Beam logs at import, so it is imported once the libraries are quiet.
+    # Beam and TensorFlow log at import, so they are imported once the libraries are quiet.
     quiet_libraries()
-    from jobs.benchmark.corpus import documents_of
-    from model.runtime import start_tensorflow
-    from model.tagger.artifact import load_artifact, read_files
-    from model.tagger.padding import pad_documents
-    from model.text.segmentation import tokenize_document
-    from pipeline.outputs.rows import RowConfig
+    start_tensorflow(plan.threads)
+    from model.tagger.tagger import Emitted, Tagger
     from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 
     artifact = load_artifact(read_files(plan.model), str(plan.model))
-    start_tensorflow(plan.threads)
-    from model.tagger.tagger import Emitted, Tagger
-
     times = StageTimes()
 
     class TimedTagger(Tagger):
@@ -111,9 +101,8 @@ def _measure(
 
     tagger = TimedTagger(artifact, plan.folded_words)
     # Tracing is part of the start-up, which is measured with the whole command.
-    tagger.tag(
-        pad_documents([tokenize_document(Document("", "", 0, "A b."), artifact.segmentation)])
-    )
+    first = tokenize_document(Document("", "", 0, "A b."), artifact.segmentation)
+    tagger.tag(pad_documents([first]))
     with tempfile.TemporaryDirectory() as place:
         storage = run_storage(place, "stages")
         storage.prepare()
@@ -121,32 +110,22 @@ def _measure(
         sink = TaggedSink(WriteConfig(storage, rows, plan.target_bytes))
         barrier.wait()
         times = StageTimes()
-        documents = documents_of(plan.shards[number::processes], plan.read)
+        documents = documents_of(shards, plan.read)
         while batches := _prepared(documents, artifact.segmentation, plan.batch_tokens, times):
-            tagged: list[TaggedDocument] = []
-            for batch in batches:
-                before = times.seconds["network"]
-                started = time.perf_counter()
-                tagged += tagger.tag(batch)
-                inside = times.seconds["network"] - before
-                times.seconds["decode"] += time.perf_counter() - started - inside
+            with times.timed("decode"):
+                tagged = [document for batch in batches for document in tagger.tag(batch)]
             with times.timed("write"):
                 sink.write(tagged)
-            times.unknown_tokens += sum(document.unknown_tokens for document in tagged)
         with times.timed("write"):
             sink.close()
+    times.seconds["decode"] -= times.seconds["network"]  # which was timed within it
     results.send(times)
 
 
 def _prepared(
-    documents: Iterator[Document],
-    segmentation: "Segmentation",
-    batch_tokens: int,
-    times: StageTimes,
+    documents: Iterator[Document], segmentation: Segmentation, batch_tokens: int, times: StageTimes
 ) -> list[PaddedBatch]:
     """The next padded batches, cut as `BatchByTokens` cuts them; none at the end."""
-    from model.tagger.padding import pad_documents
-    from model.text.segmentation import tokenize_document
     from pipeline.stages.batch import batch_weight
 
     lists: list[list[TokenizedDocument]] = [[]]
@@ -163,8 +142,6 @@ def _prepared(
             weight = 0
         lists[-1].append(tokenized)
         weight += batch_weight(tokenized)
-        times.documents += 1
-        times.characters += len(document.text)
         times.tokens += len(tokenized.words)
     with times.timed("pad"):
         batches = [pad_documents(batch) for batch in lists if batch]

@@ -24,8 +24,6 @@ EXAMPLES = ("", "--output out --run_id nightly-0412 --open")
 def run(arguments: Sequence[str]) -> int:
     """Write the report and print its path; returns the exit code."""
     flags = report_parser().parse(arguments)
-    # Beam logs at import, so it is imported once the libraries are quiet.
-
     output = find_output(flags.output)
     if flags.run_id:
         (manifest, *others) = output.named([flags.run_id])

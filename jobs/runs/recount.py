@@ -5,8 +5,8 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.runs.row_groups import read_row_groups
 from pipeline.outputs.manifest import SUMS
+from pipeline.outputs.table_reader import read_row_groups
 from schemas.manifest import FileEntry
 from schemas.records import FileResult, RowCounts
 

@@ -98,15 +98,14 @@ def _plain(root: Element, title: str, told: Sequence[str]) -> Element:
 
     told: what a pointer is told of each bar, in the order in which they are drawn.
     """
-    left = iter(told)
+    titles = iter(told)
     for parent in list(root.iter()):
-        for child in list(parent):
-            if _is_foreign(child):
-                parent.remove(child)
+        for child in filter(_is_foreign, list(parent)):
+            parent.remove(child)
         if parent.get("class") == "bar":
-            text = Element("title")
-            text.text = next(left)
-            parent.insert(0, text)
+            title_of_bar = Element("title")
+            title_of_bar.text = next(titles)
+            parent.insert(0, title_of_bar)
     del root.attrib["id"]
     root.set("role", "img")
     root.set("aria-label", title)

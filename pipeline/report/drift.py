@@ -1,6 +1,6 @@
 """What a manifest says of drift in, what its report shows of it out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from markupsafe import Markup
 from model.drift.profile import LENGTH_BOUNDS
 from pipeline.report.charts import bar_chart, column_chart
 from pipeline.report.figures import TENTHS
+from schemas.manifest import Drift
 
 _CHARTED = 12
 _NAMES = {
@@ -21,7 +22,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
-class Statistic:
+class StatisticRow:
     """One comparison: its level and figures in words, or the reason why it was not made."""
 
     name: str
@@ -42,66 +43,47 @@ class Shares:
     rows: Sequence[tuple[str, float, float]]
 
 
-@dataclass(frozen=True)
-class Drift:
-    """level: the worst of the statistics; or the reason why nothing was compared."""
-
-    level: str = ""
-    reason: str = ""
-    statistics: Sequence[Statistic] = ()
-    shares: Sequence[Shares] = ()
-
-
-def drift_shown(drift: Mapping[str, Any]) -> Drift:
-    """The part of the page on drift; of a manifest without any, why that is."""
-    if "level" not in drift:
-        return Drift(
-            reason=drift.get("reason", "the run holds no comparison, as older and merged ones")
+def drift_rows(drift: Drift) -> Iterator[StatisticRow]:
+    """The statistics that were compared, or why they were not."""
+    for key, statistic in drift.get("statistics", {}).items():
+        name = _NAMES.get(key, key)
+        if "reason" in statistic:
+            yield StatisticRow(name, reason=statistic["reason"])
+            continue
+        low, high = statistic["limits"]
+        is_rate = not isinstance(statistic["run"], Mapping | list)
+        rate = "{:.1%}" if key == "unknown_words" else "{:.3g}"
+        measure = "ratio" if key == "entities_per_1000_tokens" else "PSI"
+        yield StatisticRow(
+            name,
+            level=statistic["level"],
+            value=f"{measure} {statistic['value']:.2f}",
+            limits=f"{low:g}, {high:g}",
+            baseline=rate.format(statistic["baseline"]) if is_rate else "",
+            run=rate.format(statistic["run"]) if is_rate else "",
         )
-    statistics = drift["statistics"]
-    return Drift(
-        level=drift["level"],
-        statistics=[_statistic(name, found) for name, found in statistics.items()],
-        shares=[
-            _shares(name, statistics[name])
-            for name in ("labels", "confidence", "sentence_lengths")
-            if "baseline" in statistics.get(name, {})
-        ],
-    )
 
 
-def _statistic(name: str, found: Mapping[str, Any]) -> Statistic:
-    told = _NAMES.get(name, name)
-    if "reason" in found:
-        return Statistic(told, reason=found["reason"])
-    low, high = found["limits"]
-    is_rate = not isinstance(found["run"], Mapping | list)
-    shown = "{:.1%}" if name == "unknown_words" else "{:.3g}"
-    return Statistic(
-        name=told,
-        level=found["level"],
-        value=f"{'ratio' if name == 'entities_per_1000_tokens' else 'PSI'} {found['value']:.2f}",
-        limits=f"{low:g}, {high:g}",
-        baseline=shown.format(found["baseline"]) if is_rate else "",
-        run=shown.format(found["run"]) if is_rate else "",
-    )
+def drift_shares(drift: Drift) -> Iterator[Shares]:
+    """The shares of those statistics that have some."""
+    for key in ("labels", "confidence", "sentence_lengths"):
+        statistic = drift.get("statistics", {}).get(key, {})
+        if "baseline" not in statistic:
+            continue
+        rows = _share_rows(key, statistic["baseline"], statistic["run"])
+        draw = bar_chart if key == "labels" else column_chart
+        names, before, after = zip(*rows, strict=True)
+        title = f"{_NAMES[key]}: shares in training and in this run"
+        series = (("in training", before), ("in this run", after))
+        yield Shares(_NAMES[key], draw(title, names, *series, unit=".1%"), rows)
 
 
-def _shares(name: str, found: Mapping[str, Any]) -> Shares:
-    baseline, run = found["baseline"], found["run"]
+def _share_rows(key: str, baseline: Any, run: Any) -> list[tuple[str, float, float]]:  # noqa: ANN401 - as in a manifest
     if isinstance(baseline, Mapping):
-        keys: Sequence[str] = [str(bound) for bound in LENGTH_BOUNDS]
-        if name != "sentence_lengths":
+        names: Sequence[str] = [str(bound) for bound in LENGTH_BOUNDS]
+        if key != "sentence_lengths":
             every = {**baseline, **run}
-            keys = sorted(every, key=lambda key: -max(baseline.get(key, 0), run.get(key, 0)))
-            keys = keys[:_CHARTED]
-        pairs = [(key, baseline.get(key, 0.0), run.get(key, 0.0)) for key in keys]
-    else:
-        # Bins of confidence that --min_confidence cut are not among them: the last are the last.
-        tenths = TENTHS[len(TENTHS) - len(run) :]
-        pairs = list(zip(tenths, baseline, run, strict=True))
-    names = [key for key, _, _ in pairs]
-    draw = bar_chart if name == "labels" else column_chart
-    series = (("in training", [b for _, b, _ in pairs]), ("in this run", [r for _, _, r in pairs]))
-    title = f"{_NAMES[name]}: shares in training and in this run"
-    return Shares(_NAMES[name], draw(title, names, *series, unit=".1%"), pairs)
+            names = sorted(every, key=lambda name: -max(baseline.get(name, 0), run.get(name, 0)))
+        return [(name, baseline.get(name, 0.0), run.get(name, 0.0)) for name in names[:_CHARTED]]
+    # Bins of confidence that --min_confidence cut are not among them: the last are the last.
+    return list(zip(TENTHS[len(TENTHS) - len(run) :], baseline, run, strict=True))

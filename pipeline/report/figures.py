@@ -1,18 +1,18 @@
 """The tables of a run in, the figures of its report out."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+import pyarrow.compute as pc
 
 from model.drift.profile import CONFIDENCE_BINS
-from pipeline.outputs.table_reader import plain
-from pipeline.report.ranking import Ranking, Rows, TextRanking
+from pipeline.outputs.table_reader import resolved
 from pipeline.report.reasons import COLUMNS, Reasons, count_reasons
-from pipeline.report.rows import RunTables
+from pipeline.report.tables import RunTables
 from schemas.tables import TABLES
 
 RANKED_LABELS = 12
@@ -21,6 +21,13 @@ RANKED_TEXTS = 10
 TENTHS = tuple(f".{n}" if n else "0" for n in range(CONFIDENCE_BINS))
 # From each of these shares up to the next.
 UNKNOWN_BOUNDS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
+
+# Longer texts are as good as never the same, and would take the room of many.
+_MOST_BYTES = 200
+_CANDIDATES = 20  # for each text that is wanted
+_COUNTS = pa.schema([("label", pa.string()), ("text", pa.string()), ("count", pa.int64())])
+
+Rows = tuple[pa.Array, pa.Array]  # labels, texts
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,16 @@ class LabelFigures:
     def doubtful(self) -> int:
         """Those that are more likely wrong than right."""
         return sum(self.bins[: CONFIDENCE_BINS // 2])
+
+
+class Ranking(NamedTuple):
+    """The most frequent texts of a label, with their counts.
+
+    is_certain: no other text can be as frequent; else some that were dropped might be.
+    """
+
+    texts: tuple[tuple[str, int], ...]
+    is_certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,60 +96,127 @@ def _entities(tables: RunTables) -> tuple[tuple[LabelFigures, ...], dict[str, Ra
     bins: Counter[tuple[str, int]] = Counter()
     sums: dict[str, float] = defaultdict(float)
     ranking = TextRanking()
-    for batch in tables.batches("entities", ("label", "text", "confidence")):
-        labels = plain(batch.column("label"))
-        ranking.add(labels, batch.column("text"))
-        _add_confidences(labels, batch.column("confidence").to_numpy(), bins, sums)
-    read: Counter[str] = Counter()
-    for (label, _), count in bins.items():
-        read[label] += count
+    for batch in map(resolved, tables.batches("entities", ("label", "text", "confidence"))):
+        label, confidence = batch["label"], batch["confidence"]
+        ranking.add(label, batch["text"])
+        # Bins as in the baseline of a model, in the precision of the column.
+        scaled = confidence.to_numpy() * np.float32(CONFIDENCE_BINS)
+        steps = pa.array(np.minimum(scaled.astype(np.int64), CONFIDENCE_BINS - 1))
+        groups = pa.table([label, steps, confidence], ["label", "step", "score"])
+        sizes = groups.group_by(["label", "step"]).aggregate([("score", "count"), ("score", "sum")])
+        for group in sizes.to_pylist():
+            bins[group["label"], group["step"]] += group["score_count"]
+            sums[group["label"]] += group["score_sum"]
     # A run that failed counts what it would have written, and has none of it.
-    counts = tables.manifest["counts"]["entities_by_label"] if read else {}
-    names = sorted(counts, key=lambda label: (-counts[label], label))
-    found = tuple(
-        LabelFigures(
-            label,
-            counts[label],
-            tuple(bins[label, step] for step in range(CONFIDENCE_BINS)),
-            sums[label] / read[label] if read[label] else None,
-        )
-        for label in names
-    )
-    top = ranking.top(names[:RANKED_LABELS], RANKED_TEXTS, lambda: _texts(tables))
-    return found, {label: ranked for label, ranked in top.items() if ranked.texts}
+    counts = tables.manifest["counts"]["entities_by_label"] if bins else {}
+    labels = []
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        own = tuple(bins[name, step] for step in range(CONFIDENCE_BINS))
+        mean = sums[name] / sum(own) if any(own) else None
+        labels.append(LabelFigures(name, counts[name], own, mean))
+    ranked = [figures.name for figures in labels[:RANKED_LABELS]]
+    top = ranking.top(ranked, RANKED_TEXTS, lambda: _texts(tables))
+    return tuple(labels), {name: ranking for name, ranking in top.items() if ranking.texts}
 
 
 def _texts(tables: RunTables) -> Iterator[Rows]:
-    for batch in tables.batches("entities", ("label", "text")):
-        yield plain(batch.column("label")), batch.column("text")
-
-
-def _add_confidences(
-    labels: pa.Array,
-    confidence: NDArray[np.float32],
-    bins: Counter[tuple[str, int]],
-    sums: dict[str, float],
-) -> None:
-    """Bins as in the baseline of a model, in the precision of the column."""
-    codes = labels.dictionary_encode()
-    names, indices = codes.dictionary.to_pylist(), codes.indices.to_numpy()
-    scaled = confidence * np.float32(CONFIDENCE_BINS)
-    steps = np.minimum(scaled.astype(np.int64), CONFIDENCE_BINS - 1)
-    cells = np.bincount(indices * CONFIDENCE_BINS + steps, minlength=len(names) * CONFIDENCE_BINS)
-    for place in np.flatnonzero(cells).tolist():
-        bins[names[place // CONFIDENCE_BINS], place % CONFIDENCE_BINS] += int(cells[place])
-    totals = np.bincount(indices, weights=confidence.astype(np.float64), minlength=len(names))
-    for name, total in zip(names, totals.tolist(), strict=True):
-        sums[name] += total
+    for batch in map(resolved, tables.batches("entities", ("label", "text"))):
+        yield batch["label"], batch["text"]
 
 
 def _documents(tables: RunTables) -> tuple[tuple[int, ...], int]:
+    columns = ("tokens", "unknown_tokens", "entities")
     histogram = np.zeros(len(UNKNOWN_BOUNDS), np.int64)
     without = 0
-    for batch in tables.batches("documents", ("tokens", "unknown_tokens", "entities")):
-        tokens, unknown, entities = (batch.column(place).to_numpy() for place in range(3))
+    for batch in tables.batches("documents", columns):
+        tokens, unknown, entities = (batch[name].to_numpy() for name in columns)
         shares = unknown[tokens > 0] / tokens[tokens > 0]
         steps = np.searchsorted(UNKNOWN_BOUNDS, shares, side="right") - 1
         histogram += np.bincount(steps, minlength=len(UNKNOWN_BOUNDS))
         without += int(np.count_nonzero(entities == 0))
     return tuple(histogram.tolist()), without
+
+
+class TextRanking:
+    """The most frequent texts of each label, exact, in memory that does not grow with the rows.
+
+    Texts are counted as they come, and rare ones dropped where they run out of room. This is lossy
+    counting (Manku and Motwani, 2002) by whole batches: a text that is not there at the end
+    occurred no more often than what was dropped each time, so a second pass over the same rows
+    counts the candidates, and says whether another text could be among them.
+    """
+
+    def __init__(self, room: int = 300_000) -> None:
+        self._room = room
+        self._waiting = [_COUNTS.empty_table()]
+        self._dropped: Counter[str] = Counter()
+
+    def add(self, labels: pa.Array, texts: pa.Array) -> None:
+        """Count these rows."""
+        is_short = pc.less_equal(pc.binary_length(texts), _MOST_BYTES)
+        self._waiting.append(
+            _counted(pa.table([labels, texts], _COUNTS.names[:2]).filter(is_short))
+        )
+        if sum(map(len, self._waiting)) > 2 * self._room:
+            counts = self._merged()
+            self._waiting = [self._pruned(counts) if len(counts) > self._room else counts]
+
+    def top(
+        self, labels: Collection[str], most: int, again: Callable[[], Iterable[Rows]]
+    ) -> dict[str, Ranking]:
+        """For each of these labels its `most` frequent texts; `again` gives all rows once more."""
+        counts, room = self._merged(), most * _CANDIDATES
+        candidates, bounds = {}, {}
+        for label in labels:
+            rows = counts.filter(pc.equal(counts["label"], label))
+            rows = rows.sort_by([("count", "descending"), ("text", "ascending")])
+            texts, numbers = (
+                rows[name].slice(0, room + 1).to_pylist() for name in ("text", "count")
+            )
+            candidates[label] = dict(zip(texts[:room], numbers[:room], strict=True))
+            bounds[label] = self._dropped[label] + sum(numbers[room:])
+        doubted = {label: candidates[label] for label in labels if self._dropped[label]}
+        exact = candidates | (_recounted(doubted, again()) if doubted else {})
+        rankings = {}
+        for label in labels:
+            ranked = sorted(exact[label].items(), key=lambda pair: (-pair[1], pair[0]))[:most]
+            # Of those that were dropped, each occurred so often at most.
+            least = ranked[-1][1] if len(ranked) == most else 0
+            is_certain = label not in doubted or least >= bounds[label]
+            rankings[label] = Ranking(tuple(ranked), is_certain)
+        return rankings
+
+    def _merged(self) -> pa.Table:
+        return _counted(pa.concat_tables(self._waiting), ("count", "sum"))
+
+    def _pruned(self, counts: pa.Table) -> pa.Table:
+        """The most frequent texts of each label, in half the room, by equal shares."""
+        labels = counts["label"].unique().to_pylist()
+        share = max(1, self._room // 2 // len(labels))
+        kept = []
+        for label in labels:
+            rows = counts.filter(pc.equal(counts["label"], label)).sort_by(
+                [("count", "descending")]
+            )
+            self._dropped[label] += sum(rows["count"].slice(share, 1).to_pylist())
+            kept.append(rows.slice(0, share))
+        return pa.concat_tables(kept)
+
+
+def _counted(rows: pa.Table, number: tuple[object, str] = ([], "count_all")) -> pa.Table:
+    """Rows of labels and texts in, each pair once with its number out."""
+    return rows.group_by(_COUNTS.names[:2]).aggregate([number]).rename_columns(_COUNTS.names)
+
+
+def _recounted(
+    candidates: dict[str, dict[str, int]], rows: Iterable[Rows]
+) -> dict[str, dict[str, int]]:
+    """The candidates of each label with how often they occur in these rows."""
+    texts = pa.array(sorted({text for own in candidates.values() for text in own}), pa.string())
+    exact = {label: dict.fromkeys(own, 0) for label, own in candidates.items()}
+    for labels, own in rows:
+        pairs = pa.table([labels, own], _COUNTS.names[:2])
+        for row in _counted(pairs.filter(pc.is_in(own, value_set=texts))).to_pylist():
+            if row["text"] in exact.get(row["label"], ()):
+                exact[row["label"]][row["text"]] += row["count"]
+    return exact

@@ -12,7 +12,7 @@ from model.drift.profile import CONFIDENCE_BINS
 from pipeline.console.html import render_page
 from pipeline.console.text import duration, moment
 from pipeline.report.charts import bar_chart, column_chart
-from pipeline.report.drift import drift_shown
+from pipeline.report.drift import drift_rows, drift_shares
 from pipeline.report.figures import (
     RANKED_LABELS,
     TENTHS,
@@ -20,9 +20,9 @@ from pipeline.report.figures import (
     RunFigures,
     find_figures,
 )
-from pipeline.report.rows import MOST_ROWS, RunTables
 from pipeline.report.samples import SHOWN_SPANS, Samples, choose_samples
-from schemas.manifest import Manifest
+from pipeline.report.tables import MOST_ROWS, RunTables
+from schemas.manifest import Drift, Manifest
 
 _CHARTED_LABELS = 12
 _LISTED = 30  # labels, reasons and files; the rest is counted
@@ -30,6 +30,7 @@ _LISTED_PATHS = 5
 _NAME = 80  # characters
 _ERROR = 6000
 _HUES = 8
+_NO_DRIFT = "the run holds no comparison, as older and merged ones"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> st
     figures = find_figures(tables)
     samples = choose_samples(tables)
     hues = {label.name: place % _HUES for place, label in enumerate(figures.labels)}
+    drift: Drift = {"reason": _NO_DRIFT, **manifest.get("drift", {})}
     return render_page(
         Path(__file__).with_name("page.html.j2"),
         {
@@ -65,7 +67,9 @@ def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> st
             "charts": _charts(figures),
             "confidence_rows": list(zip(_TENTHS, figures.bins, strict=True)),
             "unknown_rows": list(zip(_SHARES, figures.unknown, strict=True)),
-            "drift": drift_shown(manifest.get("drift", {})),
+            "drift": {"level": None, **drift},
+            "drift_rows": drift_rows(drift),
+            "drift_shares": drift_shares(drift),
             "reasons": Few.of(figures.reasons.ranked()),
             "losses": _losses(manifest),
             "samples": samples,
@@ -95,63 +99,47 @@ def _charts(figures: RunFigures) -> dict[str, Markup]:
     charts = {}
     if figures.labels:
         few = figures.labels[:_CHARTED_LABELS]
-        charts["labels"] = bar_chart(
-            "Entities by label",
-            [label.name for label in few],
-            ("entities", [label.count for label in few]),
-        )
-        charts["confidence"] = column_chart(
-            "Entities by confidence",
-            TENTHS,
-            ("entities", figures.bins),
-        )
+        counts = ("entities", [label.count for label in few])
+        charts["labels"] = bar_chart("Entities by label", [label.name for label in few], counts)
+        series = ("entities", figures.bins)
+        charts["confidence"] = column_chart("Entities by confidence", TENTHS, series)
     if any(figures.unknown):
-        charts["unknown"] = column_chart(
-            "Documents by their share of unknown words",
-            [f"{low:.0%}" for low in UNKNOWN_BOUNDS],
-            ("documents", figures.unknown),
-        )
+        title = "Documents by their share of unknown words"
+        bounds = [f"{low:.0%}" for low in UNKNOWN_BOUNDS]
+        charts["unknown"] = column_chart(title, bounds, ("documents", figures.unknown))
     return charts
 
 
 def _losses(manifest: Manifest) -> Few:
     """The files that lost most: not read to their end first, then by their dead letters."""
-    entries = [
-        entry
-        for entry in manifest.get("inputs", ())
-        if entry["dead_letters"] or not entry["complete"]
-    ]
-    ranked = sorted(
-        entries, key=lambda entry: (entry["complete"], -entry["dead_letters"], entry["source"])
-    )
-    return Few.of(ranked)
+    inputs = manifest.get("inputs", ())
+    lossy = [entry for entry in inputs if entry["dead_letters"] or not entry["complete"]]
+    lossy.sort(key=lambda entry: (entry["complete"], -entry["dead_letters"], entry["source"]))
+    return Few.of(lossy)
 
 
 def _why_no_texts(manifest: Manifest, samples: Samples) -> str:
     """Why the samples show no text; nothing where they do."""
     if samples.has_texts or not samples.shown:
         return ""
-    kept = manifest["configuration"].get("keep_text")
-    if kept == "none":
+    if manifest["configuration"].get("keep_text") == "none":
         return "The run kept no texts (--keep_text none), so only what was found in them is shown."
     return "No text of a document with entities was kept, so only what was found is shown."
 
 
 def _settings(manifest: Manifest) -> list[tuple[str, str]]:
     """The configuration and the versions, as short lines."""
-    told = []
+    settings = []
     for name, value in manifest["configuration"].items():
         if isinstance(value, list):
-            further = f" and {len(value) - _LISTED_PATHS:,} more"
-            shown = " ".join(_brief(str(each), 200) for each in value[:_LISTED_PATHS])
-            told.append((f"--{name}", shown + (further if len(value) > _LISTED_PATHS else "")))
-        elif value is not None:
-            told.append((f"--{name}", _brief(_flag_value(value), 200)))
-    return [*told, *((name, _brief(str(value))) for name, value in manifest["versions"].items())]
-
-
-def _flag_value(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+            few = Few.of(value, _LISTED_PATHS)
+            shown = " ".join(_brief(str(each), 200) for each in few.shown)
+            shown += f" and {few.further:,} more" if few.further else ""
+        else:
+            shown = _brief(str(value).lower() if isinstance(value, bool) else str(value), 200)
+        if value is not None:
+            settings.append((f"--{name}", shown))
+    return settings + [(name, _brief(version)) for name, version in manifest["versions"].items()]
 
 
 def _brief(text: str, most: int = _NAME) -> str:

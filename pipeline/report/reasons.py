@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from model.text.escaping import harmless, shortened
 from pipeline.console.text import counted
-from pipeline.outputs.table_reader import plain
-from pipeline.report.rows import MOST_ROWS, RunTables
+from pipeline.outputs.table_reader import resolved
+from pipeline.report.tables import MOST_ROWS, RunTables
 from schemas.manifest import Manifest
 
 _ROOM = 10_000
@@ -56,22 +56,12 @@ COLUMNS = ("stage", "error", "message", "record")
 def count_reasons(batches: Iterable[pa.RecordBatch]) -> Reasons:
     """The dead letters of a run, with `COLUMNS`, in; their reasons out."""
     reasons = Reasons()
-    for batch in batches:
-        rows = pa.table(
-            {
-                "stage": plain(batch.column("stage")),
-                "error": plain(batch.column("error")),
-                "message": _alike(batch.column("message")),
-                "is_shard": pc.is_null(batch.column("record")),
-            }
-        )
-        counted = rows.group_by(list(Reason._fields)).aggregate([([], "count_all")])
-        reasons.add(
-            {
-                Reason(*(row[name] for name in Reason._fields)): row["count_all"]
-                for row in counted.to_pylist()
-            }
-        )
+    for batch in map(resolved, batches):
+        message, is_shard = _alike(batch["message"]), batch["record"].is_null()
+        columns = [batch["stage"], batch["error"], message, is_shard]
+        rows = pa.table(columns, names=Reason._fields).group_by(Reason._fields)
+        counts = rows.aggregate([([], "count_all")]).to_pylist()
+        reasons.add({Reason(*reason): count for *reason, count in map(dict.values, counts)})
     return reasons
 
 
@@ -92,11 +82,9 @@ def refusal_in_words(root: str, manifest: Manifest, place: str, most_rows: int =
 
     They are counted as the report counts them, so what the report masks is masked here.
     """
-    said = f"{manifest['error']}; no other rows were written"
     cause = _most_frequent(RunTables(root, manifest, most_rows))
-    if not cause:
-        return f"{said}, see {place}"
-    return f"{said}. The most frequent cause {cause}; see {place}"
+    why = f". The most frequent cause {cause};" if cause else ","
+    return f"{manifest['error']}; no other rows were written{why} see {place}"
 
 
 def _most_frequent(tables: RunTables) -> str:

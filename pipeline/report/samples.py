@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.outputs.table_reader import plain
+from pipeline.outputs.table_reader import RowGroup, resolved
 from pipeline.report.excerpts import Entity, Piece, excerpt
-from pipeline.report.rows import RowGroup, RunTables
+from pipeline.report.tables import RunTables
 from schemas.errors import JobError
 
 SHOWN = 20
@@ -26,7 +26,8 @@ _FEW = 3  # fewer entities than this make a document neither sure nor doubtful
 SHOWN_SPANS = 40  # of a document without its text
 _TEXT = 200  # code points of an entity that is listed
 
-_NUMBERS = ("start_char", "end_char", "sentence_start", "sentence_end")
+# The columns of `entities` that an entity is made of, by what it calls them.
+_COLUMNS = {name: name for name in Entity._fields} | {"start": "start_char", "end": "end_char"}
 
 
 class Candidate(NamedTuple):
@@ -36,8 +37,6 @@ class Candidate(NamedTuple):
     doc_id: str
     place: int
     entities: int
-    characters: int
-    record: int
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,12 @@ def _candidates(tables: RunTables, *, with_text: bool) -> list[Candidate]:
 def _of_group(group: RowGroup, most: int, place: int, *, with_text: bool) -> Iterator[Candidate]:
     if with_text and group.has_only_nulls("text"):
         return
-    columns = ["source", "doc_id", "entities", "characters", "record"]
+    columns = ["source", "doc_id", "entities"]
     for batch in group.batches([*columns, "text"] if with_text else columns):
-        counts = batch.column("entities").to_numpy()
+        counts = batch["entities"].to_numpy()
         meant = (counts > 0) & (counts <= _MOST_ENTITIES)
         if with_text:
-            meant &= batch.column("text").is_valid().to_numpy(zero_copy_only=False)
+            meant &= batch["text"].is_valid().to_numpy(zero_copy_only=False)
         rows = np.flatnonzero(meant)[:most]
         own = batch.select(columns).take(pa.array(rows))
         for row, values in zip(rows.tolist(), own.to_pylist(), strict=True):
@@ -117,17 +116,16 @@ def _of_group(group: RowGroup, most: int, place: int, *, with_text: bool) -> Ite
 
 
 def _entities(tables: RunTables, candidates: Sequence[Candidate]) -> pa.Table:
-    """The rows of the candidates, with plain columns and texts cut."""
+    """The rows of the candidates, with plain columns as entities have them, and texts cut."""
     wanted = pa.array(sorted({candidate.doc_id for candidate in candidates}), pa.string())
-    columns = ["source", "doc_id", *_NUMBERS, "label", "confidence", "text"]
-    found = []
-    for batch in tables.batches("entities", columns) if candidates else ():
-        own = batch.filter(pc.is_in(batch.column("doc_id"), value_set=wanted))
-        if len(own):
-            cut = pc.utf8_slice_codeunits(own.column("text"), 0, _TEXT)
-            kept = [plain(own.column(name)) for name in columns[:-1]]
-            found.append(pa.table([*kept, cut], names=columns))
-    return pa.concat_tables(found) if found else pa.table({name: [] for name in columns})
+    columns = {"source": "source", "doc_id": "doc_id", **_COLUMNS}
+    pieces = [pa.table({name: [] for name in columns})]
+    for batch in tables.batches("entities", [*columns.values()]) if candidates else ():
+        own = resolved(batch.filter(pc.is_in(batch["doc_id"], value_set=wanted)))
+        cut = pc.utf8_slice_codeunits(own["text"], 0, _TEXT)
+        named = {name: own[column] for name, column in columns.items()}
+        pieces.append(pa.table({**named, "text": cut}))
+    return pa.concat_tables(pieces, promote_options="default")
 
 
 def _chosen(candidates: Sequence[Candidate], rows: pa.Table) -> list[Sample]:
@@ -135,75 +133,56 @@ def _chosen(candidates: Sequence[Candidate], rows: pa.Table) -> list[Sample]:
 
     A document of which other rows than it counts were found is left out: its id is not its own.
     """
-    totals = rows.group_by(["source", "doc_id"]).aggregate(
-        [([], "count_all"), ("confidence", "sum")]
-    )
-    by_key = {(row["source"], row["doc_id"]): row for row in totals.to_pylist()}
-    means: dict[Candidate, tuple[float, float]] = {}
+    sums = [([], "count_all"), ("confidence", "sum")]
+    totals = rows.group_by(["source", "doc_id"]).aggregate(sums).to_pylist()
+    by_key = {(row["source"], row["doc_id"]): row for row in totals}
+    means: dict[Candidate, float] = {}
+    ranks: dict[Candidate, tuple[float, int]] = {}
     for candidate in candidates:
         total = by_key.get((candidate.source, candidate.doc_id))
         if total and total["count_all"] == candidate.entities:
             count, confidence = candidate.entities, total["confidence_sum"]
+            means[candidate] = confidence / count
             # As if further entities of middling confidence made up for those that it lacks.
             missing = max(0, _FEW - count)
-            means[candidate] = (
-                (confidence + missing / 2) / (count + missing),
-                confidence / count,
-            )
-    ranked = sorted(means, key=lambda candidate: (means[candidate][0], candidate.place))
+            ranks[candidate] = (confidence + missing / 2) / (count + missing), candidate.place
+    ranked = sorted(ranks, key=ranks.__getitem__)
     half = min(SHOWN // 2, (len(ranked) + 1) // 2)
-    doubtful = ranked[:half]
-    sure = ranked[half:][::-1][: SHOWN - half]
-    own = _rows_of([*doubtful, *sure], rows)
+    doubtful, sure = ranked[:half], ranked[half:][::-1][: SHOWN - half]
+    own = _entities_of([*doubtful, *sure], rows)
     return [
-        Sample(candidate, candidate in doubtful, means[candidate][1], tuple(own[candidate]))
+        Sample(candidate, candidate in doubtful, means[candidate], tuple(own[candidate]))
         for candidate in (*doubtful, *sure)
     ]
 
 
-def _rows_of(chosen: Sequence[Candidate], rows: pa.Table) -> dict[Candidate, list[Entity]]:
+def _entities_of(chosen: Sequence[Candidate], rows: pa.Table) -> dict[Candidate, list[Entity]]:
     keys = {(candidate.source, candidate.doc_id): candidate for candidate in chosen}
     ids = pa.array(sorted({candidate.doc_id for candidate in chosen}), pa.string())
     found: dict[Candidate, list[Entity]] = defaultdict(list)
     few = rows.filter(pc.is_in(rows["doc_id"], value_set=ids)) if len(rows) else rows
     for row in few.to_pylist():
-        candidate = keys.get((row["source"], row["doc_id"]))
+        candidate = keys.get((row.pop("source"), row.pop("doc_id")))
         if candidate:
-            found[candidate].append(
-                Entity(
-                    start=row["start_char"],
-                    end=row["end_char"],
-                    sentence_start=row["sentence_start"],
-                    sentence_end=row["sentence_end"],
-                    label=row["label"],
-                    confidence=row["confidence"],
-                    text=row["text"],
-                )
-            )
+            found[candidate].append(Entity(**row))
     return {candidate: sorted(own) for candidate, own in found.items()}
 
 
 def _texts(tables: RunTables, places: Iterable[int]) -> dict[int, str]:
     """The texts at these places of the table; it is read no further than needed."""
-    wanted = sorted(places)
-    found: dict[int, str] = {}
-    place = 0
+    texts: dict[int, str] = {}
+    wanted, start = sorted(places), 0
     for group in tables.row_groups("documents"):
-        within = [each for each in wanted if place <= each < place + group.rows]
-        found |= _texts_of(group, place, within)
-        place += group.rows
-        if not wanted or place > wanted[-1]:
+        within = [place - start for place in wanted if start <= place < start + group.rows]
+        row = 0
+        for batch in group.batches(["text"]) if within else ():
+            for place in within:
+                if row <= place < row + len(batch):
+                    texts[start + place] = batch["text"][place - row].as_py()
+            row += len(batch)
+            if row > within[-1]:
+                break
+        start += group.rows
+        if len(texts) == len(wanted):
             break
-    return found
-
-
-def _texts_of(group: RowGroup, place: int, wanted: Sequence[int]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for batch in group.batches(["text"]) if wanted else ():
-        for each in wanted:
-            if place <= each < place + len(batch):
-                found[each] = batch.column("text")[each - place].as_py()
-        place += len(batch)
-        if place > wanted[-1]:
-            break
-    return found
+    return texts

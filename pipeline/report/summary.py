@@ -1,76 +1,82 @@
 """The account that ends a run: a manifest in, what is read in ten seconds out, or one event."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from model.drift.compare import drift_in_words
 from pipeline.console.colour import Paint, plain
 from pipeline.console.text import counted, duration
 from pipeline.filesystems.paths import shown_path
+from pipeline.outputs.layout import RunPaths
+from schemas.manifest import Counts, Manifest
 
 _WIDTH = 80
 _INDENT = " " * 11
 
 
 def format_summary(
-    manifest: Mapping[str, Any], output: str, paint: Paint = plain, *, has_report: bool = False
+    manifest: Manifest, output: str, paint: Paint = plain, *, has_report: bool = False
 ) -> str:
     """The summary of a run that did not fail, without a line break at the end.
 
     Each fact is one entry, shown where it says something: what was done or lost, where it is.
     """
-    run_id, counts = manifest["run_id"], manifest["counts"]
+    run_id, counts, seconds = manifest["run_id"], manifest["counts"], manifest["timings"]["seconds"]
     where = shown_path(output)
-    facts = {
-        "skipped": _skipped(counts),
-        "read": _read(counts),
-        "tagged": _tagged(manifest),
-        "found": _found(counts),
-        "lost": _lost(counts, paint),
-        "drift": _drift(manifest, paint),
-        "output": "\n".join([where, *_places(manifest)]),
-        "report": f"{where}/reports/{run_id}.html" if has_report else "",
+    drift = drift_in_words(manifest.get("drift", {}))
+    facts = {"skipped": _skipped(counts), "read": _read(counts)}
+    if counts["files"]:
+        rate = f"{counts['tokens'] / max(seconds, 1e-9):,.0f} a second, with {manifest['model']}"
+        facts["tagged"] = f"{counted(counts['tokens'], 'token')}, {rate}"
+        facts["found"] = _found(counts)
+        facts["lost"] = _lost(counts, paint)
+    facts |= {
+        "drift": paint(drift, "warning") if drift else "",
+        "output": "\n".join([where, *_tables(manifest)]),
+        "report": RunPaths(where, run_id).report if has_report else "",
         "next": _next(manifest, where),
     }
     status = paint(manifest["status"], "good" if counts["files"] else "aside")
-    head = f"run {paint(run_id, 'name')} {status} in {duration(manifest['timings']['seconds'])}"
+    head = f"run {paint(run_id, 'name')} {status} in {duration(seconds)}"
     return "\n".join([head, *(f"  {name:<8} {told}" for name, told in facts.items() if told)])
 
 
-def as_event(
-    manifest: Mapping[str, Any], output: str, *, has_report: bool = False
-) -> dict[str, Any]:
+def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> dict[str, Any]:
     """The same as one event for machines; a warning where a person should look."""
     counts = manifest["counts"]
     lost = counts["dead_letters"] or counts["broken_files"]
-    drifted = manifest.get("drift", {}).get("level") == "drift"
-    root = output.rstrip("/")
+    level = manifest.get("drift", {}).get("level")
+    paths = RunPaths(output.rstrip("/"), manifest["run_id"])
     return {
         "name": "run_committed",
-        "level": "warning" if lost or drifted else "info",
-        **{name: manifest[name] for name in ("run_id", "status", "model", "counts", "timings")},
-        "drift": manifest.get("drift", {}).get("level"),
+        "level": "warning" if lost or level == "drift" else "info",
+        "run_id": manifest["run_id"],
+        "status": manifest["status"],
+        "model": manifest["model"],
+        "counts": counts,
+        "timings": manifest["timings"],
+        "drift": level,
         "tables": {
             table: {
-                "path": f"{root}/{table}/run_id={manifest['run_id']}",
+                "path": paths.table_directory(table),
                 "rows": written["rows"],
                 "bytes": written["bytes"],
             }
             for table, written in manifest["tables"].items()
         },
-        "manifest": f"{root}/runs/{manifest['run_id']}.json",
-        "report": f"{root}/reports/{manifest['run_id']}.html" if has_report else None,
+        "manifest": paths.manifest,
+        "report": paths.report if has_report else None,
     }
 
 
-def _skipped(counts: Mapping[str, Any]) -> str:
+def _skipped(counts: Counts) -> str:
     skipped = counts.get("skipped_files", 0)
-    told = f"{counted(skipped, 'file')}, done already with this model and configuration"
-    return told if skipped else ""
+    files = counted(skipped, "file")
+    return f"{files}, done already with this model and configuration" if skipped else ""
 
 
-def _read(counts: Mapping[str, Any]) -> str:
+def _read(counts: Counts) -> str:
     told = f"{counted(counts['files'], 'file')}, {counted(counts['records'], 'record')}"
     if not counts["files"]:
         return told
@@ -78,14 +84,7 @@ def _read(counts: Mapping[str, Any]) -> str:
     return f"{told} = {documents} + {counted(counts['dead_letters'], 'dead letter')}"
 
 
-def _tagged(manifest: Mapping[str, Any]) -> str:
-    tokens = manifest["counts"]["tokens"]
-    rate = tokens / max(manifest["timings"]["seconds"], 1e-9)
-    told = f"{counted(tokens, 'token')}, {rate:,.0f} a second, with {manifest['model']}"
-    return told if manifest["counts"]["files"] else ""
-
-
-def _found(counts: Mapping[str, Any]) -> str:
+def _found(counts: Counts) -> str:
     """The entities, and the labels by how often they are: as many as fit on the line."""
     by_label = sorted(counts["entities_by_label"].items(), key=lambda item: (-item[1], item[0]))
     found = f"{counts['entities']:,} {'entity' if counts['entities'] == 1 else 'entities'}"
@@ -99,26 +98,21 @@ def _found(counts: Mapping[str, Any]) -> str:
         if named > 1 and len(longer) > _WIDTH - len(_INDENT):
             break
         told = longer
-    return told if counts["files"] else ""
+    return told
 
 
-def _lost(counts: Mapping[str, Any], paint: Paint) -> str:
-    """Said of every run that read anything, also where nothing was lost."""
+def _lost(counts: Counts, paint: Paint) -> str:
+    """Also where nothing was lost."""
     letters, broken = counts["dead_letters"], counts["broken_files"]
     told = []
     if letters:
         told.append(paint(f"{counted(letters, 'record')}, kept in dead_letters", "warning"))
     if broken:
         told.append(paint(f"{counted(broken, 'file')} could not be read to the end", "bad"))
-    return "; ".join(told or ["nothing"]) if counts["files"] else ""
+    return "; ".join(told or ["nothing"])
 
 
-def _drift(manifest: Mapping[str, Any], paint: Paint) -> str:
-    words = drift_in_words(manifest.get("drift", {}))
-    return paint(words, "warning") if words else ""
-
-
-def _places(manifest: Mapping[str, Any]) -> Iterator[str]:
+def _tables(manifest: Manifest) -> Iterator[str]:
     run_id = manifest["run_id"]
     for table, written in manifest["tables"].items():
         place, size = f"{table}/run_id={run_id}", written["bytes"] / 1e6
@@ -126,9 +120,9 @@ def _places(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield f"{_INDENT}runs/{run_id}.json"
 
 
-def _next(manifest: Mapping[str, Any], where: str) -> str:
+def _next(manifest: Manifest, where: str) -> str:
     """The command after which the rows can be queried; once a job, and not where none are new."""
-    part = manifest.get("part") or {}
-    if not manifest["counts"]["files"] or part.get("number", 1) < part.get("count", 1):
-        return ""
-    return f"python -m jobs.runs view --output {shlex.quote(where)}"
+    part = manifest.get("part")
+    is_last = not part or part["number"] == part["count"]
+    is_done = manifest["counts"]["files"] and is_last
+    return f"python -m jobs.runs view --output {shlex.quote(where)}" if is_done else ""

@@ -58,7 +58,7 @@ def try_report(storage: RunStorage, manifest: Manifest) -> bool:
     try:
         write_report(storage, manifest)
     except Exception as error:  # noqa: BLE001 - as above
-        said = first_line(error).rstrip(".")
-        warn(f"run {storage.run_id} has no report ({said}); python -m jobs.report makes one")
+        cause = first_line(error)
+        warn(f"run {storage.run_id} has no report ({cause}); python -m jobs.report makes one")
         return False
     return True

@@ -1,10 +1,12 @@
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import pytest
 
 from jobs.report.__main__ import run
-from schemas.errors import UsageError
+from schemas.errors import JobError, UsageError
 from tests.pipeline.report.conftest import Made, MadeRun, MakeRun, Span, make_run
 
 __all__ = ["make_run"]
@@ -85,3 +87,42 @@ def test_the_report_is_opened_where_there_is_a_browser(
     out, err = capsys.readouterr()
     assert out.endswith("reports/r2.html\n")
     assert err == ("" if opens else "warning: there is no browser to open it with\n")
+
+
+@pytest.fixture
+def remote(output: str, bucket: str) -> str:
+    """The same output in a bucket."""
+    client = boto3.client("s3")
+    for path in Path(output).rglob("*"):
+        if path.is_file():
+            client.upload_file(str(path), bucket, f"out/{path.relative_to(output)}")
+    return f"s3://{bucket}/out"
+
+
+def test_an_output_in_a_bucket_gets_the_report_that_one_on_a_disk_gets(
+    output: str, remote: str, bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its page is beside its tables; there is nothing on this machine that --open could open."""
+    assert run(["--output", output]) == 0
+    assert run(["--output", f"{remote}/", "--open"]) == 0
+    out, err = capsys.readouterr()
+    page = f"{remote}/reports/r2.html"
+    assert out.endswith(f"{page}\n")
+    assert err == f"warning: --open opens files on this machine, and {page} is none\n"
+    written = boto3.client("s3").get_object(Bucket=bucket, Key="out/reports/r2.html")["Body"].read()
+    assert written.decode().replace(remote, output) == text_of(output, "r2")
+
+
+def test_a_bucket_that_takes_no_report_is_one_sentence(
+    remote: str, deny_writes: Callable[[], None]
+) -> None:
+    deny_writes()
+    with pytest.raises(JobError, match=rf"{remote}/reports/r2.html cannot be written: .*Forbidden"):
+        run(["--output", remote])
+
+
+def test_a_bucket_without_runs_is_one_sentence(bucket: str) -> None:
+    with pytest.raises(UsageError, match="holds no runs"):
+        run(["--output", f"s3://{bucket}/out"])
+    with pytest.raises(UsageError, match="--output s3://no-such-bucket/out"):
+        run(["--output", "s3://no-such-bucket/out"])

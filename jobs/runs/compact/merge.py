@@ -9,11 +9,10 @@ import pyarrow.compute as pc
 
 from jobs.runs.compact.groups import Group
 from jobs.runs.recount import tally
-from jobs.runs.row_groups import read_row_groups
 from pipeline.outputs.current import RunRows, rows_that_count
 from pipeline.outputs.manifest import input_entry, with_rows
 from pipeline.outputs.storage import RunStorage, run_storage
-from pipeline.outputs.table_reader import resolved
+from pipeline.outputs.table_reader import read_row_groups, resolved
 from pipeline.outputs.table_writer import TableWriter
 from pipeline.outputs.transactions import replace_runs
 from pipeline.report.write import try_report

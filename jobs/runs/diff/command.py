@@ -2,8 +2,7 @@
 
 import argparse
 
-from jobs.runs.diff.changes import Comparison, Example, LabelChange
-from jobs.runs.diff.comparison import compare
+from jobs.runs.diff.comparison import Comparison, Example, LabelChange, compare
 from jobs.runs.layout import as_json, number, say, table
 from jobs.runs.outputs import find_output
 from jobs.runs.state import status_in_words
@@ -36,30 +35,27 @@ def run(flags: argparse.Namespace) -> int:
     if flags.examples < 0:
         raise UsageError(f"--examples is {flags.examples}, expected at least 0")
     output = find_output(flags.output)
-    sides = []
-    for name in (flags.before, flags.after):
-        runs = output.named([name])
-        for manifest in runs:
-            if manifest["status"] != "committed":
-                status = status_in_words(manifest)
-                raise UsageError(f"run {manifest['run_id']} is {status}: it has no entities")
-        sides.append(runs)
-    found = compare(output, sides[0], sides[1], flags.examples)
+    before, after = output.named([flags.before]), output.named([flags.after])
+    for manifest in (*before, *after):
+        if manifest["status"] != "committed":
+            status = status_in_words(manifest)
+            raise UsageError(f"run {manifest['run_id']} is {status}: it has no entities")
+    comparison = compare(output, before, after, flags.examples)
     if flags.json:
-        say(as_json(found.to_json()))
+        say(as_json(comparison.to_json()))
         return 0
-    models = [", ".join(sorted({run["model"] for run in side})) for side in sides]
-    say("\n".join(_lines(found, (flags.before, flags.after), models)))
+    lines = []
+    for side, name, runs in (("A", flags.before, before), ("B", flags.after, after)):
+        models = ", ".join(sorted({manifest["model"] for manifest in runs}))
+        lines.append(f"{side}  {name}, model {models}")
+    say("\n".join([*lines, *_lines(comparison)]))
     return 0
 
 
-def _lines(found: "Comparison", names: tuple[str, str], models: list[str]) -> list[str]:
-    told = zip("AB", names, models, strict=True)
-    lines = [f"{side}  {name}, model {model}" for side, name, model in told]
-    lines.append(
-        f"{number(found.documents, 'documents')} in both, {found.only_before:,} only in A, "
-        f"{found.only_after:,} only in B"
-    )
+def _lines(found: Comparison) -> list[str]:
+    documents = number(found.documents, "documents")
+    only = f"{found.only_before:,} only in A, {found.only_after:,} only in B"
+    lines = [f"{documents} in both, {only}"]
     if found.ambiguous:
         lines.append(
             f"{number(found.ambiguous, 'ids')} left out, which several documents of a file share"
@@ -81,7 +77,7 @@ def _lines(found: "Comparison", names: tuple[str, str], models: list[str]) -> li
     return lines
 
 
-def _cells(label: "LabelChange") -> tuple[str, ...]:
+def _cells(label: LabelChange) -> tuple[str, ...]:
     counts = (
         *(label.before, label.after, label.both, label.lost, label.gained),
         *(label.moved_away, label.moved_here),
@@ -94,7 +90,7 @@ def _cells(label: "LabelChange") -> tuple[str, ...]:
     )
 
 
-def _example(one: "Example") -> tuple[str, ...]:
+def _example(one: Example) -> tuple[str, ...]:
     return (
         f"  {one.label}",
         f"{one.confidence:.3f}",

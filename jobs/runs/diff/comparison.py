@@ -4,64 +4,146 @@ Everything is joined by pyarrow on whole numbers, for a portion of the sources a
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from heapq import nlargest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.runs.diff.changes import Comparison, Example, Tally
 from jobs.runs.outputs import Output
-from jobs.runs.verify.files import batches
+from pipeline.outputs.layout import table_files
+from pipeline.outputs.table_reader import read_batches
 from schemas.manifest import Manifest
 
 # Rows of both runs that are joined at once, about 200 bytes each; a single source may have more.
 PORTION = 4_000_000
 
-_DOCUMENT = ["source", "doc_id"]
-_COLUMNS = [*_DOCUMENT, "start_char", "end_char", "label", "confidence", "text"]
+# Sources and labels stand as their places among those that are compared.
+_DOCUMENT = pa.schema([("source", pa.int32()), ("doc_id", pa.string())])
+_ENTITY = pa.schema(
+    [
+        *_DOCUMENT,
+        ("start_char", pa.int64()),
+        ("end_char", pa.int64()),
+        ("label", pa.int32()),
+        ("confidence", pa.float32()),
+        ("text", pa.string()),
+    ]
+)
 _SPAN = ["document", "start_char", "end_char"]
-_ENTITY = [*_SPAN, "label"]
 
 
 @dataclass(frozen=True)
-class _Portion:
-    """The runs before and after, of which only these sources are compared; labels: all of both."""
+class LabelChange:
+    """What became of the entities of a label; the means are of those that both runs have.
 
-    output: Output
-    sides: tuple[Sequence[Manifest], Sequence[Manifest]]
-    sources: pa.Array
-    labels: pa.Array
+    before = both + lost + moved_away, after = both + gained + moved_here: a moved entity has the
+    same span in both runs, and another label.
+    """
 
-    def rows(self, side: int, table: str, columns: Sequence[str]) -> pa.Table:
-        """The rows of one side; sources and labels as their places in the arrays above."""
-        coded = {"source": self.sources, "label": self.labels}
-        fields = {"doc_id": pa.string(), "text": pa.string(), "confidence": pa.float32()}
-        schema = pa.schema(
-            [(n, pa.int32() if n in coded else fields.get(n, pa.int64())) for n in columns]
+    label: str
+    both: int
+    lost: int
+    gained: int
+    moved_away: int
+    moved_here: int
+    confidence_before: float | None
+    confidence_after: float | None
+
+    @property
+    def before(self) -> int:
+        return self.both + self.lost + self.moved_away
+
+    @property
+    def after(self) -> int:
+        return self.both + self.gained + self.moved_here
+
+
+class Example(NamedTuple):
+    """An entity that only one run has; of a moved one, `label` names both labels."""
+
+    confidence: float
+    label: str
+    text: str
+    source: str
+    doc_id: str
+    start: int
+    end: int
+
+
+@dataclass
+class Comparison:
+    """documents: those in both runs; ambiguous: ids that several documents of a source share.
+
+    names: the labels of both runs; entities: how many have which label before and after, "" where
+    they are not there; confidences: sums of what both runs have, by `before` or `after` and label.
+    """
+
+    names: Sequence[str]
+    documents: int = 0
+    only_before: int = 0
+    only_after: int = 0
+    ambiguous: int = 0
+    entities: Counter[tuple[str, str]] = field(default_factory=Counter)
+    confidences: Counter[tuple[str, str]] = field(default_factory=Counter)
+    examples: dict[str, list[Example]] = field(
+        default_factory=lambda: {"lost": [], "gained": [], "moved": []}
+    )
+
+    @property
+    def labels(self) -> list[LabelChange]:
+        return [self._change(name, [name]) for name in self.names]
+
+    @property
+    def total(self) -> LabelChange:
+        return self._change("all", self.names)
+
+    @property
+    def moves(self) -> list[tuple[tuple[str, str], int]]:
+        """Labels before and after of entities that moved, the most frequent first."""
+        moves = [(pair, n) for pair, n in self.entities.items() if all(pair) and len({*pair}) > 1]
+        return sorted(moves, key=lambda move: (-move[1], move[0]))
+
+    def _change(self, title: str, names: Sequence[str]) -> LabelChange:
+        pairs = self.entities.items()
+        both = sum(n for (a, b), n in pairs if a == b and a in names)
+        before, after = (
+            sum(self.confidences[side, name] for name in names) / both if both else None
+            for side in ("before", "after")
         )
-        wanted = frozenset(self.sources.to_pylist())
-        pieces = []
-        for path in self._paths(side, table, wanted):
-            for batch in batches(path, columns, wanted):
-                rows = [
-                    pc.index_in(batch[name].cast(pa.string()), value_set=coded[name])
-                    if name in coded
-                    else batch[name]
-                    for name in columns
-                ]
-                piece = pa.Table.from_arrays(rows, schema=schema)
-                pieces.append(piece.filter(piece["source"].is_valid()))
-        return pa.concat_tables(pieces) if pieces else schema.empty_table()
+        return LabelChange(
+            title,
+            both=both,
+            lost=sum(n for (a, b), n in pairs if a in names and not b),
+            gained=sum(n for (a, b), n in pairs if b in names and not a),
+            moved_away=sum(n for (a, b), n in pairs if a in names and b not in ("", a)),
+            moved_here=sum(n for (a, b), n in pairs if b in names and a not in ("", b)),
+            confidence_before=before,
+            confidence_after=after,
+        )
 
-    def _paths(self, side: int, table: str, wanted: frozenset[str]) -> Iterator[str]:
-        for run in self.sides[side]:
-            if not wanted.isdisjoint(entry["source"] for entry in run["inputs"]):
-                for file in run["tables"][table]["files"]:
-                    yield f"{self.output.root}/{file['path']}"
+    def to_json(self) -> dict[str, Any]:
+        """All of it with names."""
+        *labels, total = (
+            {**asdict(change), "before": change.before, "after": change.after}
+            for change in (*self.labels, self.total)
+        )
+        return {
+            "documents": self.documents,
+            "only_before": self.only_before,
+            "only_after": self.only_after,
+            "ambiguous": self.ambiguous,
+            "labels": labels,
+            "total": total,
+            "moves": [{"from": a, "to": b, "entities": n} for (a, b), n in self.moves],
+            "examples": {
+                kind: [example._asdict() for example in examples]
+                for kind, examples in self.examples.items()
+            },
+        }
 
 
 def compare(
@@ -72,25 +154,19 @@ def compare(
     Documents are the same where source and id are. Of each kind of change the most confident
     `examples` are kept.
     """
-    tally = Tally()
-    labels = sorted(
-        {label for run in (*before, *after) for label in run["counts"]["entities_by_label"]}
-    )
+    labels = {name for run in (*before, *after) for name in run["counts"]["entities_by_label"]}
+    comparison = Comparison(sorted(labels))
     for sources in _portions(before, after):
-        portion = _Portion(
-            output, (before, after), pa.array(sources), pa.array(labels, pa.string())
+        places = {
+            "source": pa.array(sources, pa.string()),
+            "label": pa.array(comparison.names, pa.string()),
+        }
+        documents, entities = (
+            [_rows(output.root, runs, table, schema, places) for runs in (before, after)]
+            for table, schema in (("documents", _DOCUMENT), ("entities", _ENTITY))
         )
-        _compare_portion(portion, examples, tally)
-    return Comparison(
-        documents=tally.documents["both"],
-        only_before=tally.documents["before"],
-        only_after=tally.documents["after"],
-        ambiguous=tally.documents["ambiguous"],
-        labels=[tally.change(label) for label in labels],
-        total=tally.change(None),
-        moves=sorted(tally.moves.items(), key=lambda move: (-move[1], move[0])),
-        examples=tally.examples,
-    )
+        _compare(_common(documents, comparison), entities, places, examples, comparison)
+    return comparison
 
 
 def _portions(before: Sequence[Manifest], after: Sequence[Manifest]) -> Iterator[list[str]]:
@@ -111,100 +187,98 @@ def _portions(before: Sequence[Manifest], after: Sequence[Manifest]) -> Iterator
         yield group
 
 
-def _compare_portion(portion: _Portion, examples: int, tally: Tally) -> None:
-    documents = _common_documents(portion, tally)
-    whole = []
-    for side in (0, 1):
-        rows = portion.rows(side, "entities", _COLUMNS)
-        whole.append(rows.append_column("row", pa.array(np.arange(len(rows)))))
+def _rows(
+    root: str,
+    runs: Sequence[Manifest],
+    table: str,
+    schema: pa.Schema,
+    places: Mapping[str, pa.Array],
+) -> pa.Table:
+    """The rows that some runs have of these sources."""
+    sources = frozenset(places["source"].to_pylist())
+    pieces = [schema.empty_table()]
+    for run in runs:
+        if sources.isdisjoint(entry["source"] for entry in run["inputs"]):
+            continue
+        for path in table_files(root, run, table):
+            for batch in read_batches(path, schema.names, sources):
+                columns = [
+                    pc.index_in(batch[name].cast(pa.string()), value_set=places[name])
+                    if name in places
+                    else batch[name]
+                    for name in schema.names
+                ]
+                rows = pa.Table.from_arrays(columns, schema=schema)
+                pieces.append(rows.filter(rows["source"].is_valid()))
+    return pa.concat_tables(pieces)
+
+
+def _common(documents: Sequence[pa.Table], comparison: Comparison) -> pa.Table:
+    """The documents that both runs have once, with a number each."""
+    a, b = (rows.group_by(_DOCUMENT.names).aggregate([([], "count_all")]) for rows in documents)
+    joined = a.join(b, _DOCUMENT.names, join_type="full outer", right_suffix="_b")
+    times, times_b = (
+        pc.fill_null(joined[name], 0).to_numpy() for name in ("count_all", "count_all_b")
+    )
+    both = (times == 1) & (times_b == 1)
+    comparison.documents += int(both.sum())
+    comparison.only_before += int(((times == 1) & (times_b == 0)).sum())
+    comparison.only_after += int(((times == 0) & (times_b == 1)).sum())
+    comparison.ambiguous += int(((times > 1) | (times_b > 1)).sum())
+    common = joined.filter(pa.array(both)).select(_DOCUMENT.names)
+    return common.append_column("document", pa.array(np.arange(len(common))))
+
+
+def _compare(
+    documents: pa.Table,
+    entities: Sequence[pa.Table],
+    places: Mapping[str, pa.Array],
+    examples: int,
+    comparison: Comparison,
+) -> None:
+    """Join the entities of both runs on their spans, of which a document has none twice."""
     a, b = (
         rows.drop_columns("text")
-        .join(documents, _DOCUMENT, join_type="inner")
-        .drop_columns(_DOCUMENT)
-        for rows in whole
+        .append_column("row", pa.array(np.arange(len(rows))))
+        .join(documents, _DOCUMENT.names, join_type="inner")
+        .drop_columns(_DOCUMENT.names)
+        for rows in entities
     )
-    joined = a.join(b, _ENTITY, join_type="full outer", right_suffix="_b")
-    in_a, in_b = joined["row"].is_valid(), joined["row_b"].is_valid()
-    lost = joined.filter(pc.invert(in_b)).select([*_ENTITY, "confidence", "row"])
-    gained = joined.filter(pc.invert(in_a)).select([*_ENTITY, "confidence_b", "row_b"])
-    moved = lost.join(gained, _SPAN, join_type="inner", right_suffix="_b")
-    lost = lost.join(moved.select(_SPAN), _SPAN, join_type="left anti")
-    gained = gained.join(moved.select(_SPAN), _SPAN, join_type="left anti")
-    both = joined.filter(pc.and_(in_a, in_b))
-    _count(_Changes(both, lost, gained, moved), portion.labels.to_pylist(), tally)
+    joined = a.join(b, _SPAN, join_type="full outer", right_suffix="_b")
+    sums = [([], "count_all"), ("confidence", "sum"), ("confidence_b", "sum")]
+    for pair in joined.group_by(["label", "label_b"]).aggregate(sums).to_pylist():
+        before, after = (
+            "" if pair[column] is None else comparison.names[pair[column]]
+            for column in ("label", "label_b")
+        )
+        comparison.entities[before, after] += pair["count_all"]
+        if before == after:
+            comparison.confidences["before", before] += pair["confidence_sum"]
+            comparison.confidences["after", before] += pair["confidence_b_sum"]
     if examples:
-        for kind, rows, side in (("lost", lost, 0), ("gained", gained, 1), ("moved", moved, 1)):
-            some = _examples(portion, rows, whole[side], "_b" if side else "", examples)
-            tally.examples[kind] = nlargest(examples, [*tally.examples[kind], *some])
-
-
-class _Changes(NamedTuple):
-    """Entities of a portion by what became of them; those of B have names with `_b`."""
-
-    both: pa.Table
-    lost: pa.Table
-    gained: pa.Table
-    moved: pa.Table
-
-
-def _count(found: _Changes, labels: Sequence[str], tally: Tally) -> None:
-    both, lost, gained, moved = found
-    for kind, column in (
-        ("both", both["label"]),
-        ("lost", lost["label"]),
-        ("gained", gained["label"]),
-        ("moved_away", moved["label"]),
-        ("moved_here", moved["label_b"]),
-    ):
-        for pair in column.value_counts().to_pylist():
-            tally.counts[kind][labels[pair["values"]]] += pair["counts"]
-    for side, column in (("before", "confidence"), ("after", "confidence_b")):
-        for row in both.group_by("label").aggregate([(column, "sum")]).to_pylist():
-            tally.confidences[side][labels[row["label"]]] += row[f"{column}_sum"]
-    for row in moved.group_by(["label", "label_b"]).aggregate([([], "count_all")]).to_pylist():
-        tally.moves[labels[row["label"]], labels[row["label_b"]]] += row["count_all"]
-
-
-def _common_documents(portion: _Portion, tally: Tally) -> pa.Table:
-    """The documents that both runs have once, with a number each."""
-    a, b = (
-        portion.rows(side, "documents", _DOCUMENT)
-        .group_by(_DOCUMENT)
-        .aggregate([([], "count_all")])
-        for side in (0, 1)
-    )
-    joined = a.join(b, _DOCUMENT, join_type="full outer", right_suffix="_b")
-    times, times_b = (pc.fill_null(joined[name], 0) for name in ("count_all", "count_all_b"))
-    repeated = pc.or_(pc.greater(times, 1), pc.greater(times_b, 1))
-    once = pc.invert(repeated)
-    both = pc.and_(pc.equal(times, 1), pc.equal(times_b, 1))
-    for name, rows in (
-        ("both", both),
-        ("before", pc.and_(once, pc.equal(times_b, 0))),
-        ("after", pc.and_(once, pc.equal(times, 0))),
-        ("ambiguous", repeated),
-    ):
-        tally.documents[name] += pc.sum(rows).as_py() or 0
-    found = joined.filter(both).select(_DOCUMENT)
-    return found.append_column("document", pa.array(np.arange(len(found))))
+        for kind, are_meant, suffix in (
+            ("lost", joined["label_b"].is_null(), ""),
+            ("gained", joined["label"].is_null(), "_b"),
+            ("moved", pc.not_equal(joined["label"], joined["label_b"]), "_b"),
+        ):
+            own = entities[bool(suffix)]
+            some = _examples(joined.filter(are_meant), own, suffix, places, examples)
+            comparison.examples[kind] = nlargest(examples, [*comparison.examples[kind], *some])
 
 
 def _examples(
-    portion: _Portion, rows: pa.Table, whole: pa.Table, suffix: str, count: int
+    rows: pa.Table, entities: pa.Table, suffix: str, places: Mapping[str, pa.Array], count: int
 ) -> Iterator[Example]:
     """The most confident of the rows, with their text and where they stand."""
     order = [(f"confidence{suffix}", "descending"), (f"row{suffix}", "ascending")]
-    labels = portion.labels.to_pylist()
     for row in rows.sort_by(order).slice(0, count).to_pylist():
-        entity = whole.slice(row[f"row{suffix}"], 1).to_pylist()[0]
-        label = labels[row["label"]]
-        if "label_b" in row:
-            label += f" to {labels[row['label_b']]}"
+        (entity,) = entities.slice(row[f"row{suffix}"], 1).to_pylist()
+        labels = [row[name] for name in ("label", "label_b") if row[name] is not None]
         yield Example(
             entity["confidence"],
-            label,
+            " to ".join(places["label"][label].as_py() for label in labels),
             entity["text"],
-            portion.sources[entity["source"]].as_py(),
+            places["source"][entity["source"]].as_py(),
             entity["doc_id"],
             entity["start_char"],
             entity["end_char"],

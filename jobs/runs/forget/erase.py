@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 from jobs.runs.forget.selection import FORGOTTEN, Documents, Selection, Sources
 from jobs.runs.outputs import Output
 from jobs.runs.recount import recount_file, tally
-from jobs.runs.row_groups import read_row_groups, read_schema
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import ownerless_reports
 from pipeline.outputs.layout import table_files
 from pipeline.outputs.manifest import with_rows, without_rows
 from pipeline.outputs.storage import RunStorage, run_storage
+from pipeline.outputs.table_reader import open_table, read_row_groups
 from pipeline.outputs.table_writer import TableWriter
 from pipeline.outputs.transactions import amend_run, settle_run
 from pipeline.report.write import try_report
@@ -162,8 +162,10 @@ def _rewritten(
 
 def _writer(storage: RunStorage, table: str, like: str) -> TableWriter:
     """Writes one file of any size beside the old ones, with the same schema."""
+    with open_table(like) as file:
+        schema = file.schema_arrow
     directory = storage.table_directory(table)
-    return TableWriter(table, read_schema(like), directory, sys.maxsize, storage.create)
+    return TableWriter(table, schema, directory, sys.maxsize, storage.create)
 
 
 def _left(

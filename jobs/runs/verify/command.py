@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from jobs.runs.layout import number, say
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.verify.findings import Checked, Finding
-from jobs.runs.verify.one_run import verify_run
-from jobs.runs.verify.places import duplicate_ids, leftovers, unnamed_files
+from jobs.runs.verify.output import duplicate_ids, leftovers, unnamed_files
+from jobs.runs.verify.run import verify_run
 from pipeline.outputs.catalog import read_manifests
 
 

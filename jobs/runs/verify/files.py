@@ -1,25 +1,40 @@
-"""One file that a manifest names: its bytes, and what its footer says."""
+"""One file that a manifest names: its place, its bytes, and what its footer says."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.console.text import first_line
 from pipeline.filesystems.beam import filesystems, open_file
+from pipeline.outputs.table_reader import open_table
+from schemas.errors import JobError
 from schemas.manifest import FileEntry, Manifest
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 
 _BLOCK = 2**20
-_BATCH_ROWS = 32 * 1024
 
 # The version of the tables that brought a column.
 _SINCE = {("dead_letters", "raw_size"): 2, ("dead_letters", "kept_fields"): 3}
 
 
-def byte_problems(path: str, told: FileEntry) -> list[str]:
+def file_problems(root: str, table: str, file: FileEntry, manifest: Manifest) -> Iterator[str]:
+    """What is wrong with a file; of one that has other bytes, no more than that."""
+    path = f"{root}/{file['path']}"
+    if file["path"].rpartition("/")[0] != f"{table}/run_id={manifest['run_id']}":
+        yield f"is no place of this run in {table}"
+    elif problems := byte_problems(path, file):
+        yield from problems
+    else:
+        try:
+            with open_table(path) as opened:
+                yield from _footer_problems(opened, table, file, manifest)
+        except JobError as error:
+            cause = str(error).removeprefix(f"{path} cannot be read: ")
+            yield f"is no Parquet file that can be read: {cause}"
+
+
+def byte_problems(path: str, file: FileEntry) -> list[str]:
     """What is wrong with a file's bytes: it is missing, or size or checksum are others."""
     digest, size = hashlib.sha256(), 0
     try:
@@ -30,87 +45,35 @@ def byte_problems(path: str, told: FileEntry) -> list[str]:
     except Exception as error:  # noqa: BLE001 - each filesystem raises errors of its own
         missing = isinstance(error, FileNotFoundError) or not filesystems().exists(path)
         return ["is missing" if missing else f"cannot be read: {first_line(error)}"]
-    if size != told["bytes"]:
-        return [f"has {size:,} bytes, but the manifest says {told['bytes']:,}"]
-    if digest.hexdigest() != told["sha256"]:
+    if size != file["bytes"]:
+        return [f"has {size:,} bytes, but the manifest says {file['bytes']:,}"]
+    if digest.hexdigest() != file["sha256"]:
         return ["has another checksum than the manifest says, its bytes were changed"]
     return []
 
 
-def footer_problems(
-    file: pq.ParquetFile, table: str, told: FileEntry, manifest: Manifest
-) -> list[str]:
+def _footer_problems(
+    opened: pq.ParquetFile, table: str, file: FileEntry, manifest: Manifest
+) -> Iterator[str]:
     """What is wrong with a file's rows, schema version and columns."""
-    problems = []
-    if file.metadata.num_rows != told["rows"]:
-        problems.append(
-            f"has {file.metadata.num_rows:,} rows, but the manifest says {told['rows']:,}"
-        )
-    version = ((file.schema_arrow.metadata or {}).get(b"gleaner.schema_version") or b"").decode()
+    schema, rows = opened.schema_arrow, opened.metadata.num_rows
+    if rows != file["rows"]:
+        yield f"has {rows:,} rows, but the manifest says {file['rows']:,}"
+    version = ((schema.metadata or {}).get(b"gleaner.schema_version") or b"").decode()
     if version not in map(str, range(1, SCHEMA_VERSION + 1)):
-        return [*problems, f"has the schema version {version!r}, expected 1 to {SCHEMA_VERSION}"]
+        yield f"has the schema version {version!r}, expected 1 to {SCHEMA_VERSION}"
+        return
     if int(version) > manifest["schema_version"]:
-        problems.append(
-            f"has the schema version {version}, but the manifest {manifest['schema_version']}"
-        )
+        yield f"has the schema version {version}, but the manifest {manifest['schema_version']}"
     keep_fields = manifest["configuration"]["keep_fields"]
-    return problems + column_problems(file.schema_arrow, table, int(version), keep_fields)
-
-
-def column_problems(
-    schema: pa.Schema, table: str, version: int, keep_fields: Sequence[str]
-) -> list[str]:
-    """Columns that are missing, of another type, or not known in this version of the table."""
     whole = documents_schema(keep_fields) if table == "documents" else TABLES[table]
-    expected = {f.name: f.type for f in whole if _SINCE.get((table, f.name), 1) <= version}
-    found = {field.name: field.type for field in schema}
-    problems = [f"lacks the column {name}" for name in expected if name not in found]
-    problems += [
-        f"has a column {name} that version {version} of {table} does not know"
-        for name in found
-        if name not in expected
-    ]
-    problems += [
-        f"has {found[name]} in the column {name}, expected {kind}"
-        for name, kind in expected.items()
-        if name in found and found[name] != kind
-    ]
-    return problems
-
-
-def open_parquet(path: str) -> pq.ParquetFile:
-    """A file of a table, to read in batches; raises OSError or pyarrow's errors."""
-    return pq.ParquetFile(pa.PythonFile(open_file(path), mode="r"), pre_buffer=False)
-
-
-def batches(
-    path: str, columns: Sequence[str] | None = None, sources: frozenset[str] | None = None
-) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, a few at a time; row groups without rows of the sources are left out."""
-    file = open_parquet(path)
-    groups = list(range(file.metadata.num_row_groups))
-    if sources is not None:
-        groups = [group for group in groups if _may_hold(file, group, sources)]
-    yield from file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False)
-
-
-def values(column: pa.Array) -> list[Any]:
-    """The values of a column; those that are equal are one object, where they are strings.
-
-    Three times as fast as `to_pylist`, and what looks them up finds their hashes made.
-    """
-    if column.null_count:
-        return list(column.to_pylist())
-    if pa.types.is_string(column.type):
-        column = column.dictionary_encode()
-    if not pa.types.is_dictionary(column.type):
-        return list(column.to_numpy(zero_copy_only=False).tolist())
-    known = column.dictionary.to_pylist()
-    return [known[place] for place in column.indices.to_numpy().tolist()]
-
-
-def _may_hold(file: pq.ParquetFile, group: int, sources: frozenset[str]) -> bool:
-    statistics = file.metadata.row_group(group).column(file.schema.names.index("source")).statistics
-    if statistics is None or not statistics.has_min_max:
-        return True
-    return any(statistics.min <= source <= statistics.max for source in sources)
+    expected = {f.name: f.type for f in whole if _SINCE.get((table, f.name), 1) <= int(version)}
+    columns = {field.name: field.type for field in schema}
+    for name in expected:
+        if name not in columns:
+            yield f"lacks the column {name}"
+    for name, kind in columns.items():
+        if name not in expected:
+            yield f"has a column {name} that version {version} of {table} does not know"
+        elif kind != expected[name]:
+            yield f"has {kind} in the column {name}, expected {expected[name]}"

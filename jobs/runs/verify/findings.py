@@ -1,6 +1,7 @@
 """What `verify` finds, and how much it looked at."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -10,7 +11,7 @@ class Finding:
     query: SQL that shows more, over the views of `python -m jobs.runs view`.
     """
 
-    kind: str
+    kind: Literal["error", "warning", "remark"]
     text: str
     query: str | None = None
 
@@ -25,8 +26,3 @@ class Checked:
     rows: int = 0
     entities: int = 0
     texts: int = 0
-
-
-def error(text: str) -> Finding:
-    """Something is wrong."""
-    return Finding("error", text)

@@ -1,17 +1,20 @@
 """Entities against the texts of their documents: kept ones, or read again from the input."""
 
+import contextlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from jobs.runs.outputs import Output
-from jobs.runs.verify.counts import Key
-from jobs.runs.verify.files import batches, values
+from jobs.runs.verify.counts import Key, values
 from jobs.runs.verify.findings import Checked
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import ReadConfig, read_records
 from pipeline.inputs.shards import format_read_as, open_shard
 from pipeline.outputs.current import committed_runs
-from schemas.manifest import Manifest
+from pipeline.outputs.layout import table_files
+from pipeline.outputs.table_reader import read_batches
+from schemas.manifest import InputEntry, Manifest
 from schemas.records import Document, Repair, Shard
 
 # Characters that are held at once. Each time it is full, the entities are gone through once more.
@@ -24,8 +27,7 @@ _SHOWN = 5
 class Text(NamedTuple):
     """The text of a document."""
 
-    source: str
-    doc_id: str
+    key: Key
     text: str
 
 
@@ -46,24 +48,24 @@ def text_problems(
     Where documents of a source share an id, the text of one of them must fit.
     """
     suspects: set[Key] = set()
-    for texts in _held(_texts(output, manifest, files), CHARACTERS):
+    for texts in _portions(_texts(output, manifest, files), CHARACTERS):
         for entity in _misplaced(files["entities"], texts, checked):
             if len(suspects) < _SUSPECTS:
                 suspects.add(entity.key)
     if not suspects:
         return
     # Once more, with all the texts of an id together.
-    again = (text for text in _texts(output, manifest, files) if text[:2] in suspects)
-    found = list(_misplaced(files["entities"], _by_key(again), Checked()))
-    for entity in found[:_SHOWN]:
-        source, doc_id = entity.key
-        yield (
-            f"{source}: document {doc_id!r} does not have {entity.text!r} at "
-            f"{entity.start} to {entity.end}"
-        )
-    if len(found) > _SHOWN:
+    again = (text for text in _texts(output, manifest, files) if text.key in suspects)
+    misplaced = [
+        entity
+        for texts in _portions(again, sys.maxsize)
+        for entity in _misplaced(files["entities"], texts, Checked())
+    ]
+    for (source, doc_id), start, end, text in misplaced[:_SHOWN]:
+        yield f"{source}: document {doc_id!r} does not have {text!r} at {start} to {end}"
+    if len(misplaced) > _SHOWN:
         more = "at least " if len(suspects) == _SUSPECTS else ""
-        yield f"and {more}{len(found) - _SHOWN:,} more entities do not stand where they say"
+        yield f"and {more}{len(misplaced) - _SHOWN:,} more entities do not stand where they say"
 
 
 def _misplaced(
@@ -73,7 +75,7 @@ def _misplaced(
     sources = frozenset(source for source, _ in texts)
     columns = ["source", "doc_id", "start_char", "end_char", "text"]
     for path in paths:
-        for rows in batches(path, columns, sources):
+        for rows in read_batches(path, columns, sources):
             named = (values(rows.column(name)) for name in columns)
             for source, doc_id, start, end, text in zip(*named, strict=True):
                 whole = texts.get((source, doc_id))
@@ -84,102 +86,83 @@ def _misplaced(
                     yield Misplaced((source, doc_id), start, end, text)
 
 
-def _held(texts: Iterable[Text], characters: int) -> Iterator[Mapping[Key, Sequence[str]]]:
-    """The texts by document, in portions of so many characters."""
-    portion: list[Text] = []
+def _portions(texts: Iterable[Text], characters: int) -> Iterator[Mapping[Key, Sequence[str]]]:
+    """The texts by document, so many characters at once."""
+    portion: dict[Key, list[str]] = {}
     size = 0
-    for text in texts:
-        portion.append(text)
-        size += len(text.text)
+    for key, text in texts:
+        portion.setdefault(key, []).append(text)
+        size += len(text)
         if size >= characters:
-            yield _by_key(portion)
-            portion, size = [], 0
+            yield portion
+            portion, size = {}, 0
     if portion:
-        yield _by_key(portion)
-
-
-def _by_key(texts: Iterable[Text]) -> dict[Key, list[str]]:
-    found: dict[Key, list[str]] = {}
-    for source, doc_id, text in texts:
-        found.setdefault((source, doc_id), []).append(text)
-    return found
+        yield portion
 
 
 def _texts(
     output: Output, manifest: Manifest, files: Mapping[str, Sequence[str]]
 ) -> Iterator[Text]:
     """The texts at hand of the run's documents: from what was read, else those that were kept."""
-    elsewhere = set()
+    gone = set()
     for entry in manifest["inputs"]:
-        source = entry["source"]
-        told = (
-            _letters_read(output, manifest, entry["repairs"], source)
-            if entry.get("repairs")
-            else None
-        )
-        if told:
-            yield from told
-        elif not entry.get("repairs") and _is_unchanged(source, entry["fingerprint"]):
-            yield from _read_again(manifest, source, entry["fingerprint"])
+        read = _letters_read if entry.get("repairs") else _input_read
+        shards = read(output, manifest, entry)
+        if shards is None:
+            gone.add(entry["source"])
         else:
-            elsewhere.add(source)
-    if elsewhere:
-        for path in files["documents"]:
-            for rows in batches(path, ["source", "doc_id", "text"], frozenset(elsewhere)):
-                named = (rows.column(name).to_pylist() for name in ("source", "doc_id", "text"))
-                for source, doc_id, text in zip(*named, strict=True):
-                    if text is not None and source in elsewhere:
-                        yield Text(source, doc_id, text)
+            yield from shards
+    for path in files["documents"] if gone else ():
+        for rows in read_batches(path, ["source", "doc_id", "text"], gone):
+            named = (rows.column(name).to_pylist() for name in ("source", "doc_id", "text"))
+            for source, doc_id, text in zip(*named, strict=True):
+                if text is not None and source in gone:
+                    yield Text((source, doc_id), text)
 
 
-def _is_unchanged(source: str, fingerprint: str) -> bool:
+def _input_read(_: Output, manifest: Manifest, entry: InputEntry) -> Iterator[Text] | None:
+    """The documents of an input as the run read them; None where it is not what it was then."""
+    source, fingerprint = entry["source"], entry["fingerprint"]
     try:
-        return current_fingerprint(source) == fingerprint
+        if current_fingerprint(source) != fingerprint:
+            return None
     except Exception:  # noqa: BLE001 - each filesystem raises errors of its own
-        return False
+        return None
+    name = format_read_as(source, manifest["configuration"]["input_format"])
+    return _documents([Shard(source, name, 0, None, 0, fingerprint)], manifest, {})
 
 
-def _read_again(manifest: Manifest, source: str, fingerprint: str) -> Iterator[Text]:
-    """The documents of an input, as the run read them."""
-    told = manifest["configuration"]
-    name = format_read_as(source, told["input_format"])
-    config = ReadConfig(name, told["id_field"], told["text_field"])
-    shard = Shard(source, name, 0, None, 0, fingerprint)
-    yield from _documents(shard, config)
-
-
-def _letters_read(
-    output: Output, manifest: Manifest, repaired: str, source: str
-) -> Iterator[Text] | None:
+def _letters_read(output: Output, manifest: Manifest, entry: InputEntry) -> Iterator[Text] | None:
     """What a run that repairs a source read of it; None where these dead letters are gone."""
-    order = [run for run in committed_runs(output.manifests) if run["run_id"] in output.by_id]
+    source, repaired = entry["source"], entry["repairs"]
     holder = None
-    for run in order:
+    for run in committed_runs(output.manifests):
         if run["run_id"] == manifest["run_id"]:
             break
-        for entry in run["inputs"]:
-            if entry["source"] == source and repaired in (run["run_id"], entry.get("repairs")):
+        for other in run["inputs"]:
+            if other["source"] == source and repaired in (run["run_id"], other.get("repairs")):
                 holder = run
     first = output.by_id.get(repaired)
     if holder is None or first is None:
         return None
     name = format_read_as(source, first["configuration"]["input_format"])
-    repair = Repair(repaired, holder["run_id"], name, ())
-    told = manifest["configuration"]
-    config = ReadConfig(
-        "dead_letters", told["id_field"], told["text_field"], repairs={source: repair}
-    )
-    paths = [f"{output.root}/{file['path']}" for file in holder["tables"]["dead_letters"]["files"]]
+    repairs = {source: Repair(repaired, holder["run_id"], name, ())}
+    paths = table_files(output.root, holder, "dead_letters")
     shards = [Shard(path, "dead_letters", 0, None, 0, "") for path in paths]
-    return (text for shard in shards for text in _documents(shard, config))
+    return _documents(shards, manifest, repairs)
 
 
-def _documents(shard: Shard, config: ReadConfig) -> Iterator[Text]:
-    """What can be read of a shard; that it breaks off, the run itself has noted."""
-    try:
-        with open_shard(shard.source) as stream:
+def _documents(
+    shards: Sequence[Shard], manifest: Manifest, repairs: Mapping[str, Repair]
+) -> Iterator[Text]:
+    """What can be read of the shards; that one breaks off, the run itself has noted."""
+    settings = manifest["configuration"]
+    config = ReadConfig(
+        shards[0].format, settings["id_field"], settings["text_field"], repairs=repairs
+    )
+    for shard in shards:
+        # Filesystems and parsers raise what they like.
+        with contextlib.suppress(Exception), open_shard(shard.source) as stream:
             for record in read_records(stream, shard, config):
                 if isinstance(record, Document):
-                    yield Text(record.source, record.doc_id, record.text)
-    except Exception:  # noqa: BLE001 - filesystems and parsers raise what they like
-        return
+                    yield Text((record.source, record.doc_id), record.text)

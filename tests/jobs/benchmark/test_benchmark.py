@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_ratios_are_taken_within_a_round_and_medians_over_rounds() -> None:
     def measured(seconds: float, spacy_seconds: float) -> Round:
         counts = {"tokens": 1000, "characters": 5000, "files": 1, "documents": 2}
         counts |= {"unknown_tokens": 10, "entities": 3}
-        manifest = {"counts": counts, "model": "m@1", "configuration": {}, "versions": {}}
+        manifest: Any = {"counts": counts, "model": "m@1", "configuration": {}, "versions": {}}
         slow, fast = StageTimes(tokens=600, cells=900), StageTimes(tokens=400, cells=600)
         slow.seconds["network"], slow.seconds["decode"] = 1.5, 0.5
         fast.seconds["network"] = 1.0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.benchmark.scale import run, table
-from jobs.benchmark.scale_steps import STEPS, Measured, make_input
+from jobs.benchmark.scale import run
+from jobs.benchmark.scale_steps import STEPS, Measured, make_input, table
 from schemas.errors import UsageError
 
 SECONDS, MEGABYTES = 60, 1000

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobs.runs.__main__ import run
 from jobs.runs.diff import comparison
-from jobs.runs.diff.changes import Comparison
+from jobs.runs.diff.comparison import Comparison
 from jobs.runs.outputs import find_output
 from schemas.errors import UsageError
 from schemas.tables import ENTITIES, documents_schema

@@ -14,7 +14,7 @@ from pipeline.outputs.description import RunDescription
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import commit_run
-from pipeline.report.rows import RunTables
+from pipeline.report.tables import RunTables
 from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
 from schemas.manifest import Configuration, Manifest
 from schemas.records import DeadLetter, Document, FileResult, ShardResult, TaggedDocument

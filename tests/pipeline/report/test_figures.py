@@ -7,8 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.report.figures import UNKNOWN_BOUNDS, RunFigures, find_figures
-from pipeline.report.ranking import Ranking, TextRanking
+from pipeline.report.figures import (
+    UNKNOWN_BOUNDS,
+    Ranking,
+    RunFigures,
+    TextRanking,
+    find_figures,
+)
 from pipeline.report.reasons import count_reasons
 from schemas.errors import JobError
 from schemas.records import DeadLetter

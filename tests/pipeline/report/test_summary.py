@@ -8,9 +8,10 @@ import pytest
 
 from pipeline.filesystems.paths import shown_path
 from pipeline.report.summary import as_event, format_summary
+from schemas.manifest import Manifest
 
 
-def manifest(broken: int = 0) -> dict[str, Any]:
+def manifest(broken: int = 0) -> Any:  # noqa: ANN401 - it has what a summary shows, and no more
     counts = {"files": 3, "broken_files": broken, "records": 1500, "documents": 1499}
     counts |= {"dead_letters": 1, "sentences": 9000, "tokens": 123456, "entities": 2345}
     labels = {"geo": 5, "org": 2000, "per": 340}
@@ -25,7 +26,7 @@ def manifest(broken: int = 0) -> dict[str, Any]:
     }
 
 
-def lines_of(told: dict[str, Any]) -> list[str]:
+def lines_of(told: Manifest) -> list[str]:
     return format_summary(told, "gs://b").splitlines()
 
 
@@ -64,11 +65,11 @@ def test_what_was_lost_is_told_of_and_that_nothing_was() -> None:
 def test_documents_unlike_the_training_data_are_told_of_after_what_was_lost() -> None:
     """Drift alone: what is moderate, or could not be compared, stands in the manifest."""
     statistics = {"labels": {"level": "drift", "value": 0.3849}, "confidence": {"reason": "few"}}
-    lines = lines_of({**manifest(), "drift": {"level": "drift", "statistics": statistics}})
+    lines = lines_of(manifest() | {"drift": {"level": "drift", "statistics": statistics}})
     place = lines.index("  drift    unlike the model's training data in labels (PSI 0.38)")
     assert lines[place - 1].startswith("  lost")
     for quiet in ({"level": "moderate", "statistics": statistics}, {"reason": "few"}):
-        assert "drift" not in format_summary({**manifest(), "drift": quiet}, "gs://b")
+        assert "drift" not in format_summary(manifest() | {"drift": quiet}, "gs://b")
 
 
 def test_a_run_with_nothing_to_do_says_why_and_no_more() -> None:
@@ -109,7 +110,7 @@ def test_the_report_is_named_where_there_is_one() -> None:
 
 def test_the_command_for_the_next_step_comes_once_a_job() -> None:
     for number, is_told in ((1, False), (2, True)):
-        told = {**manifest(), "part": {"of": "r1", "number": number, "count": 2}}
+        told = manifest() | {"part": {"of": "r1", "number": number, "count": 2}}
         assert any(line.startswith("  next") for line in lines_of(told)) is is_told
 
 
@@ -144,7 +145,7 @@ def test_colours_mark_what_a_person_should_look_at_and_change_no_text() -> None:
     ],
 )
 def test_times_are_told_in_the_units_that_matter(seconds: float, told: str) -> None:
-    timed = {**manifest(), "timings": {"seconds": seconds}}
+    timed = manifest() | {"timings": {"seconds": seconds}}
     assert lines_of(timed)[0] == f"run r1 committed in {told}"
 
 
@@ -182,13 +183,13 @@ def test_machines_get_the_same_as_one_event() -> None:
 def test_an_event_is_a_warning_where_a_person_should_look(
     dead_letters: int, broken: int, drift: dict[str, str], level: str
 ) -> None:
-    told = {**manifest(broken), "drift": drift}
+    told = manifest(broken) | {"drift": drift}
     told["counts"]["dead_letters"] = dead_letters
     assert as_event(told, "gs://b")["level"] == level
 
 
 def test_a_run_of_no_time_divides_by_nothing() -> None:
-    quick = {**manifest(), "timings": {"seconds": 0.0}}
+    quick = manifest() | {"timings": {"seconds": 0.0}}
     assert "123,456 tokens" in format_summary(quick, "gs://b")
 
 

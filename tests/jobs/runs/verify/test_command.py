@@ -45,7 +45,7 @@ def test_a_run_that_is_removed_meanwhile_is_no_error(
         (output.root / "runs/first.json").unlink(missing_ok=True)
         return ["is missing"]
 
-    monkeypatch.setattr("jobs.runs.verify.one_run.byte_problems", removed)
+    monkeypatch.setattr("jobs.runs.verify.files.byte_problems", removed)
     code, told = output.verify("first")
     assert code == 0
     assert told[0] == "remark: run first was changed or removed while it was checked"

@@ -1,22 +1,20 @@
 """One run: its files, its rows, its counts and its texts, against its manifest."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
 from jobs.runs.layout import number
 from jobs.runs.outputs import Output
-from jobs.runs.verify.counts import (
-    EntitiesByDocument,
-    RunCounts,
-    count_problems,
-    total_problems,
-)
-from jobs.runs.verify.files import batches, byte_problems, footer_problems, open_parquet
-from jobs.runs.verify.findings import Checked, Finding, error
+from jobs.runs.verify.counts import EntitiesByDocument, RunCounts, count_problems, total_problems
+from jobs.runs.verify.files import file_problems
+from jobs.runs.verify.findings import Checked, Finding
 from jobs.runs.verify.rows import WrongRows, wrong_rows
 from jobs.runs.verify.texts import text_problems
-from schemas.manifest import FileEntry, Manifest
+from pipeline.outputs.layout import table_files
+from pipeline.outputs.table_reader import read_batches
+from schemas.manifest import Manifest
 
 _SHOWN = 5
 
@@ -27,9 +25,9 @@ def verify_run(output: Output, manifest: Manifest, checked: Checked) -> Iterator
     name = manifest["run_id"]
     try:
         for problem in _problems(output, manifest, checked):
-            yield error(f"run {name}: {problem}")
+            yield Finding("error", f"run {name}: {problem}")
     except KeyError as missing:
-        yield error(f"run {name}: the manifest lacks {missing.args[0]!r}")
+        yield Finding("error", f"run {name}: the manifest lacks {missing.args[0]!r}")
 
 
 def _problems(output: Output, manifest: Manifest, checked: Checked) -> Iterator[str]:
@@ -37,34 +35,32 @@ def _problems(output: Output, manifest: Manifest, checked: Checked) -> Iterator[
         return
     yield from total_problems(manifest)
     readable: dict[str, list[str]] = {}
-    for table, told in manifest["tables"].items():
-        sound = True
-        for file in told["files"]:
+    for table, written in manifest["tables"].items():
+        are_sound = True
+        for file in written["files"]:
             checked.files += 1
             checked.bytes += file["bytes"]
-            problems = list(_file_problems(output.root, table, file, manifest))
-            yield from (f"{file['path']} {problem}" for problem in problems)
-            sound = sound and not problems
-        if sound:
-            readable[table] = [f"{output.root}/{file['path']}" for file in told["files"]]
+            for problem in file_problems(output.root, table, file, manifest):
+                are_sound = False
+                yield f"{file['path']} {problem}"
+        if are_sound:
+            readable[table] = table_files(output.root, manifest, table)
     if not manifest["inputs"]:
         return
     counts, by_document = RunCounts(), EntitiesByDocument()
-    wrong: dict[tuple[str, str], WrongRows] = {}
+    wrong: dict[tuple[str, str], list[WrongRows]] = defaultdict(list)
     for table, rows in _all_rows(readable):
         checked.rows += len(rows)
         checked.entities += len(rows) if table == "entities" else 0
         counts.add(table, rows)
         if table != "dead_letters":
             by_document.add(table, rows)
-        for found in wrong_rows(table, rows, manifest):
-            first = wrong.get((table, found.what), found._replace(rows=0))
-            wrong[table, found.what] = first._replace(rows=first.rows + found.rows)
-    for (table, what), some in wrong.items():
-        yield (
-            f"{table}: in {number(some.rows, 'rows')} {what}, first in document {some.doc_id!r} "
-            f"of {some.source}"
-        )
+        for some in wrong_rows(table, rows, manifest):
+            wrong[table, some.what].append(some)
+    for (table, what), found in wrong.items():
+        count = number(sum(some.rows for some in found), "rows")
+        first = f"first in document {found[0].doc_id!r} of {found[0].source}"
+        yield f"{table}: in {count} {what}, {first}"
     yield from count_problems(manifest, counts, readable)
     if {"documents", "entities"} <= set(readable):
         if not by_document.balanced:
@@ -72,30 +68,15 @@ def _problems(output: Output, manifest: Manifest, checked: Checked) -> Iterator[
         yield from text_problems(output, manifest, readable, checked)
 
 
-def _file_problems(root: str, table: str, told: FileEntry, manifest: Manifest) -> Iterator[str]:
-    path = str(told["path"])
-    if path.rpartition("/")[0] != f"{table}/run_id={manifest['run_id']}":
-        yield f"is no place of this run in {table}"
-        return
-    wrong = byte_problems(f"{root}/{path}", told)
-    yield from wrong
-    if wrong:
-        return
-    try:
-        yield from footer_problems(open_parquet(f"{root}/{path}"), table, told, manifest)
-    except (OSError, pa.ArrowException) as problem:
-        yield f"is no Parquet file that can be read: {str(problem).splitlines()[0]}"
-
-
-def _all_rows(readable: dict[str, list[str]]) -> Iterator[tuple[str, pa.RecordBatch]]:
+def _all_rows(readable: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, pa.RecordBatch]]:
     for table, paths in readable.items():
         for path in paths:
-            for rows in batches(path):
+            for rows in read_batches(path):
                 yield table, rows
 
 
 def _document_problems(
-    by_document: EntitiesByDocument, readable: dict[str, list[str]]
+    by_document: EntitiesByDocument, readable: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
     own = {table: readable[table] for table in ("documents", "entities")}
     differing = by_document.differing(_all_rows(own))

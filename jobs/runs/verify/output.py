@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +12,14 @@ import pyarrow.compute as pc
 
 from jobs.runs.layout import number
 from jobs.runs.outputs import Output
-from jobs.runs.verify.files import batches
 from jobs.runs.verify.findings import Finding
 from pipeline.filesystems.beam import list_files
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import rows_that_count
-from pipeline.outputs.layout import STAGING
+from pipeline.outputs.layout import STAGING, all_files, table_files
+from pipeline.outputs.table_reader import read_batches
+from schemas.errors import JobError
 from schemas.tables import TABLES
 
 _SHOWN = 5
@@ -36,10 +38,9 @@ def unnamed_files(output: Output) -> Iterator[Finding]:
     # In this order, since other runs go on: one that is done by now has its manifest.
     staged = set(_staged(output))
     named = {
-        f"{output.root}/{file['path']}"
+        path
         for manifest in read_manifests(output.root)
-        for table in manifest.get("tables", {}).values()
-        for file in table["files"]
+        for path in all_files(output.root, manifest)
     }
     for table, paths in found.items():
         for path in paths:
@@ -47,12 +48,11 @@ def unnamed_files(output: Output) -> Iterator[Finding]:
                 continue
             run_id = path.removeprefix(f"{output.root}/{table}/run_id=").partition("/")[0]
             # Readers skip names that begin like this.
-            hidden = path.rpartition("/")[2].startswith((".", "_"))
-            harmless = is_remote(output.root) or hidden or run_id in staged
-            yield Finding(
-                "remark" if harmless else "error",
-                f"{path.removeprefix(f'{output.root}/')} is named by no manifest",
-            )
+            is_hidden = path.rpartition("/")[2].startswith((".", "_"))
+            is_harmless = is_remote(output.root) or is_hidden or run_id in staged
+            name = path.removeprefix(f"{output.root}/")
+            kind: Literal["remark", "error"] = "remark" if is_harmless else "error"
+            yield Finding(kind, f"{name} is named by no manifest")
 
 
 def leftovers(output: Output) -> Iterator[Finding]:
@@ -80,14 +80,12 @@ def _files_below(folder: str) -> list[str]:
 
 def duplicate_ids(output: Output) -> Iterator[Finding]:
     """Ids that several of the documents that count share; holds eight bytes a document."""
-    hashes = np.concatenate([np.zeros(0, np.int64), *map(_hashes, _ids_that_count(output))])
+    hashes = np.fromiter((hash(doc_id) for doc_id in _ids_that_count(output)), np.int64)
     hashes.sort()
     repeated = frozenset(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
     if not repeated:
         return
-    times: Counter[str] = Counter()
-    for ids in _ids_that_count(output):
-        times.update(doc_id for doc_id in ids if hash(doc_id) in repeated)
+    times = Counter(doc_id for doc_id in _ids_that_count(output) if hash(doc_id) in repeated)
     worst = ", ".join(f"{doc_id!r} {count:,} times" for doc_id, count in times.most_common(_SHOWN))
     yield Finding(
         "warning",
@@ -97,19 +95,14 @@ def duplicate_ids(output: Output) -> Iterator[Finding]:
     )
 
 
-def _hashes(ids: list[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.array([hash(doc_id) for doc_id in ids], np.int64)
-
-
-def _ids_that_count(output: Output) -> Iterator[list[str]]:
-    """The ids of all documents that count, a few at a time; files that cannot be read are told."""
+def _ids_that_count(output: Output) -> Iterator[str]:
+    """The ids of all documents that count; files that cannot be read were told before."""
     for rows in rows_that_count(output.current, "documents"):
         sources = pa.array(rows.sources, pa.string())
-        for file in output.by_id[rows.run_id]["tables"]["documents"]["files"]:
-            path = f"{output.root}/{file['path']}"
+        for path in table_files(output.root, output.by_id[rows.run_id], "documents"):
             try:
-                for batch in batches(path, ["source", "doc_id"], frozenset(rows.sources)):
+                for batch in read_batches(path, ["source", "doc_id"], frozenset(rows.sources)):
                     own = pc.is_in(batch.column("source").cast(pa.string()), value_set=sources)
-                    yield batch.column("doc_id").filter(own).to_pylist()
-            except (OSError, pa.ArrowException):
+                    yield from batch.column("doc_id").filter(own).to_pylist()
+            except JobError:
                 continue
