@@ -43,7 +43,7 @@ def measure(
     plan = StagePlan(
         shards,
         config.read,
-        find_artifact(config.model),
+        find_artifact(config.model, "--model"),
         config.batch_tokens,
         config.folded_words,
         mode.threads,

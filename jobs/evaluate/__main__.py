@@ -10,7 +10,6 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jobs.evaluate.page import html_page
 from jobs.evaluate.report import evaluation
@@ -19,15 +18,19 @@ from model.corpora import LabelledCorpus, read_labelled
 from model.corpora.tokenized import TokenizedSentences
 from model.evaluation.entity_scores import EntityScores
 from model.evaluation.mistakes import ComparedText
+from model.evaluation.scoring import (
+    character_spans,
+    gold_spans,
+    score_documents,
+    score_sentences,
+)
 from model.runtime import start_tensorflow
 from model.tagger.artifact import find_artifact, load_artifact, read_files
+from model.tagger.tagger import Tagger
 from pipeline.console.arguments import Parser, require_file
 from pipeline.console.printing import account
 from pipeline.console.process import main
 from schemas.errors import UsageError
-
-if TYPE_CHECKING:
-    from model.tagger.tagger import Tagger
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -43,8 +46,6 @@ def run(arguments: Sequence[str]) -> int:
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     start_tensorflow()
-    from model.tagger.tagger import Tagger
-
     scores, texts = _compare(Tagger(artifact), corpus)
     found = evaluation(artifact.identity, corpus, scores, texts, flags.mistakes)
     _print(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns))
@@ -55,15 +56,8 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _compare(tagger: "Tagger", corpus: LabelledCorpus) -> tuple[EntityScores, list[ComparedText]]:
+def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list[ComparedText]]:
     """The strict scores, and every sentence or document with its gold and what was found."""
-    from model.evaluation.scoring import (
-        character_spans,
-        gold_spans,
-        score_documents,
-        score_sentences,
-    )
-
     if corpus.documents:
         scores, tagged = score_documents(tagger, corpus.documents)
         return scores, [

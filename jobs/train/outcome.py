@@ -12,7 +12,9 @@ from model.drift.profile import baseline_statistics
 from model.evaluation.calibration import Calibration, calibrate
 from model.evaluation.confusion import Confusion, confusion
 from model.evaluation.entity_scores import EntityScores
+from model.evaluation.scoring import character_spans, gold_spans, score_sentences
 from model.tagger.artifact import Artifact
+from model.tagger.tagger import Tagger
 from model.text.segmentation import Segmentation
 from model.training.configuration import NetworkConfig, TrainingConfig
 
@@ -49,9 +51,6 @@ def outcome(
     test: TokenizedSentences,
 ) -> Outcome:
     """Score the kept epoch through the code that extraction runs, and describe the model."""
-    from model.evaluation.scoring import character_spans, gold_spans, score_sentences
-    from model.tagger.tagger import Tagger
-
     artifact = Artifact(
         name=recipe.name,
         segmentation=recipe.segmentation,

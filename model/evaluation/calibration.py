@@ -8,7 +8,7 @@ of a span stays a probability of a CRF, and the decoded tags stay the same.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,10 @@ from model.evaluation import entity_scores as metrics
 from model.tagger.crf import Emissions, Potentials, Scores, TokenSpans, decode
 from model.tagger.padding import pad_documents
 from model.tagger.span_posteriors import span_posteriors
+from model.tagger.tagger import Tagger
 from model.tags import SpanTags, spans_of
 from model.text.segmentation import document_of_words
 from schemas.records import Ints
-
-if TYPE_CHECKING:
-    from model.tagger.tagger import Tagger
 
 Truth = NDArray[np.bool_]
 
@@ -136,7 +134,7 @@ class FoundSpans:
         return Sample(len(self.lengths), len(self.right), int(self.right.sum()), self.gold)
 
 
-def calibrate(tagger: "Tagger", sentences: Sequence[LabelledSentence]) -> Calibration:
+def calibrate(tagger: Tagger, sentences: Sequence[LabelledSentence]) -> Calibration:
     """Fit the temperature on half of the sentences, and measure with the other half.
 
     The tagger's own temperature is 1. Equal texts are in the same half, and the same sentences
@@ -156,7 +154,7 @@ def calibrate(tagger: "Tagger", sentences: Sequence[LabelledSentence]) -> Calibr
     )
 
 
-def find_spans(tagger: "Tagger", sentences: Sequence[LabelledSentence]) -> FoundSpans:
+def find_spans(tagger: Tagger, sentences: Sequence[LabelledSentence]) -> FoundSpans:
     """What the tagger decodes in tokenized sentences, next to their gold tags."""
     tag_set = tagger.artifact.tags
     emissions = [np.zeros((0, len(tag_set.tags)), np.float32)]

@@ -114,15 +114,18 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
         whole.replace(directory)
 
 
-def find_artifact(name_or_directory: str) -> Path:
-    """The directory of a bundled model's name, or the directory itself."""
+def find_artifact(name_or_directory: str, argument: str = "model") -> Path:
+    """The directory of a bundled model's name, or the directory itself.
+
+    Raises ArtifactError where there is neither; `argument` is what the user called it.
+    """
     for directory in (Path(name_or_directory), BUNDLED / name_or_directory):
         if directory.is_dir():
             return directory
     bundled = sorted(path.name for path in BUNDLED.glob("*") if path.is_dir())
     nearest = difflib.get_close_matches(name_or_directory, bundled, 1)
     raise ArtifactError(
-        f"--model {name_or_directory}: no such directory, and no bundled model of that name "
+        f"{argument} {name_or_directory}: no such directory, and no bundled model of that name "
         f"(bundled: {', '.join(bundled) or 'none'})"
         + (f", did you mean {nearest[0]}?" if nearest else "")
     )

@@ -1,7 +1,7 @@
 """The predictor: padded batches in, documents with their entities out."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from model.tagger.artifact import Artifact
 from model.tagger.crf import TokenSpans, decode
-from model.tagger.emissions import EmissionGraph
 from model.tagger.encoding import FOLDED_WORDS
-from model.tagger.padding import BUCKET_CELLS
+from model.tagger.padding import BUCKET_CELLS, pad_documents
 from model.tagger.span_posteriors import span_posteriors
 from model.tagger.word_table import FoldedWords, WordRows
 from schemas.records import Floats, Ints, PaddedBatch, TaggedDocument, TokenizedDocument
@@ -40,6 +39,9 @@ class Tagger:
     ) -> None:
         if folded_words < BUCKET_CELLS:
             raise ValueError(f"folded_words is {folded_words}, expected at least {BUCKET_CELLS}")
+        # TensorFlow is imported here, and not where a worker or a command names the type.
+        from model.tagger.emissions import EmissionGraph
+
         self.artifact = artifact
         weights = artifact.weights.tempered(artifact.temperature)
         self.graph = EmissionGraph(weights, folded_words)
@@ -117,6 +119,22 @@ class Tagger:
         starts = np.flatnonzero(begins)
         ends = np.flatnonzero((begins | continues) & ~continued) + 1
         return TokenSpans(starts, ends, tag_set.label_of[tags[starts]].astype(np.int64))
+
+
+def tag_documents(
+    tagger: Tagger, documents: Iterable[TokenizedDocument], batch_tokens: int = 20_000
+) -> Iterator[TaggedDocument]:
+    """Tag documents in batches of about so many tokens; the results do not depend on them."""
+    batch: list[TokenizedDocument] = []
+    tokens = 0
+    for document in documents:
+        batch.append(document)
+        tokens += len(document.words)
+        if tokens >= batch_tokens:
+            yield from tagger.tag(pad_documents(batch))
+            batch, tokens = [], 0
+    if batch:
+        yield from tagger.tag(pad_documents(batch))
 
 
 def _tagged(

@@ -19,14 +19,14 @@ def settle_model(model: str) -> str:
     if is_remote(model):
         require_filesystem("--model", model)
         return model.rstrip("/")
-    directory = find_artifact(model)
+    directory = find_artifact(model, "--model")
     return os.path.abspath(directory) if directory == Path(model) else model
 
 
 def read_model(model: str) -> dict[str, bytes]:
     """What `settle_model` gives in, the model's files out; raises as `gather_files`."""
     if not is_remote(model):
-        return read_files(find_artifact(model))
+        return read_files(find_artifact(model, "--model"))
     try:
         found = list_files(f"{model}/*")
     except Exception as error:  # each filesystem raises errors of its own

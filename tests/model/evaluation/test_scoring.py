@@ -9,10 +9,9 @@ from model.evaluation.scoring import (
     character_spans,
     score_documents,
     score_sentences,
-    tag_documents,
 )
 from model.tagger.artifact import Artifact
-from model.tagger.tagger import Tagger
+from model.tagger.tagger import Tagger, tag_documents
 from model.tags import Span, spans_of, tags_of
 from model.text.segmentation import retokenize, token_offsets, tokenize_document
 from schemas.records import Document, TaggedDocument
