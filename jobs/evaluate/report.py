@@ -6,10 +6,10 @@ from typing import Any
 
 from model.corpora import LabelledCorpus
 from model.evaluation.entity_scores import EntityScores
+from model.evaluation.matching import Kind
 from model.evaluation.mistakes import (
     ComparedText,
     FrequentMistake,
-    Kind,
     Mistake,
     count_kinds,
     find_mistakes,

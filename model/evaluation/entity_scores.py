@@ -6,8 +6,8 @@ sentence (or document). Tokens, padding and `O` are never counted.
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from model.text.escaping import harmless
 
@@ -17,23 +17,6 @@ class Labelled(Hashable, Protocol):
 
     @property
     def label(self) -> str: ...
-
-
-class ScoresJson(TypedDict):
-    """One row of scores in a JSON file."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-class EntityScoresJson(TypedDict):
-    """The JSON of `jobs.evaluate --json` and of an artifact's metrics."""
-
-    micro: ScoresJson
-    macro: ScoresJson
-    labels: dict[str, ScoresJson]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +29,7 @@ class Scores:
     support: int
 
     @classmethod
-    def of_counts(cls, right: int, predicted: int, gold: int) -> "Scores":
+    def of_counts(cls, right: float, predicted: int, gold: int) -> "Scores":
         """The scores of `right` entities among those predicted and those in the gold.
 
         Nothing predicted has precision 0.0, no gold has recall 0.0, neither raises.
@@ -71,14 +54,9 @@ class Scores:
             support=sum(row.support for row in kept),
         )
 
-    def to_json(self) -> ScoresJson:
+    def to_json(self) -> dict[str, Any]:
         """The four numbers, unrounded, under their names."""
-        return {
-            "precision": self.precision,
-            "recall": self.recall,
-            "f1": self.f1,
-            "support": self.support,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +71,7 @@ class EntityScores:
         """The unweighted means over the labels in the gold, so that rare labels count as much."""
         return Scores.mean_of(self.labels.values())
 
-    def to_json(self) -> EntityScoresJson:
+    def to_json(self) -> dict[str, Any]:
         """`{"micro": ROW, "macro": ROW, "labels": {LABEL: ROW}}`, a row as of `Scores.to_json`."""
         return {
             "micro": self.micro.to_json(),

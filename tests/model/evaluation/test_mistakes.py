@@ -6,16 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.evaluation.matching import Kind, Pair, overlaps, pair_spans
 from model.evaluation.mistakes import (
     KINDS,
     ComparedText,
-    Kind,
-    Pair,
     count_kinds,
     find_mistakes,
     most_frequent,
-    overlap_groups,
-    pair_spans,
 )
 from model.tags import Span
 from model.text.segmentation import Segmentation
@@ -86,15 +83,10 @@ def test_kinds_add_up_to_both_sides_and_right_means_equal(
 
 
 @given(span_lists(), span_lists())
-def test_groups_hold_every_span_once_and_no_overlap_crosses_them(
-    gold: list[Span], predicted: list[Span]
-) -> None:
-    groups = list(overlap_groups(gold, predicted))
-    assert [span for ours, _ in groups for span in ours] == gold
-    assert [span for _, found in groups for span in found] == predicted
-    for n, (ours, _) in enumerate(groups):
-        others = [span for m, (_, found) in enumerate(groups) if m != n for span in found]
-        assert not any(shared(one, other) for one in ours for other in others)
+def test_overlaps_are_all_there_are_in_order(gold: list[Span], predicted: list[Span]) -> None:
+    found = list(overlaps(gold, predicted))
+    assert found == [(one, other) for one in gold for other in predicted if shared(one, other)]
+    assert all(overlap.shared == shared(*overlap) for overlap in found)
 
 
 @pytest.mark.parametrize(
