@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.console.process import quiet_libraries
@@ -35,7 +34,7 @@ class StagePlan:
 
     shards: Sequence[Shard]
     read: ReadConfig
-    model: Path
+    model: str
     batch_tokens: int
     folded_words: int
     threads: int | None
@@ -92,13 +91,13 @@ def _measure(
     quiet_libraries()
     from jobs.benchmark.corpus import documents_of
     from model.runtime import start_tensorflow
-    from model.tagger.artifact import load_artifact, read_files
     from model.tagger.padding import pad_documents
     from model.text.segmentation import tokenize_document
+    from pipeline.filesystems.model_files import open_model
     from pipeline.outputs.rows import RowConfig
     from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 
-    artifact = load_artifact(read_files(plan.model), str(plan.model))
+    artifact = open_model(plan.model)
     start_tensorflow(plan.threads)
     from model.tagger.tagger import Emitted, Tagger
 

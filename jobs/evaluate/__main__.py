@@ -25,11 +25,11 @@ from model.evaluation.scoring import (
     score_sentences,
 )
 from model.runtime import start_tensorflow
-from model.tagger.artifact import find_artifact, load_artifact, read_files
 from model.tagger.tagger import Tagger
 from pipeline.console.arguments import Parser, require_file
 from pipeline.console.printing import account
 from pipeline.console.process import main
+from pipeline.filesystems.model_files import open_model
 from schemas.errors import UsageError
 
 
@@ -40,8 +40,7 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(f"--mistakes is {flags.mistakes}, expected at least 0")
     require_file("--json", flags.json)
     require_file("--html", flags.html)
-    directory = find_artifact(flags.model)
-    artifact = load_artifact(read_files(directory), str(directory))
+    artifact = open_model(flags.model)
     corpus = read_labelled(flags.data)
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
@@ -112,7 +111,7 @@ def evaluation_parser() -> Parser:
         ),
     )
     add = parser.add_argument
-    add("--model", required=True, metavar="DIR_OR_NAME", help="a directory or a bundled name")
+    add("--model", required=True, metavar="DIR_OR_NAME", help="directory, URL or bundled name")
     add("--data", required=True, metavar="FILE", help="labelled: csv, CoNLL, .iob2, jsonl")
     add("--json", metavar="FILE", help="write everything as JSON")
     add("--html", metavar="FILE", help="write everything as one page to read")

@@ -3,11 +3,17 @@
 import os
 from pathlib import Path
 
-from model.tagger.artifact import find_artifact, gather_files, read_files
+from model.tagger.artifact import Artifact, find_artifact, gather_files, load_artifact, read_files
 from pipeline.filesystems.beam import list_files, open_file, refusal
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
 from schemas.errors import ArtifactError
+
+
+def open_model(model: str) -> Artifact:
+    """`--model` in, the verified artifact out; raises as `settle_model` and `load_artifact`."""
+    settled = settle_model(model)
+    return load_artifact(read_model(settled), settled)
 
 
 def settle_model(model: str) -> str:
