@@ -11,40 +11,6 @@ from pipeline.console.arguments import Parser
 
 Config = TypeVar("Config", NetworkConfig, TrainingConfig)
 
-# Flag -> what it means. Names, types and defaults are those of the configurations' fields.
-_NETWORK_FLAGS = {
-    "embedding_size": "of the word embedding",
-    "character_size": "of the character embedding",
-    "character_filters": "of the character convolution",
-    "character_width": "characters that a filter spans",
-    "casing_size": "of the casing embedding",
-    "units": "LSTM units per direction",
-    "dropout": "share of the LSTM's output dropped",
-    "input_dropout": "share of the words' features dropped",
-    "recurrent_dropout": "share of the LSTM's state dropped",
-    "word_dropout": "share of words left without vectors",
-    "kernel_initializer": "a Keras initializer",
-}
-_TRAINING_FLAGS = {
-    "scheme": "of the tags: BIO or BIOES",
-    "batch_size": "sentences a step",
-    "epochs": "passes over the sentences",
-    "optimizer": "a Keras optimizer",
-    "learning_rate": "once warm; it falls linearly",
-    "final_rate": "share of the rate at the last step",
-    "clipnorm": "largest norm of the whole gradient",
-    "average_decay": "of the averaged weights; 0: none",
-    "min_word_count": "rarer words are unknown words",
-    "vocabulary_size": "words kept in all",
-    "unknown_rate": "seen n times: unknown by r / (r + n)",
-    "monitor": "the value that decides what is kept",
-    "mode": "max or min is best; auto: by its name",
-    "save_best_only": "true: the best epoch, false: the last",
-    "patience": "epochs without a better one; 0: all",
-    "verbose": "0 none, 1 redrawn, 2 a line an epoch",
-    "seed": "same seed, same weights",
-}
-
 _METAVARS = {int: "N", float: "X", str: "NAME", bool: "BOOL"}
 
 
@@ -60,7 +26,7 @@ def _boolean(value: str) -> bool:
 
 
 def training_parser() -> Parser:
-    """All flags of `jobs.train`; names, types and defaults are those of the configurations."""
+    """All flags of `jobs.train`; those of the configurations are made from their fields."""
     parser = Parser(
         prog="python -m jobs.train",
         synopsis="--train FILE --output DIR [FLAG ...]",
@@ -99,10 +65,7 @@ def training_parser() -> Parser:
     data.add_argument("--check", action="store_true", help="report on the data and stop")
     data.add_argument("--resume", action="store_true", help="go on with an interrupted training")
     data.add_argument("--logs", metavar="DIR", help="for epochs.csv and TensorBoard's events")
-    for title, kind, texts in (
-        ("network", NetworkConfig, _NETWORK_FLAGS),
-        ("training", TrainingConfig, _TRAINING_FLAGS),
-    ):
+    for title, kind in (("network", NetworkConfig), ("training", TrainingConfig)):
         group = parser.add_argument_group(title)
         for field in fields(kind):
             value_type = type(field.default)
@@ -111,6 +74,6 @@ def training_parser() -> Parser:
                 type=_boolean if value_type is bool else value_type,
                 default=field.default,
                 metavar=_METAVARS[value_type],
-                help=texts[field.name],
+                help=field.metadata["help"],
             )
     return parser

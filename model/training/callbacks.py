@@ -17,9 +17,9 @@ from model.tags import Span, spans_of
 from model.training.averaging import WeightAverage
 from model.training.batches import EpochPlan, sentences_of, unpadded
 from model.training.checkpoint import TrainingState
-from model.training.configuration import TrainingConfig
+from model.training.configuration import TrainingConfig, refused
 from model.training.network import BiLSTMCRF
-from schemas.errors import JobError, UsageError
+from schemas.errors import JobError
 from schemas.records import Ints
 
 Logs = dict[str, Any]
@@ -46,7 +46,7 @@ class EpochLog:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"--logs {self.directory}: {error.strerror}") from error
+            raise refused("logs", f"{self.directory}: {error.strerror}") from error
         return [
             keras.callbacks.CSVLogger(str(self.directory / "epochs.csv"), append=resumed),
             keras.callbacks.TensorBoard(str(self.directory), write_graph=False, profile_batch=0),
