@@ -22,7 +22,7 @@ from pipeline.console.printing import account
 from pipeline.console.process import main
 from schemas.errors import UsageError
 
-_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
+_PACKAGES = ("keras", "matplotlib", "tensorflow_addons")
 
 
 def run(arguments: Sequence[str]) -> int:

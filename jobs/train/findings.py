@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from itertools import combinations
 
+from model.corpora.illegal_tags import IllegalTag
 from model.corpora.projection import Misfit
-from model.corpora.records import IllegalTag
 from model.corpora.statistics import DataReport, PartReport
 from model.text.escaping import harmless, shortened
 
