@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from jobs.train.card import CONFUSION, F1_BY_LABEL, LEARNING_CURVES, RELIABILITY, model_card
+from jobs.train.card import model_card
 from jobs.train.plots import confusion_matrix, f1_by_label, learning_curves, reliability_diagram
 from model.corpora import LabelledSentence
 from model.corpora.tokenized import TokenizedSentences
@@ -109,10 +109,10 @@ def _people(
         "MODEL_CARD.md": model_card(
             artifact, recipe.command, recipe.data, settings, scores, calibration
         ),
-        LEARNING_CURVES: learning_curves(fitted.history, fitted.kept_epoch),
-        F1_BY_LABEL: f1_by_label(scores.get("test", scores["dev"])),
-        CONFUSION: confusion_matrix(taken_for),
+        "learning_curves.svg": learning_curves(fitted.history, fitted.kept_epoch),
+        "f1_by_label.svg": f1_by_label(scores.get("test", scores["dev"])),
+        "confusion.svg": confusion_matrix(taken_for),
     }
     if calibration.is_fitted:
-        people[RELIABILITY] = reliability_diagram(calibration)
+        people["reliability.svg"] = reliability_diagram(calibration)
     return people
