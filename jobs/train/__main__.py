@@ -8,12 +8,13 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from jobs.evaluate.terminal import format_scores
 from jobs.train.flags import configuration, training_parser
 from jobs.train.outcome import Recipe, outcome
 from jobs.train.parts import check_parts, read_parts
 from jobs.train.state_file import state_file_of
 from model.corpora.tokenized import TokenizedSentences
-from model.evaluation.entity_scores import EntityScores, format_scores
+from model.evaluation.entity_scores import EntityScores
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
 from model.training.configuration import NetworkConfig, TrainingConfig

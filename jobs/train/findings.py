@@ -9,6 +9,7 @@ from model.corpora.illegal_tags import IllegalTag
 from model.corpora.projection import Misfit
 from model.corpora.statistics import DataReport, PartReport
 from model.text.escaping import harmless, shortened
+from pipeline.console.text import counted
 
 FEW_SPANS = 20  # a label with fewer in train is hardly learnt
 LONG_SENTENCE = 512  # tokens; no sentence that a person wrote is that long
@@ -85,7 +86,7 @@ def _about_file(part: PartReport) -> Iterator[Warned]:
         )
     if source.illegal_tags:
         yield Warned(
-            f"{_count(source.illegal_tags, 'tag')} of {harmless(source.path)} "
+            f"{counted(len(source.illegal_tags), 'tag')} of {harmless(source.path)} "
             f"{_are(source.illegal_tags)} illegal in {source.scheme}, and read as conlleval would, "
             "which may part entities: correct them",
             tuple(_illegal_place(source.path, tag) for tag in source.illegal_tags),
@@ -93,7 +94,7 @@ def _about_file(part: PartReport) -> Iterator[Warned]:
         )
     if source.misfits:
         yield Warned(
-            f"{_count(source.misfits, 'span')} of {harmless(source.path)} "
+            f"{counted(len(source.misfits), 'span')} of {harmless(source.path)} "
             f"{_are(source.misfits)} not whole tokens of one sentence: "
             "correct their offsets, or see that what is tagged instead will do",
             tuple(map(_misfit_place, source.misfits)),
@@ -183,10 +184,6 @@ def _named(part: PartReport) -> str:
 
 def _listed(labels: Mapping[str, int]) -> str:
     return ", ".join(f"{harmless(label)} ({count:,})" for label, count in labels.items())
-
-
-def _count(things: Sized, noun: str) -> str:
-    return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def _are(things: Sized) -> str:

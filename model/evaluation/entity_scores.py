@@ -9,8 +9,6 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from model.text.escaping import harmless
-
 
 class Labelled(Hashable, Protocol):
     """An entity as the scores see it: compared as a whole, counted by its label."""
@@ -104,17 +102,3 @@ def entity_scores(
             for label in sorted(found.keys() | wanted.keys())
         },
     )
-
-
-def format_scores(scores: EntityScores) -> str:
-    """The scores as a plain text table: one line a label, `micro`, `macro`, no final newline."""
-    labels = [(harmless(label), row) for label, row in scores.labels.items()]
-    rows = [*labels, ("micro", scores.micro), ("macro", scores.macro)]
-    width = max(len("label"), *(len(label) for label, _ in rows))
-    lines = [f"{'label':<{width}}  precision  recall      f1  support"]
-    lines += [
-        f"{label:<{width}}  {row.precision:>9.4f}  {row.recall:>6.4f}  {row.f1:>6.4f}"
-        f"  {row.support:>7,}"
-        for label, row in rows
-    ]
-    return "\n".join(lines)

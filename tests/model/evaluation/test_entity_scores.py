@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.evaluation.entity_scores import EntityScores, Scores, entity_scores, format_scores
+from jobs.evaluate.terminal import format_scores
+from model.evaluation.entity_scores import EntityScores, Scores, entity_scores
 from model.tags import Span, spans_of
 
 SPANS = [Span(start, end, label) for start, end, label in product((0, 1), (2, 3), ("geo", "per"))]
