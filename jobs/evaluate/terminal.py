@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from jobs.evaluate.excerpt import Segment, cells, excerpt, shorten
+from jobs.evaluate.marked_sentence import Segment, cells, marked_sentence, shorten
 from jobs.evaluate.report import Evaluation
 from model.evaluation.entity_scores import EntityScores
 from model.evaluation.mistakes import KINDS, FrequentMistake, Mistake
@@ -93,7 +93,7 @@ def _mistake_lines(frequent: Sequence[FrequentMistake], width: int) -> Iterator[
         yield _row(row, widths, room)
         yield _INDENT + _source(each.example)
         marks = 4  # a pair of brackets for each side
-        yield _INDENT + _marked(excerpt(each.example, width - len(_INDENT) - marks))
+        yield _INDENT + _marked(marked_sentence(each.example, width - len(_INDENT) - marks))
 
 
 def _row(row: Sequence[str], widths: Sequence[int], room: int) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from jobs.evaluate.terminal import format_scores
 from jobs.train.flags import configuration, training_parser
-from jobs.train.outcome import Recipe, outcome
 from jobs.train.parts import check_parts, read_parts
 from jobs.train.state_file import state_file_of
+from jobs.train.trained_model import Recipe, trained_model
 from model.corpora.tokenized import TokenizedSentences
 from model.evaluation.entity_scores import EntityScores
 from model.runtime import start_tensorflow
@@ -79,10 +79,10 @@ def run(arguments: Sequence[str]) -> int:
     )
     fitted = fit_tagger(train, dev, network, fitting, vectors, log)
     seconds = time.monotonic() - started
-    result = outcome(fitted, recipe, dev, test)
-    save_artifact(result.artifact, output, result.people)
+    trained = trained_model(fitted, recipe, dev, test)
+    save_artifact(trained.artifact, output, trained.people)
     state_file.unlink(missing_ok=True)
-    _print_summary(result.scores, output, fitted.kept_epoch, seconds)
+    _print_summary(trained.scores, output, fitted.kept_epoch, seconds)
     return 0
 
 

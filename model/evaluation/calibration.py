@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.corpora import LabelledSentence, split_sentences
-from model.evaluation import entity_scores as metrics
+from model.evaluation.entity_scores import ScoreRow
 from model.tagger.crf import Emissions, Potentials, Scores, TokenSpans, decode
 from model.tagger.padding import pad_documents
 from model.tagger.span_posteriors import span_posteriors
@@ -252,7 +252,7 @@ def threshold_table(confidence: Scores, right: Truth, gold: int) -> list[Thresho
     for threshold in THRESHOLDS:
         kept = confidence >= threshold
         count = int(kept.sum())
-        scores = metrics.Scores.of_counts(int(right[kept].sum()), count, gold)
+        scores = ScoreRow.of_counts(int(right[kept].sum()), count, gold)
         rows.append(
             Threshold(
                 threshold, scores.precision, scores.recall, scores.f1, count / max(len(kept), 1)

@@ -18,7 +18,7 @@ class Labelled(Hashable, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ScoreRow:
     """Precision, recall and F1 between 0 and 1; `support` is the number of gold entities."""
 
     precision: float
@@ -27,7 +27,7 @@ class Scores:
     support: int
 
     @classmethod
-    def of_counts(cls, right: float, predicted: int, gold: int) -> "Scores":
+    def of_counts(cls, right: float, predicted: int, gold: int) -> "ScoreRow":
         """The scores of `right` entities among those predicted and those in the gold.
 
         Nothing predicted has precision 0.0, no gold has recall 0.0, neither raises.
@@ -41,7 +41,7 @@ class Scores:
         )
 
     @classmethod
-    def mean_of(cls, rows: Iterable["Scores"]) -> "Scores":
+    def mean_of(cls, rows: Iterable["ScoreRow"]) -> "ScoreRow":
         """The unweighted means of rows with support, and the sum of their support; of none, 0.0."""
         kept = [row for row in rows if row.support]
         count = max(len(kept), 1)
@@ -59,18 +59,18 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class EntityScores:
-    """Scores over all entities (`micro`), and of each label in the gold or predicted, sorted."""
+    """ScoreRow over all entities (`micro`), and of each label in the gold or predicted, sorted."""
 
-    micro: Scores
-    labels: Mapping[str, Scores]
+    micro: ScoreRow
+    labels: Mapping[str, ScoreRow]
 
     @property
-    def macro(self) -> Scores:
+    def macro(self) -> ScoreRow:
         """The unweighted means over the labels in the gold, so that rare labels count as much."""
-        return Scores.mean_of(self.labels.values())
+        return ScoreRow.mean_of(self.labels.values())
 
     def to_json(self) -> dict[str, Any]:
-        """`{"micro": ROW, "macro": ROW, "labels": {LABEL: ROW}}`, a row as of `Scores.to_json`."""
+        """`{"micro": ROW, "macro": ROW, "labels": {LABEL: ROW}}`, a row of four numbers."""
         return {
             "micro": self.micro.to_json(),
             "macro": self.macro.to_json(),
@@ -96,9 +96,9 @@ def entity_scores(
         found.update(entity.label for entity in predicted_set)
         wanted.update(entity.label for entity in gold_set)
     return EntityScores(
-        micro=Scores.of_counts(right.total(), found.total(), wanted.total()),
+        micro=ScoreRow.of_counts(right.total(), found.total(), wanted.total()),
         labels={
-            label: Scores.of_counts(right[label], found[label], wanted[label])
+            label: ScoreRow.of_counts(right[label], found[label], wanted[label])
             for label in sorted(found.keys() | wanted.keys())
         },
     )

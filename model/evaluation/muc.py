@@ -1,4 +1,4 @@
-"""Scores by the kinds of the Message Understanding Conferences, and of SemEval-2013.
+"""ScoreRow by the kinds of the Message Understanding Conferences, and of SemEval-2013.
 
 Four ways to judge a predicted entity that overlaps a gold one, each counting entities that are
 correct, incorrect, partly correct, missed and spurious:
@@ -19,7 +19,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Literal, get_args
 
-from model.evaluation.entity_scores import Scores
+from model.evaluation.entity_scores import ScoreRow
 from model.evaluation.matching import Overlap, overlaps
 from model.tags import Span
 
@@ -47,10 +47,10 @@ class MucCounts:
     spurious: int
 
     @property
-    def scores(self) -> Scores:
+    def scores(self) -> ScoreRow:
         """The scores that follow; a partial match is worth half a point."""
         judged = self.correct + self.incorrect + self.partial
-        return Scores.of_counts(
+        return ScoreRow.of_counts(
             self.correct + self.partial / 2, judged + self.spurious, judged + self.missed
         )
 
@@ -74,10 +74,10 @@ class MucScores:
     labels: Mapping[str, MucRow]
 
     @property
-    def macro(self) -> Mapping[Scheme, Scores]:
+    def macro(self) -> Mapping[Scheme, ScoreRow]:
         """The unweighted means over the labels in the gold."""
         return {
-            scheme: Scores.mean_of(row[scheme].scores for row in self.labels.values())
+            scheme: ScoreRow.mean_of(row[scheme].scores for row in self.labels.values())
             for scheme in SCHEMES
         }
 

@@ -12,7 +12,7 @@ from model.tagger.crf import TokenSpans, decode
 from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import BUCKET_CELLS, pad_documents
 from model.tagger.span_posteriors import span_posteriors
-from model.tagger.word_table import FoldedWords, WordRows
+from model.tagger.word_table import WordRows, WordTable
 from schemas.records import Floats, Ints, PaddedBatch, TaggedDocument, TokenizedDocument
 
 
@@ -45,7 +45,7 @@ class Tagger:
         self.artifact = artifact
         weights = artifact.weights.tempered(artifact.temperature)
         self.graph = EmissionGraph(weights, folded_words)
-        self.words = FoldedWords(artifact.encoder, self.graph)
+        self.words = WordTable(artifact.encoder, self.graph)
         self.potentials = weights.potentials()
         self.labels = np.array(artifact.tags.labels, dtype=object)
         # In the precision of the column, so that 0.9 lets an entity through that is shown as 0.9.

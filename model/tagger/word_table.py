@@ -33,7 +33,7 @@ class WordRows(NamedTuple):
     known: NDArray[np.bool_]  # (word,)
 
 
-class FoldedWords:
+class WordTable:
     """The table of a graph, which fills as words are met; one thread at a time."""
 
     def __init__(self, encoder: WordEncoder, graph: "EmissionGraph") -> None:

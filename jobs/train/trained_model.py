@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class TrainedModel:
     """The artifact, the texts for readers by file name, and the scores by part."""
 
     artifact: Artifact
@@ -44,12 +44,12 @@ class Recipe:
     fitting: TrainingConfig
 
 
-def outcome(
+def trained_model(
     fitted: "FittedTagger",
     recipe: Recipe,
     dev: TokenizedSentences,
     test: TokenizedSentences,
-) -> Outcome:
+) -> TrainedModel:
     """Score the kept epoch through the code that extraction runs, and describe the model."""
     artifact = Artifact(
         name=recipe.name,
@@ -84,7 +84,7 @@ def outcome(
     )
     taken_for = confusion(gold_spans(dev.words, dev.tags), map(character_spans, tagged))
     people = _people(artifact, recipe, fitted, scores, calibration, taken_for)
-    return Outcome(artifact, people, scores)
+    return TrainedModel(artifact, people, scores)
 
 
 def _sentences(part: TokenizedSentences) -> list[LabelledSentence]:

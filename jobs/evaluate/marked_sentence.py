@@ -21,7 +21,7 @@ class Segment(NamedTuple):
     predicted: bool = False
 
 
-def excerpt(mistake: Mistake, room: int) -> list[Segment]:
+def marked_sentence(mistake: Mistake, room: int) -> list[Segment]:
     """The sentence around a mistake in at most `room` terminal cells, its entities never left out.
 
     What stands around them is cut off first, evenly; then they are cut in their middle. White space
