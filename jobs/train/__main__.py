@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jobs.evaluate.terminal import format_scores
-from jobs.train.flags import configuration, training_parser
+from jobs.train.flags import configurations, training_parser
 from jobs.train.parts import check_parts, read_parts
 from jobs.train.state_file import state_file_of
 from jobs.train.trained_model import Recipe, trained_model
@@ -17,7 +17,6 @@ from model.corpora.tokenized import TokenizedSentences
 from model.evaluation.entity_scores import EntityScores
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
-from model.training.configuration import NetworkConfig, TrainingConfig
 from model.training.word_vectors import NO_VECTORS, read_vectors
 from pipeline.console.printing import account
 from pipeline.console.process import main
@@ -29,8 +28,7 @@ _PACKAGES = ("keras", "matplotlib", "tensorflow_addons")
 def run(arguments: Sequence[str]) -> int:
     """Train as the flags say, write the artifact, print its scores; returns the exit code."""
     flags = training_parser().parse(arguments)
-    network = configuration(NetworkConfig, flags)
-    fitting = configuration(TrainingConfig, flags)
+    network, fitting = configurations(flags)
     fitting = replace(fitting, mode=fitting.best)
     if flags.check:
         check_parts(read_parts(flags), in_full=True)

@@ -2,21 +2,22 @@
 
 import argparse
 from dataclasses import fields
-from typing import TypeVar
 
 from model.text.segmentation import TOKEN_STYLES
 from model.training.configuration import NetworkConfig, TrainingConfig
 from model.training.word_vectors import GLOVE
 from pipeline.console.arguments import Parser
 
-Config = TypeVar("Config", NetworkConfig, TrainingConfig)
-
 _METAVARS = {int: "N", float: "X", str: "NAME", bool: "BOOL"}
 
 
-def configuration(kind: type[Config], flags: argparse.Namespace) -> Config:
-    """The configuration that the flags describe; raises UsageError for values that are off."""
-    return kind(**{field.name: getattr(flags, field.name) for field in fields(kind)})
+def configurations(flags: argparse.Namespace) -> tuple[NetworkConfig, TrainingConfig]:
+    """What the flags describe; raises UsageError for values that are off."""
+    network, fitting = (
+        {field.name: getattr(flags, field.name) for field in fields(kind)}
+        for kind in (NetworkConfig, TrainingConfig)
+    )
+    return NetworkConfig(**network), TrainingConfig(**fitting)
 
 
 def _boolean(value: str) -> bool:
@@ -37,22 +38,15 @@ def training_parser() -> Parser:
             "--train a.conll --dev b.conll --output mine --patience 3",
         ),
     )
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--train", required=True, metavar="FILE", help="labelled: csv, CoNLL, .iob2, jsonl"
-    )
-    data.add_argument("--dev", metavar="FILE", help="decides which epoch is kept")
-    data.add_argument(
-        "--validation_split",
-        type=float,
-        default=0.1,
-        metavar="F",
-        help="without --dev: the share that is dev",
-    )
-    data.add_argument("--test", metavar="FILE", help="measured once, at the end")
-    data.add_argument("--vectors", metavar="NAME", help=f"{GLOVE}, or a text file of word vectors")
-    data.add_argument("--language", default="en", metavar="CODE", help="whose rules cut sentences")
-    data.add_argument(
+    add = parser.add_argument_group("data").add_argument
+    add("--train", required=True, metavar="FILE", help="labelled: csv, CoNLL, .iob2, jsonl")
+    add("--dev", metavar="FILE", help="decides which epoch is kept")
+    text = "without --dev: the share that is dev"
+    add("--validation_split", type=float, default=0.1, metavar="F", help=text)
+    add("--test", metavar="FILE", help="measured once, at the end")
+    add("--vectors", metavar="NAME", help=f"{GLOVE}, or a text file of word vectors")
+    add("--language", default="en", metavar="CODE", help="whose rules cut sentences")
+    add(
         "--tokens",
         choices=("auto", *TOKEN_STYLES),
         default="auto",
@@ -60,11 +54,11 @@ def training_parser() -> Parser:
         help="fine: cut at punctuation, whole: U.S. is one word, auto: as the sentences are "
         "(default: auto)",
     )
-    data.add_argument("--output", metavar="DIR", help="the model's new directory")
-    data.add_argument("--name", metavar="NAME", help="of the model (default: the directory's)")
-    data.add_argument("--check", action="store_true", help="report on the data and stop")
-    data.add_argument("--resume", action="store_true", help="go on with an interrupted training")
-    data.add_argument("--logs", metavar="DIR", help="for epochs.csv and TensorBoard's events")
+    add("--output", metavar="DIR", help="the model's new directory")
+    add("--name", metavar="NAME", help="of the model (default: the directory's)")
+    add("--check", action="store_true", help="report on the data and stop")
+    add("--resume", action="store_true", help="go on with an interrupted training")
+    add("--logs", metavar="DIR", help="for epochs.csv and TensorBoard's events")
     for title, kind in (("network", NetworkConfig), ("training", TrainingConfig)):
         group = parser.add_argument_group(title)
         for field in fields(kind):
