@@ -56,33 +56,27 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list[ComparedText]]:
-    """The strict scores, and every sentence or document with its gold and what was found."""
+    """The strict scores, and every sentence or document with its gold and what was predicted."""
+    segmentation = tagger.artifact.segmentation
     if corpus.documents:
         scores, tagged = score_documents(tagger, corpus.documents)
-        return scores, [
-            ComparedText(
-                text=document.text,
-                gold=document.entities,
-                predicted=character_spans(found),
-                confidence=found.confidence.tolist(),
-                line=document.line,
-                doc_id=document.doc_id,
-                segmentation=tagger.artifact.segmentation,
-            )
-            for document, found in zip(corpus.documents, tagged, strict=True)
-        ]
-    cut = TokenizedSentences.of(corpus.sentences, tagger.artifact.segmentation.tokens)
-    scores, tagged = score_sentences(tagger, cut.words, cut.tags)
-    gold = gold_spans(cut.words, cut.tags)
+        gold = [list(document.entities) for document in corpus.documents]
+    else:
+        cut = TokenizedSentences.of(corpus.sentences, segmentation.tokens)
+        scores, tagged = score_sentences(tagger, cut.words, cut.tags)
+        gold = list(gold_spans(cut.words, cut.tags))
+    lines = [each.line for each in (*corpus.documents, *corpus.sentences)]
     return scores, [
         ComparedText(
             text=found.document.text,
             gold=spans,
             predicted=character_spans(found),
             confidence=found.confidence.tolist(),
-            line=sentence.line,
+            line=line,
+            doc_id=found.document.doc_id if corpus.documents else None,
+            segmentation=segmentation if corpus.documents else None,
         )
-        for sentence, spans, found in zip(corpus.sentences, gold, tagged, strict=True)
+        for line, spans, found in zip(lines, gold, tagged, strict=True)
     ]
 
 

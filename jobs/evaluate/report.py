@@ -71,14 +71,14 @@ class Evaluation:
             "kinds": dict(self.kinds),
             "mistakes": [
                 {
-                    "count": frequent.count,
-                    "kind": frequent.example.kind,
-                    "gold_label": frequent.example.pair.gold_label,
-                    "predicted_label": frequent.example.pair.predicted_label,
-                    "text": frequent.surface,
-                    "example": _example(frequent.example),
+                    "count": each.count,
+                    "kind": each.example.kind,
+                    "gold_label": each.example.pair.gold_label,
+                    "predicted_label": each.example.pair.predicted_label,
+                    "text": each.surface,
+                    "example": _example(each.example),
                 }
-                for frequent in self.frequent
+                for each in self.frequent
             ],
         }
 

@@ -56,7 +56,7 @@ class Tagger:
         """One tagged document for each document of the batch, in order."""
         emitted = self.emit(batch)
         lengths = batch.sentence_lengths
-        spans = self._spans(decode(self.potentials, emitted.emissions, lengths))
+        spans = self.spans_of(decode(self.potentials, emitted.emissions, lengths))
         confidence = span_posteriors(
             self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
         ).astype(np.float32)
@@ -110,7 +110,7 @@ class Tagger:
         rows.positions[distinct], rows.known[distinct] = found
         return rows
 
-    def _spans(self, tags: Ints) -> TokenSpans:
+    def spans_of(self, tags: Ints) -> TokenSpans:
         """Spans of legal tags: each runs from a tag that begins one while tags continue it."""
         tag_set = self.artifact.tags
         begins, continues = tag_set.begins[tags], tag_set.continues[tags]
