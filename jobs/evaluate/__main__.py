@@ -65,7 +65,7 @@ def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list
         cut = TokenizedSentences.of(corpus.sentences, segmentation.tokens)
         scores, tagged = score_sentences(tagger, cut.words, cut.tags)
         gold = list(gold_spans(cut.words, cut.tags))
-    lines = [each.line for each in (*corpus.documents, *corpus.sentences)]
+    lines = [d.line for d in corpus.documents] or [s.line for s in corpus.sentences]
     return scores, [
         ComparedText(
             text=found.document.text,
