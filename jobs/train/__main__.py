@@ -3,7 +3,7 @@
 import os
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,6 @@ from jobs.train.parts import check_parts, read_parts
 from jobs.train.state_file import state_file_of
 from jobs.train.trained_model import Recipe, trained_model
 from model.corpora.tokenized import TokenizedSentences
-from model.evaluation.entity_scores import EntityScores
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
 from model.training.word_vectors import NO_VECTORS, read_vectors
@@ -80,7 +79,9 @@ def run(arguments: Sequence[str]) -> int:
     trained = trained_model(fitted, recipe, dev, test)
     save_artifact(trained.artifact, output, trained.people)
     state_file.unlink(missing_ok=True)
-    _print_summary(trained.scores, output, fitted.kept_epoch, seconds)
+    tables = [f"\n{part}\n{format_scores(scores)}" for part, scores in trained.scores.items()]
+    end = f"\nepoch {fitted.kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
+    account("\n".join([*tables, end]))
     return 0
 
 
@@ -101,14 +102,6 @@ def _require_packages() -> None:
             f"training needs {', '.join(missing)}: pip install 'gleaner[train]' on Python 3.11 "
             "(tensorflow-addons has no release for later ones; the models it trains run there)"
         )
-
-
-def _print_summary(
-    scores: Mapping[str, EntityScores], output: Path, kept_epoch: int, seconds: float
-) -> None:
-    tables = [f"\n{part}\n{format_scores(table)}" for part, table in scores.items()]
-    end = f"\nepoch {kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
-    account("\n".join([*tables, end]))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from jobs.train.plots import confusion_matrix, f1_by_label, learning_curves, rel
 from model.corpora import LabelledSentence
 from model.corpora.tokenized import TokenizedSentences
 from model.drift.profile import baseline_statistics
-from model.evaluation.calibration import Calibration, calibrate
-from model.evaluation.confusion import Confusion, confusion
+from model.evaluation.calibration import calibrate
+from model.evaluation.confusion import confusion
 from model.evaluation.entity_scores import EntityScores
 from model.evaluation.scoring import character_spans, gold_spans, score_sentences
 from model.tagger.artifact import Artifact
@@ -51,17 +51,14 @@ def trained_model(
     test: TokenizedSentences,
 ) -> TrainedModel:
     """Score the kept epoch through the code that extraction runs, and describe the model."""
+    network, fitting = asdict(recipe.network), asdict(recipe.fitting)
     artifact = Artifact(
         name=recipe.name,
         segmentation=recipe.segmentation,
         encoder=fitted.encoder,
         tags=fitted.tags,
         weights=fitted.weights.as_stored(),
-        training={
-            "network": asdict(recipe.network),
-            "fitting": asdict(recipe.fitting),
-            "vectors": recipe.vectors,
-        },
+        training={"network": network, "fitting": fitting, "vectors": recipe.vectors},
         metrics={},
         baseline={},
     )
@@ -82,29 +79,8 @@ def trained_model(
         },
         baseline=baseline_statistics(tagged),
     )
+    settings = {"vectors": recipe.vectors or "none", **network, **fitting}
     taken_for = confusion(gold_spans(dev.words, dev.tags), map(character_spans, tagged))
-    people = _people(artifact, recipe, fitted, scores, calibration, taken_for)
-    return TrainedModel(artifact, people, scores)
-
-
-def _sentences(part: TokenizedSentences) -> list[LabelledSentence]:
-    pairs = zip(part.words, part.tags, strict=True)
-    return [LabelledSentence(tuple(words), tuple(tags)) for words, tags in pairs]
-
-
-def _people(
-    artifact: Artifact,
-    recipe: Recipe,
-    fitted: "FittedTagger",
-    scores: Mapping[str, EntityScores],
-    calibration: Calibration,
-    taken_for: Confusion,
-) -> dict[str, str]:
-    settings = {
-        "vectors": recipe.vectors or "none",
-        **asdict(recipe.network),
-        **asdict(recipe.fitting),
-    }
     people = {
         "MODEL_CARD.md": model_card(
             artifact, recipe.command, recipe.data, settings, scores, calibration
@@ -115,4 +91,9 @@ def _people(
     }
     if calibration.is_fitted:
         people["reliability.svg"] = reliability_diagram(calibration)
-    return people
+    return TrainedModel(artifact, people, scores)
+
+
+def _sentences(part: TokenizedSentences) -> list[LabelledSentence]:
+    pairs = zip(part.words, part.tags, strict=True)
+    return [LabelledSentence(tuple(words), tuple(tags)) for words, tags in pairs]

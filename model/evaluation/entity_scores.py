@@ -59,7 +59,7 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class EntityScores:
-    """ScoreRow over all entities (`micro`), and of each label in the gold or predicted, sorted."""
+    """Scores over all entities (`micro`), and of each label in the gold or predicted, sorted."""
 
     micro: ScoreRow
     labels: Mapping[str, ScoreRow]

@@ -1,4 +1,4 @@
-"""ScoreRow by the kinds of the Message Understanding Conferences, and of SemEval-2013.
+"""Scores by the kinds of the Message Understanding Conferences, and of SemEval-2013.
 
 Four ways to judge a predicted entity that overlaps a gold one, each counting entities that are
 correct, incorrect, partly correct, missed and spurious:

@@ -88,7 +88,7 @@ def test_a_test_part_speaks_first_and_dev_still_has_its_table(tiny_model: Artifa
     text = card(tiny_model, calibration_of(2000), "dev", "test")
     assert "On test (500 sentences) it finds" in text
     assert "decided which epoch" not in text
-    assert text.index("On test") < text.index("ScoreRow on dev:") < text.index("## Licence")
+    assert text.index("On test") < text.index("Scores on dev:") < text.index("## Licence")
 
 
 def test_thresholds_stand_with_the_precision_that_they_give(tiny_model: Artifact) -> None:

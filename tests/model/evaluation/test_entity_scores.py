@@ -1,4 +1,4 @@
-"""ScoreRow equal a brute-force count, and figures that were worked out by hand."""
+"""Scores equal a brute-force count, and figures that were worked out by hand."""
 
 import json
 from itertools import product

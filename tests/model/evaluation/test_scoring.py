@@ -1,4 +1,4 @@
-"""ScoreRow of a tagger: right by hand, the same from tokens and from raw text."""
+"""Scores of a tagger: right by hand, the same from tokens and from raw text."""
 
 import numpy as np
 import pytest
