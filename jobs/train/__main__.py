@@ -16,6 +16,7 @@ from jobs.train.trained_model import Recipe, trained_model
 from model.corpora.tokenized import TokenizedSentences
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
+from model.training.configuration import EpochLog
 from model.training.word_vectors import NO_VECTORS, read_vectors
 from pipeline.console.printing import account
 from pipeline.console.process import main
@@ -61,7 +62,6 @@ def run(arguments: Sequence[str]) -> int:
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     # The parts of a step run side by side; threads within an operation would get in their way.
     start_tensorflow(threads=1, side_by_side=os.cpu_count() or 1)
-    from model.training.callbacks import EpochLog
     from model.training.fit import fit_tagger
 
     train, dev, test = (

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jobs.train.flags import configurations, training_parser
-from jobs.tune.space import DEFAULT_SPACE, Domain, parse_space
+from jobs.tune.space import DEFAULT_SPACE, Domain, Search, parse_space
 from jobs.tune.trial import TRAINER
 from model.training.word_vectors import require_vectors
 from pipeline.console.arguments import Parser, unknown_argument
@@ -40,7 +40,6 @@ def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
         raise UsageError("a search needs Optuna: pip install 'gleaner[train,tune]'")
     # Optuna is imported only when nothing is left that could be a mistake in the flags.
     from jobs.tune.search import Plan, search
-    from jobs.tune.study import Search
 
     search(
         Search(settings, space, defaults, fitting.monitor, fitting.best, training.seed),

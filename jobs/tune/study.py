@@ -16,33 +16,12 @@ import optuna
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.tune.space import Domain, Range
+from jobs.tune.space import Domain, Range, Search
 from jobs.tune.trial import Outcome
 from schemas.errors import UsageError
 
 FILE = "study.db"
 _ENOUGH = 10  # finished trials, from which on importances say something
-
-
-@dataclass(frozen=True)
-class Search:
-    """What makes the trials of a study comparable.
-
-    settings: every flag of training that is fixed, with its text. space: the flags that vary.
-    defaults: training's own values of these. monitor, mode: the figure, and whether the best is
-    the largest (max) or the smallest (min).
-    """
-
-    settings: Mapping[str, str]
-    space: Mapping[str, Domain]
-    defaults: Mapping[str, object]
-    monitor: str
-    mode: str
-    seed: int
-
-    def described(self) -> dict[str, str]:
-        searched = {flag: f"searched in {domain}" for flag, domain in self.space.items()}
-        return {**self.settings, **searched}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ What a field means stands in its metadata under "help", and its bound under "bou
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from model.tags import SCHEMES
@@ -104,3 +105,16 @@ class TrainingConfig(_Bounded):
         if self.mode != "auto":
             return self.mode
         return "min" if self.monitor.endswith("loss") else "max"
+
+
+@dataclass(frozen=True)
+class EpochLog:
+    """Where a training leaves its traces.
+
+    directory: for `epochs.csv` and TensorBoard's events. state_file: written after each epoch, for
+    a training to go on from. resumed: such a file of an earlier process.
+    """
+
+    directory: Path | None = None
+    state_file: Path | None = None
+    resumed: Path | None = None

@@ -14,9 +14,9 @@ from model.tagger.weights import TaggerWeights
 from model.tags import TagSet
 from model.training.averaging import WeightAverage
 from model.training.batches import EncodedSentences, EpochPlan
-from model.training.callbacks import DevScores, EpochLog, ProgressLine, StateKeeper
+from model.training.callbacks import DevScores, ProgressLine, StateKeeper, loggers
 from model.training.checkpoint import TrainingState, fingerprint
-from model.training.configuration import NetworkConfig, TrainingConfig, refused
+from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig, refused
 from model.training.network import BiLSTMCRF
 from model.training.optimizer import make_optimizer
 from model.training.word_vectors import NO_VECTORS, WordVectors
@@ -92,7 +92,7 @@ def fit_tagger(
         verbose=0,
         callbacks=[
             scores,
-            *log.callbacks(resumed=state.epochs > 0),
+            *(loggers(log.directory, resumed=state.epochs > 0) if log.directory else []),
             ProgressLine(train.tokens, config, state),
             *([StateKeeper(state, log.state_file)] if log.state_file else []),
         ],
