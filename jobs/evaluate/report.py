@@ -16,7 +16,6 @@ from model.evaluation.mistakes import (
     most_frequent,
 )
 from model.evaluation.muc import MucScores, muc_scores
-from model.tags import Span
 
 
 @dataclass(frozen=True)
@@ -106,19 +105,21 @@ def evaluation(
 
 def _example(mistake: Mistake) -> dict[str, Any]:
     start, sentence = mistake.sentence()
-
-    def shown(span: Span | None) -> dict[str, Any] | None:
-        if span is None:
-            return None
-        first, last = span.start - start, span.end - start
-        return {"start": first, "end": last, "label": span.label, "text": sentence[first:last]}
-
-    predicted = shown(mistake.pair.predicted)
+    gold, predicted = (
+        span
+        and {
+            "start": span.start - start,
+            "end": span.end - start,
+            "label": span.label,
+            "text": sentence[span.start - start : span.end - start],
+        }
+        for span in mistake.pair
+    )
     return {
         "document": mistake.source.doc_id,
         "line": mistake.source.line,
         "sentence_start": start,
         "sentence": sentence,
-        "gold": shown(mistake.pair.gold),
+        "gold": gold,
         "predicted": predicted and {**predicted, "confidence": mistake.confidence},
     }

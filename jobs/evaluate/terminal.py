@@ -76,22 +76,20 @@ def _kind_lines(found: Evaluation) -> Iterator[str]:
 def _mistake_lines(frequent: Sequence[FrequentMistake], width: int) -> Iterator[str]:
     yield "the most frequent, with the first sentence of each: [gold], <predicted>"
     header = ("times", "mistake", "gold", "predicted", "text")
-    rows = [
-        (
-            f"{each.count:,}",
-            KINDS[each.example.kind],
-            shorten(each.example.pair.gold_label or "-", width // 5),
-            shorten(each.example.pair.predicted_label or "-", width // 5),
-            each.surface,
-        )
-        for each in frequent
-    ]
+    rows = []
+    for each in frequent:
+        labels = (each.example.pair.gold_label, each.example.pair.predicted_label)
+        gold, predicted = (shorten(label or "-", width // 5) for label in labels)
+        kind = KINDS[each.example.kind]
+        rows.append((f"{each.count:,}", kind, gold, predicted, each.surface))
     widths = [max(cells(row[n]) for row in [header, *rows]) for n in range(len(header) - 1)]
     room = max(width - sum(widths) - 2 * len(widths), 10)
     yield _row(header, widths, room)
     for row, each in zip(rows, frequent, strict=True):
         yield _row(row, widths, room)
-        yield _INDENT + _source(each.example)
+        confidence = each.example.confidence
+        sure = "" if confidence is None else f", confidence {confidence:.2f}"
+        yield f"{_INDENT}{origin(each.example)}{sure}"
         marks = 4  # a pair of brackets for each side
         yield _INDENT + _marked(marked_sentence(each.example, width - len(_INDENT) - marks))
 
@@ -100,13 +98,6 @@ def _row(row: Sequence[str], widths: Sequence[int], room: int) -> str:
     times, *names = row[:-1]
     padded = [name + " " * (to - cells(name)) for name, to in zip(names, widths[1:], strict=True)]
     return "  ".join([times.rjust(widths[0]), *padded, shorten(row[-1], room)])
-
-
-def _source(mistake: Mistake) -> str:
-    where = origin(mistake)
-    if mistake.confidence is None:
-        return where
-    return f"{where}, confidence {mistake.confidence:.2f}"
 
 
 def _marked(segments: Sequence[Segment]) -> str:
