@@ -12,8 +12,8 @@ from jobs.benchmark.command import run_command
 from jobs.benchmark.corpus import documents_of, plan_corpus
 from jobs.benchmark.report import Round, summary
 from jobs.benchmark.stages import StagePlan, measure_stages
-from model.tagger.artifact import find_artifact
 from pipeline.configuration.extraction import parse_extraction
+from pipeline.filesystems.model_files import settle_model
 from pipeline.runners.local import mode_for
 from schemas.errors import JobError, UsageError
 from schemas.records import Document
@@ -75,7 +75,7 @@ def measure(
     plan = StagePlan(
         shards,
         config.read,
-        find_artifact(config.model),
+        settle_model(config.model),
         config.batch_tokens,
         config.folded_words,
         mode.threads,

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 
 from jobs.benchmark.corpus import documents_of
 from model.runtime import start_tensorflow
-from model.tagger.artifact import load_artifact, read_files
 from model.tagger.padding import pad_documents
 from model.text.segmentation import Segmentation, tokenize_document
 from pipeline.console.process import quiet_libraries
+from pipeline.filesystems.model_files import open_model
 from pipeline.inputs.formats import ReadConfig
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import run_storage
@@ -36,7 +35,7 @@ class StagePlan:
 
     shards: Sequence[Shard]
     read: ReadConfig
-    model: Path
+    model: str
     batch_tokens: int
     folded_words: int
     threads: int | None
@@ -91,7 +90,7 @@ def _measure(
     from model.tagger.tagger import Emitted, Tagger
     from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 
-    artifact = load_artifact(read_files(plan.model), str(plan.model))
+    artifact = open_model(plan.model)
     times = StageTimes()
 
     class TimedTagger(Tagger):

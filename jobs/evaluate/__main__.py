@@ -10,7 +10,6 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jobs.evaluate.page import html_page
 from jobs.evaluate.report import evaluation
@@ -19,15 +18,19 @@ from model.corpora import LabelledCorpus, read_labelled
 from model.corpora.tokenized import TokenizedSentences
 from model.evaluation.entity_scores import EntityScores
 from model.evaluation.mistakes import ComparedText
+from model.evaluation.scoring import (
+    character_spans,
+    gold_spans,
+    score_documents,
+    score_sentences,
+)
 from model.runtime import start_tensorflow
-from model.tagger.artifact import find_artifact, load_artifact, read_files
+from model.tagger.tagger import Tagger
 from pipeline.console.arguments import Parser, require_file
 from pipeline.console.printing import account
 from pipeline.console.process import main
+from pipeline.filesystems.model_files import open_model
 from schemas.errors import UsageError
-
-if TYPE_CHECKING:
-    from model.tagger.tagger import Tagger
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -37,14 +40,11 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(f"--mistakes is {flags.mistakes}, expected at least 0")
     require_file("--json", flags.json)
     require_file("--html", flags.html)
-    directory = find_artifact(flags.model)
-    artifact = load_artifact(read_files(directory), str(directory))
+    artifact = open_model(flags.model)
     corpus = read_labelled(flags.data)
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     start_tensorflow()
-    from model.tagger.tagger import Tagger
-
     scores, texts = _compare(Tagger(artifact), corpus)
     found = evaluation(artifact.identity, corpus, scores, texts, flags.mistakes)
     _print(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns))
@@ -55,41 +55,28 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _compare(tagger: "Tagger", corpus: LabelledCorpus) -> tuple[EntityScores, list[ComparedText]]:
-    """The strict scores, and every sentence or document with its gold and what was found."""
-    from model.evaluation.scoring import (
-        character_spans,
-        gold_spans,
-        score_documents,
-        score_sentences,
-    )
-
+def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list[ComparedText]]:
+    """The strict scores, and every sentence or document with its gold and what was predicted."""
+    segmentation = tagger.artifact.segmentation
     if corpus.documents:
         scores, tagged = score_documents(tagger, corpus.documents)
-        return scores, [
-            ComparedText(
-                text=document.text,
-                gold=document.entities,
-                predicted=character_spans(found),
-                confidence=found.confidence.tolist(),
-                line=document.line,
-                doc_id=document.doc_id,
-                segmentation=tagger.artifact.segmentation,
-            )
-            for document, found in zip(corpus.documents, tagged, strict=True)
-        ]
-    cut = TokenizedSentences.of(corpus.sentences, tagger.artifact.segmentation.tokens)
-    scores, tagged = score_sentences(tagger, cut.words, cut.tags)
-    gold = gold_spans(cut.words, cut.tags)
+        gold = [list(document.entities) for document in corpus.documents]
+    else:
+        cut = TokenizedSentences.of(corpus.sentences, segmentation.tokens)
+        scores, tagged = score_sentences(tagger, cut.words, cut.tags)
+        gold = list(gold_spans(cut.words, cut.tags))
+    lines = [d.line for d in corpus.documents] or [s.line for s in corpus.sentences]
     return scores, [
         ComparedText(
             text=found.document.text,
             gold=spans,
             predicted=character_spans(found),
             confidence=found.confidence.tolist(),
-            line=sentence.line,
+            line=line,
+            doc_id=found.document.doc_id if corpus.documents else None,
+            segmentation=segmentation if corpus.documents else None,
         )
-        for sentence, spans, found in zip(corpus.sentences, gold, tagged, strict=True)
+        for line, spans, found in zip(lines, gold, tagged, strict=True)
     ]
 
 
@@ -118,7 +105,7 @@ def evaluation_parser() -> Parser:
         ),
     )
     add = parser.add_argument
-    add("--model", required=True, metavar="DIR_OR_NAME", help="a directory or a bundled name")
+    add("--model", required=True, metavar="DIR_OR_NAME", help="directory, URL or bundled name")
     add("--data", required=True, metavar="FILE", help="labelled: csv, CoNLL, .iob2, jsonl")
     add("--json", metavar="FILE", help="write everything as JSON")
     add("--html", metavar="FILE", help="write everything as one page to read")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobs.evaluate.excerpt import excerpt
+from jobs.evaluate.marked_sentence import marked_sentence
 from jobs.evaluate.report import Evaluation
 from jobs.evaluate.terminal import origin
 from model.evaluation.mistakes import KINDS
@@ -21,7 +21,7 @@ def html_page(found: Evaluation) -> str:
             "kinds": KINDS,
             "schemes": SCHEMES,
             "mistakes": [
-                (each, origin(each.example), excerpt(each.example, _SENTENCE_CELLS))
+                (each, origin(each.example), marked_sentence(each.example, _SENTENCE_CELLS))
                 for each in found.frequent
             ],
         },

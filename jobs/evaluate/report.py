@@ -6,17 +6,16 @@ from typing import Any
 
 from model.corpora import LabelledCorpus
 from model.evaluation.entity_scores import EntityScores
+from model.evaluation.matching import Kind
 from model.evaluation.mistakes import (
     ComparedText,
     FrequentMistake,
-    Kind,
     Mistake,
     count_kinds,
     find_mistakes,
     most_frequent,
 )
 from model.evaluation.muc import MucScores, muc_scores
-from model.tags import Span
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,14 @@ class Evaluation:
             "kinds": dict(self.kinds),
             "mistakes": [
                 {
-                    "count": frequent.count,
-                    "kind": frequent.example.kind,
-                    "gold_label": frequent.example.pair.gold_label,
-                    "predicted_label": frequent.example.pair.predicted_label,
-                    "text": frequent.surface,
-                    "example": _example(frequent.example),
+                    "count": each.count,
+                    "kind": each.example.kind,
+                    "gold_label": each.example.pair.gold_label,
+                    "predicted_label": each.example.pair.predicted_label,
+                    "text": each.surface,
+                    "example": _example(each.example),
                 }
-                for frequent in self.frequent
+                for each in self.frequent
             ],
         }
 
@@ -106,19 +105,21 @@ def evaluation(
 
 def _example(mistake: Mistake) -> dict[str, Any]:
     start, sentence = mistake.sentence()
-
-    def shown(span: Span | None) -> dict[str, Any] | None:
-        if span is None:
-            return None
-        first, last = span.start - start, span.end - start
-        return {"start": first, "end": last, "label": span.label, "text": sentence[first:last]}
-
-    predicted = shown(mistake.pair.predicted)
+    gold, predicted = (
+        span
+        and {
+            "start": span.start - start,
+            "end": span.end - start,
+            "label": span.label,
+            "text": sentence[span.start - start : span.end - start],
+        }
+        for span in mistake.pair
+    )
     return {
         "document": mistake.source.doc_id,
         "line": mistake.source.line,
         "sentence_start": start,
         "sentence": sentence,
-        "gold": shown(mistake.pair.gold),
+        "gold": gold,
         "predicted": predicted and {**predicted, "confidence": mistake.confidence},
     }

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from jobs.evaluate.excerpt import Segment, cells, excerpt, shorten
+from jobs.evaluate.marked_sentence import Segment, cells, marked_sentence, shorten
 from jobs.evaluate.report import Evaluation
-from model.evaluation.entity_scores import format_scores
+from model.evaluation.entity_scores import EntityScores
 from model.evaluation.mistakes import KINDS, FrequentMistake, Mistake
-from model.evaluation.muc import SCHEMES, MucScores
+from model.evaluation.muc import SCHEMES, VERDICTS, MucScores
 from model.text.escaping import harmless
+from pipeline.console.text import aligned, counted
 
 _ORIGIN_CELLS = 40
 _NARROWEST = 40  # below this, lines are left to the terminal to wrap
@@ -34,6 +35,17 @@ def format_evaluation(found: Evaluation, width: int) -> str:
     return "\n".join(map(harmless, lines))
 
 
+def format_scores(scores: EntityScores) -> str:
+    """The scores as a plain text table: one line a label, `micro`, `macro`, no final newline."""
+    labels = [(harmless(label), row) for label, row in scores.labels.items()]
+    rows = [("label", "precision", "recall", "f1", "support")]
+    rows += [
+        (name, f"{row.precision:.4f}", f"{row.recall:.4f}", f"{row.f1:.4f}", f"{row.support:,}")
+        for name, row in [*labels, ("micro", scores.micro), ("macro", scores.macro)]
+    ]
+    return "\n".join(aligned(rows))
+
+
 def origin(mistake: Mistake) -> str:
     """Where a mistake's text stands: its document and its line."""
     parts = []
@@ -44,20 +56,18 @@ def origin(mistake: Mistake) -> str:
     return ", ".join(parts)
 
 
-def _muc_lines(muc: MucScores) -> Iterator[str]:
-    yield "MUC       correct  incorrect  partial  missed  spurious      f1  macro f1"
+def _muc_lines(muc: MucScores) -> list[str]:
+    rows = [("MUC", *VERDICTS, "f1", "macro f1")]
     for scheme in SCHEMES:
         counts, macro = muc.micro[scheme], muc.macro[scheme]
-        yield (
-            f"{scheme:<8}  {counts.correct:>7,}  {counts.incorrect:>9,}  {counts.partial:>7,}"
-            f"  {counts.missed:>6,}  {counts.spurious:>8,}  {counts.scores.f1:>6.4f}"
-            f"  {macro.f1:>8.4f}"
-        )
+        numbers = [f"{getattr(counts, verdict):,}" for verdict in VERDICTS]
+        rows.append((scheme, *numbers, f"{counts.scores.f1:.4f}", f"{macro.f1:.4f}"))
+    return aligned(rows)
 
 
 def _kind_lines(found: Evaluation) -> Iterator[str]:
     total = sum(found.kinds.values())
-    yield f"{total:,} mistake{'' if total == 1 else 's'}"
+    yield counted(total, "mistake")
     for kind, words in KINDS.items():
         count = found.kinds[kind]
         yield f"  {words:<26}  {count:>7,}  {count / max(total, 1):>6.1%}"
@@ -66,37 +76,28 @@ def _kind_lines(found: Evaluation) -> Iterator[str]:
 def _mistake_lines(frequent: Sequence[FrequentMistake], width: int) -> Iterator[str]:
     yield "the most frequent, with the first sentence of each: [gold], <predicted>"
     header = ("times", "mistake", "gold", "predicted", "text")
-    rows = [
-        (
-            f"{each.count:,}",
-            KINDS[each.example.kind],
-            shorten(each.example.pair.gold_label or "-", width // 5),
-            shorten(each.example.pair.predicted_label or "-", width // 5),
-            each.surface,
-        )
-        for each in frequent
-    ]
+    rows = []
+    for each in frequent:
+        labels = (each.example.pair.gold_label, each.example.pair.predicted_label)
+        gold, predicted = (shorten(label or "-", width // 5) for label in labels)
+        kind = KINDS[each.example.kind]
+        rows.append((f"{each.count:,}", kind, gold, predicted, each.surface))
     widths = [max(cells(row[n]) for row in [header, *rows]) for n in range(len(header) - 1)]
     room = max(width - sum(widths) - 2 * len(widths), 10)
     yield _row(header, widths, room)
     for row, each in zip(rows, frequent, strict=True):
         yield _row(row, widths, room)
-        yield _INDENT + _source(each.example)
+        confidence = each.example.confidence
+        sure = "" if confidence is None else f", confidence {confidence:.2f}"
+        yield f"{_INDENT}{origin(each.example)}{sure}"
         marks = 4  # a pair of brackets for each side
-        yield _INDENT + _marked(excerpt(each.example, width - len(_INDENT) - marks))
+        yield _INDENT + _marked(marked_sentence(each.example, width - len(_INDENT) - marks))
 
 
 def _row(row: Sequence[str], widths: Sequence[int], room: int) -> str:
     times, *names = row[:-1]
     padded = [name + " " * (to - cells(name)) for name, to in zip(names, widths[1:], strict=True)]
     return "  ".join([times.rjust(widths[0]), *padded, shorten(row[-1], room)])
-
-
-def _source(mistake: Mistake) -> str:
-    where = origin(mistake)
-    if mistake.confidence is None:
-        return where
-    return f"{where}, confidence {mistake.confidence:.2f}"
 
 
 def _marked(segments: Sequence[Segment]) -> str:

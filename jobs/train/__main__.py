@@ -3,20 +3,20 @@
 import os
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from jobs.train.flags import configuration, training_parser
-from jobs.train.outcome import Recipe, outcome
+from jobs.evaluate.terminal import format_scores
+from jobs.train.flags import configurations, training_parser
 from jobs.train.parts import check_parts, read_parts
 from jobs.train.state_file import state_file_of
+from jobs.train.trained_model import Recipe, trained_model
 from model.corpora.tokenized import TokenizedSentences
-from model.evaluation.entity_scores import EntityScores, format_scores
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
-from model.training.configuration import NetworkConfig, TrainingConfig
+from model.training.configuration import EpochLog
 from model.training.word_vectors import NO_VECTORS, read_vectors
 from pipeline.console.printing import account
 from pipeline.console.process import main
@@ -28,8 +28,7 @@ _PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
 def run(arguments: Sequence[str]) -> int:
     """Train as the flags say, write the artifact, print its scores; returns the exit code."""
     flags = training_parser().parse(arguments)
-    network = configuration(NetworkConfig, flags)
-    fitting = configuration(TrainingConfig, flags)
+    network, fitting = configurations(flags)
     fitting = replace(fitting, mode=fitting.best)
     if flags.check:
         check_parts(read_parts(flags), in_full=True)
@@ -63,7 +62,6 @@ def run(arguments: Sequence[str]) -> int:
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     # The parts of a step run side by side; threads within an operation would get in their way.
     start_tensorflow(threads=1, side_by_side=os.cpu_count() or 1)
-    from model.training.callbacks import EpochLog
     from model.training.fit import fit_tagger
 
     train, dev, test = (
@@ -78,10 +76,12 @@ def run(arguments: Sequence[str]) -> int:
     )
     fitted = fit_tagger(train, dev, network, fitting, vectors, log)
     seconds = time.monotonic() - started
-    result = outcome(fitted, recipe, dev, test)
-    save_artifact(result.artifact, output, result.people)
+    trained = trained_model(fitted, recipe, dev, test)
+    save_artifact(trained.artifact, output, trained.people)
     state_file.unlink(missing_ok=True)
-    _print_summary(result.scores, output, fitted.kept_epoch, seconds)
+    tables = [f"\n{part}\n{format_scores(scores)}" for part, scores in trained.scores.items()]
+    end = f"\nepoch {fitted.kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
+    account("\n".join([*tables, end]))
     return 0
 
 
@@ -102,14 +102,6 @@ def _require_packages() -> None:
             f"training needs {', '.join(missing)}: pip install 'gleaner[train]' on Python 3.11 "
             "(tensorflow-addons has no release for later ones; the models it trains run there)"
         )
-
-
-def _print_summary(
-    scores: Mapping[str, EntityScores], output: Path, kept_epoch: int, seconds: float
-) -> None:
-    tables = [f"\n{part}\n{format_scores(table)}" for part, table in scores.items()]
-    end = f"\nepoch {kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
-    account("\n".join([*tables, end]))
 
 
 if __name__ == "__main__":

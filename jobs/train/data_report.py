@@ -6,6 +6,7 @@ from jobs.train.findings import warnings_of
 from model.corpora.statistics import DataReport, PartReport
 from model.text.escaping import harmless
 from model.text.segmentation import TokenStyle
+from pipeline.console.text import aligned, counted
 
 LABELS_SHOWN = 40
 
@@ -58,7 +59,7 @@ def _written(part: PartReport) -> str:
     if source.scheme:
         facts.insert(1, source.scheme)
     if source.documents:
-        facts.append(f"{source.documents:,} document{'' if source.documents == 1 else 's'}")
+        facts.append(counted(source.documents, "document"))
     return ", ".join(facts)
 
 
@@ -84,12 +85,7 @@ def _table(report: DataReport) -> list[str]:
         rows.append((f"  {harmless(label)}", list(map(_cell, counts, wholes))))
     if len(labels) > LABELS_SHOWN:
         rows.append((f"  and {len(labels) - LABELS_SHOWN:,} labels more", [""] * len(parts)))
-    names = max(len(name) for name, _ in rows)
-    widths = [max(len(cells[column]) for _, cells in rows) for column in range(len(parts))]
-    return [
-        "  ".join([f"  {name:<{names}}", *map(str.rjust, cells, widths)]).rstrip()
-        for name, cells in rows
-    ]
+    return [f"  {line}" for line in aligned([(name, *cells) for name, cells in rows])]
 
 
 def _cell(count: int | None, whole: int | None = None) -> str:

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 from model.corpora.projection import Misfit
-from model.corpora.records import IllegalTag
 from model.corpora.statistics import DataReport, PartReport
 from model.text.escaping import harmless, shortened
+from pipeline.console.text import counted
 
 FEW_SPANS = 20  # a label with fewer in train is hardly learnt
 LONG_SENTENCE = 512  # tokens; no sentence that a person wrote is that long
@@ -64,13 +64,14 @@ def pointless(report: DataReport) -> str | None:
 
 def warnings_of(report: DataReport) -> list[Warned]:
     """What is odd in the data without making training pointless, what touches most first."""
+    parts, others = report.parts, report.others
     return [
-        *(warned for part in report.parts for warned in _about_file(part)),
-        *(warned for part in report.others for warned in _about_labels(part, report.train)),
+        *chain.from_iterable(map(_about_file, parts)),
+        *chain.from_iterable(_about_labels(report.train, part) for part in others),
         *_about_slips(report),
         *_about_rare_labels(report.train),
-        *(warned for part in report.others for warned in _about_overlap(part)),
-        *(warned for part in report.parts for warned in _about_sentences(part)),
+        *chain.from_iterable(map(_about_overlap, others)),
+        *chain.from_iterable(map(_about_sentences, parts)),
     ]
 
 
@@ -78,31 +79,26 @@ def _about_file(part: PartReport) -> Iterator[Warned]:
     source = part.source
     if source is None:
         return
+    path = harmless(source.path)
     if source.encoding == "cp1252":
         yield Warned(
-            f"{harmless(source.path)} is read as latin-1, but its bytes 0x80-0x9f are quotes and "
+            f"{path} is read as latin-1, but its bytes 0x80-0x9f are quotes and "
             "dashes in cp1252: if it is that, convert it with iconv -f cp1252 -t utf-8"
         )
     if source.illegal_tags:
         yield Warned(
-            f"{_count(source.illegal_tags, 'tag')} of {harmless(source.path)} "
-            f"{_are(source.illegal_tags)} illegal in {source.scheme}, and read as conlleval would, "
-            "which may part entities: correct them",
-            tuple(_illegal_place(source.path, tag) for tag in source.illegal_tags),
+            f"{_these(source.illegal_tags, 'tag', path)} illegal in {source.scheme}, and read as "
+            "conlleval would, which may part entities: correct them",
+            tuple(f"{path}:{tag.line}: {harmless(tag.fault)}" for tag in source.illegal_tags),
             _ILLEGAL_LISTED,
         )
     if source.misfits:
         yield Warned(
-            f"{_count(source.misfits, 'span')} of {harmless(source.path)} "
-            f"{_are(source.misfits)} not whole tokens of one sentence: "
+            f"{_these(source.misfits, 'span', path)} not whole tokens of one sentence: "
             "correct their offsets, or see that what is tagged instead will do",
             tuple(map(_misfit_place, source.misfits)),
             _MISFITS_LISTED,
         )
-
-
-def _illegal_place(path: str, tag: IllegalTag) -> str:
-    return f"{harmless(path)}:{tag.line}: {harmless(tag.fault)}"
 
 
 def _misfit_place(misfit: Misfit) -> str:
@@ -114,7 +110,7 @@ def _misfit_place(misfit: Misfit) -> str:
     return f"{place}; tagged: {', '.join(map(_quoted, misfit.tagged))}" if misfit.tagged else place
 
 
-def _about_labels(part: PartReport, train: PartReport) -> Iterator[Warned]:
+def _about_labels(train: PartReport, part: PartReport) -> Iterator[Warned]:
     lacking = {label: n for label, n in part.entities.items() if label not in train.entities}
     if lacking:
         yield Warned(
@@ -150,19 +146,17 @@ def _about_rare_labels(train: PartReport) -> Iterator[Warned]:
 
 def _about_overlap(part: PartReport) -> Iterator[Warned]:
     if part.in_train:
-        share = part.in_train / part.sentences
         yield Warned(
-            f"{part.in_train:,} of {part.sentences:,} sentences of {part.name} ({share:.1%}) stand "
-            "in train too, and flatter its scores: take them out of train"
+            f"{_share(part.in_train, part)} stand in train too, and flatter its scores: "
+            "take them out of train"
         )
 
 
 def _about_sentences(part: PartReport) -> Iterator[Warned]:
     if part.repeated > REPEATED_SHARE * part.sentences:
-        share = part.repeated / part.sentences
         yield Warned(
-            f"{part.repeated:,} of {part.sentences:,} sentences of {part.name} ({share:.1%}) "
-            "repeat an earlier one: take them out, unless texts to come repeat themselves as much"
+            f"{_share(part.repeated, part)} repeat an earlier one: take them out, unless texts to "
+            "come repeat themselves as much"
         )
     lengths = part.lengths
     if lengths.longest > LONG_SENTENCE:
@@ -173,24 +167,23 @@ def _about_sentences(part: PartReport) -> Iterator[Warned]:
         )
 
 
+def _share(count: int, part: PartReport) -> str:
+    share = count / part.sentences
+    return f"{count:,} of {part.sentences:,} sentences of {part.name} ({share:.1%})"
+
+
 def _named(part: PartReport) -> str:
-    return (
-        f"--{part.name} {harmless(part.origin)}"
-        if part.source
-        else f"{part.name}, {harmless(part.origin)},"
-    )
+    origin = harmless(part.origin)
+    return f"--{part.name} {origin}" if part.source else f"{part.name}, {origin},"
 
 
 def _listed(labels: Mapping[str, int]) -> str:
     return ", ".join(f"{harmless(label)} ({count:,})" for label, count in labels.items())
 
 
-def _count(things: Sized, noun: str) -> str:
-    return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"
-
-
-def _are(things: Sized) -> str:
-    return "is" if len(things) == 1 else "are"
+def _these(things: Sized, noun: str, path: str) -> str:
+    count = len(things)
+    return f"{counted(count, noun)} of {path} {'is' if count == 1 else 'are'}"
 
 
 def _quoted(text: str) -> str:

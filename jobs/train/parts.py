@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.train.data_report import format_report
 from jobs.train.findings import pointless
@@ -44,26 +44,25 @@ def read_parts(flags: argparse.Namespace) -> Parts:
     corpus = read_labelled(flags.train, allow_overlaps=True)
     style = token_style(corpus, flags.language) if flags.tokens == "auto" else flags.tokens
     segmentation = Segmentation(language=flags.language, tokens=style)
-    train = _labelled(corpus, segmentation)
-    train_sentences = train.sentences
+    file = _labelled(corpus, segmentation)
+    train = file.part("train")
     if flags.dev:
         dev = _read(flags.dev, segmentation).part("dev")
     else:
-        if not 0 < flags.validation_split < 1:
-            raise UsageError(
-                f"--validation_split is {flags.validation_split}, expected more than 0 and below 1"
-            )
-        train_sentences, dev_sentences = train.split(flags.validation_split, flags.seed)
-        origin = f"{100 * flags.validation_split:.3g}% of {flags.train}, apart by text"
+        share = flags.validation_split
+        if not 0 < share < 1:
+            raise UsageError(f"--validation_split is {share}, expected more than 0 and below 1")
+        sentences, dev_sentences = file.split(share, flags.seed)
+        train = replace(train, sentences=sentences)
+        origin = f"{100 * share:.3g}% of {flags.train}, apart by text"
         dev = LabelledPart("dev", origin, None, dev_sentences)
-    parts = [LabelledPart("train", flags.train, train.source, train_sentences), dev]
+    parts = [train, dev]
     if flags.test:
         parts.append(_read(flags.test, segmentation).part("test"))
-    test_sentences = parts[2].sentences if flags.test else ()
     return Parts(
-        train=train_sentences,
+        train=train.sentences,
         dev=dev.sentences,
-        test=test_sentences,
+        test=parts[2].sentences if flags.test else (),
         report=report_of(*parts, tokens=style),
         segmentation=segmentation,
     )

@@ -6,14 +6,12 @@ training's own defaults. The same command again goes on where a search was inter
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-from jobs.train.flags import configuration, training_parser
-from jobs.tune.search import Plan, search
-from jobs.tune.space import DEFAULT_SPACE, Domain, parse_space
-from jobs.tune.study import Search, require_optuna
+from jobs.train.flags import configurations, training_parser
+from jobs.tune.space import DEFAULT_SPACE, Domain, Search, parse_space
 from jobs.tune.trial import TRAINER
-from model.training.configuration import NetworkConfig, TrainingConfig
 from model.training.word_vectors import require_vectors
 from pipeline.console.arguments import Parser, unknown_argument
 from pipeline.console.process import main
@@ -32,13 +30,17 @@ def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
     training = _training_flags(given)
     space = _space(flags.search, given)
     defaults = {flag: getattr(training, flag) for flag in space}
-    fitting = configuration(TrainingConfig, training)
+    _, fitting = configurations(training)
     settings = {
         flag: str(value)
         for flag, value in vars(training).items()
         if flag not in space and flag not in _NO_SETTINGS
     }
-    require_optuna()
+    if find_spec("optuna") is None:
+        raise UsageError("a search needs Optuna: pip install 'gleaner[train,tune]'")
+    # Optuna is imported only when nothing is left that could be a mistake in the flags.
+    from jobs.tune.search import Plan, search
+
     search(
         Search(settings, space, defaults, fitting.monitor, fitting.best, training.seed),
         Plan(
@@ -70,26 +72,11 @@ def tuning_parser() -> Parser:
     add = parser.add_argument
     add("--output", required=True, metavar="DIR", help="where the study and its trials are")
     add("--trials", type=int, default=20, metavar="N", help="how many in the end")
-    add(
-        "--timeout_minutes",
-        type=float,
-        metavar="M",
-        help="start no trial after that",
-    )
-    add(
-        "--search",
-        action="append",
-        default=[],
-        metavar="FLAG=SPEC",
-        help="search this instead; may be repeated",
-    )
-    add(
-        "--keep_trials",
-        choices=("all", "best"),
-        default="best",
-        metavar="WHICH",
-        help="keep the models of all or best (the default)",
-    )
+    add("--timeout_minutes", type=float, metavar="M", help="start no trial after that")
+    text = "search this instead; may be repeated"
+    add("--search", action="append", default=[], metavar="FLAG=SPEC", help=text)
+    text = "keep the models of all or best (the default)"
+    add("--keep_trials", choices=("all", "best"), default="best", metavar="WHICH", help=text)
     parser.add_argument_group(
         "what is searched",
         f"SPEC is A,B,C or LOW..HIGH or LOW..HIGH:log. Without --search: "
@@ -114,8 +101,7 @@ def _training_flags(given: Sequence[str]) -> argparse.Namespace:
     training, unknown = parser.parse_known_args([*given, "--output=x"])
     if unknown:
         raise UsageError(unknown_argument(unknown[0], [*tuning_parser().flags, *parser.flags]))
-    configuration(NetworkConfig, training)
-    configuration(TrainingConfig, training)
+    configurations(training)
     for name in ("train", "dev", "test"):
         path = getattr(training, name)
         if path and not Path(path).is_file():
@@ -132,8 +118,7 @@ def _space(specs: Sequence[str], given: Sequence[str]) -> dict[str, Domain]:
 
     def typed(flag: str, text: str) -> object:
         training = parser.parse([*given, "--output=x", f"--{flag}={text}"])
-        configuration(NetworkConfig, training)
-        configuration(TrainingConfig, training)
+        configurations(training)
         return getattr(training, flag)
 
     if not specs:

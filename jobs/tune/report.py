@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from jobs.tune.study import Trial, same_flags
+from pipeline.console.text import aligned
 
 _SHOWN = 5
 
@@ -45,14 +46,14 @@ def table(ranked: Sequence[Trial], finished: int, monitor: str) -> str:
     ]
     failed = finished - len(ranked)
     title = f"the best of {finished} trials" + (f", {failed} of them failed" if failed else "")
-    return "\n".join([title, *_aligned(rows)])
+    return "\n".join([title, *aligned(rows, names=())])
 
 
 def importance_table(importances: Mapping[str, float]) -> str:
     """The searched flags, the most important first."""
     rows = [["importance", "flag"]]
     rows += [[f"{share:.2f}", flag] for flag, share in importances.items()]
-    return "\n".join(_aligned(rows))
+    return "\n".join(aligned(rows, names=()))
 
 
 def best_command(given: Sequence[str], best: Trial, output: Path) -> str:
@@ -67,11 +68,3 @@ def _figure(trial: Trial) -> str:
 
 def _duration(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

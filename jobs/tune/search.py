@@ -9,7 +9,8 @@ from pathlib import Path
 
 from jobs.train.state_file import state_file_of
 from jobs.tune.report import best_command, importance_table, progress, table
-from jobs.tune.study import FILE, Search, Study, Trial, same_flags
+from jobs.tune.space import Search
+from jobs.tune.study import FILE, Study, Trial, same_flags
 from jobs.tune.trial import train
 from pipeline.console.printing import account
 from pipeline.outputs.lock import locked

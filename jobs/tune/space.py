@@ -91,6 +91,27 @@ class Range:
 Domain = Choices | Range
 
 
+@dataclass(frozen=True)
+class Search:
+    """What makes the trials of a study comparable.
+
+    settings: every flag of training that is fixed, with its text. space: the flags that vary.
+    defaults: training's own values of these. monitor, mode: the figure, and whether the best is
+    the largest (max) or the smallest (min).
+    """
+
+    settings: Mapping[str, str]
+    space: Mapping[str, Domain]
+    defaults: Mapping[str, object]
+    monitor: str
+    mode: str
+    seed: int
+
+    def described(self) -> dict[str, str]:
+        searched = {flag: f"searched in {domain}" for flag, domain in self.space.items()}
+        return {**self.settings, **searched}
+
+
 def parse_space(specs: Iterable[str], known: Iterable[str], typed: Typed) -> dict[str, Domain]:
     """The domain of each flag from texts `FLAG=A,B,C`, `FLAG=LOW..HIGH` or `FLAG=LOW..HIGH:log`.
 

@@ -10,40 +10,18 @@ import sqlite3
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from jobs.tune.space import Domain, Range
+import optuna
+from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.tune.space import Domain, Range, Search
 from jobs.tune.trial import Outcome
 from schemas.errors import UsageError
 
-if TYPE_CHECKING:
-    import optuna
-
 FILE = "study.db"
 _ENOUGH = 10  # finished trials, from which on importances say something
-
-
-@dataclass(frozen=True)
-class Search:
-    """What makes the trials of a study comparable.
-
-    settings: every flag of training that is fixed, with its text. space: the flags that vary.
-    defaults: training's own values of these. monitor, mode: the figure, and whether the best is
-    the largest (max) or the smallest (min).
-    """
-
-    settings: Mapping[str, str]
-    space: Mapping[str, Domain]
-    defaults: Mapping[str, object]
-    monitor: str
-    mode: str
-    seed: int
-
-    def described(self) -> dict[str, str]:
-        searched = {flag: f"searched in {domain}" for flag, domain in self.space.items()}
-        return {**self.settings, **searched}
 
 
 @dataclass(frozen=True)
@@ -61,12 +39,6 @@ def same_flags(trials: Iterable[Trial], values: Mapping[str, str]) -> Trial | No
     return next(alike, None)
 
 
-def require_optuna() -> None:
-    """Raise UsageError where Optuna is not installed."""
-    if find_spec("optuna") is None:
-        raise UsageError("a search needs Optuna: pip install 'gleaner[train,tune]'")
-
-
 class Study:
     """The trials of one search, on disk. One process at a time may have it open."""
 
@@ -75,9 +47,6 @@ class Study:
 
         Raises UsageError where the file holds another search, or no study at all.
         """
-        import optuna
-        from sqlalchemy.exc import SQLAlchemyError
-
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         optuna.logging.set_verbosity(logging.ERROR)
         self._search = search
@@ -102,30 +71,18 @@ class Study:
     @property
     def finished(self) -> list[Trial]:
         """Every trial that ended by itself, in the order of their starts."""
-        import optuna
-
-        done = [
-            trial
-            for trial in self._study.get_trials(deepcopy=False)
-            if trial.state == optuna.trial.TrialState.COMPLETE or "error" in trial.user_attrs
-        ]
-        return [
-            Trial(
-                number,
-                self._texts(trial.params),
-                Outcome(
-                    None if "error" in trial.user_attrs else trial.value,
-                    trial.user_attrs.get("error"),
-                    trial.user_attrs["seconds"],
-                ),
-            )
-            for number, trial in enumerate(done, 1)
-        ]
+        trials: list[Trial] = []
+        for trial in self._study.get_trials(deepcopy=False):
+            error = trial.user_attrs.get("error")
+            if trial.state == TrialState.COMPLETE or error:
+                figure = None if error else trial.value
+                outcome = Outcome(figure, error, trial.user_attrs["seconds"])
+                trials.append(Trial(len(trials) + 1, self._texts(trial.params), outcome))
+        return trials
 
     def best(self) -> Trial | None:
         """The trial with the best figure, the first of those that are equal."""
-        ranked = self.ranked()
-        return ranked[0] if ranked else None
+        return next(iter(self.ranked()), None)
 
     def ranked(self) -> list[Trial]:
         """The trials that have a figure, the best first."""
@@ -138,22 +95,16 @@ class Study:
 
         They depend on the seed and on the finished trials alone, not on interruptions.
         """
-        import optuna
-
         # Its own seed for every trial: one sampler's generator would start again when the study
         # is resumed, and repeat its first draws.
-        self._study.sampler = optuna.samplers.TPESampler(
-            seed=self._search.seed + len(self.finished)
-        )
-        self._asked = self._study.ask(
-            {flag: _distribution(domain) for flag, domain in self._search.space.items()}
-        )
+        seed = self._search.seed + len(self.finished)
+        self._study.sampler = optuna.samplers.TPESampler(seed=seed)
+        distributions = {flag: _distribution(d) for flag, d in self._search.space.items()}
+        self._asked = self._study.ask(distributions)
         return self._texts(self._asked.params)
 
     def tell(self, outcome: Outcome) -> None:
         """Record what became of the trial that was asked for last."""
-        import optuna
-
         if self._asked is None:
             raise ValueError("no trial was asked for")
         self._asked.set_user_attr("seconds", outcome.seconds)
@@ -161,7 +112,7 @@ class Study:
             self._study.tell(self._asked, outcome.figure)
         else:
             self._asked.set_user_attr("error", outcome.error)
-            self._study.tell(self._asked, state=optuna.trial.TrialState.FAIL)
+            self._study.tell(self._asked, state=TrialState.FAIL)
         self._asked = None
 
     def importances(self) -> dict[str, float]:
@@ -170,8 +121,6 @@ class Study:
         PED-ANOVA (Watanabe et al., IJCAI 2023, arXiv:2304.10255): the one that needs no more
         packages.
         """
-        import optuna
-
         figures = {trial.outcome.figure for trial in self.ranked()}
         if len(self.ranked()) < _ENOUGH or len(figures) == 1:
             return {}
@@ -195,30 +144,22 @@ class Study:
 
     def _resume(self) -> None:
         """Line up the trial that was interrupted, or, in a new study, training's own defaults."""
-        import optuna
-
         trials = self._study.get_trials(deepcopy=False)
         for trial in trials:
-            if trial.state == optuna.trial.TrialState.RUNNING:
-                self._study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+            if trial.state == TrialState.RUNNING:
+                self._study.tell(trial.number, state=TrialState.FAIL)
                 if "error" not in trial.user_attrs:
                     self._study.enqueue_trial(trial.params)
         if not trials:
-            stored = {
-                flag: domain.stored(self._search.defaults[flag])
-                for flag, domain in self._search.space.items()
-            }
-            self._study.enqueue_trial(
-                {f: value for f, value in stored.items() if value is not None}
-            )
+            defaults = self._search.defaults
+            stored = {flag: d.stored(defaults[flag]) for flag, d in self._search.space.items()}
+            self._study.enqueue_trial({f: v for f, v in stored.items() if v is not None})
 
     def _texts(self, values: Mapping[str, float | str]) -> dict[str, str]:
         return {flag: domain.text(values[flag]) for flag, domain in self._search.space.items()}
 
 
-def _distribution(domain: Domain) -> "optuna.distributions.BaseDistribution":
-    import optuna
-
+def _distribution(domain: Domain) -> optuna.distributions.BaseDistribution:
     if not isinstance(domain, Range):
         return optuna.distributions.CategoricalDistribution(domain.values)
     if domain.whole:

@@ -4,9 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from model.corpora.illegal_tags import illegal_tags
-from model.corpora.records import LabelledCorpus, LabelledSentence, bad_tag, broken, wrong_columns
-from model.tags import is_tag, scheme_of, to_iob2
+from model.corpora.records import LabelledCorpus, LabelledWord, broken, wrong_columns
 
 _DOCSTART = "-DOCSTART-"
 _CONLL_WIDTHS = (2, 4)
@@ -36,54 +34,16 @@ def read_columns(path: str, text: str, corpus_format: Literal["conll", "iob2"]) 
     (`1-2`) and empty nodes (`1.1`), whose words stand on lines of their own or nowhere in the text.
     Tags of any scheme become IOB2. Raises CorpusError for the first line at fault.
     """
-    rows = _conll_rows if corpus_format == "conll" else _iob2_rows
-    found: list[tuple[list[str], list[str], list[int]]] = []
-    words: list[str] = []
-    tags: list[str] = []
-    lines: list[int] = []
-    known_tags: set[str] = set()
-    for line_number, row in rows(path, text):
-        if row is None:
-            if words:
-                found.append((words, tags, lines))
-                words, tags, lines = [], [], []
-            continue
-        word, tag = row
-        if not word.strip(" "):
-            raise broken(path, line_number, "the word is empty")
-        if not tag:
-            raise broken(path, line_number, "the tag is empty")
-        if tag not in known_tags:
-            if not is_tag(tag):
-                raise broken(path, line_number, bad_tag(tag))
-            known_tags.add(tag)
-        words.append(word)
-        tags.append(tag)
-        lines.append(line_number)
-    if not found:
-        raise broken(path, 1, "the file holds no sentence")
-    scheme = scheme_of(tags for _, tags, _ in found)
-    return LabelledCorpus(
-        path=path,
-        format=corpus_format,
-        scheme=scheme,
-        sentences=tuple(
-            LabelledSentence(tuple(words), tuple(to_iob2(tags)), lines[0])
-            for words, tags, lines in found
-        ),
-        illegal_tags=illegal_tags(((tags, lines) for _, tags, lines in found), scheme),
-    )
+    words = _conll_words if corpus_format == "conll" else _iob2_words
+    return LabelledCorpus.of_words(path, corpus_format, words(path, text))
 
 
-Row = tuple[str, str] | None  # word and tag; None ends a sentence
-
-
-def _conll_rows(path: str, text: str) -> Iterator[tuple[int, Row]]:
-    width, width_line = 0, 0
+def _conll_words(path: str, text: str) -> Iterator[LabelledWord]:
+    width, width_line, sentence = 0, 0, 0
     for line_number, line in _lines(text):
         columns = split_columns(line)
         if not line.strip(" \t") or columns[0] == _DOCSTART:
-            yield line_number, None
+            sentence += 1
             continue
         if width == 0:
             if len(columns) not in _CONLL_WIDTHS:
@@ -92,16 +52,16 @@ def _conll_rows(path: str, text: str) -> Iterator[tuple[int, Row]]:
         if len(columns) != width:
             expected = f"{width} as in line {width_line}"
             raise broken(path, line_number, wrong_columns(len(columns), expected))
-        yield line_number, (columns[0], columns[-1].strip(" "))
-    yield 0, None
+        yield LabelledWord(line_number, sentence, columns[0], columns[-1].strip(" "))
 
 
-def _iob2_rows(path: str, text: str) -> Iterator[tuple[int, Row]]:
+def _iob2_words(path: str, text: str) -> Iterator[LabelledWord]:
+    sentence = 0
     for line_number, line in _lines(text):
         if line.startswith("#"):
             continue
         if not line.strip(" \t"):
-            yield line_number, None
+            sentence += 1
             continue
         columns = line.split("\t")
         if len(columns) != _IOB2_WIDTH:
@@ -111,8 +71,7 @@ def _iob2_rows(path: str, text: str) -> Iterator[tuple[int, Row]]:
             continue
         if not _WORD_ID.fullmatch(columns[0]):
             raise broken(path, line_number, f"{columns[0]!r} is not the number of a token")
-        yield line_number, (columns[1], columns[2].strip(" "))
-    yield 0, None
+        yield LabelledWord(line_number, sentence, columns[1], columns[2].strip(" "))
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -1,12 +1,23 @@
 """Where a labelled file breaks its own tag scheme; reading mends it as `conlleval` would."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from model.corpora.records import IllegalTag
 from model.tags import OUTSIDE, TagScheme
 
 _OPEN = frozenset("BIM")  # in BIOES, BMES and BILOU a span goes on after these
 _CONTINUE = frozenset("IMEL")
+
+
+@dataclass(frozen=True, slots=True)
+class IllegalTag:
+    """A tag that its file's scheme allows at no such place: `fault` is, say, `I-geo after O`.
+
+    `line` is where the tag stands, from 1.
+    """
+
+    line: int
+    fault: str
 
 
 def illegal_tags(

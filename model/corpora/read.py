@@ -23,9 +23,8 @@ def read_labelled(path: str | os.PathLike[str], *, allow_overlaps: bool = False)
 
     Recognised by content, whatever the file is called: the Kaggle CSV, CoNLL in 2 or 4 columns,
     CoNLL-U-like `.iob2`, and JSONL documents. Text is UTF-8, a BOM is dropped; a Kaggle CSV may be
-    latin-1 instead. Raises CorpusError with `path:line: reason` for a file that is
-    broken or can't be read, and UsageError where a Kaggle CSV meets no pandas. Entities of a
-    document that overlap are such a fault, unless `allow_overlaps`.
+    latin-1 instead. Raises CorpusError with `path:line: reason` for a file that is broken or can't
+    be read. Entities of a document that overlap are such a fault, unless `allow_overlaps`.
     """
     name = os.fspath(path)
     try:

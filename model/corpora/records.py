@@ -1,9 +1,11 @@
 """What labelled files are read into, and how their faults are worded."""
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from model.tags import OUTSIDE, Span, TagScheme
+from model.corpora.illegal_tags import IllegalTag, illegal_tags
+from model.tags import OUTSIDE, Span, TagScheme, is_tag, scheme_of, to_iob2
 from schemas.errors import CorpusError
 
 CorpusFormat = Literal["kaggle", "conll", "iob2", "jsonl"]
@@ -41,15 +43,13 @@ class LabelledDocument:
     line: int | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class IllegalTag:
-    """A tag that its file's scheme allows at no such place: `fault` is, say, `I-geo after O`.
-
-    `line` is where the tag stands, from 1.
-    """
+class LabelledWord(NamedTuple):
+    """A word of a file with its tag in any scheme; words of one `sentence` are one sentence."""
 
     line: int
-    fault: str
+    sentence: Hashable
+    word: str
+    tag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,40 @@ class LabelledCorpus:
     encoding: Encoding = "UTF-8"
     illegal_tags: tuple[IllegalTag, ...] = ()
 
+    @classmethod
+    def of_words(
+        cls, path: str, corpus_format: CorpusFormat, rows: Iterable[LabelledWord]
+    ) -> "LabelledCorpus":
+        """The words of a file as its sentences; raises CorpusError for the first one at fault."""
+        sentences: dict[Hashable, tuple[list[str], list[str], list[int]]] = {}
+        known_tags: set[str] = set()
+        for line, sentence, word, tag in rows:
+            # Only spaces: "\x85" is white space to Python, and a word in GMB.
+            if not word.strip(" "):
+                raise broken(path, line, "the word is empty")
+            if tag not in known_tags:
+                if not is_tag(tag):
+                    raise broken(path, line, _bad_tag(tag))
+                known_tags.add(tag)
+            words, tags, lines = sentences.setdefault(sentence, ([], [], []))
+            words.append(word)
+            tags.append(tag)
+            lines.append(line)
+        if not sentences:
+            raise broken(path, 1, "the file holds no sentence")
+        tags_and_lines = [(tags, lines) for _, tags, lines in sentences.values()]
+        scheme = scheme_of(tags for tags, _ in tags_and_lines)
+        return cls(
+            path=path,
+            format=corpus_format,
+            scheme=scheme,
+            sentences=tuple(
+                LabelledSentence(tuple(words), tuple(to_iob2(tags)), lines[0])
+                for words, tags, lines in sentences.values()
+            ),
+            illegal_tags=illegal_tags(tags_and_lines, scheme),
+        )
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Every label in the file, sorted."""
@@ -89,6 +123,7 @@ def wrong_columns(found: int, expected: str) -> str:
     return f"{found} column{'' if found == 1 else 's'}, expected {expected}"
 
 
-def bad_tag(tag: str) -> str:
-    """The reason given for a tag of no known shape."""
+def _bad_tag(tag: str) -> str:
+    if not tag.strip(" "):
+        return "the tag is empty"
     return f"{tag!r} is not a tag, expected O or one of B I E S M L U with a label, such as B-PER"

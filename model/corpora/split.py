@@ -20,13 +20,9 @@ def split_sentences(
     sentences, less only where repeated texts don't fit in. Two or more distinct texts
     and a fraction above 0 leave neither side empty. Raises ValueError unless 0 <= fraction < 1.
     """
-    texts = [_text(sentence) for sentence in sentences]
-    dev_texts = _draw_groups(Counter(texts), fraction, seed)
-    train: list[LabelledSentence] = []
-    dev: list[LabelledSentence] = []
-    for text, sentence in zip(texts, sentences, strict=True):
-        (dev if text in dev_texts else train).append(sentence)
-    return train, dev
+    return _split(
+        [[sentence] for sentence in sentences], list(map(_text, sentences)), fraction, seed
+    )
 
 
 def split_documents(
@@ -42,13 +38,20 @@ def split_documents(
     sentences, longest = sum(map(len, documents)), max(map(len, documents), default=0)
     wanted = fraction * sentences
     for groups in (_tied_by_sentences(documents), list(map(_whole_text, documents))):
-        sizes: Counter[str] = Counter()
-        for group, document in zip(groups, documents, strict=True):
-            sizes[group] += len(document)
-        dev_groups = _draw_groups(sizes, fraction, seed)
-        off = abs(sum(sizes[group] for group in dev_groups) - wanted)
-        if dev_groups and off <= max(wanted / 2, longest):
+        train, dev = _split(documents, groups, fraction, seed)
+        if dev and abs(len(dev) - wanted) <= max(wanted / 2, longest):
             break
+    return train, dev
+
+
+def _split(
+    documents: Sequence[Document], groups: Sequence[str], fraction: float, seed: int
+) -> tuple[list[LabelledSentence], list[LabelledSentence]]:
+    """Those of one group fall on the same side."""
+    sizes: Counter[str] = Counter()
+    for group, document in zip(groups, documents, strict=True):
+        sizes[group] += len(document)
+    dev_groups = _draw_groups(sizes, fraction, seed)
     train: list[LabelledSentence] = []
     dev: list[LabelledSentence] = []
     for group, document in zip(groups, documents, strict=True):

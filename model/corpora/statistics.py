@@ -7,14 +7,9 @@ from itertools import chain
 
 import numpy as np
 
+from model.corpora.illegal_tags import IllegalTag
 from model.corpora.projection import Misfit
-from model.corpora.records import (
-    CorpusFormat,
-    Encoding,
-    IllegalTag,
-    LabelledCorpus,
-    LabelledSentence,
-)
+from model.corpora.records import CorpusFormat, Encoding, LabelledCorpus, LabelledSentence
 from model.tagger.vocabulary import normalize
 from model.tags import TagScheme
 from model.text.segmentation import TokenStyle, split_word

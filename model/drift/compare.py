@@ -84,21 +84,19 @@ def compare(baseline: Profile | None, run: Profile, min_confidence: float = 0.0)
     """
     if baseline is None:
         return {"reason": "the model has no baseline statistics"}
-    for reason in (
-        _too_small("tokens", "baseline", baseline.tokens, BASELINE_TOKENS),
-        _too_small("tokens", "run", run.tokens, RUN_TOKENS),
-    ):
-        if reason:
-            return {"reason": reason}
+    few = _too_few("tokens", "baseline", baseline.tokens, BASELINE_TOKENS)
+    few = few or _too_few("tokens", "run", run.tokens, RUN_TOKENS)
+    if few:
+        return few.to_json()
     statistics = {
         "unknown_words": _unknown_words(baseline, run),
         **_entities(baseline, run, min_confidence),
         "sentence_lengths": _sentence_lengths(baseline, run),
     }
-    levels = [found.level for found in statistics.values() if isinstance(found, _Compared)]
+    levels = [each.level for each in statistics.values() if isinstance(each, _Compared)]
     return {
         "level": max(levels, key=LEVELS.index),
-        "statistics": {name: found.to_json() for name, found in statistics.items()},
+        "statistics": {name: each.to_json() for name, each in statistics.items()},
     }
 
 
@@ -106,58 +104,56 @@ def drift_in_words(drift: Mapping[str, Any]) -> str | None:
     """What `compare` found in; where that is drift, in words what is unlike out, else None."""
     if drift.get("level") != "drift":
         return None
-    told = []
-    for name, found in drift["statistics"].items():
-        if found.get("level") == "drift":
-            figure = f"PSI {found['value']:.2f}"
+    unlike = []
+    for name, statistic in drift["statistics"].items():
+        if statistic.get("level") == "drift":
+            figure = f"PSI {statistic['value']:.2f}"
             if name == "entities_per_1000_tokens":
-                figure = f"{found['run']:.3g}, in training {found['baseline']:.3g}"
-            told.append(f"{name.replace('_', ' ')} ({figure})")
-    return "unlike the model's training data in " + ", ".join(told)
+                figure = f"{statistic['run']:.3g}, in training {statistic['baseline']:.3g}"
+            unlike.append(f"{name.replace('_', ' ')} ({figure})")
+    return "unlike the model's training data in " + ", ".join(unlike)
 
 
 def _unknown_words(baseline: Profile, run: Profile) -> _Compared:
-    index = population_stability_index(*map(_unknown_and_known, (baseline, run)))
-    rates = [round(p.unknown_tokens / p.tokens, 5) for p in (baseline, run)]
-    return _Compared(index, _INDEX, *rates)
-
-
-def _unknown_and_known(profile: Profile) -> tuple[int, int]:
-    return profile.unknown_tokens, profile.tokens - profile.unknown_tokens
+    both = (baseline, run)
+    counts = [(p.unknown_tokens, p.tokens - p.unknown_tokens) for p in both]
+    rates = [round(p.unknown_tokens / p.tokens, 5) for p in both]
+    return _Compared(population_stability_index(*counts), _INDEX, *rates)
 
 
 def _entities(
     baseline: Profile, run: Profile, min_confidence: float
 ) -> dict[str, _Compared | _Skipped]:
     """What is said of entities: how many there are, of which labels, how confident."""
-    names = ("entities_per_1000_tokens", "labels", "confidence")
     # Rounded, since 0.7 * 10 is a little more than 7.
     first = math.ceil(round(min_confidence * CONFIDENCE_BINS, 6))
     if first >= CONFIDENCE_BINS:
-        said = _Skipped(f"--min_confidence {min_confidence:g} leaves no bin of confidence whole")
-        return dict.fromkeys(names, said)
+        none = _Skipped(f"--min_confidence {min_confidence:g} leaves no bin of confidence whole")
+        return dict.fromkeys(("entities_per_1000_tokens", "labels", "confidence"), none)
     labels = sorted({*baseline.confidences, *run.confidences})
-    both = (baseline, run)
-    by_label = [[sum(_counts(p, label)[first:]) for label in labels] for p in both]
-    by_bin = [
-        [sum(_counts(p, label)[step] for label in labels) for step in range(first, CONFIDENCE_BINS)]
-        for p in both
+    none_of_it = (0,) * CONFIDENCE_BINS
+    # Of both sides, the counts by label and by bin: (label, bin).
+    tables = [
+        [p.confidences.get(label, none_of_it)[first:] for label in labels] for p in (baseline, run)
     ]
+    by_label = [list(map(sum, table)) for table in tables]
+    by_bin = [list(map(sum, zip(*table, strict=True))) for table in tables]
     shares = [dict(zip(labels, _shares(counts), strict=True)) for counts in by_label]
-    found: dict[str, _Compared | _Skipped] = {
-        "entities_per_1000_tokens": _entity_rate(baseline.tokens, run.tokens, *map(sum, by_label))
+    entities, run_entities = map(sum, by_label)
+    few = _too_few("entities", "baseline", entities, BASELINE_COUNT)
+    few = few or _too_few("entities", "run", run_entities, RUN_ENTITIES)
+    one_bin = None
+    if first == CONFIDENCE_BINS - 1:
+        one_bin = _Skipped(f"--min_confidence {min_confidence:g} leaves one bin of confidence")
+    return {
+        "entities_per_1000_tokens": _entity_rate(
+            baseline.tokens, run.tokens, entities, run_entities
+        ),
+        "labels": few or _Compared(population_stability_index(*by_label), _INDEX, *shares),
+        "confidence": few
+        or one_bin
+        or _Compared(population_stability_index(*by_bin), _INDEX, *map(_shares, by_bin)),
     }
-    own, found_by_run = map(sum, by_label)
-    few = _too_few("entities", "baseline", own, BASELINE_COUNT) or _too_few(
-        "entities", "run", found_by_run, RUN_ENTITIES
-    )
-    found["labels"] = few or _Compared(population_stability_index(*by_label), _INDEX, *shares)
-    if few is None and len(by_bin[0]) == 1:
-        few = _Skipped(f"--min_confidence {min_confidence:g} leaves one bin of confidence")
-    found["confidence"] = few or _Compared(
-        population_stability_index(*by_bin), _INDEX, *map(_shares, by_bin)
-    )
-    return found
 
 
 def _entity_rate(tokens: int, run_tokens: int, entities: int, found: int) -> _Compared | _Skipped:
@@ -182,18 +178,11 @@ def _sentence_lengths(baseline: Profile, run: Profile) -> _Compared | _Skipped:
 
 
 def _too_few(what: str, whose: str, count: int, least: int) -> _Skipped | None:
-    reason = _too_small(what, whose, count, least)
-    return _Skipped(reason) if reason else None
-
-
-def _too_small(what: str, whose: str, count: int, least: int) -> str | None:
     if count >= least:
         return None
-    return f"too few {what} to compare: the {whose} has {count:,}, expected at least {least:,}"
-
-
-def _counts(profile: Profile, label: str) -> tuple[int, ...]:
-    return profile.confidences.get(label, (0,) * CONFIDENCE_BINS)
+    return _Skipped(
+        f"too few {what} to compare: the {whose} has {count:,}, expected at least {least:,}"
+    )
 
 
 def _smoothed(counts: Sequence[float]) -> list[float]:

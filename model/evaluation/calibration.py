@@ -8,22 +8,20 @@ of a span stays a probability of a CRF, and the decoded tags stay the same.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.corpora import LabelledSentence, split_sentences
-from model.evaluation import entity_scores as metrics
+from model.evaluation.entity_scores import ScoreRow
 from model.tagger.crf import Emissions, Potentials, Scores, TokenSpans, decode
 from model.tagger.padding import pad_documents
 from model.tagger.span_posteriors import span_posteriors
+from model.tagger.tagger import Tagger
 from model.tags import SpanTags, spans_of
 from model.text.segmentation import document_of_words
 from schemas.records import Ints
-
-if TYPE_CHECKING:
-    from model.tagger.tagger import Tagger
 
 Truth = NDArray[np.bool_]
 
@@ -124,11 +122,9 @@ class FoundSpans:
 
     def confidence(self, temperature: float) -> Scores:
         """The posterior of each span under the CRF of this temperature, (span,)."""
-        own = self.potentials
-        tempered = Potentials(
-            own.start / temperature, own.transitions / temperature, own.end / temperature
-        )
-        emissions = self.emissions / np.float32(temperature)
+        own, t = self.potentials, temperature
+        tempered = Potentials(own.start / t, own.transitions / t, own.end / t)
+        emissions = self.emissions / np.float32(t)
         return span_posteriors(tempered, emissions, self.lengths, self.spans, self.span_tags)
 
     @property
@@ -136,7 +132,7 @@ class FoundSpans:
         return Sample(len(self.lengths), len(self.right), int(self.right.sum()), self.gold)
 
 
-def calibrate(tagger: "Tagger", sentences: Sequence[LabelledSentence]) -> Calibration:
+def calibrate(tagger: Tagger, sentences: Sequence[LabelledSentence]) -> Calibration:
     """Fit the temperature on half of the sentences, and measure with the other half.
 
     The tagger's own temperature is 1. Equal texts are in the same half, and the same sentences
@@ -156,37 +152,30 @@ def calibrate(tagger: "Tagger", sentences: Sequence[LabelledSentence]) -> Calibr
     )
 
 
-def find_spans(tagger: "Tagger", sentences: Sequence[LabelledSentence]) -> FoundSpans:
+def find_spans(tagger: Tagger, sentences: Sequence[LabelledSentence]) -> FoundSpans:
     """What the tagger decodes in tokenized sentences, next to their gold tags."""
-    tag_set = tagger.artifact.tags
-    emissions = [np.zeros((0, len(tag_set.tags)), np.float32)]
+    emissions = [np.zeros((0, len(tagger.artifact.tags.tags)), np.float32)]
     for first in range(0, len(sentences), _SENTENCES):
         some = [document_of_words(s.words) for s in sentences[first : first + _SENTENCES]]
         emissions.append(tagger.emit(pad_documents(some)).emissions)
     emitted = np.concatenate(emissions)
     lengths = np.array([len(sentence.words) for sentence in sentences], np.int32)
-    tags = decode(tagger.potentials, emitted, lengths)
-
-    found: list[tuple[int, int]] = []
-    right: list[bool] = []
-    gold_count, token = 0, 0
-    for sentence in sentences:
-        stop = token + len(sentence.words)
-        gold = set(spans_of(sentence.tags))
-        gold_count += len(gold)
-        for span in spans_of([tag_set.tags[tag] for tag in tags[token:stop]]):
-            found.append((token + span.start, token + span.end))
-            right.append(span in gold)
-        token = stop
-    start, end = np.array(found, np.int64).reshape(-1, 2).T
+    spans = tagger.spans_of(decode(tagger.potentials, emitted, lengths))
+    firsts = np.cumsum(lengths) - lengths
+    gold = {
+        (first + span.start, first + span.end, span.label)
+        for first, sentence in zip(firsts.tolist(), sentences, strict=True)
+        for span in spans_of(sentence.tags)
+    }
+    found = zip(spans.start.tolist(), spans.end.tolist(), tagger.labels[spans.label], strict=True)
     return FoundSpans(
         potentials=tagger.potentials,
         emissions=emitted,
         lengths=lengths,
-        spans=TokenSpans(start, end, tag_set.label_of[tags[start]].astype(np.int64)),
-        span_tags=tag_set.span_tags,
-        right=np.array(right, bool),
-        gold=gold_count,
+        spans=spans,
+        span_tags=tagger.artifact.tags.span_tags,
+        right=np.array([span in gold for span in found], bool),
+        gold=len(gold),
     )
 
 
@@ -254,10 +243,7 @@ def threshold_table(confidence: Scores, right: Truth, gold: int) -> list[Thresho
     for threshold in THRESHOLDS:
         kept = confidence >= threshold
         count = int(kept.sum())
-        scores = metrics.Scores.of_counts(int(right[kept].sum()), count, gold)
-        rows.append(
-            Threshold(
-                threshold, scores.precision, scores.recall, scores.f1, count / max(len(kept), 1)
-            )
-        )
+        row = ScoreRow.of_counts(int(right[kept].sum()), count, gold)
+        share = count / max(len(kept), 1)
+        rows.append(Threshold(threshold, row.precision, row.recall, row.f1, share))
     return rows

@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
+from model.evaluation.matching import overlaps
 from model.tags import Span
 
 
@@ -24,31 +27,22 @@ def confusion(gold: Iterable[Sequence[Span]], predicted: Iterable[Sequence[Span]
     """Count, sentence by sentence, what each gold entity was taken for.
 
     That is the label of the predicted entity with which it shares most; of equal shares, one of
-    its own label, then the first. Spans of one side do not overlap each other.
-    Raises ValueError where one side has more sentences.
+    its own label, then the first. Raises ValueError where one side has more sentences.
     """
     pairs: Counter[tuple[str | None, str | None]] = Counter()
     seen: set[str] = set()
-    for gold_spans, found in zip(gold, predicted, strict=True):
-        seen.update(span.label for span in (*gold_spans, *found))
-        for span in gold_spans:
-            pairs[span.label, _taken_for(span, found)] += 1
-        for span in found:
-            if not any(_shared(span, other) for other in gold_spans):
-                pairs[None, span.label] += 1
+    for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
+        seen.update(span.label for span in (*gold_spans, *predicted_spans))
+        met = list(overlaps(gold_spans, predicted_spans))
+        taken_for = {
+            span: max(its, key=lambda overlap: (overlap.shared, overlap.same_label)).predicted.label
+            for span, its in groupby(met, key=attrgetter("gold"))
+        }
+        touching = {overlap.predicted for overlap in met}
+        pairs.update((span.label, taken_for.get(span)) for span in gold_spans)
+        pairs.update((None, span.label) for span in predicted_spans if span not in touching)
     labels = tuple(sorted(seen))
     return Confusion(
         labels,
         tuple(tuple(pairs[row, column] for column in (*labels, None)) for row in (*labels, None)),
     )
-
-
-def _taken_for(span: Span, found: Sequence[Span]) -> str | None:
-    touching = [other for other in found if _shared(span, other)]
-    if not touching:
-        return None
-    return max(touching, key=lambda other: (_shared(span, other), other.label == span.label)).label
-
-
-def _shared(one: Span, other: Span) -> int:
-    return max(0, min(one.end, other.end) - max(one.start, other.start))

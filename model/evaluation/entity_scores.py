@@ -6,10 +6,8 @@ sentence (or document). Tokens, padding and `O` are never counted.
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypedDict
-
-from model.text.escaping import harmless
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 
 class Labelled(Hashable, Protocol):
@@ -19,25 +17,8 @@ class Labelled(Hashable, Protocol):
     def label(self) -> str: ...
 
 
-class ScoresJson(TypedDict):
-    """One row of scores in a JSON file."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-class EntityScoresJson(TypedDict):
-    """The JSON of `jobs.evaluate --json` and of an artifact's metrics."""
-
-    micro: ScoresJson
-    macro: ScoresJson
-    labels: dict[str, ScoresJson]
-
-
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ScoreRow:
     """Precision, recall and F1 between 0 and 1; `support` is the number of gold entities."""
 
     precision: float
@@ -46,7 +27,7 @@ class Scores:
     support: int
 
     @classmethod
-    def of_counts(cls, right: int, predicted: int, gold: int) -> "Scores":
+    def of_counts(cls, right: float, predicted: int, gold: int) -> "ScoreRow":
         """The scores of `right` entities among those predicted and those in the gold.
 
         Nothing predicted has precision 0.0, no gold has recall 0.0, neither raises.
@@ -60,7 +41,7 @@ class Scores:
         )
 
     @classmethod
-    def mean_of(cls, rows: Iterable["Scores"]) -> "Scores":
+    def mean_of(cls, rows: Iterable["ScoreRow"]) -> "ScoreRow":
         """The unweighted means of rows with support, and the sum of their support; of none, 0.0."""
         kept = [row for row in rows if row.support]
         count = max(len(kept), 1)
@@ -71,30 +52,25 @@ class Scores:
             support=sum(row.support for row in kept),
         )
 
-    def to_json(self) -> ScoresJson:
+    def to_json(self) -> dict[str, Any]:
         """The four numbers, unrounded, under their names."""
-        return {
-            "precision": self.precision,
-            "recall": self.recall,
-            "f1": self.f1,
-            "support": self.support,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class EntityScores:
     """Scores over all entities (`micro`), and of each label in the gold or predicted, sorted."""
 
-    micro: Scores
-    labels: Mapping[str, Scores]
+    micro: ScoreRow
+    labels: Mapping[str, ScoreRow]
 
     @property
-    def macro(self) -> Scores:
+    def macro(self) -> ScoreRow:
         """The unweighted means over the labels in the gold, so that rare labels count as much."""
-        return Scores.mean_of(self.labels.values())
+        return ScoreRow.mean_of(self.labels.values())
 
-    def to_json(self) -> EntityScoresJson:
-        """`{"micro": ROW, "macro": ROW, "labels": {LABEL: ROW}}`, a row as of `Scores.to_json`."""
+    def to_json(self) -> dict[str, Any]:
+        """`{"micro": ROW, "macro": ROW, "labels": {LABEL: ROW}}`, a row of four numbers."""
         return {
             "micro": self.micro.to_json(),
             "macro": self.macro.to_json(),
@@ -120,23 +96,9 @@ def entity_scores(
         found.update(entity.label for entity in predicted_set)
         wanted.update(entity.label for entity in gold_set)
     return EntityScores(
-        micro=Scores.of_counts(right.total(), found.total(), wanted.total()),
+        micro=ScoreRow.of_counts(right.total(), found.total(), wanted.total()),
         labels={
-            label: Scores.of_counts(right[label], found[label], wanted[label])
+            label: ScoreRow.of_counts(right[label], found[label], wanted[label])
             for label in sorted(found.keys() | wanted.keys())
         },
     )
-
-
-def format_scores(scores: EntityScores) -> str:
-    """The scores as a plain text table: one line a label, `micro`, `macro`, no final newline."""
-    labels = [(harmless(label), row) for label, row in scores.labels.items()]
-    rows = [*labels, ("micro", scores.micro), ("macro", scores.macro)]
-    width = max(len("label"), *(len(label) for label, _ in rows))
-    lines = [f"{'label':<{width}}  precision  recall      f1  support"]
-    lines += [
-        f"{label:<{width}}  {row.precision:>9.4f}  {row.recall:>6.4f}  {row.f1:>6.4f}"
-        f"  {row.support:>7,}"
-        for label, row in rows
-    ]
-    return "\n".join(lines)

@@ -11,13 +11,12 @@ label or both wrong. Gold entities left over were missed, predicted ones left ov
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from model.evaluation.matching import Kind, Pair, pair_spans
 from model.tags import Span
 from model.text.segmentation import Segmentation, tokenize_document
 from schemas.records import Document
-
-Kind = Literal["boundaries", "label", "both", "missed", "invented"]
 
 # Every kind, in the order of a table, in plain words.
 KINDS: Mapping[Kind, str] = {
@@ -46,39 +45,6 @@ class ComparedText:
     line: int | None = None
     doc_id: str | None = None
     segmentation: Segmentation | None = None
-
-
-class Pair(NamedTuple):
-    """A gold span and the predicted one that stands for it; one of them may be missing."""
-
-    gold: Span | None
-    predicted: Span | None
-
-    @property
-    def spans(self) -> list[Span]:
-        """The spans that are there: one or two."""
-        return [span for span in self if span]
-
-    @property
-    def gold_label(self) -> str | None:
-        return self.gold.label if self.gold else None
-
-    @property
-    def predicted_label(self) -> str | None:
-        return self.predicted.label if self.predicted else None
-
-    @property
-    def kind(self) -> Kind | None:
-        """What is wrong, None where nothing is."""
-        if self.gold is None:
-            return "invented"
-        if self.predicted is None:
-            return "missed"
-        gold, predicted = self.gold, self.predicted
-        same_bounds = (gold.start, gold.end) == (predicted.start, predicted.end)
-        if gold.label == predicted.label:
-            return None if same_bounds else "boundaries"
-        return "label" if same_bounds else "both"
 
 
 class Sentence(NamedTuple):
@@ -156,80 +122,3 @@ def most_frequent(mistakes: Iterable[Mistake], count: int) -> list[FrequentMista
         first.setdefault(key, mistake)
         counts[key] += 1
     return [FrequentMistake(n, key[3], first[key]) for key, n in counts.most_common(count)]
-
-
-def pair_spans(gold: Sequence[Span], predicted: Sequence[Span]) -> list[Pair]:
-    """All spans of both sides in pairs, in order of the text; what is left over stands alone.
-
-    Both sides are in order of the text without overlaps of their own. Of all ways to pair spans
-    that overlap, the one with most pairs is taken; of these, that with most equal labels, then with
-    the longest overlaps.
-    """
-    # Overlaps in order of the text touch few others: those with the same gold span, or the same
-    # predicted one, come right before. So the best choice is a weighted interval scheduling, in
-    # linear time (Kleinberg and Tardos, Algorithm Design, section 6.1).
-    overlaps = list(_overlaps(gold, predicted))
-    first_of_gold: dict[Span, int] = {}
-    first_of_predicted: dict[Span, int] = {}
-    best = [(0, 0, 0)]  # pairs, equal labels, shared code points among the first n overlaps
-    excluded: list[int] = []  # the first overlap that cannot be chosen together with this one
-    for position, (one, other) in enumerate(overlaps):
-        excluded.append(
-            min(
-                first_of_gold.setdefault(one, position),
-                first_of_predicted.setdefault(other, position),
-            )
-        )
-        pairs, labels, shared = best[excluded[position]]
-        shared += min(one.end, other.end) - max(one.start, other.start)
-        best.append(max(best[-1], (pairs + 1, labels + (one.label == other.label), shared)))
-
-    paired: list[Pair] = []
-    position = len(overlaps)
-    while position:
-        if best[position] != best[position - 1]:
-            paired.append(Pair(*overlaps[position - 1]))
-            position = excluded[position - 1]
-        else:
-            position -= 1
-    paired_gold = {pair.gold for pair in paired}
-    paired_predicted = {pair.predicted for pair in paired}
-    pairs_and_rest = [
-        *paired,
-        *(Pair(span, None) for span in gold if span not in paired_gold),
-        *(Pair(None, span) for span in predicted if span not in paired_predicted),
-    ]
-    # Where its overlap begins: by this key the spans of either side stay in order.
-    return sorted(pairs_and_rest, key=lambda pair: max(span.start for span in pair.spans))
-
-
-def overlap_groups(
-    gold: Sequence[Span], predicted: Sequence[Span]
-) -> Iterator[tuple[list[Span], list[Span]]]:
-    """Gold and predicted spans in the smallest groups that no overlap crosses, in order."""
-    ordered = sorted(
-        [(span, 0) for span in gold] + [(span, 1) for span in predicted],
-        key=lambda item: (item[0].start, item[0].end),
-    )
-    group: tuple[list[Span], list[Span]] = ([], [])
-    end = 0
-    for span, side in ordered:
-        if any(group) and span.start >= end:
-            yield group
-            group, end = ([], []), 0
-        group[side].append(span)
-        end = max(end, span.end)
-    if any(group):
-        yield group
-
-
-def _overlaps(gold: Sequence[Span], predicted: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
-    one, other = 0, 0
-    while one < len(gold) and other < len(predicted):
-        left, right = gold[one], predicted[other]
-        if left.start < right.end and right.start < left.end:
-            yield left, right
-        if left.end <= right.end:
-            one += 1
-        else:
-            other += 1

@@ -8,64 +8,34 @@ correct, incorrect, partly correct, missed and spurious:
     partial    as exact, and half a point where spans merely overlap
     ent_type   correct where the label is right and the spans overlap
 
-`nervaluate` counts them. Sources: Chinchor and Sundheim, "MUC-5 evaluation metrics", 1993;
-Segura-Bedmar, Martinez and Herrero-Zazo, "SemEval-2013 Task 9", 2013.
+Counted as the package `nervaluate` does. Sources: Chinchor and Sundheim, "MUC-5 evaluation
+metrics", 1993; Segura-Bedmar, Martinez and Herrero-Zazo, "SemEval-2013 Task 9", 2013.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypedDict, get_args
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Literal, get_args
 
-from nervaluate.entities import (  # type: ignore[import-untyped]  # it ships no types
-    Entity,
-    EvaluationResult,
-)
-from nervaluate.strategies import (  # type: ignore[import-untyped]  # as above
-    EntityTypeEvaluation,
-    EvaluationStrategy,
-    ExactEvaluation,
-    PartialEvaluation,
-    StrictEvaluation,
-)
-
-from model.evaluation.entity_scores import Scores, ScoresJson
-from model.evaluation.mistakes import overlap_groups
+from model.evaluation.entity_scores import ScoreRow
+from model.evaluation.matching import Overlap, overlaps
 from model.tags import Span
 
 Scheme = Literal["strict", "exact", "partial", "ent_type"]
+Verdict = Literal["correct", "incorrect", "partial", "missed", "spurious"]
+Judgement = tuple[Scheme, Verdict]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
-_STRATEGIES: Mapping[Scheme, type[EvaluationStrategy]] = {
-    "strict": StrictEvaluation,
-    "exact": ExactEvaluation,
-    "partial": PartialEvaluation,
-    "ent_type": EntityTypeEvaluation,
-}
-
-_Group = tuple[list[Entity], list[Entity]]
-
-
-class MucCountsJson(ScoresJson):
-    """One row of counts in a JSON file."""
-
-    correct: int
-    incorrect: int
-    partial: int
-    missed: int
-    spurious: int
-
-
-class MucScoresJson(TypedDict):
-    """The `muc` part of `jobs.evaluate --json`."""
-
-    micro: dict[Scheme, MucCountsJson]
-    macro: dict[Scheme, ScoresJson]
-    labels: dict[str, dict[Scheme, MucCountsJson]]
+# Spans with less than a hundredth of the gold one in common do not overlap: nervaluate's bound.
+_LEAST_SHARE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class MucCounts:
-    """How many entities were judged how, and the scores that follow.
+    """How many entities were judged how.
 
     The first four add up to the gold entities, and all but `missed` to the predicted ones.
     """
@@ -75,17 +45,18 @@ class MucCounts:
     partial: int
     missed: int
     spurious: int
-    scores: Scores
 
-    def to_json(self) -> MucCountsJson:
-        return {
-            "correct": self.correct,
-            "incorrect": self.incorrect,
-            "partial": self.partial,
-            "missed": self.missed,
-            "spurious": self.spurious,
-            **self.scores.to_json(),
-        }
+    @property
+    def scores(self) -> ScoreRow:
+        """The scores that follow; a partial match is worth half a point."""
+        judged = self.correct + self.incorrect + self.partial
+        return ScoreRow.of_counts(
+            self.correct + self.partial / 2, judged + self.spurious, judged + self.missed
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts and the scores, unrounded, under their names."""
+        return {**asdict(self), **self.scores.to_json()}
 
 
 MucRow = Mapping[Scheme, MucCounts]
@@ -103,75 +74,88 @@ class MucScores:
     labels: Mapping[str, MucRow]
 
     @property
-    def macro(self) -> Mapping[Scheme, Scores]:
+    def macro(self) -> Mapping[Scheme, ScoreRow]:
         """The unweighted means over the labels in the gold."""
         return {
-            scheme: Scores.mean_of(row[scheme].scores for row in self.labels.values())
+            scheme: ScoreRow.mean_of(row[scheme].scores for row in self.labels.values())
             for scheme in SCHEMES
         }
 
-    def to_json(self) -> MucScoresJson:
+    def to_json(self) -> dict[str, Any]:
         """`{"micro": {SCHEME: ROW}, "macro": {SCHEME: ROW}, "labels": {LABEL: {SCHEME: ROW}}}`."""
         return {
-            "micro": _row_json(self.micro),
+            "micro": {scheme: counts.to_json() for scheme, counts in self.micro.items()},
             "macro": {scheme: scores.to_json() for scheme, scores in self.macro.items()},
-            "labels": {label: _row_json(row) for label, row in self.labels.items()},
+            "labels": {
+                label: {scheme: counts.to_json() for scheme, counts in row.items()}
+                for label, row in self.labels.items()
+            },
         }
 
 
 def muc_scores(gold: Iterable[Sequence[Span]], predicted: Iterable[Sequence[Span]]) -> MucScores:
     """The MUC scores of predicted spans against gold ones, text by text.
 
-    Spans of one side do not overlap each other. Spans that share less than a hundredth of the gold
-    one do not count as overlapping, which is the library's bound. Raises ValueError where one side
-    has more texts.
+    Spans are in order of the text, and those of one side do not overlap each other. Raises
+    ValueError where one side has more texts.
     """
-    # The library compares every span of a text with every other. Only overlapping ones matter, so
-    # groups of these give the same counts in linear time.
-    groups = [
-        (_entities(gold_group), _entities(predicted_group))
-        for gold_spans, predicted_spans in zip(gold, predicted, strict=True)
-        for gold_group, predicted_group in overlap_groups(gold_spans, predicted_spans)
-    ]
-    by_label: dict[str, list[_Group]] = {}
-    for group in groups:
-        for label in {entity.label for side in group for entity in side}:
-            alone = tuple([entity for entity in side if entity.label == label] for side in group)
-            by_label.setdefault(label, []).append((alone[0], alone[1]))
-    return MucScores(
-        micro=_count(groups), labels={label: _count(by_label[label]) for label in sorted(by_label)}
+    micro: Counter[Judgement] = Counter()
+    by_label: defaultdict[str, Counter[Judgement]] = defaultdict(Counter)
+    for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
+        micro.update(_judgements(gold_spans, predicted_spans))
+        for label in {span.label for span in (*gold_spans, *predicted_spans)}:
+            own, found = (
+                [span for span in side if span.label == label]
+                for side in (gold_spans, predicted_spans)
+            )
+            by_label[label].update(_judgements(own, found))
+    return MucScores(_row(micro), {label: _row(by_label[label]) for label in sorted(by_label)})
+
+
+def _row(judgements: Counter[Judgement]) -> dict[Scheme, MucCounts]:
+    return {
+        scheme: MucCounts(**{verdict: judgements[scheme, verdict] for verdict in VERDICTS})
+        for scheme in SCHEMES
+    }
+
+
+def _judgements(gold: Sequence[Span], predicted: Sequence[Span]) -> Counter[Judgement]:
+    """One for each gold span and each predicted one that has none, by every scheme."""
+    judgements: Counter[Judgement] = Counter()
+    for scheme in SCHEMES:
+        judged = list(_judged(gold, predicted, closest=scheme == "ent_type"))
+        for pair in judged:
+            right = pair.same_label if scheme == "ent_type" else pair.same_bounds
+            if right and (pair.same_label or scheme != "strict"):
+                judgements[scheme, "correct"] += 1
+            else:
+                judgements[scheme, "partial" if scheme == "partial" else "incorrect"] += 1
+        judgements[scheme, "missed"] += len(gold) - len(judged)
+        judgements[scheme, "spurious"] += len(predicted) - len(judged)
+    return judgements
+
+
+def _judged(gold: Sequence[Span], predicted: Sequence[Span], *, closest: bool) -> Iterator[Overlap]:
+    """Each predicted span with the gold one that it is judged by, if one is left for it.
+
+    That is the first, or, by `closest`, the one of its label whose boundaries are closest.
+    """
+    taken: set[Span] = set()
+    enough = (
+        overlap
+        for overlap in overlaps(gold, predicted)
+        if overlap.shared * _LEAST_SHARE >= overlap.gold.end - overlap.gold.start
     )
+    for _, its in groupby(enough, key=attrgetter("predicted")):
+        left = [overlap for overlap in its if overlap.gold not in taken]
+        if left:
+            best = min(left, key=_distance) if closest else left[0]
+            taken.add(best.gold)
+            yield best
 
 
-def _entities(spans: Iterable[Span]) -> list[Entity]:
-    # The library's ends are inclusive.
-    return [Entity(span.label, span.start, span.end - 1) for span in spans]
-
-
-def _count(groups: Sequence[_Group]) -> dict[Scheme, MucCounts]:
-    return {scheme: _judge(_STRATEGIES[scheme](), groups) for scheme in SCHEMES}
-
-
-def _judge(strategy: EvaluationStrategy, groups: Sequence[_Group]) -> MucCounts:
-    total = EvaluationResult()
-    for gold, predicted in groups:
-        result, _ = strategy.evaluate(gold, predicted, [])
-        total.correct += result.correct
-        total.incorrect += result.incorrect
-        total.partial += result.partial
-        total.missed += result.missed
-        total.spurious += result.spurious
-    # Half a point for a partial match; only `partial` has any.
-    total.compute_metrics(partial_or_type=True)
-    return MucCounts(
-        correct=total.correct,
-        incorrect=total.incorrect,
-        partial=total.partial,
-        missed=total.missed,
-        spurious=total.spurious,
-        scores=Scores(float(total.precision), float(total.recall), float(total.f1), total.possible),
-    )
-
-
-def _row_json(row: MucRow) -> dict[Scheme, MucCountsJson]:
-    return {scheme: counts.to_json() for scheme, counts in row.items()}
+def _distance(overlap: Overlap) -> tuple[bool, int]:
+    """How far its boundaries are apart; among those of another label, the first is as good."""
+    gold, predicted = overlap
+    apart = abs(gold.start - predicted.start) + abs(gold.end - predicted.end)
+    return (False, apart) if overlap.same_label else (True, 0)

@@ -1,16 +1,13 @@
 """Scoring a tagger on labelled data, through the very code that extraction runs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from model.corpora import LabelledDocument
 from model.evaluation.entity_scores import EntityScores, entity_scores
-from model.tagger.padding import pad_documents
-from model.tagger.tagger import Tagger
+from model.tagger.tagger import Tagger, tag_documents
 from model.tags import Span, spans_of
 from model.text.segmentation import document_of_words, tokenize_document
-from schemas.records import Document, TaggedDocument, TokenizedDocument
-
-_BATCH_TOKENS = 20_000
+from schemas.records import Document, TaggedDocument
 
 
 def score_sentences(
@@ -40,22 +37,6 @@ def score_documents(
     )
     tagged = list(tag_documents(tagger, tokenized))
     return entity_scores([d.entities for d in documents], map(character_spans, tagged)), tagged
-
-
-def tag_documents(
-    tagger: Tagger, documents: Iterable[TokenizedDocument]
-) -> Iterator[TaggedDocument]:
-    """Tag documents in batches of bounded size; the results do not depend on the batches."""
-    batch: list[TokenizedDocument] = []
-    tokens = 0
-    for document in documents:
-        batch.append(document)
-        tokens += len(document.words)
-        if tokens >= _BATCH_TOKENS:
-            yield from tagger.tag(pad_documents(batch))
-            batch, tokens = [], 0
-    if batch:
-        yield from tagger.tag(pad_documents(batch))
 
 
 def character_spans(document: TaggedDocument) -> list[Span]:

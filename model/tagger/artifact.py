@@ -17,7 +17,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -79,26 +79,19 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
     """
     if directory.exists() and any(directory.iterdir()):
         raise ArtifactError(f"{directory} exists and is not empty")
-    vocabulary = artifact.encoder.vocabulary
+    config = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "name": artifact.name,
+        "segmentation": artifact.segmentation.to_json(),
+        "max_characters": artifact.encoder.max_characters,
+        "temperature": artifact.temperature,
+        "training": dict(artifact.training),
+    }
     files = {
-        "config.json": _json(
-            {
-                "format": FORMAT,
-                "format_version": FORMAT_VERSION,
-                "name": artifact.name,
-                "segmentation": artifact.segmentation.to_json(),
-                "max_characters": artifact.encoder.max_characters,
-                "temperature": artifact.temperature,
-                "training": dict(artifact.training),
-            }
-        ),
-        "labels.json": _json(
-            {"scheme": artifact.tags.scheme, "labels": list(artifact.tags.labels)}
-        ),
-        "vocabulary.json": _json(
-            {"words": list(vocabulary.words), "characters": list(vocabulary.characters)},
-            indent=None,
-        ),
+        "config.json": _json(config),
+        "labels.json": _json(asdict(artifact.tags)),
+        "vocabulary.json": _json(asdict(artifact.encoder.vocabulary), indent=None),
         "weights.safetensors": safetensors.numpy.save(_stored(artifact.weights)),
         "metrics.json": _json(artifact.metrics),
         "baseline.json": _json(artifact.baseline),
@@ -114,15 +107,18 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
         whole.replace(directory)
 
 
-def find_artifact(name_or_directory: str) -> Path:
-    """The directory of a bundled model's name, or the directory itself."""
+def find_artifact(name_or_directory: str, argument: str = "model") -> Path:
+    """The directory of a bundled model's name, or the directory itself.
+
+    Raises ArtifactError where there is neither; `argument` is what the user called it.
+    """
     for directory in (Path(name_or_directory), BUNDLED / name_or_directory):
         if directory.is_dir():
             return directory
     bundled = sorted(path.name for path in BUNDLED.glob("*") if path.is_dir())
     nearest = difflib.get_close_matches(name_or_directory, bundled, 1)
     raise ArtifactError(
-        f"--model {name_or_directory}: no such directory, and no bundled model of that name "
+        f"{argument} {name_or_directory}: no such directory, and no bundled model of that name "
         f"(bundled: {', '.join(bundled) or 'none'})"
         + (f", did you mean {nearest[0]}?" if nearest else "")
     )
@@ -168,13 +164,14 @@ def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:
             f"{where} has model format version {config.get('format_version')}, "
             f"this release reads version {FORMAT_VERSION}"
         )
-    labels = _parsed(files, "labels.json", where)
-    words = _parsed(files, "vocabulary.json", where)
-    metrics, baseline = (_parsed(files, name, where) for name in ("metrics.json", "baseline.json"))
+    labels, words, metrics, baseline = (
+        _parsed(files, f"{name}.json", where)
+        for name in ("labels", "vocabulary", "metrics", "baseline")
+    )
     try:
         tags = TagSet(tuple(labels["labels"]), labels["scheme"])
         vocabulary = Vocabulary(tuple(words["words"]), tuple(words["characters"]))
-        artifact = Artifact(
+        return Artifact(
             name=config["name"],
             segmentation=Segmentation(**config["segmentation"]),
             encoder=WordEncoder(vocabulary, config["max_characters"]),
@@ -190,7 +187,6 @@ def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:
         raise ArtifactError(f"{where}: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise ArtifactError(f"{where} does not fit together: {error!r}") from error
-    return artifact
 
 
 def _verified_checksums(files: Mapping[str, bytes], where: str) -> dict[str, str]:
@@ -224,11 +220,8 @@ def _weights(data: bytes, vocabulary: Vocabulary, tags: TagSet) -> TaggerWeights
         raise ValueError(f"weights {sorted(arrays)} where {sorted(expected)} are expected")
     weights = TaggerWeights(**{name: array.astype(np.float32) for name, array in arrays.items()})
     sizes = (len(weights.vectors), len(weights.characters), len(weights.start))
-    wanted = (
-        len(vocabulary.words) + RESERVED,
-        len(vocabulary.characters) + RESERVED,
-        len(tags.tags),
-    )
+    words, characters = vocabulary.words, vocabulary.characters
+    wanted = (len(words) + RESERVED, len(characters) + RESERVED, len(tags.tags))
     if sizes != wanted:
         raise ValueError(f"weights for {sizes} words, characters and tags, the files list {wanted}")
     scores = (weights.start, weights.transitions, weights.end)

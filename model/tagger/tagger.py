@@ -1,7 +1,7 @@
 """The predictor: padded batches in, documents with their entities out."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from model.tagger.artifact import Artifact
 from model.tagger.crf import TokenSpans, decode
-from model.tagger.emissions import EmissionGraph
 from model.tagger.encoding import FOLDED_WORDS
-from model.tagger.padding import BUCKET_CELLS
+from model.tagger.padding import BUCKET_CELLS, pad_documents
 from model.tagger.span_posteriors import span_posteriors
-from model.tagger.word_table import FoldedWords, WordRows
+from model.tagger.word_table import WordRows, WordTable
 from schemas.records import Floats, Ints, PaddedBatch, TaggedDocument, TokenizedDocument
 
 
@@ -40,10 +39,13 @@ class Tagger:
     ) -> None:
         if folded_words < BUCKET_CELLS:
             raise ValueError(f"folded_words is {folded_words}, expected at least {BUCKET_CELLS}")
+        # TensorFlow is imported here, and not where a worker or a command names the type.
+        from model.tagger.emissions import EmissionGraph
+
         self.artifact = artifact
         weights = artifact.weights.tempered(artifact.temperature)
         self.graph = EmissionGraph(weights, folded_words)
-        self.words = FoldedWords(artifact.encoder, self.graph)
+        self.words = WordTable(artifact.encoder, self.graph)
         self.potentials = weights.potentials()
         self.labels = np.array(artifact.tags.labels, dtype=object)
         # In the precision of the column, so that 0.9 lets an entity through that is shown as 0.9.
@@ -54,7 +56,7 @@ class Tagger:
         """One tagged document for each document of the batch, in order."""
         emitted = self.emit(batch)
         lengths = batch.sentence_lengths
-        spans = self._spans(decode(self.potentials, emitted.emissions, lengths))
+        spans = self.spans_of(decode(self.potentials, emitted.emissions, lengths))
         confidence = span_posteriors(
             self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
         ).astype(np.float32)
@@ -108,7 +110,7 @@ class Tagger:
         rows.positions[distinct], rows.known[distinct] = found
         return rows
 
-    def _spans(self, tags: Ints) -> TokenSpans:
+    def spans_of(self, tags: Ints) -> TokenSpans:
         """Spans of legal tags: each runs from a tag that begins one while tags continue it."""
         tag_set = self.artifact.tags
         begins, continues = tag_set.begins[tags], tag_set.continues[tags]
@@ -117,6 +119,22 @@ class Tagger:
         starts = np.flatnonzero(begins)
         ends = np.flatnonzero((begins | continues) & ~continued) + 1
         return TokenSpans(starts, ends, tag_set.label_of[tags[starts]].astype(np.int64))
+
+
+def tag_documents(
+    tagger: Tagger, documents: Iterable[TokenizedDocument], batch_tokens: int = 20_000
+) -> Iterator[TaggedDocument]:
+    """Tag documents in batches of about so many tokens; the results do not depend on them."""
+    batch: list[TokenizedDocument] = []
+    tokens = 0
+    for document in documents:
+        batch.append(document)
+        tokens += len(document.words)
+        if tokens >= batch_tokens:
+            yield from tagger.tag(pad_documents(batch))
+            batch, tokens = [], 0
+    if batch:
+        yield from tagger.tag(pad_documents(batch))
 
 
 def _tagged(

@@ -38,9 +38,8 @@ class TaggerWeights:
 
     def __post_init__(self) -> None:
         _, character_features, filters = self.convolution_kernel.shape
-        features = (
-            sum(table.shape[1] for table in (self.words, self.vectors, self.casing)) + filters
-        )
+        tables = (self.words, self.vectors, self.casing)
+        features = sum(table.shape[1] for table in tables) + filters
         units, tags = self.units, len(self.dense_bias)
         expected = {
             "characters": (len(self.characters), character_features),
@@ -66,33 +65,22 @@ class TaggerWeights:
 
     def as_stored(self) -> "TaggerWeights":
         """The weights as they come back from a file: tables of words rounded to half precision."""
-        halves = {
-            name: getattr(self, name).astype(np.float16).astype(np.float32)
-            for name in HALF_PRECISION
-        }
-        return replace(self, **halves)
+        halves = {name: getattr(self, name).astype(np.float16) for name in HALF_PRECISION}
+        return replace(self, **{name: half.astype(np.float32) for name, half in halves.items()})
 
     def tempered(self, temperature: float) -> "TaggerWeights":
         """The weights whose CRF scores every tag sequence with its score divided by `temperature`.
 
         Emissions are linear in the dense layer's weights, so dividing these divides the emissions.
         """
+        scored = ("dense_kernel", "dense_bias", "start", "transitions", "end")
         t = np.float32(temperature)
-        return replace(
-            self,
-            dense_kernel=self.dense_kernel / t,
-            dense_bias=self.dense_bias / t,
-            start=self.start / t,
-            transitions=self.transitions / t,
-            end=self.end / t,
-        )
+        return replace(self, **{name: getattr(self, name) / t for name in scored})
 
     def potentials(self) -> Potentials:
         """The CRF's own weights in the precision in which they are summed."""
         return Potentials(
-            self.start.astype(np.float64),
-            self.transitions.astype(np.float64),
-            self.end.astype(np.float64),
+            *(scores.astype(np.float64) for scores in (self.start, self.transitions, self.end))
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -8,15 +8,17 @@ not seen for longest make room for new ones.
 
 import hashlib
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.tagger.emissions import EmissionGraph
 from model.tagger.encoding import WordEncoder
 from model.tagger.vocabulary import UNKNOWN
 from schemas.records import Ints
+
+if TYPE_CHECKING:
+    from model.tagger.emissions import EmissionGraph
 
 # Words whose characters are convolved at once: 30 MB a tensor.
 _PROJECTED_WORDS = 8192
@@ -31,10 +33,10 @@ class WordRows(NamedTuple):
     known: NDArray[np.bool_]  # (word,)
 
 
-class FoldedWords:
+class WordTable:
     """The table of a graph, which fills as words are met; one thread at a time."""
 
-    def __init__(self, encoder: WordEncoder, graph: EmissionGraph) -> None:
+    def __init__(self, encoder: WordEncoder, graph: "EmissionGraph") -> None:
         self.capacity = capacity = graph.capacity
         self._encoder = encoder
         self.graph = graph

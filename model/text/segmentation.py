@@ -10,7 +10,7 @@ as `U.S.`, `Mr.` or `al-Qaida`, are joined, and no sentence ends behind a title
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, get_args
@@ -57,12 +57,7 @@ class Segmentation:
             raise ValueError(f"max_sentence_tokens is {self.max_sentence_tokens}, expected >= 1")
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "language": self.language,
-            "tokens": self.tokens,
-            "max_sentence_tokens": self.max_sentence_tokens,
-            "version": self.version,
-        }
+        return asdict(self)
 
 
 def tokenize_document(document: Document, segmentation: Segmentation) -> TokenizedDocument:
@@ -97,16 +92,11 @@ def _tokens(text: str, style: TokenStyle) -> JoinedTokens:
 
 def _fine_offsets(text: str) -> tuple[Ints, Ints]:
     kinds = _kinds(text)
-    word = kinds == _WORD
-    previous = np.empty_like(word)
-    previous[:1] = False
-    previous[1:] = word[:-1]
-    following = np.empty_like(word)
-    following[-1:] = False
-    following[:-1] = word[1:]
-    other = kinds == _OTHER
-    starts = np.flatnonzero(other | (word & ~previous))
-    ends = np.flatnonzero(other | (word & ~following)) + 1
+    word = np.zeros(len(kinds) + 2, np.bool_)  # what is beyond the text is no word
+    word[1:-1] = kinds == _WORD
+    within, other = word[1:-1], kinds == _OTHER
+    starts = np.flatnonzero(other | (within & ~word[:-2]))
+    ends = np.flatnonzero(other | (within & ~word[2:])) + 1
     return starts.astype(np.int32), ends.astype(np.int32)
 
 

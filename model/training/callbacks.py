@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from model.tags import Span, spans_of
 from model.training.averaging import WeightAverage
 from model.training.batches import EpochPlan, sentences_of, unpadded
 from model.training.checkpoint import TrainingState
-from model.training.configuration import TrainingConfig
+from model.training.configuration import TrainingConfig, refused
 from model.training.network import BiLSTMCRF
-from schemas.errors import JobError, UsageError
+from schemas.errors import JobError
 from schemas.records import Ints
 
 Logs = dict[str, Any]
@@ -27,30 +26,16 @@ Logs = dict[str, Any]
 _REDRAW_SECONDS = 0.5
 
 
-@dataclass(frozen=True)
-class EpochLog:
-    """Where a training leaves its traces.
-
-    directory: for `epochs.csv` and TensorBoard's events. state_file: written after each epoch, for
-    a training to go on from. resumed: such a file of an earlier process.
-    """
-
-    directory: Path | None = None
-    state_file: Path | None = None
-    resumed: Path | None = None
-
-    def callbacks(self, *, resumed: bool) -> list[keras.callbacks.Callback]:
-        """Keras's own loggers; a resumed training appends to what is there."""
-        if self.directory is None:
-            return []
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--logs {self.directory}: {error.strerror}") from error
-        return [
-            keras.callbacks.CSVLogger(str(self.directory / "epochs.csv"), append=resumed),
-            keras.callbacks.TensorBoard(str(self.directory), write_graph=False, profile_batch=0),
-        ]
+def loggers(directory: Path, *, resumed: bool) -> list[keras.callbacks.Callback]:
+    """Keras's own loggers, to a directory; a resumed training appends to what is there."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused("logs", f"{directory}: {error.strerror}") from error
+    return [
+        keras.callbacks.CSVLogger(str(directory / "epochs.csv"), append=resumed),
+        keras.callbacks.TensorBoard(str(directory), write_graph=False, profile_batch=0),
+    ]
 
 
 class DevScores(keras.callbacks.Callback):

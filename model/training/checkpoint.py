@@ -23,6 +23,7 @@ from schemas.errors import UsageError
 Arrays = list[NDArray[Any]]
 
 _STATE_VERSION = 1
+_PROGRESS = ("history", "kept_epoch", "stopped")
 
 
 class TrainingState:
@@ -57,12 +58,7 @@ class TrainingState:
             for group, values in self._groups().items()
             for n, value in enumerate(values)
         }
-        progress = {
-            "identity": self.identity,
-            "history": self.history,
-            "kept_epoch": self.kept_epoch,
-            "stopped": self.stopped,
-        }
+        progress = {name: getattr(self, name) for name in ("identity", *_PROGRESS)}
         data = safetensors.numpy.save(arrays, {"progress": json.dumps(progress)})
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_name(file.name + ".new")
@@ -95,9 +91,8 @@ class TrainingState:
         except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
             raise UsageError(f"{file} cannot be resumed from: {error}") from error
         self.kept_weights = groups["kept"]
-        self.history = progress["history"]
-        self.kept_epoch = progress["kept_epoch"]
-        self.stopped = progress["stopped"]
+        for name in _PROGRESS:
+            setattr(self, name, progress[name])
 
     def _groups(self) -> dict[str, Arrays]:
         return {

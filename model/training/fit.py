@@ -14,13 +14,12 @@ from model.tagger.weights import TaggerWeights
 from model.tags import TagSet
 from model.training.averaging import WeightAverage
 from model.training.batches import EncodedSentences, EpochPlan
-from model.training.callbacks import DevScores, EpochLog, ProgressLine, StateKeeper
+from model.training.callbacks import DevScores, ProgressLine, StateKeeper, loggers
 from model.training.checkpoint import TrainingState, fingerprint
-from model.training.configuration import NetworkConfig, TrainingConfig
+from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig, refused
 from model.training.network import BiLSTMCRF
 from model.training.optimizer import make_optimizer
 from model.training.word_vectors import NO_VECTORS, WordVectors
-from schemas.errors import UsageError
 
 # Sentences of dev that are scored at once.
 _DEV_BATCH = 128
@@ -93,7 +92,7 @@ def fit_tagger(
         verbose=0,
         callbacks=[
             scores,
-            *log.callbacks(resumed=state.epochs > 0),
+            *(loggers(log.directory, resumed=state.epochs > 0) if log.directory else []),
             ProgressLine(train.tokens, config, state),
             *([StateKeeper(state, log.state_file)] if log.state_file else []),
         ],
@@ -123,6 +122,5 @@ def _require_initializer(network: NetworkConfig) -> None:
     try:
         keras.initializers.get(network.kernel_initializer)
     except ValueError as error:
-        raise UsageError(
-            f"--kernel_initializer {network.kernel_initializer}: Keras knows no such initializer"
-        ) from error
+        problem = f"{network.kernel_initializer}: Keras knows no such initializer"
+        raise refused("kernel_initializer", problem) from error

@@ -56,7 +56,7 @@ class CRF(layers.Layer):
         )
 
 
-Part = tuple[Inputs, tf.Tensor]
+StepPart = tuple[Inputs, tf.Tensor]
 
 
 class BiLSTMCRF(keras.Model):
@@ -114,7 +114,7 @@ class BiLSTMCRF(keras.Model):
             hidden *= draws.mask([batch, 1, 2 * config.units], config.dropout)
         return self.crf(self.dense(hidden))  # (batch, time, tag)
 
-    def train_step(self, parts: Sequence[Part]) -> dict[str, tf.Tensor]:
+    def train_step(self, parts: Sequence[StepPart]) -> dict[str, tf.Tensor]:
         """One step of the optimizer on the mean loss of all the parts' sentences."""
         with tf.GradientTape() as tape:
             losses = []

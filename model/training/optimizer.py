@@ -3,8 +3,7 @@
 import keras
 import tensorflow as tf
 
-from model.training.configuration import TrainingConfig
-from schemas.errors import UsageError
+from model.training.configuration import TrainingConfig, refused
 
 _WARM_UP_STEPS = 300
 
@@ -65,9 +64,8 @@ def make_optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optim
             # By name alone: with settings, Keras 2.15 takes its legacy optimizers.
             optimizer = type(keras.optimizers.get(config.optimizer))(**settings)
         except ValueError as error:
-            raise UsageError(
-                f"--optimizer {config.optimizer}: Keras knows no such optimizer"
-            ) from error
+            problem = f"{config.optimizer}: Keras knows no such optimizer"
+            raise refused("optimizer", problem) from error
     # XLA would compile the sparse update of the embeddings anew for every number of distinct words.
     optimizer.jit_compile = False
     return optimizer

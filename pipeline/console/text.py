@@ -1,5 +1,6 @@
 """Words for people: durations, counts, and what an error says in one line."""
 
+from collections.abc import Container, Sequence
 from datetime import datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400  # seconds
@@ -41,3 +42,15 @@ def first_line(error: Exception) -> str:
 def moment(time: str) -> str:
     """A time as ISO 8601 in, the same to the second as people read it out."""
     return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def aligned(rows: Sequence[Sequence[str]], names: Container[int] = (0,)) -> list[str]:
+    """Rows of cells in, lines with aligned columns out: those of `names` flush left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if position in names else cell.rjust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -3,11 +3,17 @@
 import os
 from pathlib import Path
 
-from model.tagger.artifact import find_artifact, gather_files, read_files
+from model.tagger.artifact import Artifact, find_artifact, gather_files, load_artifact, read_files
 from pipeline.filesystems.beam import list_files, open_file, refusal
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
 from schemas.errors import ArtifactError
+
+
+def open_model(model: str) -> Artifact:
+    """`--model` in, the verified artifact out; raises as `settle_model` and `load_artifact`."""
+    settled = settle_model(model)
+    return load_artifact(read_model(settled), settled)
 
 
 def settle_model(model: str) -> str:
@@ -19,14 +25,14 @@ def settle_model(model: str) -> str:
     if is_remote(model):
         require_filesystem("--model", model)
         return model.rstrip("/")
-    directory = find_artifact(model)
+    directory = find_artifact(model, "--model")
     return os.path.abspath(directory) if directory == Path(model) else model
 
 
 def read_model(model: str) -> dict[str, bytes]:
     """What `settle_model` gives in, the model's files out; raises as `gather_files`."""
     if not is_remote(model):
-        return read_files(find_artifact(model))
+        return read_files(find_artifact(model, "--model"))
     try:
         found = list_files(f"{model}/*")
     except Exception as error:  # each filesystem raises errors of its own

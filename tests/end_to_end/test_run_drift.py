@@ -13,9 +13,8 @@ import pytest
 
 import schemas
 from model.drift.profile import baseline_statistics
-from model.evaluation.scoring import tag_documents
 from model.tagger.artifact import Artifact, save_artifact
-from model.tagger.tagger import Tagger
+from model.tagger.tagger import Tagger, tag_documents
 from model.text.segmentation import tokenize_document
 from pipeline.run import run
 from schemas.errors import DriftError

@@ -208,3 +208,19 @@ def test_the_command_leaves_with_exit_code_2_and_one_line(tmp_path: Path) -> Non
     assert said == [f"error: {tmp_path} is not a gleaner model: it has no checksums.json"]
     assert "model.tagger.artifact" in imported
     assert not {"tensorflow", "keras", "apache_beam"} & imported
+
+
+def test_a_model_on_an_object_store_scores_as_the_same_on_a_disk(
+    bucket: str, tiny_artifact: Path, conll: Path, tmp_path: Path
+) -> None:
+    import boto3
+
+    client = boto3.client("s3")
+    for file in tiny_artifact.iterdir():
+        client.upload_file(str(file), bucket, f"models/tiny/{file.name}")
+    there, here = tmp_path / "there.json", tmp_path / "here.json"
+    for model, figures in ((f"s3://{bucket}/models/tiny/", there), (str(tiny_artifact), here)):
+        assert run([f"--model={model}", f"--data={conll}", f"--json={figures}"]) == 0
+    assert there.read_bytes() == here.read_bytes()
+    with pytest.raises(UsageError, match=f"s3://{bucket}/none is not a gleaner model"):
+        run([f"--model=s3://{bucket}/none", f"--data={conll}"])

@@ -16,14 +16,14 @@ from model.evaluation.calibration import (
     reliability,
     threshold_table,
 )
-from model.evaluation.entity_scores import EntityScores, Scores
+from model.evaluation.entity_scores import EntityScores, ScoreRow
 from model.tagger.artifact import Artifact
 from model.tags import TagSet
 from model.text.escaping import harmless
 
 SCORES = EntityScores(
-    Scores(0.9126, 0.8, 0.85263, 1234),
-    {"geo": Scores(0.95, 0.9, 0.92432, 1200), "per": Scores(0.5, 0.25, 1 / 3, 34)},
+    ScoreRow(0.9126, 0.8, 0.85263, 1234),
+    {"geo": ScoreRow(0.95, 0.9, 0.92432, 1200), "per": ScoreRow(0.5, 0.25, 1 / 3, 34)},
 )
 DATA = {"train": "9,000 sentences", "dev": "1,000 sentences", "test": "500 sentences"}
 COMMAND = "python -m jobs.train --train 'my data.csv' --output models/ferry"
@@ -132,7 +132,7 @@ def test_it_says_how_it_was_made_and_used_and_what_is_rough(tiny_model: Artifact
 @pytest.mark.parametrize("label", ["a|b", "<img src=x>", "[x](http://y)", "**b**", "`c`", "a\\|b"])
 def test_a_label_is_shown_and_not_obeyed(tiny_model: Artifact, label: str) -> None:
     """No tag, link, emphasis or column of a table comes out of a name in the data."""
-    scores = EntityScores(SCORES.micro, {label: Scores(0.5, 0.5, 0.5, 9)})
+    scores = EntityScores(SCORES.micro, {label: ScoreRow(0.5, 0.5, 0.5, 9)})
     artifact = replace(tiny_model, tags=TagSet((label,)), name=label)
     text = card(artifact, calibration_of(2000), scores=scores)
     visible = "\n".join(line for line in text.split("\n") if not line.startswith("    "))
@@ -153,7 +153,7 @@ def test_escaped_text_reads_as_the_text_on_one_line(text: str) -> None:
 
 def test_nothing_that_does_not_print_reaches_a_card(tiny_model: Artifact) -> None:
     odd = "\x1b[31mX\u202e"
-    scores = EntityScores(SCORES.micro, {odd: Scores(0.5, 0.5, 0.5, 9)})
+    scores = EntityScores(SCORES.micro, {odd: ScoreRow(0.5, 0.5, 0.5, 9)})
     artifact = replace(tiny_model, tags=TagSet((odd,)), name=odd)
     command = f"python -m jobs.train --train '{odd}\r.csv'"
     data = {"dev": odd}
@@ -178,7 +178,7 @@ def test_lines_of_a_command_stay_within_its_block(tiny_model: Artifact) -> None:
 
 
 def test_nothing_measured_is_no_error(tiny_model: Artifact) -> None:
-    nothing = EntityScores(Scores(0.0, 0.0, 0.0, 0), {})
+    nothing = EntityScores(ScoreRow(0.0, 0.0, 0.0, 0), {})
     empty = Calibration(
         temperature=1.0,
         fitted_on=Sample(0, 0, 0, 0),

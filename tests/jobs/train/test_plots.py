@@ -10,7 +10,7 @@ import pytest
 from jobs.train.plots import confusion_matrix, f1_by_label, learning_curves, reliability_diagram
 from model.evaluation.calibration import Calibration, Sample, reliability
 from model.evaluation.confusion import Confusion
-from model.evaluation.entity_scores import EntityScores, Scores
+from model.evaluation.entity_scores import EntityScores, ScoreRow
 
 pytestmark = pytest.mark.training  # where matplotlib is
 
@@ -26,8 +26,8 @@ def texts_of(svg: str) -> list[str]:
 
 
 def scores(labels: tuple[str, ...]) -> EntityScores:
-    rows = {label: Scores(0.5, 0.5, n / 10, 1000 * n) for n, label in enumerate(labels)}
-    return EntityScores(Scores(0.5, 0.5, 0.5, 1234), rows)
+    rows = {label: ScoreRow(0.5, 0.5, n / 10, 1000 * n) for n, label in enumerate(labels)}
+    return EntityScores(ScoreRow(0.5, 0.5, 0.5, 1234), rows)
 
 
 def calibration(found: int) -> Calibration:
@@ -98,7 +98,7 @@ def test_labels_that_look_alike_keep_a_bar_each() -> None:
 
 
 def test_nothing_to_show_is_no_error() -> None:
-    empty = EntityScores(Scores(0.0, 0.0, 0.0, 0), {})
+    empty = EntityScores(ScoreRow(0.0, 0.0, 0.0, 0), {})
     for svg in (
         f1_by_label(empty),
         confusion_matrix(Confusion((), ((0,),))),

@@ -116,7 +116,7 @@ def test_a_study_that_cannot_be_read_is_refused(place: "Place", content: str) ->
 
 
 def test_missing_optuna_is_one_sentence(place: "Place", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.tune.study.find_spec", lambda name: None)
+    monkeypatch.setattr("jobs.tune.__main__.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'gleaner\[train,tune\]'"):
         place.run(*place.search)
     assert not place.output.exists()

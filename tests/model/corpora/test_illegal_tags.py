@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.corpora import read_labelled
-from model.corpora.illegal_tags import illegal_tags
-from model.corpora.records import IllegalTag
+from model.corpora.illegal_tags import IllegalTag, illegal_tags
 from model.tags import Span, TagScheme, spans_of
 
 SCHEMES: dict[TagScheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES"}

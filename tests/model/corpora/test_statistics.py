@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from jobs.train.data_report import LABELS_SHOWN, format_report
 from jobs.train.findings import Warned, pointless, warnings_of
 from model.corpora import LabelledCorpus, LabelledSentence
+from model.corpora.illegal_tags import IllegalTag
 from model.corpora.projection import Misfit
-from model.corpora.records import Encoding, IllegalTag
+from model.corpora.records import Encoding
 from model.corpora.statistics import DataReport, LabelledPart, SourceFile, report_of
 from model.tagger.vocabulary import normalize
 from model.tags import Span, spans_of, tags_of

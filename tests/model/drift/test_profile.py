@@ -16,9 +16,8 @@ from model.drift.profile import (
     profile_of,
     profile_of_baseline,
 )
-from model.evaluation.scoring import tag_documents
 from model.tagger.artifact import BUNDLED, Artifact, load_artifact, read_files
-from model.tagger.tagger import Tagger
+from model.tagger.tagger import Tagger, tag_documents
 from model.text.segmentation import Segmentation, tokenize_document
 from schemas.records import Document, TaggedDocument
 

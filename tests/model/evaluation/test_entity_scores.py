@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.evaluation.entity_scores import EntityScores, Scores, entity_scores, format_scores
+from model.evaluation.entity_scores import EntityScores, ScoreRow, entity_scores
 from model.tags import Span, spans_of
 
 SPANS = [Span(start, end, label) for start, end, label in product((0, 1), (2, 3), ("geo", "per"))]
 span_sets = st.sets(st.sampled_from(SPANS))
 
 
-def brute(gold: list[set[Span]], predicted: list[set[Span]], label: str | None) -> Scores:
+def brute(gold: list[set[Span]], predicted: list[set[Span]], label: str | None) -> ScoreRow:
     """The definition, one entity at a time, with F1 as the harmonic mean."""
     right = found = wanted = 0
     for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
@@ -26,10 +26,10 @@ def brute(gold: list[set[Span]], predicted: list[set[Span]], label: str | None) 
     precision = right / found if found else 0.0
     recall = right / wanted if wanted else 0.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return Scores(precision, recall, f1, wanted)
+    return ScoreRow(precision, recall, f1, wanted)
 
 
-def assert_close(scores: Scores, expected: Scores) -> None:
+def assert_close(scores: ScoreRow, expected: ScoreRow) -> None:
     assert scores.precision == pytest.approx(expected.precision)
     assert scores.recall == pytest.approx(expected.recall)
     assert scores.f1 == pytest.approx(expected.f1)
@@ -63,7 +63,7 @@ def test_macro_is_the_mean_over_the_labels_in_the_gold(
         for label in sorted({span.label for spans in gold for span in spans})
     ]
     count = len(rows) or 1
-    expected = Scores(
+    expected = ScoreRow(
         sum(row.precision for row in rows) / count,
         sum(row.recall for row in rows) / count,
         sum(row.f1 for row in rows) / count,
@@ -74,14 +74,14 @@ def test_macro_is_the_mean_over_the_labels_in_the_gold(
 
 def test_a_label_that_is_only_predicted_does_not_lower_the_macro_scores() -> None:
     scores = entity_scores([[Span(0, 1, "per")]], [[Span(0, 1, "per"), Span(1, 2, "geo")]])
-    assert scores.macro == Scores(1.0, 1.0, 1.0, 1)
+    assert scores.macro == ScoreRow(1.0, 1.0, 1.0, 1)
 
 
 @given(st.lists(span_sets, min_size=1, max_size=6))
 def test_gold_against_itself_is_perfect_or_empty(gold: list[set[Span]]) -> None:
     support = sum(map(len, gold))
     score = 1.0 if support else 0.0
-    assert entity_scores(gold, gold).micro == Scores(score, score, score, support)
+    assert entity_scores(gold, gold).micro == ScoreRow(score, score, score, support)
 
 
 def test_a_case_worked_out_as_conlleval_does() -> None:
@@ -90,10 +90,10 @@ def test_a_case_worked_out_as_conlleval_does() -> None:
         ["B-PER", "I-PER", "O", "B-LOC", "O", "B-ORG", "I-ORG", "O", "B-LOC"],
         ["B-PER", "I-PER", "O", "B-ORG", "O", "B-ORG", "B-ORG", "O", "I-LOC"],
     )
-    assert_close(scores.micro, Scores(2 / 5, 2 / 4, 4 / 9, 4))
-    assert_close(scores.labels["PER"], Scores(1, 1, 1, 1))
-    assert_close(scores.labels["LOC"], Scores(1, 1 / 2, 2 / 3, 2))
-    assert_close(scores.labels["ORG"], Scores(0, 0, 0, 1))
+    assert_close(scores.micro, ScoreRow(2 / 5, 2 / 4, 4 / 9, 4))
+    assert_close(scores.labels["PER"], ScoreRow(1, 1, 1, 1))
+    assert_close(scores.labels["LOC"], ScoreRow(1, 1 / 2, 2 / 3, 2))
+    assert_close(scores.labels["ORG"], ScoreRow(0, 0, 0, 1))
 
 
 @pytest.mark.parametrize(
@@ -118,16 +118,16 @@ def test_outside_tokens_count_for_nothing() -> None:
 
 def test_the_same_span_in_another_sentence_is_wrong() -> None:
     scores = entity_scores([[SPANS[0]], []], [[], [SPANS[0]]])
-    assert scores.micro == Scores(0.0, 0.0, 0.0, 1)
+    assert scores.micro == ScoreRow(0.0, 0.0, 0.0, 1)
 
 
 def test_an_entity_given_twice_counts_once() -> None:
     scores = entity_scores([[SPANS[0], SPANS[0]]], [[SPANS[0], SPANS[0]]])
-    assert scores.micro == Scores(1.0, 1.0, 1.0, 1)
+    assert scores.micro == ScoreRow(1.0, 1.0, 1.0, 1)
 
 
 def test_nothing_to_divide_by_gives_zero() -> None:
-    nothing = Scores(0.0, 0.0, 0.0, 0)
+    nothing = ScoreRow(0.0, 0.0, 0.0, 0)
     assert entity_scores([], []) == EntityScores(nothing, {})
     assert entity_scores([[]], [[SPANS[0]]]).labels == {SPANS[0].label: nothing}
 
@@ -147,30 +147,3 @@ def test_json_has_exactly_the_documented_keys() -> None:
             "per": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1},
         },
     }
-
-
-def test_a_label_gives_no_orders_to_a_terminal() -> None:
-    table = format_scores(entity_scores([[Span(0, 1, "\x1b[31mX")]], [[]]))
-    lines = table.split("\n")
-    assert lines[1].startswith(r"\x1b[31mX  ")
-    assert all(line.isprintable() for line in lines)
-    assert len(set(map(len, lines))) == 1
-
-
-def test_the_table_lines_up() -> None:
-    scores = EntityScores(
-        Scores(0.5, 1.0, 2 / 3, 12345), {"Chemical": Scores(0.5, 1.0, 2 / 3, 12345)}
-    )
-    assert format_scores(scores).split("\n") == [
-        "label     precision  recall      f1  support",
-        "Chemical     0.5000  1.0000  0.6667   12,345",
-        "micro        0.5000  1.0000  0.6667   12,345",
-        "macro        0.5000  1.0000  0.6667   12,345",
-    ]
-
-
-def test_the_table_of_nothing_has_the_lines_of_all() -> None:
-    assert format_scores(entity_scores([], [])).split("\n")[1:] == [
-        "micro     0.0000  0.0000  0.0000        0",
-        "macro     0.0000  0.0000  0.0000        0",
-    ]

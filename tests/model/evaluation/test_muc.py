@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nervaluate import Evaluator  # type: ignore[import-untyped]  # it ships no types
 
-from model.evaluation.entity_scores import Scores, entity_scores
+from model.evaluation.entity_scores import ScoreRow, entity_scores
 from model.evaluation.mistakes import ComparedText, count_kinds, find_mistakes
 from model.evaluation.muc import SCHEMES, MucCounts, Scheme, muc_scores
 from model.tags import Span
@@ -36,7 +36,7 @@ def counted(counts: MucCounts) -> tuple[int, int, int, int, int]:
     return counts.correct, counts.incorrect, counts.partial, counts.missed, counts.spurious
 
 
-def assert_equal(scores: Scores, expected: Scores) -> None:
+def assert_equal(scores: ScoreRow, expected: ScoreRow) -> None:
     assert scores.precision == pytest.approx(expected.precision)
     assert scores.recall == pytest.approx(expected.recall)
     assert scores.f1 == pytest.approx(expected.f1)
@@ -123,8 +123,8 @@ def test_each_kind_of_error(
 
 def test_a_partial_match_is_worth_half() -> None:
     scores = muc_scores([[Span(0, 4, "geo"), Span(6, 9, "geo")]], [[Span(0, 3, "geo")]])
-    assert_equal(scores.micro["partial"].scores, Scores(0.5, 0.25, 1 / 3, 2))
-    assert_equal(scores.micro["ent_type"].scores, Scores(1.0, 0.5, 2 / 3, 2))
+    assert_equal(scores.micro["partial"].scores, ScoreRow(0.5, 0.25, 1 / 3, 2))
+    assert_equal(scores.micro["ent_type"].scores, ScoreRow(1.0, 0.5, 2 / 3, 2))
 
 
 def test_less_than_a_hundredth_of_a_gold_entity_is_no_overlap() -> None:
@@ -144,8 +144,8 @@ def test_nothing_scores_nothing() -> None:
         assert scores.labels == {}
         for scheme in SCHEMES:
             assert counted(scores.micro[scheme]) == (0, 0, 0, 0, 0)
-            assert scores.micro[scheme].scores == Scores(0.0, 0.0, 0.0, 0)
-            assert scores.macro[scheme] == Scores(0.0, 0.0, 0.0, 0)
+            assert scores.micro[scheme].scores == ScoreRow(0.0, 0.0, 0.0, 0)
+            assert scores.macro[scheme] == ScoreRow(0.0, 0.0, 0.0, 0)
 
 
 def test_a_text_with_thousands_of_entities_is_counted_in_linear_time() -> None:

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from model.corpora import LabelledDocument
-from model.evaluation.entity_scores import Scores
+from model.evaluation.entity_scores import ScoreRow
 from model.evaluation.scoring import (
     character_spans,
     score_documents,
     score_sentences,
-    tag_documents,
 )
 from model.tagger.artifact import Artifact
-from model.tagger.tagger import Tagger
+from model.tagger.tagger import Tagger, tag_documents
 from model.tags import Span, spans_of, tags_of
 from model.text.segmentation import retokenize, token_offsets, tokenize_document
 from schemas.records import Document, TaggedDocument
@@ -60,13 +59,13 @@ def test_a_tagger_that_finds_the_gold_scores_one(tagger: Tagger, words: list[lis
     assert count >= 2
 
     scores, _ = score_sentences(tagger, words, gold)
-    assert scores.micro == Scores(1.0, 1.0, 1.0, count)
+    assert scores.micro == ScoreRow(1.0, 1.0, 1.0, count)
 
     first = next(n for n, tags in enumerate(gold) if spans_of(tags))
     less = list(gold)
     less[first] = tags_of(spans_of(gold[first])[1:], len(gold[first]))
     scores, _ = score_sentences(tagger, words, less)
-    assert scores.micro == Scores(
+    assert scores.micro == ScoreRow(
         (count - 1) / count, 1.0, 2 * (count - 1) / (2 * count - 1), count - 1
     )
 
@@ -124,7 +123,7 @@ def test_gold_in_code_points_is_compared_in_code_points(tagger: Tagger) -> None:
     found = tuple(character_spans(tagged))
     assert found
     scores, _ = score_documents(tagger, [LabelledDocument("d", text, found, 1)])
-    assert scores.micro == Scores(1.0, 1.0, 1.0, len(found))
+    assert scores.micro == ScoreRow(1.0, 1.0, 1.0, len(found))
     shifted = tuple(Span(span.start + 1, span.end + 1, span.label) for span in found)
     scores, _ = score_documents(tagger, [LabelledDocument("d", text, shifted, 1)])
     assert scores.micro.f1 == 0
@@ -133,4 +132,4 @@ def test_gold_in_code_points_is_compared_in_code_points(tagger: Tagger) -> None:
 def test_nothing_to_score_scores_nothing(tagger: Tagger) -> None:
     assert score_documents(tagger, []) == score_sentences(tagger, [], [])
     scores, _ = score_documents(tagger, [LabelledDocument("d", " \n", (), 1)])
-    assert scores.micro == Scores(0.0, 0.0, 0.0, 0)
+    assert scores.micro == ScoreRow(0.0, 0.0, 0.0, 0)

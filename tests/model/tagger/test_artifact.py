@@ -272,11 +272,11 @@ def test_a_model_is_found_by_directory_or_bundled_name(
     assert find_artifact("gmb-xx") == tmp_path / "bundled" / "gmb-xx"
     assert find_artifact(str(tmp_path)) == tmp_path
     with pytest.raises(ArtifactError) as caught:
-        find_artifact("gmb-en")
+        find_artifact("gmb-en", "--model")
     assert str(caught.value) == (
         "--model gmb-en: no such directory, and no bundled model of that name "
         "(bundled: abc, gmb-xx), did you mean gmb-xx?"
     )
     monkeypatch.setattr(artifact_module, "BUNDLED", tmp_path / "nowhere")
     with pytest.raises(ArtifactError, match=r"\(bundled: none\)"):
-        find_artifact("gmb-en")
+        find_artifact("gmb-en", "--model")

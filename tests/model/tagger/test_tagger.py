@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.evaluation.scoring import tag_documents
 from model.tagger.artifact import Artifact
 from model.tagger.padding import WINDOW_TOKENS, pad_documents
-from model.tagger.tagger import Tagger
+from model.tagger.tagger import Tagger, tag_documents
 from model.tagger.vocabulary import normalize
 from model.tags import SCHEMES
 from model.text.segmentation import Segmentation, tokenize_document
@@ -95,10 +94,8 @@ def test_the_size_of_batches_changes_no_row(
     documents: list[TokenizedDocument],
     alone: list[TaggedDocument],
     bound: int,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("model.evaluation.scoring._BATCH_TOKENS", bound)
-    for found, expected in zip(tag_documents(tagger, documents), alone, strict=True):
+    for found, expected in zip(tag_documents(tagger, documents, bound), alone, strict=True):
         assert_same_rows(found, expected)
 
 

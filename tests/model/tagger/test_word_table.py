@@ -13,7 +13,7 @@ from model.tagger.emissions import EmissionGraph
 from model.tagger.padding import BUCKET_CELLS, pad_documents
 from model.tagger.tagger import Tagger
 from model.tagger.vocabulary import normalize
-from model.tagger.word_table import FoldedWords
+from model.tagger.word_table import WordTable
 from model.text.segmentation import tokenize_document
 from schemas.records import Document, Floats, Ints
 
@@ -24,18 +24,18 @@ WORDS = [
 
 
 @pytest.fixture(scope="module")
-def small(tiny_model: Artifact) -> FoldedWords:
+def small(tiny_model: Artifact) -> WordTable:
     """Room for six words, shared by all tests: what they leave there is part of the trial."""
-    return FoldedWords(tiny_model.encoder, EmissionGraph(tiny_model.weights, 6))
+    return WordTable(tiny_model.encoder, EmissionGraph(tiny_model.weights, 6))
 
 
 @pytest.fixture(scope="module")
-def ample(tiny_model: Artifact) -> FoldedWords:
+def ample(tiny_model: Artifact) -> WordTable:
     """Room for all words, so that a row is computed once and stays."""
-    return FoldedWords(tiny_model.encoder, EmissionGraph(tiny_model.weights, len(WORDS)))
+    return WordTable(tiny_model.encoder, EmissionGraph(tiny_model.weights, len(WORDS)))
 
 
-def rows_of(folded: FoldedWords, positions: Ints) -> Floats:
+def rows_of(folded: WordTable, positions: Ints) -> Floats:
     rows: Floats = folded.graph.rows.numpy()
     return rows.reshape(folded.capacity, -1)[positions]
 
@@ -43,7 +43,7 @@ def rows_of(folded: FoldedWords, positions: Ints) -> Floats:
 @given(st.lists(st.sets(st.sampled_from(WORDS), min_size=1, max_size=6), min_size=1, max_size=8))
 @settings(max_examples=60, deadline=None)  # the first call traces the graph
 def test_every_word_has_its_own_row_whatever_was_met_before(
-    small: FoldedWords, ample: FoldedWords, tiny_model: Artifact, calls: list[set[str]]
+    small: WordTable, ample: WordTable, tiny_model: Artifact, calls: list[set[str]]
 ) -> None:
     for words in map(sorted, calls):
         found = small.find(words)
@@ -58,7 +58,7 @@ def test_the_words_that_were_not_seen_for_longest_make_room(
     tiny_model: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is still there is not computed again, and a table that is full stays as it is."""
-    folded = FoldedWords(tiny_model.encoder, EmissionGraph(tiny_model.weights, 4))
+    folded = WordTable(tiny_model.encoder, EmissionGraph(tiny_model.weights, 4))
     computed: list[str] = []
     encode = type(tiny_model.encoder).encode
 
@@ -83,7 +83,7 @@ def test_the_words_that_were_not_seen_for_longest_make_room(
         folded.find(["1", "2", "3", "4", "5"])
 
 
-def test_a_huge_word_is_not_kept(small: FoldedWords) -> None:
+def test_a_huge_word_is_not_kept(small: WordTable) -> None:
     small.find(["x" * 10_000_000, "y" * 10_000_000])
     assert all(len(word) <= 64 for word in small.kept)
 
@@ -147,7 +147,7 @@ def test_threads_may_share_a_tagger(tiny_model: Artifact, monkeypatch: pytest.Mo
 
 def test_a_table_survives_an_error(tiny_model: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     """Words whose rows could not be made are made later; no word gets another's row."""
-    folded = FoldedWords(tiny_model.encoder, EmissionGraph(tiny_model.weights, 3))
+    folded = WordTable(tiny_model.encoder, EmissionGraph(tiny_model.weights, 3))
     folded.find(["a", "b", "c"])
     expected = {word: rows_of(folded, folded.find([word]).positions) for word in "abc"}
     with monkeypatch.context() as broken:

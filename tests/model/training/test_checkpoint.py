@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.training.configuration import NetworkConfig, TrainingConfig
+from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
 from schemas.errors import JobError, UsageError
 
 pytestmark = [pytest.mark.training, pytest.mark.usefixtures("all_eager")]
@@ -57,7 +57,7 @@ def killed(all_eager: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("model.training.fit.StateKeeper", Killer)
         with pytest.raises(KilledError):
-            fit(callbacks.EpochLog(state_file=file))
+            fit(EpochLog(state_file=file))
     return file
 
 
@@ -69,8 +69,6 @@ def interrupted(killed: Path, tmp_path: Path) -> Path:
 
 def test_a_resumed_training_ends_with_the_weights_of_an_undisturbed_one(interrupted: Path) -> None:
     """However much of it is shown."""
-    from model.training.callbacks import EpochLog
-
     undisturbed = fit()
     log = EpochLog(state_file=interrupted, resumed=interrupted)
     resumed = fit(log, replace(CONFIG, verbose=2))
@@ -84,16 +82,12 @@ def test_a_resumed_training_ends_with_the_weights_of_an_undisturbed_one(interrup
 
 def test_another_training_is_not_resumed(interrupted: Path) -> None:
     """Other settings are refused in one sentence."""
-    from model.training.callbacks import EpochLog
-
     with pytest.raises(UsageError, match="is of a training with other data or settings"):
         fit(EpochLog(resumed=interrupted), replace(CONFIG, learning_rate=0.01))
 
 
 @pytest.mark.parametrize("damage", [b"", b"no state at all", None])
 def test_a_damaged_state_is_refused(interrupted: Path, damage: bytes | None) -> None:
-    from model.training.callbacks import EpochLog
-
     data = interrupted.read_bytes()
     interrupted.write_bytes(data[: len(data) // 2] if damage is None else damage)
     with pytest.raises(UsageError, match="cannot be resumed from"):
@@ -101,7 +95,6 @@ def test_a_damaged_state_is_refused(interrupted: Path, damage: bytes | None) -> 
 
 
 def test_other_vectors_are_not_resumed_with(interrupted: Path) -> None:
-    from model.training.callbacks import EpochLog
     from model.training.word_vectors import WordVectors
 
     vectors = WordVectors({"lisbon": 0}, np.ones((1, 3), np.float32))
@@ -141,8 +134,6 @@ def test_patience_stops_a_training_that_gets_no_better(patience: int, save_best_
 
 def test_logs_hold_every_epoch(tmp_path: Path) -> None:
     """A CSV for people and events for TensorBoard."""
-    from model.training.callbacks import EpochLog
-
     fit(EpochLog(directory=tmp_path / "logs"), replace(CONFIG, epochs=2))
     lines = (tmp_path / "logs" / "epochs.csv").read_text().splitlines()
     assert lines[0] == "epoch,loss,val_f1,val_loss,val_precision,val_recall"

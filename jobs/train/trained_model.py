@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from jobs.train.card import CONFUSION, F1_BY_LABEL, LEARNING_CURVES, RELIABILITY, model_card
+from jobs.train.card import model_card
 from jobs.train.plots import confusion_matrix, f1_by_label, learning_curves, reliability_diagram
 from model.corpora import LabelledSentence
 from model.corpora.tokenized import TokenizedSentences
 from model.drift.profile import baseline_statistics
-from model.evaluation.calibration import Calibration, calibrate
-from model.evaluation.confusion import Confusion, confusion
+from model.evaluation.calibration import calibrate
+from model.evaluation.confusion import confusion
 from model.evaluation.entity_scores import EntityScores
+from model.evaluation.scoring import character_spans, gold_spans, score_sentences
 from model.tagger.artifact import Artifact
+from model.tagger.tagger import Tagger
 from model.text.segmentation import Segmentation
 from model.training.configuration import NetworkConfig, TrainingConfig
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class TrainedModel:
     """The artifact, the texts for readers by file name, and the scores by part."""
 
     artifact: Artifact
@@ -42,27 +44,21 @@ class Recipe:
     fitting: TrainingConfig
 
 
-def outcome(
+def trained_model(
     fitted: "FittedTagger",
     recipe: Recipe,
     dev: TokenizedSentences,
     test: TokenizedSentences,
-) -> Outcome:
+) -> TrainedModel:
     """Score the kept epoch through the code that extraction runs, and describe the model."""
-    from model.evaluation.scoring import character_spans, gold_spans, score_sentences
-    from model.tagger.tagger import Tagger
-
+    network, fitting = asdict(recipe.network), asdict(recipe.fitting)
     artifact = Artifact(
         name=recipe.name,
         segmentation=recipe.segmentation,
         encoder=fitted.encoder,
         tags=fitted.tags,
         weights=fitted.weights.as_stored(),
-        training={
-            "network": asdict(recipe.network),
-            "fitting": asdict(recipe.fitting),
-            "vectors": recipe.vectors,
-        },
+        training={"network": network, "fitting": fitting, "vectors": recipe.vectors},
         metrics={},
         baseline={},
     )
@@ -83,37 +79,21 @@ def outcome(
         },
         baseline=baseline_statistics(tagged),
     )
+    settings = {"vectors": recipe.vectors or "none", **network, **fitting}
     taken_for = confusion(gold_spans(dev.words, dev.tags), map(character_spans, tagged))
-    people = _people(artifact, recipe, fitted, scores, calibration, taken_for)
-    return Outcome(artifact, people, scores)
+    people = {
+        "MODEL_CARD.md": model_card(
+            artifact, recipe.command, recipe.data, settings, scores, calibration
+        ),
+        "learning_curves.svg": learning_curves(fitted.history, fitted.kept_epoch),
+        "f1_by_label.svg": f1_by_label(scores.get("test", scores["dev"])),
+        "confusion.svg": confusion_matrix(taken_for),
+    }
+    if calibration.is_fitted:
+        people["reliability.svg"] = reliability_diagram(calibration)
+    return TrainedModel(artifact, people, scores)
 
 
 def _sentences(part: TokenizedSentences) -> list[LabelledSentence]:
     pairs = zip(part.words, part.tags, strict=True)
     return [LabelledSentence(tuple(words), tuple(tags)) for words, tags in pairs]
-
-
-def _people(
-    artifact: Artifact,
-    recipe: Recipe,
-    fitted: "FittedTagger",
-    scores: Mapping[str, EntityScores],
-    calibration: Calibration,
-    taken_for: Confusion,
-) -> dict[str, str]:
-    settings = {
-        "vectors": recipe.vectors or "none",
-        **asdict(recipe.network),
-        **asdict(recipe.fitting),
-    }
-    people = {
-        "MODEL_CARD.md": model_card(
-            artifact, recipe.command, recipe.data, settings, scores, calibration
-        ),
-        LEARNING_CURVES: learning_curves(fitted.history, fitted.kept_epoch),
-        F1_BY_LABEL: f1_by_label(scores.get("test", scores["dev"])),
-        CONFUSION: confusion_matrix(taken_for),
-    }
-    if calibration.is_fitted:
-        people[RELIABILITY] = reliability_diagram(calibration)
-    return people

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.evaluate.excerpt import Segment, cells, excerpt, shorten
+from jobs.evaluate.marked_sentence import Segment, cells, marked_sentence, shorten
 from model.evaluation.mistakes import ComparedText, Mistake, find_mistakes
 from model.tags import Span
 from model.text.escaping import harmless
@@ -31,7 +31,7 @@ def shown(segments: list[Segment]) -> str:
 def test_boundaries_of_both_sides_are_marked() -> None:
     text = "We met Ana de Sousa in Faro."
     mistake = mistake_of(text, Span(7, 19, "per"), Span(7, 10, "per"))
-    assert excerpt(mistake, 80) == [
+    assert marked_sentence(mistake, 80) == [
         Segment("We met "),
         Segment("Ana", gold=True, predicted=True),
         Segment(" de Sousa", gold=True),
@@ -51,14 +51,17 @@ def test_boundaries_of_both_sides_are_marked() -> None:
 )
 def test_what_stands_around_goes_first_and_evenly(room: int, expected: str) -> None:
     mistake = mistake_of("We met Ana de Sousa in Faro.", Span(7, 19, "per"), None)
-    assert shown(excerpt(mistake, room)) == expected
+    assert shown(marked_sentence(mistake, room)) == expected
 
 
 def test_an_entity_at_an_end_leaves_its_room_to_the_other_side() -> None:
     text = "Faro is a town that many people visit in summer"
-    assert shown(excerpt(mistake_of(text, Span(0, 4, "geo"), None), 20)) == "Faro is a town that…"
+    assert (
+        shown(marked_sentence(mistake_of(text, Span(0, 4, "geo"), None), 20))
+        == "Faro is a town that…"
+    )
     last = mistake_of(text, Span(41, 47, "tim"), None)
-    assert shown(excerpt(last, 20)) == "…ple visit in summer"
+    assert shown(marked_sentence(last, 20)) == "…ple visit in summer"
 
 
 @given(
@@ -66,10 +69,10 @@ def test_an_entity_at_an_end_leaves_its_room_to_the_other_side() -> None:
     st.data(),
     st.integers(4, 60),
 )
-def test_an_excerpt_fits_its_room_and_prints(text: str, data: st.DataObject, room: int) -> None:
+def test_it_fits_its_room_and_prints(text: str, data: st.DataObject, room: int) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
-    segments = excerpt(mistake_of(text, Span(start, end, "x"), None), room)
+    segments = marked_sentence(mistake_of(text, Span(start, end, "x"), None), room)
     assert cells(shown(segments)) <= room
     assert shown(segments).isprintable()
     assert any(segment.gold for segment in segments)

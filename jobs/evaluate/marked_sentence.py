@@ -21,7 +21,7 @@ class Segment(NamedTuple):
     predicted: bool = False
 
 
-def excerpt(mistake: Mistake, room: int) -> list[Segment]:
+def marked_sentence(mistake: Mistake, room: int) -> list[Segment]:
     """The sentence around a mistake in at most `room` terminal cells, its entities never left out.
 
     What stands around them is cut off first, evenly; then they are cut in their middle. White space
@@ -105,11 +105,8 @@ def _cut_left(text: str, room: int) -> str:
     """The end of the text, after an ellipsis where that is not all; nothing in no room."""
     if cells(text) <= room:
         return text
-    taken, used = len(text), cells(_ELLIPSIS)
-    while taken and used + _cell(text[taken - 1]) <= room:
-        taken -= 1
-        used += _cell(text[taken])
+    end = _cut_right(text[::-1], room)[::-1].removeprefix(_ELLIPSIS)
     # A mark without its base would stand on the ellipsis.
-    while taken < len(text) and _cell(text[taken]) == 0:
-        taken += 1
-    return _ELLIPSIS + text[taken:] if room > 0 else ""
+    while end and _cell(end[0]) == 0:
+        end = end[1:]
+    return _ELLIPSIS + end if room > 0 else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.train.outcome import Outcome, Recipe, outcome
+from jobs.train.trained_model import Recipe, TrainedModel, trained_model
 from model.corpora import LabelledSentence
 from model.evaluation.calibration import find_spans
 from model.tagger.artifact import Artifact, load_artifact, read_files, save_artifact
@@ -22,8 +22,8 @@ WORDS = ("the", "council", "of", "lisbon", "met", "maria", "harbour", "Zanzibar"
 
 
 @pytest.fixture(scope="module")
-def made(tiny_model: Artifact) -> Outcome:
-    """The outcome of a training that left random weights, right about half of the sentences."""
+def made(tiny_model: Artifact) -> TrainedModel:
+    """What a training gave that left random weights, right about half of the sentences."""
     from model.corpora.tokenized import TokenizedSentences
     from model.tagger.tagger import Tagger
     from model.training.fit import FittedTagger
@@ -52,11 +52,13 @@ def made(tiny_model: Artifact) -> Outcome:
         network=NetworkConfig(),
         fitting=TrainingConfig(),
     )
-    return outcome(fitted, recipe, TokenizedSentences(texts, gold), TokenizedSentences([], []))
+    return trained_model(
+        fitted, recipe, TokenizedSentences(texts, gold), TokenizedSentences([], [])
+    )
 
 
 def test_the_artifact_has_the_temperature_and_the_figures_behind_it(
-    made: Outcome, tmp_path: Path
+    made: TrainedModel, tmp_path: Path
 ) -> None:
     save_artifact(made.artifact, tmp_path / "ferry", made.people)
     loaded = load_artifact(read_files(tmp_path / "ferry"), "ferry")
@@ -70,7 +72,7 @@ def test_the_artifact_has_the_temperature_and_the_figures_behind_it(
     assert len(calibration["after"]["bins"]) == 15
 
 
-def test_a_temperature_leaves_the_scores_alone(made: Outcome) -> None:
+def test_a_temperature_leaves_the_scores_alone(made: TrainedModel) -> None:
     from model.evaluation.scoring import score_sentences
     from model.tagger.tagger import Tagger
 
@@ -83,7 +85,7 @@ def test_a_temperature_leaves_the_scores_alone(made: Outcome) -> None:
     )
 
 
-def test_the_card_shows_every_plot_and_no_word_of_the_data(made: Outcome) -> None:
+def test_the_card_shows_every_plot_and_no_word_of_the_data(made: TrainedModel) -> None:
     card = made.people["MODEL_CARD.md"]
     plots = {name for name in made.people if name.endswith(".svg")}
     assert plots == set(re.findall(r"\]\((.*\.svg)\)", card))
