@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inputs.files import InputFile, current_fingerprint, match_files
-from pipeline.inputs.formats import ReadConfig
+from pipeline.inputs.formats import FILE_FORMATS, ReadConfig
+from pipeline.inputs.formats.records import PREVIEW_BYTES
 from pipeline.inputs.shards import format_of, plan_shards
 from pipeline.outputs.storage import RunStorage, run_storage
-from pipeline.planning.preview import PEEK_BYTES, estimate_documents, require_columns
+from pipeline.planning.preview import estimate_documents, require_columns
 from pipeline.stages.match import MatchShards
 from schemas.errors import UsageError
 from schemas.records import Shard
@@ -145,7 +146,7 @@ def test_an_extension_that_says_nothing_is_refused_with_the_choices(path: str) -
 @given(
     sizes=st.lists(st.integers(0, 5000), max_size=5),
     bound=st.integers(1, 700),
-    name=st.sampled_from(["jsonl", "lines", "text", "csv", "parquet"]),
+    name=st.sampled_from(list(FILE_FORMATS)),
     suffix=st.sampled_from(["", ".gz"]),
 )
 def test_shards_cover_every_byte_once(sizes: list[int], bound: int, name: str, suffix: str) -> None:
@@ -219,7 +220,7 @@ def test_the_number_of_documents_is_estimated_within_a_tenth(tmp_path: Path, suf
     rng = random.Random(3)
     lines = [b'{"text": "%x"}\n' % rng.getrandbits(rng.randrange(100, 400)) for _ in range(20_000)]
     data = b"".join(lines)
-    assert len(data) > 2 * PEEK_BYTES
+    assert len(data) > 2 * PREVIEW_BYTES
     for name in "abcd":
         path = tmp_path / f"{name}.jsonl{suffix}"
         path.write_bytes(gzip.compress(data) if suffix else data)
@@ -237,7 +238,7 @@ def test_small_files_and_texts_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_line_longer_than_the_peek_and_an_unreadable_file_count_one(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(b"x" * (PEEK_BYTES + 1))
+    (tmp_path / "a.jsonl").write_bytes(b"x" * (PREVIEW_BYTES + 1))
     (tmp_path / "b.parquet").write_bytes(b"no parquet")
     shards, config = shards_of(tmp_path)
     assert estimate_documents(shards, config) == 2
