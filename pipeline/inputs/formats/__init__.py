@@ -9,6 +9,8 @@ What a record is, and what `record` counts:
 | text    | the whole file                                 | 0                         |
 | csv     | a row below the header, blank lines apart      | row number from 0         |
 | parquet | a row                                          | row number from 0         |
+| json    | an element of the array, a JSON object         | byte offset, decompressed |
+| avro    | a record of the schema on top                  | row number from 0         |
 
 Those of `dead_letters`, which an earlier run set aside, are what they were there. To add a format:
 a module that makes a `Format`, and its place in `FILE_FORMATS`.
@@ -18,8 +20,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from pipeline.inputs.formats.avro import AVRO
 from pipeline.inputs.formats.csv_table import CSV
 from pipeline.inputs.formats.dead_letters import dead_letters_of, run_of
+from pipeline.inputs.formats.json_array import JSON
 from pipeline.inputs.formats.jsonl import JSONL
 from pipeline.inputs.formats.lines import LINES
 from pipeline.inputs.formats.parquet import PARQUET
@@ -54,7 +58,7 @@ __all__ = [
 ]
 
 # The formats by the values of --input_format: those of people's files, and the one of our own.
-FILE_FORMATS = {known.name: known for known in (JSONL, LINES, TEXT, CSV, PARQUET)}
+FILE_FORMATS = {known.name: known for known in (JSONL, LINES, TEXT, CSV, PARQUET, JSON, AVRO)}
 FORMATS = FILE_FORMATS | {"dead_letters": dead_letters_of(FILE_FORMATS)}
 
 _ID_FIELD = "id"
@@ -68,7 +72,7 @@ _MOST_MB = 2000  # offsets in a document, and those of a string in Arrow, have 3
 class ReadConfig:
     """How shards are read: the flags of the same names.
 
-    Field names are column names (csv), or dotted paths (jsonl, parquet); `lines` and
+    Field names are column names (csv), or dotted paths (jsonl, json, parquet, avro); `lines` and
     `text` have no fields. repairs: of `dead_letters`, the sources to read again. Raises UsageError
     for values that no input could fit.
     """

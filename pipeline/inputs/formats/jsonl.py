@@ -55,6 +55,4 @@ def object_parser(builder: RecordBuilder) -> Callable[[bytes], Values]:
     return parse
 
 
-JSONL = Format(
-    "jsonl", (".jsonl", ".ndjson", ".json"), read_jsonl, splittable=True, read_again=read_jsonl
-)
+JSONL = Format("jsonl", (".jsonl", ".ndjson"), read_jsonl, splittable=True, read_again=read_jsonl)
