@@ -11,7 +11,7 @@ from model.tagger.artifact import load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.console.flags import require_bounds, same_flag
 from pipeline.filesystems.model_files import read_model, settle_model
-from pipeline.inputs.formats.records import ReadConfig, RecordBuilder
+from pipeline.inputs.formats import ReadConfig, RecordBuilder, Values
 from pipeline.outputs.rows import RowConfig, dead_letter_rows, entity_rows
 from pipeline.stages.batch import BatchByTokens
 from pipeline.stages.coders import register_coders
@@ -26,7 +26,7 @@ from pipeline.stages.dead_letters import (
 from pipeline.stages.pad import PadBatches
 from pipeline.stages.tag import TagBatches, TaggerHandler
 from pipeline.stages.tokenize import TokenizeDocuments
-from schemas.records import DeadLetter, Document, TaggedDocument
+from schemas.records import DeadLetter, Document, Shard, TaggedDocument
 
 STAGE = "ExtractEntities"
 
@@ -71,7 +71,7 @@ class ExtractEntities(NamedPTransform[PCollection[Any], ExtractedEntities]):
         )
         rows = RowConfig(artifact.identity, datetime.now(UTC))
         register_coders()
-        take = beam.Map(_document, RecordBuilder("", ReadConfig()))
+        take = beam.Map(_document, RecordBuilder(Shard("", "", 0, None, 0, ""), ReadConfig()))
         taken = documents | "TakeDocuments" >> take.with_outputs(DEAD_LETTERS, main="documents")
         tokenized = taken.documents | TokenizeDocuments(artifact.segmentation)
         padded = tokenized.documents | BatchByTokens(self.batch_tokens) | PadBatches()
@@ -89,7 +89,7 @@ def _document(element: Any, builder: RecordBuilder) -> Document | TaggedDeadLett
     """The document that an element is, or what makes it none, as of a record that was read."""
     given = element if isinstance(element, Document) else Document(element[0], "", 0, element[1])
     raw = str(given.text).encode(errors="backslashreplace")
-    record = builder.build(given.record, raw, given.text, given.doc_id)
+    record = builder.build(given.record, raw, Values(given.text, given.doc_id))
     if isinstance(record, DeadLetter):
         return TaggedDeadLetter(DEAD_LETTERS, replace(record, source=given.source))
     return replace(given, doc_id=record.doc_id)

@@ -39,8 +39,8 @@ class Shard:
 class Document:
     """One record of the input: its identity, its text exactly as read, and its kept fields.
 
-    `record` is the byte offset in the decompressed shard (jsonl, lines), the row number from 0
-    (csv, parquet), or 0 (text). `fields` follow the order of `--keep_fields`.
+    `record` is the byte offset in the decompressed shard (jsonl, lines, json), the row number from
+    0 (csv, parquet, avro), or 0 (text). `fields` follow the order of `--keep_fields`.
     """
 
     doc_id: str

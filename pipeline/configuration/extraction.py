@@ -63,8 +63,8 @@ class ExtractionConfig:
         choices=("auto", *FORMATS),
         decisive=True,
     )
-    id_field: str = flag("in parquet and jsonl also a.b", "FIELD", "id", decisive=True)
-    text_field: str = flag("in parquet and jsonl also a.b", "FIELD", "text", decisive=True)
+    id_field: str = flag("but for csv, also a.b", "FIELD", "id", decisive=True)
+    text_field: str = flag("but for csv, also a.b", "FIELD", "text", decisive=True)
     keep_fields: tuple[str, ...] = flag(
         "carry these into `documents`", "A,B", (), parse=_names, decisive=True
     )

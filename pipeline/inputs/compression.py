@@ -7,8 +7,9 @@ formats, and fails where a second member begins exactly at the end of a read blo
 import bz2
 import io
 import zlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import zstandard
 
@@ -16,8 +17,6 @@ from pipeline.inputs.formats import ShardError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-EXTENSIONS = (".gz", ".bz2", ".zst")
 
 # A stream that gives more than both is a decompression bomb. Text compresses 3 to 10-fold, logs
 # 100-fold; 1,000-fold is one thing over and over. 128 MiB of it are read within a minute, even if
@@ -36,99 +35,94 @@ _STEP = 2048
 _BUFFER = 256 * 1024
 
 
-class _Decoder(Protocol):
-    """What zlib, bz2 and zstandard call a decompression object."""
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """A compression: its decoder, how much that gives at most, and what may pad its members."""
 
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
+    decoder: Callable[[], Any]  # what zlib, bz2 and zstandard call a decompression object
+    most: tuple[int, ...] = ()
+    padding: bytes = b""
 
 
-class _Bzip2:
-    """A decoder that stops after 256 KiB: the 2 KiB that it takes may unpack to 2 GB."""
+_CODECS = {
+    # Tapes and block devices pad files with zeros; gzip's own tools skip them, the others do not.
+    ".gz": _Codec(lambda: zlib.decompressobj(zlib.MAX_WBITS | 16), padding=b"\0"),
+    # It stops after 256 KiB: the 2 KiB that it takes may unpack to 2 GB.
+    ".bz2": _Codec(bz2.BZ2Decompressor, most=(_BUFFER,)),
+    ".zst": _Codec(lambda: zstandard.ZstdDecompressor().decompressobj()),
+}
+EXTENSIONS = tuple(_CODECS)
 
-    def __init__(self) -> None:
-        self._decoder = bz2.BZ2Decompressor()
 
-    @property
-    def eof(self) -> bool:
-        return self._decoder.eof
+def _unpacked(stream: BinaryIO, codec: _Codec) -> Iterator[bytes]:
+    """What all members of a compressed stream hold, in pieces.
 
-    @property
-    def unused_data(self) -> bytes:
-        return self._decoder.unused_data
-
-    @property
-    def needs_input(self) -> bool:
-        return self._decoder.needs_input
-
-    def decompress(self, data: bytes, /) -> bytes:
-        return self._decoder.decompress(data, _BUFFER)
+    Raises EOFError for a truncated stream, OSError for a damaged one, ShardError for a bomb.
+    """
+    bytes_in = bytes_out = 0
+    decoder = codec.decoder()
+    while True:
+        data = b""
+        if decoder.eof:
+            data = decoder.unused_data.lstrip(codec.padding)
+            while not data:
+                block = stream.read(_STEP)
+                if not block:
+                    return
+                bytes_in += len(block)
+                data = block.lstrip(codec.padding)
+            decoder = codec.decoder()
+        elif getattr(decoder, "needs_input", True):
+            data = stream.read(_STEP)
+            bytes_in += len(data)
+            if not data:
+                raise EOFError("the compressed stream ends too early: the file is truncated")
+        try:
+            piece = decoder.decompress(data, *codec.most)
+        except (zlib.error, zstandard.ZstdError, OSError) as error:
+            raise OSError(f"the compressed stream is damaged: {error}") from error
+        bytes_out += len(piece)
+        if bytes_out > BOMB_BYTES and bytes_out > BOMB_RATIO * bytes_in:
+            raise ShardError(_BOMB.format(bytes_in, bytes_out))
+        if piece:
+            yield piece
 
 
 class _Decompressed(io.RawIOBase):
-    """Reads all members of a compressed stream; a truncated one raises EOFError.
+    """The pieces as a stream; what stands before an error is read before it is raised."""
 
-    A damaged one raises OSError, a decompression bomb ShardError. `padding` is the byte that may
-    stand after a member, if any.
-    """
-
-    def __init__(
-        self, stream: BinaryIO, decoder: Callable[[], _Decoder], padding: bytes = b""
-    ) -> None:
+    def __init__(self, stream: BinaryIO, codec: _Codec) -> None:
         super().__init__()
         self._stream = stream
-        self._new_decoder = decoder
-        self._padding = padding
-        self._decoder = decoder()
+        self._pieces = _unpacked(stream, codec)
         self._pending = memoryview(b"")
-        self._bytes_in = self._bytes_out = 0
+        self._error: Exception | None = None
+        self._position = 0
 
     def readable(self) -> bool:
         return True
 
+    def tell(self) -> int:
+        return self._position
+
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        while not self._pending:
-            if self._decoder.eof:
-                data = self._next_member()
-                if not data:
-                    return 0
-                self._decoder = self._new_decoder()
-            elif isinstance(self._decoder, _Bzip2) and not self._decoder.needs_input:
-                data = b""
-            else:
-                data = self._read()
-                if not data:
-                    raise EOFError("the compressed stream ends too early: the file is truncated")
-            try:
-                self._pending = memoryview(self._decoder.decompress(data))
-            except (zlib.error, zstandard.ZstdError, OSError) as error:
-                raise OSError(f"the compressed stream is damaged: {error}") from error
-            self._bytes_out += len(self._pending)
-            if self._bytes_out > BOMB_BYTES and self._bytes_out > BOMB_RATIO * self._bytes_in:
-                raise ShardError(_BOMB.format(self._bytes_in, self._bytes_out))
-        target = memoryview(buffer)
-        size = min(len(target), len(self._pending))
-        target[:size] = self._pending[:size]
-        self._pending = self._pending[size:]
+        target, size = memoryview(buffer), 0
+        while size < len(target) and (self._pending or self._take()):
+            piece = self._pending[: len(target) - size]
+            target[size : size + len(piece)] = piece
+            self._pending = self._pending[len(piece) :]
+            size += len(piece)
+        if self._error and not size:
+            raise self._error
+        self._position += size
         return size
 
-    def _read(self) -> bytes:
-        data = self._stream.read(_STEP)
-        self._bytes_in += len(data)
-        return data
-
-    def _next_member(self) -> bytes:
-        """The first bytes of the member that follows, or none at the end of the stream."""
-        data = self._decoder.unused_data.lstrip(self._padding)
-        while not data:
-            block = self._read()
-            if not block:
-                break
-            data = block.lstrip(self._padding)
-        return data
+    def _take(self) -> bool:
+        try:
+            self._pending = memoryview(next(self._pieces, b""))
+        except Exception as error:  # noqa: BLE001 - it is raised once all before it was read
+            self._error = error
+        return len(self._pending) > 0
 
     def close(self) -> None:
         self._stream.close()
@@ -149,14 +143,5 @@ def decompressed(stream: BinaryIO, path: str) -> BinaryIO:
     than 128 MiB and 1,000 times its own size; all that stands before can be read first. Zero bytes
     after a member of gzip are padding.
     """
-    decoders: dict[str, Callable[[], _Decoder]] = {
-        ".gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
-        ".bz2": _Bzip2,
-        ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
-    }
-    decoder = decoders.get(compression_of(path))
-    if decoder is None:
-        return stream
-    # Tapes and block devices pad files with zeros; gzip's own tools skip them, the others do not.
-    padding = b"\0" if compression_of(path) == ".gz" else b""
-    return io.BufferedReader(_Decompressed(stream, decoder, padding), _BUFFER)
+    codec = _CODECS.get(compression_of(path))
+    return io.BufferedReader(_Decompressed(stream, codec), _BUFFER) if codec else stream

@@ -33,7 +33,7 @@ def match_files(patterns: Iterable[str], *, allow_none: bool = False) -> list[In
     are matched only by a pattern that itself has such a name. Raises UsageError for a pattern
     that cannot be listed, or that matches nothing unless `allow_none`.
     """
-    found: dict[str, InputFile] = {}
+    files: dict[str, InputFile] = {}
     for pattern in patterns:
         matched = _match(pattern)
         if not matched and not allow_none:
@@ -46,8 +46,8 @@ def match_files(patterns: Iterable[str], *, allow_none: bool = False) -> list[In
             except UnicodeEncodeError as error:
                 name = os.fsencode(file.path)
                 raise UsageError(f"The name of the input file {name!r} is not UTF-8.") from error
-            found.setdefault(file.path, file)
-    return [found[path] for path in sorted(found)]
+            files.setdefault(file.path, file)
+    return [files[path] for path in sorted(files)]
 
 
 def _match(pattern: str) -> list[InputFile]:

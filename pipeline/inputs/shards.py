@@ -10,7 +10,7 @@ from pipeline.filesystems.beam import open_file
 from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.compression import EXTENSIONS, compression_of, decompressed
 from pipeline.inputs.files import InputFile
-from pipeline.inputs.formats import FORMATS, ReadConfig
+from pipeline.inputs.formats import FILE_FORMATS, FORMATS, ReadConfig
 from schemas.errors import UsageError
 from schemas.records import Shard
 
@@ -22,17 +22,8 @@ REMOTE_RANGE_BYTES = 64 * 2**20
 MOST_RANGES = 100_000
 
 _BUFFER = 256 * 1024
-_SPLITTABLE = ("jsonl", "lines")
 _FORMAT_BY_EXTENSION = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".txt": "text",
-    ".text": "text",
-    ".md": "text",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
+    extension: name for name, known in FORMATS.items() for extension in known.extensions
 }
 
 
@@ -45,10 +36,9 @@ def format_of(path: str) -> str:
     extension = os.path.splitext(name)[1]
     if extension not in _FORMAT_BY_EXTENSION:
         known = ", ".join(_FORMAT_BY_EXTENSION)
-        choices = [name for name in FORMATS if name != "dead_letters"]  # which only a run writes
         raise UsageError(
             f"The format of {path} is not clear from its name (known: {known}, and these followed "
-            f"by {', '.join(EXTENSIONS)}); name it with --input_format {'|'.join(choices)}."
+            f"by {', '.join(EXTENSIONS)}); name it with --input_format {'|'.join(FILE_FORMATS)}."
         )
     return _FORMAT_BY_EXTENSION[extension]
 
@@ -75,14 +65,15 @@ def plan_shards(
     for file in files:
         name = format_read_as(file.path, config.input_format)
         compressed = bool(compression_of(file.path))
-        if name == "parquet" and compressed:
+        if compressed and not FORMATS[name].compressible:
+            title = name.capitalize()
             raise UsageError(
-                f"{file.path} is a compressed Parquet file; Parquet is compressed inside, and can "
+                f"{file.path} is a compressed {title} file; {title} is compressed inside, and can "
                 "only be read without an outer compression."
             )
         usual = REMOTE_RANGE_BYTES if is_remote(file.path) else RANGE_BYTES
         bound = range_bytes or max(usual, least)
-        pieces = 1 if compressed or name not in _SPLITTABLE else -(-file.size // bound)
+        pieces = 1 if compressed or not FORMATS[name].splittable else -(-file.size // bound)
         if pieces <= 1:
             shards.append(Shard(file.path, name, 0, None, file.size, file.fingerprint))
             continue

@@ -2,45 +2,43 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
-from io import BytesIO
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, cast
 
 from pipeline.console.printing import warn
 from pipeline.filesystems.beam import open_file
 from pipeline.inputs.compression import decompressed
-from pipeline.inputs.formats import MissingColumnError, ReadConfig, missing_fields, read_records
+from pipeline.inputs.formats import FORMATS, MissingColumnError, ReadConfig, RecordBuilder
 from pipeline.inputs.shards import open_shard
 from schemas.errors import UsageError
 from schemas.records import Shard
 
-PEEK_BYTES = 256 * 1024
 _FILES = 3
-_PARQUET = ("parquet", "dead_letters")
-_TABLES = ("csv", "parquet")
 _TABLES_SEEN = 32  # to open one on an object store takes 50 ms
 
-_Look = Callable[[Shard], dict[str, str] | None]
+_Look = Callable[[Shard], Mapping[str, str] | None]
 
 
 def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
     """Shards and configuration in; raises UsageError if the tables lack columns that it names.
 
-    The first csv and the first Parquet file must have the text. Other fields may be missing from
-    older files, so one table must have them, the newest first; lines of jsonl could hold any. Of
+    The first table of each format must have the text. Other fields may be missing from older
+    files, so one table must have them, the newest first; where the columns of a format are not
+    known before its records are (jsonl, json), those could hold any. Of
     many tables some are looked at, and what they lack is a warning. A table that cannot be read is
     left to the run, which makes a dead letter of it.
     """
-    tables = [shard for shard in shards if shard.format in _TABLES]
+    tables = [shard for shard in shards if FORMATS[shard.format].columns]
     look = functools.cache(functools.partial(_missing_fields, config=config))
     for shard in {shard.format: shard for shard in reversed(tables)}.values():
         try:
             look(shard)
         except MissingColumnError as error:
             raise UsageError(f"--text_field does not fit {shard.source}: {error}") from error
-    if config.named_fields and not any(shard.format == "jsonl" for shard in shards):
+    formats = [FORMATS[name] for name in {shard.format for shard in shards}]
+    unknown = any(known.has_fields and not known.columns for known in formats)
+    if config.named_fields and not unknown:
         _require_named(tables, config, look)
 
 
@@ -61,17 +59,18 @@ def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> 
     for field, why in (seen[0] if seen else {}).items():
         if field in nowhere:
             flag = "--id_field" if field == config.id_field else "--keep_fields"
-            told = f"{flag} does not fit {why}{others if len(seen) > 1 else ''}"
+            message = f"{flag} does not fit {why}{others if len(seen) > 1 else ''}"
             if len(tables) <= _TABLES_SEEN:
-                raise UsageError(told)
-            warn(f"{told} Where the rest lacks it too, it is null.")
+                raise UsageError(message)
+            warn(f"{message} Where the rest lacks it too, it is null.")
 
 
-def _missing_fields(shard: Shard, config: ReadConfig) -> dict[str, str] | None:
+def _missing_fields(shard: Shard, config: ReadConfig) -> Mapping[str, str] | None:
     """None for a table that cannot be read."""
+    columns = FORMATS[shard.format].columns
     try:
         with open_shard(shard.source) as stream:
-            return missing_fields(stream, shard.format, config)
+            return columns(stream, RecordBuilder(shard, config)) if columns else None
     except MissingColumnError:
         raise
     except Exception:  # noqa: BLE001 - whatever makes it unreadable shows in the run
@@ -81,8 +80,8 @@ def _missing_fields(shard: Shard, config: ReadConfig) -> dict[str, str] | None:
 def estimate_documents(shards: Sequence[Shard], config: ReadConfig) -> int:
     """Shards in, about how many records they hold out; exact for `text` and a few small files.
 
-    Reads 256 KiB (decompressed) of three files of each format, or the footers of Parquet files,
-    and scales by the bytes of all. Files that cannot be read count one each when none could.
+    Looks at the beginning of three files of each format, or at their footers, and scales by the
+    bytes of all. Files that cannot be read count one each when none could.
     """
     sizes: dict[str, dict[str, int]] = {}
     for shard in shards:
@@ -91,49 +90,30 @@ def estimate_documents(shards: Sequence[Shard], config: ReadConfig) -> int:
     return sum(_estimate(name, files, config) for name, files in sizes.items())
 
 
-def _estimate(name: str, files: dict[str, int], config: ReadConfig) -> int:
-    if name == "text":
+def _estimate(name: str, files: Mapping[str, int], config: ReadConfig) -> int:
+    if FORMATS[name].separator is None:
         return len(files)
     paths = list(files)
     chosen = {paths[len(paths) * part // _FILES] for part in range(_FILES)}
-    records, seen = 0.0, 0.0
+    records, seen = 0, 0.0
     for path in sorted(chosen):
-        shard = Shard(path, name, 0, None, files[path], "")
+        builder = RecordBuilder(Shard(path, name, 0, None, files[path], ""), config)
         try:
-            found, used = _peek_parquet(shard) if name in _PARQUET else _peek(shard, config)
+            stored = open_file(path)
+            with decompressed(stored, path) as stream:
+                counted = FORMATS[name].count(stream, builder)
+                size = _stored(counted.size, stored, stream)
         except Exception:  # noqa: BLE001, S112 - whatever makes it unreadable shows in the run
             continue
-        records += found
-        seen += used
+        records += counted.records
+        seen += files[path] if size is None else size
     if not seen:
         return 0 if sum(files.values()) == 0 else len(files)
     return round(records * sum(files.values()) / seen)
 
 
-def _peek_parquet(shard: Shard) -> tuple[int, float]:
-    with open_shard(shard.source) as stream:
-        return pq.ParquetFile(pa.PythonFile(stream, mode="r")).metadata.num_rows, shard.size
-
-
-def _peek(shard: Shard, config: ReadConfig) -> tuple[int, float]:
-    """Records of the first bytes, and how many bytes of the file, as it is stored, these took."""
-    raw = open_file(shard.source)
-    with decompressed(raw, shard.source) as stream:
-        data = stream.read(PEEK_BYTES)
-        whole = not stream.read(1)
-        used = float(shard.size if whole else min(raw.tell(), shard.size))
-    if not whole:
-        end = data.rfind(b"\n") + 1
-        if not end:
-            return 1, shard.size
-        used *= end / len(data)
-        data = data[:end]
-    records = 0
-    try:
-        for _ in read_records(BytesIO(data), shard, config):
-            records += 1
-    except MissingColumnError:
-        raise
-    except Exception:  # noqa: BLE001 - the piece may end within a quoted csv field
-        records += 0 if whole else 1
-    return records, used
+def _stored(size: int | None, stored: BinaryIO, stream: BinaryIO) -> float | None:
+    """How many bytes of a file those take that were read of what it holds."""
+    if size is None or stream is stored:
+        return size
+    return size * stored.tell() / cast("io.BufferedReader", stream).raw.tell()

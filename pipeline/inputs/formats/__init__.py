@@ -2,51 +2,118 @@ r"""Open binary streams of shards in, documents and dead letters out; nothing he
 
 What a record is, and what `record` counts:
 
-| format  | a record                                   | `record`                    |
-|---------|--------------------------------------------|-----------------------------|
-| jsonl   | a line that is not blank, a JSON object    | byte offset, decompressed   |
-| lines   | a line without its `\n` or `\r\n`          | byte offset, decompressed   |
-| text    | the whole file                             | 0                           |
-| csv     | a row below the header, blank lines apart  | row number from 0           |
-| parquet | a row                                      | row number from 0           |
+| format  | a record                                       | `record`                  |
+|---------|------------------------------------------------|---------------------------|
+| jsonl   | a line that is not blank, a JSON object        | byte offset, decompressed |
+| lines   | a line without its `\n` or `\r\n`              | byte offset, decompressed |
+| text    | the whole file                                 | 0                         |
+| csv     | a row below the header, blank lines apart      | row number from 0         |
+| parquet | a row                                          | row number from 0         |
+| json    | an element of the array, a JSON object         | byte offset, decompressed |
+| avro    | a record of the schema on top                  | row number from 0         |
 
-Those of `dead_letters`, which an earlier run set aside, are what they were there.
+Those of `dead_letters`, which an earlier run set aside, are what they were there. To add a format:
+a module that makes a `Format`, and its place in `FILE_FORMATS`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from pipeline.console.text import first_line
-from pipeline.inputs.formats.dead_letters import read_dead_letters, run_of
-from pipeline.inputs.formats.line import read_jsonl, read_lines
+from pipeline.inputs.formats.avro import AVRO
+from pipeline.inputs.formats.csv_table import CSV
+from pipeline.inputs.formats.dead_letters import dead_letters_of, run_of
+from pipeline.inputs.formats.json_array import JSON
+from pipeline.inputs.formats.jsonl import JSONL
+from pipeline.inputs.formats.lines import LINES
+from pipeline.inputs.formats.parquet import PARQUET
 from pipeline.inputs.formats.records import (
-    FORMATS,
-    MAX_RECORD_MB,
     STAGE,
+    Format,
     MissingColumnError,
-    ReadConfig,
     Record,
     RecordBuilder,
     ShardError,
+    Values,
 )
-from pipeline.inputs.formats.table import missing_fields, read_csv, read_parquet
-from pipeline.inputs.formats.text import read_text
+from pipeline.inputs.formats.text import TEXT
 from schemas.errors import UsageError
-from schemas.records import Shard
+from schemas.records import Repair, Shard
+from schemas.tables import DOCUMENTS
 
 __all__ = [
+    "FILE_FORMATS",
     "FORMATS",
     "MAX_RECORD_MB",
     "STAGE",
+    "Format",
     "MissingColumnError",
     "ReadConfig",
     "Record",
+    "RecordBuilder",
     "ShardError",
-    "first_line",
-    "missing_fields",
+    "Values",
     "read_records",
     "run_of",
 ]
+
+# The formats by the values of --input_format: those of people's files, and the one of our own.
+FILE_FORMATS = {known.name: known for known in (JSONL, LINES, TEXT, CSV, PARQUET, JSON, AVRO)}
+FORMATS = FILE_FORMATS | {"dead_letters": dead_letters_of(FILE_FORMATS)}
+
+_ID_FIELD = "id"
+_MB = 1_000_000
+# A document of 50 MB (9.2 million tokens) takes its process 2.3 GB and two minutes.
+MAX_RECORD_MB = 64
+_MOST_MB = 2000  # offsets in a document, and those of a string in Arrow, have 32 bits
+
+
+@dataclass(frozen=True, slots=True)
+class ReadConfig:
+    """How shards are read: the flags of the same names.
+
+    Field names are column names (csv), or dotted paths (jsonl, json, parquet, avro); `lines` and
+    `text` have no fields. repairs: of `dead_letters`, the sources to read again. Raises UsageError
+    for values that no input could fit.
+    """
+
+    input_format: str = "auto"
+    id_field: str = _ID_FIELD
+    text_field: str = "text"
+    keep_fields: tuple[str, ...] = ()
+    max_record_mb: int = MAX_RECORD_MB
+    repairs: Mapping[str, Repair] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse unknown formats, empty names, and kept fields that `documents` could not hold."""
+        if self.input_format not in ("auto", *FORMATS):
+            choices = ", ".join(("auto", *FORMATS))
+            raise UsageError(f"--input_format {self.input_format!r} is none of {choices}.")
+        for flag, name in (("--id_field", self.id_field), ("--text_field", self.text_field)):
+            if not name:
+                raise UsageError(f"{flag} must not be empty.")
+        for position, name in enumerate(self.keep_fields):
+            if not name:
+                raise UsageError("--keep_fields holds an empty name.")
+            if name in self.keep_fields[:position]:
+                raise UsageError(f"--keep_fields names {name!r} twice.")
+            if name in (*DOCUMENTS.names, "run_id"):  # the name of the tables' partitions
+                raise UsageError(
+                    f"--keep_fields {name!r} is already a column of the documents table."
+                )
+        if not 1 <= self.max_record_mb <= _MOST_MB:
+            raise UsageError(f"--max_record_mb is {self.max_record_mb}, expected 1 to {_MOST_MB}.")
+
+    @property
+    def named_fields(self) -> tuple[str, ...]:
+        """The fields that the user named and that a record may lack: not the text, nor `id`."""
+        identity = () if self.id_field == _ID_FIELD else (self.id_field,)
+        return (*identity, *self.keep_fields)
+
+    @property
+    def longest_record(self) -> int:
+        """The bytes of the largest record that is processed."""
+        return self.max_record_mb * _MB
 
 
 def read_records(stream: BinaryIO, shard: Shard, config: ReadConfig) -> Iterator[Record]:
@@ -55,18 +122,6 @@ def read_records(stream: BinaryIO, shard: Shard, config: ReadConfig) -> Iterator
     Records come in the order of the file, and one at a time. Errors of a single record become its
     dead letter. Raises ShardError, OSError or pyarrow's errors where the rest cannot be read.
     """
-    if shard.format == "dead_letters":
-        return read_dead_letters(stream, shard.source, config)
-    builder = RecordBuilder(shard.source, config)
-    match shard.format:
-        case "jsonl":
-            return read_jsonl(stream, builder, shard.start, shard.stop)
-        case "lines":
-            return read_lines(stream, builder, shard.start, shard.stop)
-        case "text":
-            return read_text(stream, builder)
-        case "csv":
-            return read_csv(stream, builder)
-        case "parquet":
-            return read_parquet(stream, builder)
-    raise UsageError(f"{shard.source} has the unknown format {shard.format!r}.")
+    if shard.format not in FORMATS:
+        raise UsageError(f"{shard.source} has the unknown format {shard.format!r}.")
+    return FORMATS[shard.format].read(stream, RecordBuilder(shard, config))

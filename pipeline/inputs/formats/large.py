@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import BinaryIO
 
+BOM = b"\xef\xbb\xbf"
 PIECE = 2**20  # what is read at a time, in bytes or characters
 
 

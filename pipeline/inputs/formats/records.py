@@ -1,28 +1,25 @@
-"""What all formats share: the configuration, and how a record's values become a `Document`."""
+"""What all formats share: what one is, and how a record's values become a `Document`."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from io import BufferedReader, BytesIO
 from math import isnan
 from operator import methodcaller
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from pipeline.console.text import first_line
 from pipeline.inputs.formats.large import LargeRecord
-from schemas.errors import GleanerError, RecordError, RecordSizeError, UsageError
-from schemas.records import RAW_BYTES, DeadLetter, Document, Repair
-from schemas.tables import DOCUMENTS
+from schemas.errors import GleanerError, RecordError, RecordSizeError
+from schemas.records import RAW_BYTES, DeadLetter, Document, Shard
 
-FORMATS = ("jsonl", "lines", "text", "csv", "parquet", "dead_letters")
+if TYPE_CHECKING:
+    from pipeline.inputs.formats import ReadConfig
+
 STAGE = "ReadDocuments"
-_ID_FIELD = "id"
 # Above this a float may stand for several integers, so it is no id.
 _EXACT = 2**53
-BOM = b"\xef\xbb\xbf"
-_MB = 1_000_000
-# A document of 50 MB (9.2 million tokens) takes its process 2.3 GB and two minutes.
-MAX_RECORD_MB = 64
-_MOST_MB = 2000  # offsets in a document, and those of a string in Arrow, have 32 bits
+PREVIEW_BYTES = 256 * 1024
 
 Record = Document | DeadLetter
 
@@ -38,79 +35,58 @@ class MissingColumnError(ShardError):
     """A table lacks the text column; the message says what it has instead."""
 
 
+class Values(NamedTuple):
+    """What a record holds, as its format gives it."""
+
+    text: object
+    identity: object = None
+    kept: tuple[object, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
-class ReadConfig:
-    """How shards are read: the flags of the same names.
+class Counted:
+    """Records at the beginning of a file, and how many bytes they take; None: all of the file."""
 
-    Field names are column names (csv), or dotted paths (jsonl, parquet); `lines` and `text` have
-    no fields. repairs: of `dead_letters`, the sources to read again. Raises UsageError for values
-    that no input could fit.
-    """
-
-    input_format: str = "auto"
-    id_field: str = _ID_FIELD
-    text_field: str = "text"
-    keep_fields: tuple[str, ...] = ()
-    max_record_mb: int = MAX_RECORD_MB
-    repairs: Mapping[str, Repair] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse unknown formats, empty names, and kept fields that `documents` could not hold."""
-        if self.input_format not in ("auto", *FORMATS):
-            choices = ", ".join(("auto", *FORMATS))
-            raise UsageError(f"--input_format {self.input_format!r} is none of {choices}.")
-        for flag, name in (("--id_field", self.id_field), ("--text_field", self.text_field)):
-            if not name:
-                raise UsageError(f"{flag} must not be empty.")
-        for position, name in enumerate(self.keep_fields):
-            if not name:
-                raise UsageError("--keep_fields holds an empty name.")
-            if name in self.keep_fields[:position]:
-                raise UsageError(f"--keep_fields names {name!r} twice.")
-            if name in (*DOCUMENTS.names, "run_id"):  # the name of the tables' partitions
-                raise UsageError(
-                    f"--keep_fields {name!r} is already a column of the documents table."
-                )
-        if not 1 <= self.max_record_mb <= _MOST_MB:
-            raise UsageError(f"--max_record_mb is {self.max_record_mb}, expected 1 to {_MOST_MB}.")
-
-    @property
-    def named_fields(self) -> tuple[str, ...]:
-        """The fields that the user named and that a record may lack: not the text, nor `id`."""
-        identity = () if self.id_field == _ID_FIELD else (self.id_field,)
-        return (*identity, *self.keep_fields)
-
-    @property
-    def longest_record(self) -> int:
-        """The bytes of the largest record that is processed."""
-        return self.max_record_mb * _MB
+    records: int
+    size: int | None = None
 
 
 class RecordBuilder:
-    """Turns the values of one record into a `Document`, or into the `DeadLetter` it deserves."""
+    """Turns the values of one record into a `Document`, or into the `DeadLetter` it deserves.
 
-    def __init__(self, source: str, config: ReadConfig) -> None:
-        self.source = source
+    first: the number of the shard's first record, where it stood in another place than it is read.
+    """
+
+    def __init__(self, shard: Shard, config: "ReadConfig", first: int = 0) -> None:
+        self.shard = shard
         self.config = config
+        self.names = (config.text_field, config.id_field, *config.keep_fields)
+        self._first = first
         # Formats without fields (text, lines) have none of the kept ones either.
         self._no_fields = (None,) * len(config.keep_fields)
 
-    def build(
-        self,
-        record: int,
-        raw: bytes,
-        text: object,
-        identity: object = None,
-        kept: tuple[object, ...] = (),
+    def record(
+        self, number: int, raw: bytes | LargeRecord, parse: Callable[[bytes], Values]
     ) -> Record:
+        """A record's bytes and what makes values of them in, `Document` or `DeadLetter` out."""
+        if isinstance(raw, LargeRecord):
+            return self.large(number, raw)
+        try:
+            values = parse(raw)
+        except (RecordError, ValueError, RecursionError) as error:
+            return self.dead_letter(number, error, raw)
+        return self.build(number, raw, values)
+
+    def build(self, number: int, raw: bytes, values: Values) -> Record:
         """A record's values in, its `Document` or `DeadLetter` out; never raises.
 
         `raw` are the record's bytes for the dead letter. Text that UTF-8 cannot write (JSON's
         escapes can name lone surrogates) is refused in the id, the text and the kept fields.
         """
+        text, identity, kept = values
         doc_id = None
         try:
-            doc_id = self._doc_id(record, identity)
+            doc_id = self._doc_id(number, identity)
             if not isinstance(text, str):
                 raise RecordError(_describe(text, self.config.text_field))
             # ASCII is a flag of the string. Looking for the escape in `raw` takes longer: 650 MB/s.
@@ -121,12 +97,12 @@ class RecordBuilder:
             for value in fields:
                 if value is not None:
                     value.encode()
-            return Document(doc_id, self.source, record, text, fields)
+            return Document(doc_id, self.shard.source, self._first + number, text, fields)
         except (RecordError, ValueError, RecursionError) as error:
-            return self.dead_letter(record, error, raw, doc_id)
+            return self.dead_letter(number, error, raw, doc_id)
 
     def dead_letter(
-        self, record: int, error: Exception, raw: bytes, doc_id: str | None = None
+        self, number: int, error: Exception, raw: bytes, doc_id: str | None = None
     ) -> DeadLetter:
         """The dead letter of one record: class and message of `error`, and up to 64 KiB of `raw`.
 
@@ -134,21 +110,20 @@ class RecordBuilder:
         """
         if doc_id is not None and not encodable(doc_id):
             doc_id = None
+        source, record = self.shard.source, self._first + number
         name, message = type(error).__name__, explain(error)
-        return DeadLetter(
-            self.source, record, doc_id, STAGE, name, message, raw[:RAW_BYTES], len(raw)
-        )
+        return DeadLetter(source, record, doc_id, STAGE, name, message, raw[:RAW_BYTES], len(raw))
 
-    def large(self, record: int, found: LargeRecord) -> DeadLetter:
+    def large(self, number: int, large: LargeRecord) -> DeadLetter:
         """The dead letter of a record that is larger than `--max_record_mb`."""
         error = RecordSizeError(
-            f"The record has {found.size:,} bytes, more than the {self.config.max_record_mb} MB of "
+            f"The record has {large.size:,} bytes, more than the {self.config.max_record_mb} MB of "
             "--max_record_mb."
         )
-        letter = self.dead_letter(record, error, found.head)
-        return replace(letter, raw_size=found.size)
+        letter = self.dead_letter(number, error, large.head)
+        return replace(letter, raw_size=large.size)
 
-    def _doc_id(self, record: int, identity: object) -> str:
+    def _doc_id(self, number: int, identity: object) -> str:
         if isinstance(identity, str):
             return identity
         if isinstance(identity, float):
@@ -158,13 +133,65 @@ class RecordBuilder:
             elif identity.is_integer() and abs(identity) < _EXACT:
                 identity = int(identity)
         if identity is None:
-            return f"{self.source}#{record}"
+            return f"{self.shard.source}#{self._first + number}"
         if isinstance(identity, int) and not isinstance(identity, bool):
             return str(identity)
         kind = json_kind(identity)
         raise RecordError(
             f"The id field {self.config.id_field!r} holds {kind}, not a string or an integer."
         )
+
+
+Reader = Callable[[BinaryIO, RecordBuilder], Iterator[Record]]
+Columns = Callable[[BinaryIO, RecordBuilder], Mapping[str, str]]
+Estimate = Callable[[BinaryIO, RecordBuilder], Counted]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """An input format: all that depends on it.
+
+    extensions: of the files that are read so where no format is named.
+    read: the decompressed stream of a shard in, its records out, one at a time and in their order.
+    splittable: whether `read` takes byte ranges, those of `builder.shard`.
+    compressible: whether its files are read in an outer compression, such as `.gz`.
+    has_fields: whether a record has fields beside its text.
+    columns: a stream in, those of the named fields that no record can have, and why, out; raises
+    MissingColumnError if they can have no text. None: that shows in the records alone.
+    separator: what stands between records. None: a file is one.
+    estimate: how many records the beginning of a file holds, where it says so itself.
+    read_again: as `read`, but for what a dead letter keeps of one record. None: that is too little.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    read: Reader
+    splittable: bool = False
+    compressible: bool = True
+    has_fields: bool = True
+    columns: Columns | None = None
+    separator: bytes | None = b"\n"
+    estimate: Estimate | None = None
+    read_again: Reader | None = None
+
+    def count(self, stream: BinaryIO, builder: RecordBuilder) -> Counted:
+        """How many records a file begins with: by `estimate`, or in the first 256 KiB."""
+        if self.estimate:
+            return self.estimate(stream, builder)
+        data = stream.read(PREVIEW_BYTES)
+        whole = len(data) < PREVIEW_BYTES
+        end = len(data) if whole else data.rfind(self.separator or b"") + 1
+        if not whole and not end:
+            return Counted(1)
+        records = 0
+        try:
+            for _ in self.read(BufferedReader(BytesIO(data[:end])), builder):
+                records += 1
+        except MissingColumnError:
+            raise
+        except Exception:  # noqa: BLE001 - the piece may end within a record
+            records += 0 if whole else 1
+        return Counted(records, None if whole else end)
 
 
 def getter(path: str) -> Callable[[Mapping[str, Any]], object]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipeline.inputs.formats.large import LargeRecord, pass_rest, read_up_to
-from pipeline.inputs.formats.records import BOM, Record, RecordBuilder
+from pipeline.inputs.formats.large import BOM, LargeRecord, pass_rest, read_up_to
+from pipeline.inputs.formats.records import Format, Record, RecordBuilder, Values
 from schemas.records import RAW_BYTES
 
 
@@ -14,11 +14,15 @@ def read_text(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     raw = read_up_to(stream, longest + 1)
     if len(raw) > longest:
         yield builder.large(0, LargeRecord(raw[:RAW_BYTES], len(raw) + pass_rest(stream)))
-        return
-    raw = raw.removeprefix(BOM)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        yield builder.dead_letter(0, error, raw)
     else:
-        yield builder.build(0, raw, text)
+        yield builder.record(0, raw.removeprefix(BOM), lambda body: Values(body.decode()))
+
+
+TEXT = Format(
+    "text",
+    (".txt", ".text", ".md"),
+    read_text,
+    has_fields=False,
+    separator=None,
+    read_again=read_text,
+)

@@ -1,12 +1,14 @@
 """Patterns become files and shards: each file once, every byte in one shard, or one sentence."""
 
 import gzip
+import json
 import os
 import random
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inputs.files import InputFile, current_fingerprint, match_files
-from pipeline.inputs.formats import ReadConfig
+from pipeline.inputs.formats import FILE_FORMATS, ReadConfig
+from pipeline.inputs.formats.records import PREVIEW_BYTES
 from pipeline.inputs.shards import format_of, plan_shards
 from pipeline.outputs.storage import RunStorage, run_storage
-from pipeline.planning.preview import PEEK_BYTES, estimate_documents, require_columns
+from pipeline.planning.preview import estimate_documents, require_columns
 from pipeline.stages.match import MatchShards
 from schemas.errors import UsageError
 from schemas.records import Shard
@@ -124,10 +127,11 @@ def test_a_local_fingerprint_is_size_and_time_in_ns(tmp_path: Path) -> None:
     [
         ("a.jsonl", "jsonl"),
         ("a.NDJSON", "jsonl"),
-        ("a.json.gz", "jsonl"),
+        ("a.json.gz", "json"),
         ("gs://b/a.txt.zst", "text"),
         ("a.csv.BZ2", "csv"),
         ("x.y/a.parquet", "parquet"),
+        ("x.y/a.avro", "avro"),
     ],
 )
 def test_the_format_follows_from_the_extension(path: str, expected: str) -> None:
@@ -136,16 +140,16 @@ def test_the_format_follows_from_the_extension(path: str, expected: str) -> None
 
 @pytest.mark.parametrize("path", ["a", "dir.csv/a", "a.xml", "a.gz", "a.csv.7z"])
 def test_an_extension_that_says_nothing_is_refused_with_the_choices(path: str) -> None:
-    message = f"The format of {path} is not clear from its name (known: .jsonl, .ndjson, .json, "
+    message = f"The format of {path} is not clear from its name (known: .jsonl, .ndjson, .txt, "
     with pytest.raises(UsageError, match=re.escape(message)) as caught:
         format_of(path)
-    assert str(caught.value).endswith("--input_format jsonl|lines|text|csv|parquet.")
+    assert str(caught.value).endswith("--input_format jsonl|lines|text|csv|parquet|json|avro.")
 
 
 @given(
     sizes=st.lists(st.integers(0, 5000), max_size=5),
     bound=st.integers(1, 700),
-    name=st.sampled_from(["jsonl", "lines", "text", "csv", "parquet"]),
+    name=st.sampled_from(list(FILE_FORMATS)),
     suffix=st.sampled_from(["", ".gz"]),
 )
 def test_shards_cover_every_byte_once(sizes: list[int], bound: int, name: str, suffix: str) -> None:
@@ -219,7 +223,7 @@ def test_the_number_of_documents_is_estimated_within_a_tenth(tmp_path: Path, suf
     rng = random.Random(3)
     lines = [b'{"text": "%x"}\n' % rng.getrandbits(rng.randrange(100, 400)) for _ in range(20_000)]
     data = b"".join(lines)
-    assert len(data) > 2 * PEEK_BYTES
+    assert len(data) > 2 * PREVIEW_BYTES
     for name in "abcd":
         path = tmp_path / f"{name}.jsonl{suffix}"
         path.write_bytes(gzip.compress(data) if suffix else data)
@@ -236,8 +240,37 @@ def test_small_files_and_texts_are_counted(tmp_path: Path) -> None:
     assert estimate_documents(shards, config) == 2 + 1 + 0 + 3
 
 
+def avro(path: Path, texts: Sequence[str], field: str = "text") -> None:
+    fields = [{"name": field, "type": "string"}]
+    with path.open("wb") as sink:
+        fastavro.writer(
+            sink, {"type": "record", "name": "Row", "fields": fields}, [{field: t} for t in texts]
+        )
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("name", ["json", "avro"])
+@pytest.mark.parametrize("count", [0, 3, 20_000])
+def test_records_of_json_and_avro_are_estimated_within_a_tenth(
+    tmp_path: Path, name: str, suffix: str, count: int
+) -> None:
+    rng = random.Random(3)
+    texts = [f"{rng.getrandbits(rng.randrange(100, 400)):x}, " for _ in range(count)]
+    for letter in "abcd":
+        path = tmp_path / f"{letter}.{name}"
+        if name == "avro":
+            avro(path, texts)
+        else:
+            path.write_text(json.dumps([{"text": text} for text in texts]))
+        if suffix:
+            Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes()))
+            path.unlink()
+    shards, config = shards_of(tmp_path)
+    assert estimate_documents(shards, config) == pytest.approx(4 * count, rel=0.1)
+
+
 def test_a_line_longer_than_the_peek_and_an_unreadable_file_count_one(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(b"x" * (PEEK_BYTES + 1))
+    (tmp_path / "a.jsonl").write_bytes(b"x" * (PREVIEW_BYTES + 1))
     (tmp_path / "b.parquet").write_bytes(b"no parquet")
     shards, config = shards_of(tmp_path)
     assert estimate_documents(shards, config) == 2
@@ -250,6 +283,18 @@ def test_a_table_without_the_text_column_is_refused_before_the_run(tmp_path: Pat
     with pytest.raises(UsageError, match=re.escape(message)):
         require_columns(shards, config)
     require_columns(shards, ReadConfig(text_field="body"))
+
+
+def test_an_avro_schema_without_a_field_is_refused_before_the_run(tmp_path: Path) -> None:
+    avro(tmp_path / "a.avro", [], "body")
+    shards, config = shards_of(tmp_path)
+    message = "a.avro: There is no column 'text'; the columns are body."
+    with pytest.raises(UsageError, match=re.escape(message)):
+        require_columns(shards, config)
+    with pytest.raises(UsageError, match="There is no column 'year'"):
+        require_columns(shards, ReadConfig(text_field="body", keep_fields=("year",)))
+    (tmp_path / "b.avro").write_bytes(b"no avro")
+    require_columns(shards_of(tmp_path)[0], ReadConfig(text_field="body"))
 
 
 @pytest.mark.parametrize("data", [b"id;text\n1;a\n", b'"id";"text"\n"1";"a"\n'])
@@ -316,9 +361,10 @@ def test_of_many_tables_some_are_looked_at_and_nothing_is_refused_for_a_named_fi
         (tmp_path / f"{number:03d}.csv").write_bytes(b"text\n")
 
 
-def test_a_field_may_be_in_any_line_of_jsonl(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["jsonl", "json"])
+def test_a_field_may_be_in_any_record_of_json(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.csv").write_bytes(b"text\na\n")
-    (tmp_path / "b.jsonl").write_text('{"text": "a"}')
+    (tmp_path / f"b.{name}").write_text('{"text": "a"}')
     shards, _ = shards_of(tmp_path)
     require_columns(shards, ReadConfig(id_field="key", keep_fields=("year",)))
 

@@ -40,6 +40,8 @@ def letter(raw: bytes, stage: str = "ReadDocuments", **more: Any) -> DeadLetter:
         ("jsonl", b'{"id": "a", "text": "Bo", "year": 1987}\n', ("a", "Bo", ("1987",))),
         ("jsonl", b'{"text": "Bo"}\n', ("in.x#70", "Bo", (None,))),
         ("parquet", b'{"text": "Bo", "id": 7, "year": "1987"}', ("7", "Bo", ("1987",))),
+        ("avro", b'{"text": "Bo", "id": 7, "year": "1987"}', ("7", "Bo", ("1987",))),
+        ("json", b'{\n  "text": "Bo",\n  "id": 7\n}', ("7", "Bo", (None,))),
         ("lines", b"Bo met Ada.\r\n", ("in.x#70", "Bo met Ada.", (None,))),
         ("text", b"Bo\nmet\nAda.\n", ("in.x#70", "Bo\nmet\nAda.\n", (None,))),
     ],

@@ -2,17 +2,21 @@
 
 import io
 import itertools
+import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
+from pipeline.inputs.formats import FORMATS, ReadConfig, Record, ShardError, read_records
 from schemas.errors import UsageError
 from schemas.records import DeadLetter, Document, Shard
 
+ROOT = Path(__file__).resolve().parents[4]
 BOM = b"\xef\xbb\xbf"
 DEFAULT = ReadConfig()
 
@@ -233,6 +237,18 @@ def test_a_configuration_that_fits_no_input_is_refused(
     with pytest.raises(UsageError) as caught:
         ReadConfig(**config)  # type: ignore[arg-type]  # by name
     assert message in str(caught.value)
+
+
+def test_manifests_and_documentation_name_every_format() -> None:
+    schema = (ROOT / "schemas/manifest.schema.json").read_text()
+    (named,) = re.findall(r'"input_format": \{\s*"enum": (\[[^]]*\])', schema)
+    assert json.loads(named) == ["auto", *FORMATS]
+    page = (ROOT / "jobs/docs/pages/reference/formats.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", page, re.MULTILINE)
+    assert dict(reversed(rows)) == {
+        name: " ".join(f"`{extension}`" for extension in known.extensions)
+        for name, known in FORMATS.items()
+    }
 
 
 def test_an_unknown_format_of_a_shard_is_refused() -> None:

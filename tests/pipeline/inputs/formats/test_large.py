@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
-from pipeline.inputs.formats.csv_rows import CsvRows
+from pipeline.inputs.formats.csv_table import CsvRows
 from pipeline.inputs.formats.large import LargeRecord
 from schemas.records import DeadLetter, Document, Shard
 
@@ -31,9 +31,9 @@ def read(
 def small_units() -> Iterator[None]:
     """A megabyte is one byte, and pieces have three, so that small data shows all that happens."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.inputs.formats.records._MB", 1)
+        patch.setattr("pipeline.inputs.formats._MB", 1)
         patch.setattr("pipeline.inputs.formats.large.PIECE", 3)
-        patch.setattr("pipeline.inputs.formats.csv_rows.PIECE", 3)
+        patch.setattr("pipeline.inputs.formats.csv_table.PIECE", 3)
         yield
 
 

@@ -1,12 +1,21 @@
-"""Bytes of comma-separated values in, rows out: none held whole that is larger than allowed."""
+"""The format `csv`: rows of comma-separated values below a header."""
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+from pipeline.inputs.formats.columns import missing_column
 from pipeline.inputs.formats.large import PIECE, LargeRecord
-from pipeline.inputs.formats.records import MissingColumnError, ShardError, encodable
+from pipeline.inputs.formats.records import (
+    Format,
+    MissingColumnError,
+    Record,
+    RecordBuilder,
+    ShardError,
+    Values,
+    encodable,
+)
 from schemas.errors import RecordError
 from schemas.records import RAW_BYTES
 
@@ -16,6 +25,54 @@ _CUT_OFF = "The file ends inside a quoted field."
 _OTHER_SEPARATORS = {";": "a semicolon", "\t": "a tab"}
 
 Row = list[str] | LargeRecord | Exception
+
+
+def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
+    """A stream of comma-separated values with a header row in, one record for each row out.
+
+    Blank lines are no rows, nor the header. An empty id is a missing one, since csv knows no null.
+    Raises ShardError when the header lacks the text column, and when the file ends inside a quoted
+    field: what follows the quote is then not one record, but what is left of many.
+    """
+    config = builder.config
+    rows = CsvRows(stream, config.longest_record)
+    header = rows.header()
+    if header is None:
+        return
+    text_column = _column(header, config.text_field, required=True)
+    columns = [text_column, *(_column(header, name) for name in builder.names[1:])]
+    for number, row in enumerate(rows.below(len(header))):
+        if isinstance(row, LargeRecord):
+            yield builder.large(number, row)
+            continue
+        raw = rows.raw()
+        if len(raw) > config.longest_record:
+            yield builder.large(number, LargeRecord(raw, len(raw)))
+        elif isinstance(row, Exception):
+            yield builder.dead_letter(number, row, raw)
+        else:
+            text, identity, *kept = [None if at is None else row[at] for at in columns]
+            yield builder.build(number, raw, Values(text, identity or None, tuple(kept)))
+
+
+def _missing(stream: BinaryIO, builder: RecordBuilder) -> dict[str, str]:
+    config = builder.config
+    header = CsvRows(stream, config.longest_record).header()
+    if header is None:
+        raise ShardError("The file is empty.")
+    _column(header, config.text_field, required=True)
+    missing = [field for field in config.named_fields if field not in header]
+    return {field: missing_column(field, header) for field in missing}
+
+
+def _column(header: Sequence[str], name: str, *, required: bool = False) -> int | None:
+    matches = [position for position, column in enumerate(header) if column == name]
+    if len(matches) > 1:
+        raise ShardError(f"The header names the column {name!r} {len(matches)} times.")
+    if not matches and required:
+        hint = _separator_hint(header[0]) if len(header) == 1 else ""
+        raise MissingColumnError(missing_column(name, header, hint))
+    return matches[0] if matches else None
 
 
 class CsvRows:
@@ -38,7 +95,7 @@ class CsvRows:
             while (row := next(self._rows, None)) == []:
                 self._lines.begin_row()
         except csv.Error as error:
-            hint = separator_hint("".join(self._lines.taken))
+            hint = _separator_hint("".join(self._lines.taken))
             kind = MissingColumnError if hint else ShardError
             raise kind(f"The header cannot be read: {error}.{hint}") from error
         except _LargeRowError as error:
@@ -79,13 +136,13 @@ class CsvRows:
         return _bytes("".join(self._lines.taken))
 
 
-def separator_hint(header: str) -> str:
+def _separator_hint(header: str) -> str:
     """A header without the column that was sought in, what to add if its separator is another."""
-    found = [name for sign, name in _OTHER_SEPARATORS.items() if sign in header]
-    if not found or "," in header:
+    names = [name for sign, name in _OTHER_SEPARATORS.items() if sign in header]
+    if not names or "," in header:
         return ""
     return (
-        f" The separator seems to be {found[0]}, but csv is read with commas alone: convert the "
+        f" The separator seems to be {names[0]}, but csv is read with commas alone: convert the "
         "file first."
     )
 
@@ -170,3 +227,6 @@ class _Quotes:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
+
+
+CSV = Format("csv", (".csv",), read_csv, columns=_missing)

@@ -1,0 +1,94 @@
+"""What formats with named columns share: which are missing, and records made of a row's values."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pipeline.console.arguments import did_you_mean
+from pipeline.inputs.formats.large import LargeRecord
+from pipeline.inputs.formats.records import (
+    MissingColumnError,
+    Record,
+    RecordBuilder,
+    Values,
+    encodable,
+)
+from schemas.records import RAW_BYTES, Document
+
+SHOWN = 20
+_UTF8_BYTES = 4  # of a code point, at most
+
+
+def missing_columns(
+    builder: RecordBuilder, columns: Sequence[str], reachable: Callable[[str], bool]
+) -> dict[str, str]:
+    """The columns of a table in; the named fields that it cannot have, and why, out.
+
+    reachable: whether a dotted path leads to something. Raises MissingColumnError for the text.
+    """
+    config = builder.config
+    if not reachable(config.text_field):
+        raise MissingColumnError(missing_column(config.text_field, columns))
+    missing = [field for field in config.named_fields if not reachable(field)]
+    return {field: missing_column(field, columns) for field in missing}
+
+
+def missing_column(name: str, columns: Sequence[str], hint: str = "") -> str:
+    """A column that is sought and those that there are in, the sentence that says so out."""
+    quoted = [repr(column)[1:-1] for column in columns]
+    near = "" if hint else did_you_mean(name, quoted)
+    joint = f"{near} The" if near else "; the"
+    return f"There is no column {name!r}{joint} columns are {listed(quoted, len(quoted))}.{hint}"
+
+
+def listed(names: Sequence[str], count: int) -> str:
+    """Of so many names the first in, those shown with commas between them and the rest counted."""
+    more = f" and {count - SHOWN} more" if count > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def row_record(builder: RecordBuilder, number: int, values: Sequence[Any]) -> Record:
+    """The values that a row has for `builder.names` in, its `Document` or `DeadLetter` out.
+
+    Bytes count as UTF-8 text.
+    """
+    for value in values:
+        large = _large(value, builder.config.longest_record)
+        if large:
+            return replace(builder.large(number, large), doc_id=_known_id(values[1]))
+    try:
+        text, identity = (
+            value.decode() if isinstance(value, bytes) else value for value in values[:2]
+        )
+        record = builder.build(number, b"", Values(text, identity, tuple(values[2:])))
+    except UnicodeDecodeError as error:
+        record = builder.dead_letter(number, error, b"", _known_id(values[1]))
+    if isinstance(record, Document):
+        return record
+    # A row has no bytes of its own: the bytes of its text, or else what was read of it, as JSON.
+    raw = values[0]
+    if not isinstance(raw, bytes):
+        row = dict(zip(builder.names, values, strict=True))
+        raw = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace")
+    return replace(record, raw=raw[:RAW_BYTES], raw_size=len(raw))
+
+
+def _known_id(identity: object) -> str | None:
+    """The id of a row whose text cannot be taken, for its dead letter."""
+    if isinstance(identity, int) and not isinstance(identity, bool):
+        return str(identity)
+    if isinstance(identity, str) and len(identity) <= RAW_BYTES and encodable(identity):
+        return identity
+    return None
+
+
+def _large(value: object, longest: int) -> LargeRecord | None:
+    """What the dead letter of a string needs to know that is too long."""
+    if not isinstance(value, str | bytes) or len(value) * _UTF8_BYTES <= longest:
+        return None
+    size = len(value if isinstance(value, bytes) else value.encode())
+    if size <= longest:
+        return None
+    head = value[:RAW_BYTES]
+    return LargeRecord(head if isinstance(head, bytes) else head.encode(), size)
