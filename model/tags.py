@@ -77,12 +77,7 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
     """
     spans: list[Span] = []
     start, label = 0, ""  # the open span; no label means none is open
-    for position, tag in enumerate(tags):
-        if tag == OUTSIDE:
-            if label:
-                spans.append(Span(start, position, label))
-                label = ""
-            continue
+    for position, tag in enumerate([*tags, OUTSIDE]):
         if not is_tag(tag):
             raise ValueError(f"{tag!r} is not a tag")
         prefix, tag_label = tag[0], tag[2:]
@@ -93,8 +88,6 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
         if prefix in _ALWAYS_END:
             spans.append(Span(start, position + 1, label))
             label = ""
-    if label:
-        spans.append(Span(start, len(tags), label))
     return spans
 
 

@@ -84,12 +84,9 @@ class MucScores:
     def to_json(self) -> dict[str, Any]:
         """`{"micro": {SCHEME: ROW}, "macro": {SCHEME: ROW}, "labels": {LABEL: {SCHEME: ROW}}}`."""
         return {
-            "micro": {scheme: counts.to_json() for scheme, counts in self.micro.items()},
-            "macro": {scheme: scores.to_json() for scheme, scores in self.macro.items()},
-            "labels": {
-                label: {scheme: counts.to_json() for scheme, counts in row.items()}
-                for label, row in self.labels.items()
-            },
+            "micro": _row_json(self.micro),
+            "macro": _row_json(self.macro),
+            "labels": {label: _row_json(row) for label, row in self.labels.items()},
         }
 
 
@@ -117,6 +114,10 @@ def _row(judgements: Counter[Judgement]) -> dict[Scheme, MucCounts]:
         scheme: MucCounts(**{verdict: judgements[scheme, verdict] for verdict in VERDICTS})
         for scheme in SCHEMES
     }
+
+
+def _row_json(row: Mapping[Scheme, MucCounts | ScoreRow]) -> dict[Scheme, dict[str, Any]]:
+    return {scheme: cell.to_json() for scheme, cell in row.items()}
 
 
 def _judgements(gold: Sequence[Span], predicted: Sequence[Span]) -> Counter[Judgement]:
