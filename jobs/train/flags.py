@@ -1,29 +1,17 @@
 """The flags of training, and the configurations they make."""
 
 import argparse
-from dataclasses import fields
 
 from model.text.segmentation import TOKEN_STYLES
 from model.training.configuration import NetworkConfig, TrainingConfig
 from model.training.word_vectors import GLOVE
 from pipeline.console.arguments import Parser
-
-_METAVARS = {int: "N", float: "X", str: "NAME", bool: "BOOL"}
+from pipeline.console.flags import add_flags, from_flags
 
 
 def configurations(flags: argparse.Namespace) -> tuple[NetworkConfig, TrainingConfig]:
     """What the flags describe; raises UsageError for values that are off."""
-    network, fitting = (
-        {field.name: getattr(flags, field.name) for field in fields(kind)}
-        for kind in (NetworkConfig, TrainingConfig)
-    )
-    return NetworkConfig(**network), TrainingConfig(**fitting)
-
-
-def _boolean(value: str) -> bool:
-    if value.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{value!r} is neither true nor false")
-    return value.lower() == "true"
+    return from_flags(NetworkConfig, flags), from_flags(TrainingConfig, flags)
 
 
 def training_parser() -> Parser:
@@ -59,15 +47,6 @@ def training_parser() -> Parser:
     add("--check", action="store_true", help="report on the data and stop")
     add("--resume", action="store_true", help="go on with an interrupted training")
     add("--logs", metavar="DIR", help="for epochs.csv and TensorBoard's events")
-    for title, kind in (("network", NetworkConfig), ("training", TrainingConfig)):
-        group = parser.add_argument_group(title)
-        for field in fields(kind):
-            value_type = type(field.default)
-            group.add_argument(
-                f"--{field.name}",
-                type=_boolean if value_type is bool else value_type,
-                default=field.default,
-                metavar=_METAVARS[value_type],
-                help=field.metadata["help"],
-            )
+    add_flags(parser.add_argument_group("network"), NetworkConfig)
+    add_flags(parser.add_argument_group("training"), TrainingConfig)
     return parser
