@@ -20,7 +20,7 @@ STAGE_LINES = 150  # a stage: one main PTransform in a file of pipeline/stages
 MODULE_LINES = 350
 FOLDER_MODULES = 12
 MOST_MODULES = {"pipeline": 10, "model": 4}
-DEFERRED_IMPORTS = 47  # of modules of our own, inside of functions; fewer each time
+DEFERRED_IMPORTS = 15  # of modules of our own, inside of functions
 
 TOP_LEVEL = frozenset(
     {
@@ -36,6 +36,7 @@ class Import:
 
     name: str
     line: int
+    in_function: bool
     at_module_level: bool
 
     @property
@@ -46,11 +47,17 @@ class Import:
 def imports_of(source: str) -> Iterator[Import]:
     """Every absolute import in `source`; one statement with several names counts once a module."""
     tree = ast.parse(source)
-    deferred = {
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    in_functions = {
         id(inner)
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        or (isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"))
+        if isinstance(node, functions)
+        for inner in ast.walk(node)
+    }
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
@@ -60,7 +67,9 @@ def imports_of(source: str) -> Iterator[Import]:
             names = [node.module]
         else:
             continue
-        yield from (Import(name, node.lineno, id(node) not in deferred) for name in names)
+        in_function = id(node) in in_functions
+        at_module_level = not in_function and id(node) not in for_types
+        yield from (Import(name, node.lineno, in_function, at_module_level) for name in names)
 
 
 def broken_rules(source: str, module: str) -> list[str]:
@@ -187,7 +196,7 @@ def test_own_modules_are_imported_at_the_top() -> None:
         f"{path}:{found.line} {found.name}"
         for path in modules()
         for found in imports_of((ROOT / path).read_text("utf-8"))
-        if found.package in LAYERS and not found.at_module_level
+        if found.package in LAYERS and found.in_function and path.parts[:2] != ("jobs", "docs")
     ]
     assert len(deferred) <= DEFERRED_IMPORTS, "\n".join(deferred)
 

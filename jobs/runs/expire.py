@@ -7,10 +7,10 @@ again, also where the run that superseded it is rolled back.
 import argparse
 from collections.abc import Sequence
 
-from jobs.runs.layout import number
 from jobs.runs.outputs import Output, add_dry_run, changing, days_ago
 from jobs.runs.state import status_in_words
 from pipeline.console.printing import account
+from pipeline.console.text import counted
 from pipeline.outputs.manifest import encode_manifest
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import remove_run
@@ -47,7 +47,7 @@ def run(flags: argparse.Namespace) -> int:
             told = "superseded" if manifest["status"] == "committed" else status_in_words(manifest)
             account(f"{manifest['run_id']}  {told}  {_megabytes([manifest])}")
         done = "would be removed" if flags.dry_run else "removed"
-        account(f"{number(len(expired), 'runs')} {done}, {_megabytes(expired)}")
+        account(f"{counted(len(expired), 'run')} {done}, {_megabytes(expired)}")
     return 0
 
 

@@ -1,28 +1,10 @@
-"""Values laid out for a terminal: tables, durations, text of others."""
+"""Text of others, errors and JSON, as a terminal can show them."""
 
 import json
 import sys
-from collections.abc import Sequence
 
 from model.text.escaping import harmless
 from pipeline.console.printing import account
-
-
-def table(rows: Sequence[Sequence[str]], numbers: frozenset[int] = frozenset()) -> list[str]:
-    """Rows of cells in, lines with aligned columns out; those of `numbers` are set to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if position in numbers else cell.ljust(width)
-            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def number(count: int, word: str) -> str:
-    """A count with its word, which is a plural without its s for one."""
-    return f"{count:,} {word if count != 1 else word.removesuffix('s')}"
 
 
 def cause(error: str) -> str:

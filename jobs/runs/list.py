@@ -2,17 +2,16 @@
 
 import argparse
 
-from jobs.runs.layout import as_json, cause, number, say, table
+from jobs.runs.layout import as_json, cause, say
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import named, repaired_runs, status_in_words
-from pipeline.console.text import moment, short_duration
+from pipeline.console.text import aligned, counted, moment, short_duration
 from schemas.manifest import Manifest
 
 _COLUMNS = (
     *("run", "status", "started (UTC)", "took", "files", "now"),
     *("documents", "dead", "entities"),
 )
-_TO_THE_RIGHT = frozenset(range(3, len(_COLUMNS)))
 _COUNTS = ("files", "skipped_files", "broken_files", "documents", "dead_letters", "entities")
 _ERROR_SHOWN = 90
 
@@ -60,7 +59,7 @@ def _lines(output: Output) -> list[str]:
     if not output.manifests:
         return ["no runs"]
     cells = [_cells(output, manifest) for manifest in output.manifests]
-    head, *lines = table([_COLUMNS, *cells], _TO_THE_RIGHT)
+    head, *lines = aligned([_COLUMNS, *cells], names=range(3))
     shown, model = [head], None
     for manifest, line in zip(output.manifests, lines, strict=True):
         notes = _notes(manifest)
@@ -97,9 +96,9 @@ def _notes(manifest: Manifest) -> list[str]:
     if "part" in manifest:
         notes.append("part {number} of {count} of {of}".format(**manifest["part"]))
     if counts["skipped_files"]:
-        notes.append(f"{number(counts['skipped_files'], 'files')} skipped, done before")
+        notes.append(f"{counted(counts['skipped_files'], 'file')} skipped, done before")
     if counts["broken_files"]:
-        notes.append(f"{number(counts['broken_files'], 'files')} could not be read to the end")
+        notes.append(f"{counted(counts['broken_files'], 'file')} could not be read to the end")
     if repaired:
         notes.append(f"reads dead letters of {named(repaired)} again")
     if "replaces" in manifest:

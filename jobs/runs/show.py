@@ -2,10 +2,10 @@
 
 import argparse
 
-from jobs.runs.layout import as_json, number, say, table
+from jobs.runs.layout import as_json, say
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import repaired_runs, status_in_words, why_not
-from pipeline.console.text import moment, short_duration
+from pipeline.console.text import aligned, counted, moment, short_duration
 from schemas.manifest import Configuration, Counts, Drift, Manifest, Statistic
 
 _INPUT_COLUMNS = ("documents", "dead", "entities", "counts", "file")
@@ -41,7 +41,7 @@ def _shown(output: Output, manifest: Manifest) -> str:
         "drift": _drift(manifest.get("drift", {})),
         "inputs": _inputs(output, manifest),
         "files": _files(manifest),
-        "versions": table(list(manifest["versions"].items())),
+        "versions": aligned(list(manifest["versions"].items()), names=(0, 1)),
         "error": manifest.get("error", "").strip().splitlines(),
     }
     for title, told in sections.items():
@@ -60,7 +60,7 @@ def _head(output: Output, manifest: Manifest) -> dict[str, str]:
         "tables": f"version {manifest['schema_version']}",
     }
     if manifest["status"] == "committed":
-        told = f"for {number(counting, 'files')}" if counting else why_not(output, manifest)
+        told = f"for {counted(counting, 'file')}" if counting else why_not(output, manifest)
         facts["counts now"] = told
     if manifest["status"] == "rolled_back":
         facts["rolled back"] = moment(manifest["rolled_back_at"])
@@ -72,9 +72,9 @@ def _head(output: Output, manifest: Manifest) -> dict[str, str]:
         facts["repairs"] = f"dead letters of {', '.join(repaired_runs(manifest))}"
     for time in manifest.get("forgotten", ()):
         erased = (
-            number(time["documents"], "documents"),
-            number(time["entities"], "entities"),
-            number(time["dead_letters"], "dead letters"),
+            counted(time["documents"], "document"),
+            counted(time["entities"], "entity"),
+            counted(time["dead_letters"], "dead letter"),
         )
         before = f"{facts['forgotten']}; " if "forgotten" in facts else ""
         facts["forgotten"] = f"{before}{', '.join(erased)} on {time['at'][:19]}"
@@ -91,7 +91,7 @@ def _configuration(configuration: Configuration) -> list[str]:
         else:
             shown = "all" if value is None else str(value)
         rows.append((name, _one_line(shown)))
-    return table(rows)
+    return aligned(rows, names=(0, 1))
 
 
 def _counts(counts: Counts) -> list[str]:
@@ -99,7 +99,7 @@ def _counts(counts: Counts) -> list[str]:
     rows = [(f"{value:,}", name.replace("_", " ")) for name, value in plain.items()]
     by_size = sorted(counts["entities_by_label"].items(), key=lambda item: (-item[1], item[0]))
     rows += [(f"{value:,}", f"  {_one_line(label)}") for label, value in by_size]
-    return table(rows, frozenset({0})) if rows else []
+    return aligned(rows, names=(1,)) if rows else []
 
 
 def _drift(drift: Drift) -> list[str]:
@@ -110,7 +110,7 @@ def _drift(drift: Drift) -> list[str]:
         (name.replace("_", " "), found.get("level", "-"), _figure(found))
         for name, found in drift.get("statistics", {}).items()
     ]
-    return table(rows) if rows else []
+    return aligned(rows, names=(0, 1, 2)) if rows else []
 
 
 def _figure(found: Statistic) -> str:
@@ -129,7 +129,7 @@ def _inputs(output: Output, manifest: Manifest) -> list[str]:
         numbers = (entry["documents"], entry["dead_letters"], entry["entities"])
         documents, dead, entities = (f"{count:,}" for count in numbers)
         rows.append((documents, dead, entities, "yes" if counts else "no", _one_line(name)))
-    return table(rows, frozenset({0, 1, 2})) if len(rows) > 1 else []
+    return aligned(rows, names=(3, 4)) if len(rows) > 1 else []
 
 
 def _files(manifest: Manifest) -> list[str]:
@@ -139,7 +139,7 @@ def _files(manifest: Manifest) -> list[str]:
         for told in manifest.get("tables", {}).values()
         for f in told["files"]
     ]
-    return table(rows, frozenset({0, 1})) if len(rows) > 1 else []
+    return aligned(rows, names=(2, 3)) if len(rows) > 1 else []
 
 
 def _one_line(text: str) -> str:

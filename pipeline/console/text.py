@@ -29,7 +29,8 @@ def short_duration(seconds: float) -> str:
 
 def counted(count: int, word: str) -> str:
     """A count with its word, in the plural unless there is one."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{count:,} {word if count == 1 else plural}"
 
 
 def first_line(error: Exception) -> str:

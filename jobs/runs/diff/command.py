@@ -3,16 +3,16 @@
 import argparse
 
 from jobs.runs.diff.comparison import Comparison, Example, LabelChange, compare
-from jobs.runs.layout import as_json, number, say, table
+from jobs.runs.layout import as_json, say
 from jobs.runs.outputs import find_output
 from jobs.runs.state import status_in_words
+from pipeline.console.text import aligned, counted
 from schemas.errors import UsageError
 
 _COLUMNS = (
     *("label", "A", "B", "both", "lost", "gained", "moved away", "moved here"),
     *("confidence A", "B"),
 )
-_NUMBERS = frozenset(range(1, len(_COLUMNS)))
 _MOVES_SHOWN = 8
 
 
@@ -53,12 +53,12 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _lines(found: Comparison) -> list[str]:
-    documents = number(found.documents, "documents")
+    documents = counted(found.documents, "document")
     only = f"{found.only_before:,} only in A, {found.only_after:,} only in B"
     lines = [f"{documents} in both, {only}"]
     if found.ambiguous:
         lines.append(
-            f"{number(found.ambiguous, 'ids')} left out, which several documents of a file share"
+            f"{counted(found.ambiguous, 'id')} left out, which several documents of a file share"
         )
     if not found.documents:
         return [
@@ -66,14 +66,14 @@ def _lines(found: Comparison) -> list[str]:
             "no document has the same source and id in both: there is nothing to compare",
         ]
     lines.append("")
-    lines += table([_COLUMNS, *map(_cells, [*found.labels, found.total])], _NUMBERS)
+    lines += aligned([_COLUMNS, *map(_cells, [*found.labels, found.total])])
     if found.moves:
         shown = [f"{a} to {b} {count:,}" for (a, b), count in found.moves[:_MOVES_SHOWN]]
         more = len(found.moves) - len(shown)
         lines += ["", f"moved: {', '.join(shown)}" + (f" and {more} more" if more else "")]
     for kind, examples in found.examples.items():
         if examples:
-            lines += ["", kind, *table([_example(one) for one in examples])]
+            lines += ["", kind, *aligned([_example(one) for one in examples], names=range(4))]
     return lines
 
 

@@ -4,11 +4,12 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 
-from jobs.runs.layout import number, say
+from jobs.runs.layout import say
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.verify.findings import Checked, Finding
 from jobs.runs.verify.output import duplicate_ids, leftovers, unnamed_files
 from jobs.runs.verify.run import verify_run
+from pipeline.console.text import counted
 from pipeline.outputs.catalog import read_manifests
 
 
@@ -45,10 +46,10 @@ def _findings(output: "Output", names: list[str], checked: Checked) -> Iterator[
 
 
 def _summary(checked: Checked, kinds: Counter[str]) -> str:
-    found = ", ".join(number(count, f"{kind}s") for kind, count in sorted(kinds.items()))
+    found = ", ".join(counted(count, kind) for kind, count in sorted(kinds.items()))
     return (
-        f"checked {number(checked.runs, 'runs')}: {number(checked.files, 'files')}, "
-        f"{checked.bytes / 1e6:,.2f} MB, {number(checked.rows, 'rows')}, "
-        f"{number(checked.texts, 'texts')} of {number(checked.entities, 'entities')} "
+        f"checked {counted(checked.runs, 'run')}: {counted(checked.files, 'file')}, "
+        f"{checked.bytes / 1e6:,.2f} MB, {counted(checked.rows, 'row')}, "
+        f"{counted(checked.texts, 'text')} of {counted(checked.entities, 'entity')} "
         f"compared with their document; {found or 'nothing is wrong'}"
     )

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.runs.layout import number
 from jobs.runs.outputs import Output
 from jobs.runs.verify.findings import Finding
+from pipeline.console.text import counted
 from pipeline.filesystems.beam import list_files
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import read_manifests
@@ -89,7 +89,7 @@ def duplicate_ids(output: Output) -> Iterator[Finding]:
     worst = ", ".join(f"{doc_id!r} {count:,} times" for doc_id, count in times.most_common(_SHOWN))
     yield Finding(
         "warning",
-        f"{number(len(repeated), 'document ids')} more than once among the rows that count: "
+        f"{counted(len(repeated), 'document id')} more than once among the rows that count: "
         f"{worst}; with the views of `python -m jobs.runs view`, this shows all of them:",
         _QUERY,
     )

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from jobs.runs.layout import number
 from jobs.runs.outputs import Output
 from jobs.runs.verify.counts import EntitiesByDocument, RunCounts, count_problems, total_problems
 from jobs.runs.verify.files import file_problems
 from jobs.runs.verify.findings import Checked, Finding
 from jobs.runs.verify.rows import WrongRows, wrong_rows
 from jobs.runs.verify.texts import text_problems
+from pipeline.console.text import counted
 from pipeline.outputs.layout import table_files
 from pipeline.outputs.table_reader import read_batches
 from schemas.manifest import Manifest
@@ -58,7 +58,7 @@ def _problems(output: Output, manifest: Manifest, checked: Checked) -> Iterator[
         for some in wrong_rows(table, rows, manifest):
             wrong[table, some.what].append(some)
     for (table, what), found in wrong.items():
-        count = number(sum(some.rows for some in found), "rows")
+        count = counted(sum(some.rows for some in found), "row")
         first = f"first in document {found[0].doc_id!r} of {found[0].source}"
         yield f"{table}: in {count} {what}, {first}"
     yield from count_problems(manifest, counts, readable)
