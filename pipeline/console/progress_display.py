@@ -30,14 +30,6 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Expected:
-    """About how many documents there are, and how many files."""
-
-    documents: int
-    files: int
-
-
-@dataclass(frozen=True)
 class Pace:
     """How far a run is, how fast at present, and when it is done; None where that is not known."""
 
@@ -53,14 +45,15 @@ class Pace:
         return min(_MOST, 100 * self.progress.documents // max(1, self.documents))
 
 
-def pace_of(samples: Sequence[Sample], expected: Expected) -> Pace:
+def pace_of(samples: Sequence[Sample], documents: int, files: int) -> Pace:
     """Samples of a run in the order of their times, the last one now, in; its pace out.
 
-    Rates are those of the last half minute, and of no time before the first document was done.
-    They hold from one report of a worker to the next, and fall where that is late.
+    documents, files: about how many there are. Rates are those of the last half minute, and of no
+    time before the first document was done. They hold from one report of a worker to the next, and
+    fall where that is late.
     """
     now = samples[-1]
-    documents = max(expected.documents, now.progress.documents)
+    documents = max(documents, now.progress.documents)
     recent = [s for s in samples if s.progress.documents and now.seconds - s.seconds <= _RECENT]
     rate = eta = None
     if recent and now.progress.documents > recent[0].progress.documents:
@@ -70,7 +63,7 @@ def pace_of(samples: Sequence[Sample], expected: Expected) -> Pace:
         rate = (now.progress.tokens - first.progress.tokens) / elapsed
         done = (now.progress.documents - first.progress.documents) / elapsed
         eta = (documents - now.progress.documents) / done or None
-    return Pace(now.seconds, now.progress, documents, expected.files, rate, eta)
+    return Pace(now.seconds, now.progress, documents, files, rate, eta)
 
 
 def pace_in_words(pace: Pace, waiting: str, columns: int, title: str = "") -> str:
@@ -113,7 +106,7 @@ class Meter:
 
     def __init__(self, reader: ProgressReader, documents: int) -> None:
         self._reader = reader
-        self._expected = Expected(documents, reader.expected_files)
+        self._documents = documents
         self._started = time.monotonic()
         self._recent: deque[Sample] = (
             deque()
@@ -123,7 +116,7 @@ class Meter:
         self._recent.append(Sample(time.monotonic() - self._started, self._reader.read()))
         while self._recent[-1].seconds - self._recent[0].seconds > _RECENT:
             self._recent.popleft()
-        return pace_of(self._recent, self._expected)
+        return pace_of(self._recent, self._documents, self._reader.expected_files)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.formats import run_of
 from pipeline.inputs.shards import format_read_as
-from pipeline.outputs.current import CurrentSource, current_sources
+from pipeline.outputs.current import current_sources
 from schemas.errors import UsageError
 from schemas.manifest import Configuration, Manifest
 from schemas.records import Repair
@@ -55,19 +55,14 @@ def new_files(
     """
     by_id = {manifest["run_id"]: manifest for manifest in manifests}
     alike = {run_id for run_id, run in by_id.items() if _is_alike(run, model, configuration)}
-    current = current_sources(by_id.values())
-    todo = [file for file in files if not _is_done(current.get(file.path), file, alike)]
-    done = len(files) - len(todo)
-    return Worklist(todo, {file.path: file.fingerprint for file in todo}, done)
-
-
-def _is_done(state: CurrentSource | None, file: InputFile, alike: set[str]) -> bool:
-    return (
-        state is not None
-        and state.complete
-        and state.fingerprint == file.fingerprint
-        and state.run_id in alike
-    )
+    current = current_sources(by_id.values()).items()
+    done = {
+        (path, state.fingerprint)
+        for path, state in current
+        if state.complete and state.run_id in alike
+    }
+    todo = [file for file in files if (file.path, file.fingerprint) not in done]
+    return replace(all_files(todo), skipped=len(files) - len(todo))
 
 
 def _is_alike(manifest: Manifest, model: str, configuration: Configuration) -> bool:

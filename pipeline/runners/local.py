@@ -72,8 +72,6 @@ def choose_mode(options: PipelineOptions, input_bytes: int, cores: int) -> Worke
     Raises UsageError for a choice that no local run could follow.
     """
     mode, workers = chosen_direct_options(options)
-    if workers == 0:  # Beam's word for one a core
-        workers = cores
     if workers is not None and workers < 0:
         raise UsageError(f"--direct_num_workers is {workers}, expected at least 0")
     if mode == "multi_threading":
@@ -81,14 +79,12 @@ def choose_mode(options: PipelineOptions, input_bytes: int, cores: int) -> Worke
             "--direct_running_mode multi_threading: Python's threads would share one core, "
             "expected in_memory or multi_processing"
         )
-    if mode is None:
-        if workers is None:
-            workers = cores if input_bytes > PARALLEL_BYTES else 1
-        mode = "multi_processing" if workers > 1 else "in_memory"
-    if mode == "multi_processing":
-        processes = workers or cores
-        return Workers(processes, max(1, cores // processes))
-    return Workers(0, None)
+    if mode is None and workers is None and input_bytes <= PARALLEL_BYTES:
+        workers = 1
+    processes = workers or cores  # 0 is Beam's word for one a core
+    if mode == "in_memory" or (mode is None and processes == 1):
+        return Workers(0, None)
+    return Workers(processes, max(1, cores // processes))
 
 
 class LocalRunner:

@@ -7,7 +7,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 
-from pipeline.stages.dead_letters import DEAD_LETTERS, NamedPTransform
+from pipeline.stages.dead_letters import DEAD_LETTERS, NamedPTransform, routed
 from pipeline.stages.row_sinks import DeadLetterSink, RowSink, TaggedSink, WriteConfig
 from schemas.records import DeadLetter, FileResult, TaggedDocument
 
@@ -64,18 +64,13 @@ class _WriteRecords(beam.DoFn):
         self._records.append(record)
         self._weight += RECORD_CHARACTERS + self._sink.accept(record)
         if self._weight >= BUFFER_CHARACTERS:
-            for result in self._flush():
-                yield _routed(result, result)
+            yield from map(routed, self._flush())
 
     def finish_bundle(self) -> Iterator[Any]:
         for result in [*self._flush(), *self._sink.close()]:
-            yield _routed(result, GlobalWindows.windowed_value_at_end_of_window(result))
+            last = GlobalWindows.windowed_value_at_end_of_window(result)
+            yield TaggedOutput(DEAD_LETTERS, last) if isinstance(result, DeadLetter) else last
 
     def _flush(self) -> list[FileResult | DeadLetter]:
         records, self._records, self._weight = self._records, [], 0
         return self._sink.write(records) if records else []
-
-
-def _routed(result: FileResult | DeadLetter, value: object) -> object:
-    """The value on its way: finished files to the main output, dead letters to theirs."""
-    return TaggedOutput(DEAD_LETTERS, value) if isinstance(result, DeadLetter) else value

@@ -15,7 +15,6 @@ from pipeline.console.events import EventStream
 from pipeline.console.printing import Console, JsonConsole
 from pipeline.console.progress import Progress, ProgressReader
 from pipeline.console.progress_display import (
-    Expected,
     Pace,
     Sample,
     pace_in_words,
@@ -33,7 +32,7 @@ class Terminal(io.StringIO):
 def pace(points: Sequence[tuple[float, int]], documents: int = 1000, files: int = 4) -> Pace:
     """Of a run with ten tokens a document, at these times with so many documents done."""
     samples = [Sample(seconds, Progress(done, 10 * done, 1)) for seconds, done in points]
-    return pace_of(samples, Expected(documents, files))
+    return pace_of(samples, documents, files)
 
 
 def words(pace: Pace, columns: int = 100) -> str:
