@@ -1,12 +1,12 @@
 """The format `csv`: rows of comma-separated values below a header."""
 
 import csv
-import re
+import io
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from pipeline.inputs.formats.columns import missing_column
-from pipeline.inputs.formats.large import LargeRecord, Scanner
+from pipeline.inputs.formats.large import PIECE, LargeRecord
 from pipeline.inputs.formats.records import (
     Format,
     MissingColumnError,
@@ -17,16 +17,14 @@ from pipeline.inputs.formats.records import (
     encodable,
 )
 from schemas.errors import RecordError
+from schemas.records import RAW_BYTES
 
 # The largest field that the csv module takes; its default of 131,072 is short for documents.
 _FIELD_LIMIT = 2**31 - 1
+_CUT_OFF = "The file ends inside a quoted field."
 _OTHER_SEPARATORS = {";": "a semicolon", "\t": "a tab"}
-# A carriage return at the end of a piece may be half a line break.
-_LINE_END = re.compile(rb"\n|\r\n|\r(?=.)", re.DOTALL)
-_FIELD_END = re.compile(rb",|\n|\r\n|\r(?=.)", re.DOTALL)
-_FIELD = rb'(?:[^",\r\n][^,\r\n]*+|"[^"]*+(?:""[^"]*+)*+")?+'
-# A row that is whole and well-formed, which is passed five times as fast as field by field.
-_ROW = re.compile(rb"%s(?:,%s)*+(?:\n|\r\n|\r(?=.))" % (_FIELD, _FIELD), re.DOTALL)
+
+Row = list[str] | LargeRecord | Exception
 
 
 def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
@@ -36,38 +34,30 @@ def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     Raises ShardError when the header lacks the text column, and when the file ends inside a quoted
     field: what follows the quote is then not one record, but what is left of many.
     """
-    longest = builder.config.longest_record
-    rows = CsvRows(stream)
-    header = rows.header(longest)
+    config = builder.config
+    rows = CsvRows(stream, config.longest_record)
+    header = rows.header()
     if header is None:
         return
-    text_column = _column(header, builder.config.text_field, required=True)
+    text_column = _column(header, config.text_field, required=True)
     columns = [text_column, *(_column(header, name) for name in builder.names[1:])]
-
-    def parse(raw: bytes) -> Values:
-        try:
-            row = parse_row(raw)
-        except csv.Error as error:
-            raise RecordError(f"The row is malformed: {error}.") from error
-        if not encodable("".join(row)):
-            raw.decode()  # which names the byte
-        if len(row) != len(header):
-            raise RecordError(f"The row has {len(row)} fields, the header has {len(header)}.")
-        text, identity, *kept = [None if at is None else row[at] for at in columns]
-        return Values(text, identity or None, tuple(kept))
-
-    for number, raw in enumerate(rows.below(longest)):
-        yield builder.record(number, raw, parse)
-
-
-def parse_row(raw: bytes) -> list[str]:
-    """The bytes of a row in, its fields out; raises csv.Error. What is not UTF-8 is escaped."""
-    return next(csv.reader([raw.decode(errors="surrogateescape")], strict=True))
+    for number, row in enumerate(rows.below(len(header))):
+        if isinstance(row, LargeRecord):
+            yield builder.large(number, row)
+            continue
+        raw = rows.raw()
+        if len(raw) > config.longest_record:
+            yield builder.large(number, LargeRecord(raw, len(raw)))
+        elif isinstance(row, Exception):
+            yield builder.dead_letter(number, row, raw)
+        else:
+            text, identity, *kept = [None if at is None else row[at] for at in columns]
+            yield builder.build(number, raw, Values(text, identity or None, tuple(kept)))
 
 
 def _missing(stream: BinaryIO, builder: RecordBuilder) -> dict[str, str]:
     config = builder.config
-    header = CsvRows(stream).header(config.longest_record)
+    header = CsvRows(stream, config.longest_record).header()
     if header is None:
         raise ShardError("The file is empty.")
     _column(header, config.text_field, required=True)
@@ -85,6 +75,67 @@ def _column(header: Sequence[str], name: str, *, required: bool = False) -> int 
     return matches[0] if matches else None
 
 
+class CsvRows:
+    """The rows of a stream, the first of which is the header; blank lines are none.
+
+    Of a row of more than `longest` bytes, no more than these are held.
+    """
+
+    def __init__(self, stream: BinaryIO, longest: int) -> None:
+        csv.field_size_limit(_FIELD_LIMIT)
+        self._lines = _Lines(stream, longest)
+        self._rows = csv.reader(self._lines, strict=True)
+
+    def header(self) -> list[str] | None:
+        """The header, None of an empty file.
+
+        Raises ShardError where it cannot be read, MissingColumnError if for its separator.
+        """
+        try:
+            while (row := next(self._rows, None)) == []:
+                self._lines.begin_row()
+        except csv.Error as error:
+            hint = _separator_hint("".join(self._lines.taken))
+            kind = MissingColumnError if hint else ShardError
+            raise kind(f"The header cannot be read: {error}.{hint}") from error
+        except _LargeRowError as error:
+            raise ShardError("The header is larger than --max_record_mb allows.") from error
+        return row
+
+    def below(self, width: int) -> Iterator[Row]:
+        """Each row below the header, of `width` fields, or what is wrong with it.
+
+        Raises ShardError where the file ends inside a quoted field.
+        """
+        while True:
+            self._lines.begin_row()
+            try:
+                row = next(self._rows, None)
+                if row is None:
+                    return
+                if not row:
+                    continue
+                # Bytes that are not UTF-8 came through as surrogates; decoding names the byte.
+                if not encodable("".join(row)):
+                    self.raw().decode()
+                if len(row) != width:
+                    raise RecordError(f"The row has {len(row)} fields, the header has {width}.")
+            except _LargeRowError:
+                yield self._lines.pass_row()
+            except csv.Error as error:
+                if "unexpected end of data" in str(error):
+                    raise ShardError(_CUT_OFF) from error
+                yield RecordError(f"The row is malformed: {error}.")
+            except (RecordError, UnicodeDecodeError) as error:
+                yield error
+            else:
+                yield row
+
+    def raw(self) -> bytes:
+        """The bytes of the present row, exactly as they stand in the file."""
+        return _bytes("".join(self._lines.taken))
+
+
 def _separator_hint(header: str) -> str:
     """A header without the column that was sought in, what to add if its separator is another."""
     names = [name for sign, name in _OTHER_SEPARATORS.items() if sign in header]
@@ -96,72 +147,86 @@ def _separator_hint(header: str) -> str:
     )
 
 
-class CsvRows(Scanner):
-    """The bytes of rows, which end where the csv module would end them; blank lines are none."""
+class _LargeRowError(Exception):
+    """The present row is larger than allowed, and was not read to its end."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__(stream)
-        csv.field_size_limit(_FIELD_LIMIT)
 
-    def header(self, longest: int) -> list[str] | None:
-        """The fields of the first row, None of an empty file.
+class _Lines:
+    """Hands lines of text to the csv reader, and keeps those that the present row is made of."""
 
-        Raises ShardError where it cannot be read, MissingColumnError if for its separator.
-        """
-        raw = self._row(longest)
-        if isinstance(raw, LargeRecord):
-            raise ShardError("The header is larger than --max_record_mb allows.")
-        try:
-            return parse_row(raw) if raw else None
-        except csv.Error as error:
-            hint = _separator_hint(raw.decode(errors="surrogateescape"))
-            kind = MissingColumnError if hint else ShardError
-            raise kind(f"The header cannot be read: {error}.{hint}") from error
+    def __init__(self, stream: BinaryIO, longest: int) -> None:
+        self._text = io.TextIOWrapper(
+            stream, encoding="utf-8-sig", errors="surrogateescape", newline=""
+        )
+        self._most = longest + 1  # characters; no row has more of them than bytes
+        self.begin_row()
 
-    def below(self, longest: int) -> Iterator[bytes | LargeRecord]:
-        """Each further row. Raises ShardError where the file ends inside a quoted field."""
-        while raw := self._row(longest):
-            if not self.complete and self._state == "quoted":
-                raise ShardError("The file ends inside a quoted field.")
-            yield raw
+    def begin_row(self) -> None:
+        self.taken: list[str] = []
+        self._room = self._most
 
-    def _row(self, longest: int) -> bytes | LargeRecord:
-        while True:
-            # "start" of a field, "plain" in one, "quoted" in one, at a "quote" in a quoted one, or
-            # behind a quote that nothing but a comma may follow: then the row is "malformed".
-            self._state = "start"
-            raw = self.take(longest)
-            if isinstance(raw, LargeRecord) or not raw or raw.strip(b"\r\n"):
-                return raw
+    def __iter__(self) -> Iterator[str]:
+        return self
 
-    def _pass(self) -> bool:
-        if self._state == "start" and (row := _ROW.match(self._piece, self._at)):
-            self._at = row.end()
-            return True
-        while self._at < len(self._piece):
-            sign = self._piece[self._at : self._at + 1]
-            if self._state == "quoted":
-                quote = self._piece.find(b'"', self._at)
-                self._at = quote + 1 or len(self._piece)
-                self._state = "quote" if quote >= 0 else "quoted"
-                continue
-            if sign == b'"' and self._state in {"start", "quote"}:
-                self._at += 1
-                self._state = "quoted"
-                continue
-            if self._state == "quote" and sign not in b",\r\n":
-                self._state = "malformed"
-            ends = _LINE_END if self._state == "malformed" else _FIELD_END
-            match = ends.search(self._piece, self._at)
-            if match is None:
-                self._state = "malformed" if self._state == "malformed" else "plain"
-                self._at = len(self._piece) - self._piece.endswith(b"\r")
-                return False
-            self._at = match.end()
-            if match[0] != b",":
-                return True
-            self._state = "start"
-        return False
+    def __next__(self) -> str:
+        line = self._text.readline(self._room)
+        if not line:
+            raise StopIteration
+        self.taken.append(line)
+        self._room -= len(line)
+        if self._room <= 0:
+            raise _LargeRowError
+        return line
+
+    def pass_row(self) -> LargeRecord:
+        """Read to the end of the present row, a piece at a time."""
+        quotes = _Quotes()
+        for line in self.taken:
+            quotes.follow(line)
+        start = _bytes("".join(self.taken))
+        size, line = len(start), self.taken[-1]
+        while quotes.open or not line.endswith(("\r", "\n")):
+            line = self._text.readline(PIECE)
+            if not line:
+                if quotes.open:
+                    raise ShardError(_CUT_OFF)
+                break
+            size += len(_bytes(line))
+            quotes.follow(line)
+        return LargeRecord(start[:RAW_BYTES], size)
+
+
+class _Quotes:
+    """Follows a row as the csv module reads it, piece by piece: `open` while inside of quotes.
+
+    A row ends with the first line that does not end inside of them.
+    """
+
+    def __init__(self) -> None:
+        # "start" of a field, "plain" in one, "quoted" in one, at a "quote" in a quoted one, or
+        # behind a quote that nothing but a comma may follow: then the row is "malformed".
+        self._at = "start"
+
+    @property
+    def open(self) -> bool:
+        return self._at == "quoted"
+
+    def follow(self, piece: str) -> None:
+        position = 0
+        while position < len(piece) and self._at != "malformed":
+            if self._at in {"start", "quote"} and piece[position] == '"':
+                self._at, found = "quoted", position
+            elif self._at == "quote" and piece[position] != ",":
+                self._at, found = "malformed", position
+            else:
+                sought, following = ('"', "quote") if self.open else (",", "start")
+                found = piece.find(sought, position)
+                self._at = following if found >= 0 else "quoted" if self.open else "plain"
+            position = found + 1 if found >= 0 else len(piece)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 CSV = Format("csv", (".csv",), read_csv, columns=_missing)

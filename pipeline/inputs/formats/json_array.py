@@ -6,14 +6,15 @@ of 5,000 digits, reads a lone surrogate as a question mark, ends the file at a b
 UTF-8, and holds a string whole, however long it is.
 """
 
+import io
 import json
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pipeline.inputs.formats.columns import SHOWN, listed
 from pipeline.inputs.formats.jsonl import object_parser, read_jsonl, read_object
-from pipeline.inputs.formats.large import BOM, LargeRecord, Scanner, buffered
+from pipeline.inputs.formats.large import BOM, PIECE, LargeRecord
 from pipeline.inputs.formats.records import (
     Format,
     Record,
@@ -21,6 +22,7 @@ from pipeline.inputs.formats.records import (
     ShardError,
     getter,
 )
+from schemas.records import RAW_BYTES
 
 _KEY_BYTES = 100  # longer ones are not named
 
@@ -36,11 +38,11 @@ def read_json(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     objects. `record` is the byte offset of the element. Raises ShardError where the array breaks
     off, where there is none, and where more stands behind it. JSON lines are read as jsonl.
     """
-    whole = buffered(stream)
-    if _holds_lines(whole.peek(), builder.config.text_field):
-        yield from read_jsonl(whole, builder)
+    buffered = cast("io.BufferedReader", stream)
+    if _holds_lines(buffered.peek(), builder.config.text_field):
+        yield from read_jsonl(stream, builder)
         return
-    scanner = _JsonScanner(whole)
+    scanner = _Scanner(buffered)
     opening = scanner.sign(b"[{")
     if opening == b"[" or (opening == b"{" and _enter_array(scanner)):
         parse = object_parser(builder)
@@ -66,7 +68,7 @@ def _holds_lines(head: bytes, text_field: str) -> bool:
     return is_object and (bool(rest.strip()) or getter(text_field)(value) is not None)
 
 
-def _enter_array(scanner: "_JsonScanner") -> bool:
+def _enter_array(scanner: "_Scanner") -> bool:
     """Go on from the beginning of an object to that of its array of objects.
 
     False for an object, passed then, whose arrays are empty. Raises ShardError if it has none.
@@ -94,8 +96,19 @@ def _enter_array(scanner: "_JsonScanner") -> bool:
     return False
 
 
-class _JsonScanner(Scanner):
-    """Knows where a value ends, not whether it is right."""
+class _Scanner:
+    """Goes through JSON a piece at a time; knows where a value ends, not whether it is right."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._before = len(stream.read(len(BOM))) if stream.peek().startswith(BOM) else 0
+        self._piece, self._at = b"", 0
+        self._depth, self._quoted = 0, False
+
+    @property
+    def offset(self) -> int:
+        """How many bytes of the file were passed."""
+        return self._before + self._at
 
     def sign(self, passed: bytes = b"") -> bytes:
         """The next byte but for blanks and commas, b"" at the end; passed if it is one of these."""
@@ -115,13 +128,22 @@ class _JsonScanner(Scanner):
 
         depth: of its brackets, how many were passed before. Raises ShardError if it has no end.
         """
+        held, size, ended = bytearray(), 0, False
         self._depth, self._quoted = depth, False
-        raw = self.take(longest)
-        if not raw or not self.complete:
+        while not ended:
+            start = self._at
+            ended = self._pass_value()
+            size += self._at - start
+            if len(held) <= longest:
+                held += self._piece[start : self._at]
+            if not ended and not self._read():
+                raise self.broken()
+        if not size:
             raise self.broken()
-        return raw
+        return bytes(held) if size <= longest else LargeRecord(bytes(held[:RAW_BYTES]), size)
 
-    def _pass(self) -> bool:
+    def _pass_value(self) -> bool:
+        """Pass what the piece has of the value; returns whether that is its end."""
         while match := (_TO_QUOTE.match if self._quoted else _SIGN.search)(self._piece, self._at):
             sign = self._piece[match.end() - 1]
             if not self._quoted and not self._depth and sign in b",:]}":
@@ -136,6 +158,14 @@ class _JsonScanner(Scanner):
         self._at = len(self._piece)
         self._at -= (self._at - len(self._piece.rstrip(b"\\"))) % 2
         return False
+
+    def _read(self) -> bool:
+        """Add a piece of the file to what is left of the last; False if there is none."""
+        self._stream.peek()  # fills its buffer; `read1` alone asks an object store for each piece
+        piece = self._stream.read1(PIECE)
+        self._before += self._at
+        self._piece, self._at = self._piece[self._at :] + piece, 0
+        return bool(piece)
 
 
 JSON = Format("json", (".json",), read_json, separator=b",", read_again=read_object)

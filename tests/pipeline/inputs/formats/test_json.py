@@ -61,7 +61,7 @@ def texts(records: list[Record]) -> list[str]:
 @contextmanager
 def small_pieces(size: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.inputs.formats.large.PIECE", size)
+        patch.setattr("pipeline.inputs.formats.json_array.PIECE", size)
         yield
 
 
