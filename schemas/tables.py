@@ -1,6 +1,7 @@
 """Arrow schemas of the three tables. Later versions only add columns.
 
-What a table and its columns mean is in the metadata, under `doc`: files carry it too.
+What a table and its columns mean is in the metadata, under `doc`, and the version that brought a
+column under `since`: files carry both.
 """
 
 from collections.abc import Sequence
@@ -12,8 +13,17 @@ SCHEMA_VERSION = 3
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
 
-def _field(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) -> pa.Field:
-    return pa.field(name, kind, nullable=nullable, metadata={"doc": doc})
+def _field(
+    name: str, kind: pa.DataType, doc: str, *, nullable: bool = False, since: int = 1
+) -> pa.Field:
+    """A column; since: the version of the tables that brought it."""
+    metadata = {"doc": doc, **({"since": str(since)} if since > 1 else {})}
+    return pa.field(name, kind, nullable=nullable, metadata=metadata)
+
+
+def since(field: pa.Field) -> int:
+    """The version of the tables that brought a column."""
+    return int(field.metadata.get(b"since", b"1"))
 
 
 def _table(doc: str, fields: Sequence[pa.Field]) -> pa.Schema:
@@ -68,12 +78,15 @@ DEAD_LETTERS = _table(
         _field("error", _NAME, "class of the error"),
         _field("message", pa.string(), "what was wrong, in one sentence"),
         _field("raw", pa.binary(), "the record's bytes, up to 64 KiB", nullable=True),
-        _field("raw_size", pa.int64(), "bytes of the record before that cut", nullable=True),
+        _field(
+            "raw_size", pa.int64(), "bytes of the record before that cut", nullable=True, since=2
+        ),
         _field(
             "kept_fields",
             pa.list_(pa.string()),
             "of a document that was read: the values of --keep_fields, in that order",
             nullable=True,
+            since=3,
         ),
     ],
 )

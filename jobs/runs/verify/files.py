@@ -10,12 +10,9 @@ from pipeline.filesystems.beam import filesystems, open_file
 from pipeline.outputs.table_reader import open_table
 from schemas.errors import JobError
 from schemas.manifest import FileEntry, Manifest
-from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
+from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema, since
 
 _BLOCK = 2**20
-
-# The version of the tables that brought a column.
-_SINCE = {("dead_letters", "raw_size"): 2, ("dead_letters", "kept_fields"): 3}
 
 
 def file_problems(root: str, table: str, file: FileEntry, manifest: Manifest) -> Iterator[str]:
@@ -67,7 +64,7 @@ def _footer_problems(
         yield f"has the schema version {version}, but the manifest {manifest['schema_version']}"
     keep_fields = manifest["configuration"]["keep_fields"]
     whole = documents_schema(keep_fields) if table == "documents" else TABLES[table]
-    expected = {f.name: f.type for f in whole if _SINCE.get((table, f.name), 1) <= int(version)}
+    expected = {f.name: f.type for f in whole if since(f) <= int(version)}
     columns = {field.name: field.type for field in schema}
     for name in expected:
         if name not in columns:
