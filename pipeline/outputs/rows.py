@@ -117,5 +117,5 @@ def _array(values: Sequence[object] | NDArray[np.generic], kind: pa.DataType) ->
     if pa.types.is_dictionary(kind):
         return pa.array(values, kind.value_type).dictionary_encode()
     if isinstance(values, np.ndarray):
-        values = values.astype(kind.to_pandas_dtype(), copy=False)
+        return pa.array(values).cast(kind)
     return pa.array(values, kind)
