@@ -26,9 +26,11 @@ from pipeline.stages.dead_letters import (
 from pipeline.stages.pad import PadBatches
 from pipeline.stages.tag import TagBatches, TaggerHandler
 from pipeline.stages.tokenize import TokenizeDocuments
+from schemas.errors import RecordError, UsageError
 from schemas.records import DeadLetter, Document, Shard, TaggedDocument
 
 STAGE = "ExtractEntities"
+_PAIR = 2
 
 Row = dict[str, Any]
 
@@ -62,6 +64,8 @@ class ExtractEntities(NamedPTransform[PCollection[Any], ExtractedEntities]):
     def __post_init__(self) -> None:
         super().__init__()
         require_bounds(self, prefix="")
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"threads is {self.threads}, expected at least 1")
 
     def expand(self, documents: PCollection[Any]) -> ExtractedEntities:
         model = settle_model(self.model)
@@ -87,6 +91,11 @@ class ExtractEntities(NamedPTransform[PCollection[Any], ExtractedEntities]):
 
 def _document(element: Any, builder: RecordBuilder) -> Document | TaggedDeadLetter:  # noqa: ANN401 - the user's
     """The document that an element is, or what makes it none, as of a record that was read."""
+    is_pair = isinstance(element, tuple | list) and len(element) == _PAIR
+    if not isinstance(element, Document) and not is_pair:
+        error = RecordError("The element is no Document, and no pair of an id and a text.")
+        raw = str(element).encode(errors="backslashreplace")
+        return TaggedDeadLetter(DEAD_LETTERS, builder.dead_letter(0, error, raw))
     given = element if isinstance(element, Document) else Document(element[0], "", 0, element[1])
     raw = str(given.text).encode(errors="backslashreplace")
     record = builder.build(given.record, raw, Values(given.text, given.doc_id))

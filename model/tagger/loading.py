@@ -55,12 +55,16 @@ class TextTagger:
     def tag(self, texts: Iterable[str]) -> list[TaggedText]:
         """The texts, in their order, with what was found in each; a text may be empty, or a book.
 
-        Raises TypeError where it is given a single text, which would be read letter by letter.
+        Raises TypeError where it is given a single text, which would be read letter by letter, and
+        where one of several is none, as a missing value of a data frame.
         """
-        if isinstance(texts, str):
+        if isinstance(texts, str | bytes):
             raise TypeError("texts is a single text, expected several: tag([text])")
         segmentation = self._tagger.artifact.segmentation
-        documents = (tokenize_document(Document("", "", 0, text), segmentation) for text in texts)
+        documents = (
+            tokenize_document(Document("", "", 0, _text(text, position)), segmentation)
+            for position, text in enumerate(texts)
+        )
         return [_tagged_text(document) for document in tag_documents(self._tagger, documents)]
 
 
@@ -69,13 +73,21 @@ def load_tagger(model: str | os.PathLike[str], *, min_confidence: float = 0.0) -
 
     min_confidence: entities below it are left out. TensorFlow is started here, and takes all cores.
     Raises ArtifactError where there is no such model, where it cannot be reached, and where it is
-    damaged.
+    damaged; ValueError for a confidence that is none.
     """
+    if not 0 <= min_confidence <= 1:
+        raise ValueError(f"min_confidence is {min_confidence}, expected 0 to 1")
     place = os.fspath(model)
     files = _stored_files(place) if "://" in place else read_files(find_artifact(place))
     artifact = load_artifact(files, place)
     start_tensorflow()
     return TextTagger(Tagger(artifact, min_confidence=min_confidence))
+
+
+def _text(text: object, position: int) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"the text at position {position} is {text!r}, expected a string")
+    return text
 
 
 def _stored_files(url: str) -> dict[str, bytes]:

@@ -93,6 +93,31 @@ def test_a_pair_that_is_no_document_is_a_dead_letter(tiny_artifact: Path) -> Non
         assert_that(found.dead_letters, culprits, label="culprits")
 
 
+def test_an_element_of_another_shape_is_a_dead_letter(tiny_artifact: Path) -> None:
+    """A text alone is no pair of its first two letters."""
+    shapes = ["Maria left Lisbon.", {"id": 1, "text": "Maria"}, None, ("a",), ("a", "b", "c")]
+
+    def culprits(found: list[Row]) -> None:
+        message = "The element is no Document, and no pair of an id and a text."
+        assert [(row["error"], row["message"]) for row in found] == [("RecordError", message)] * 5
+        assert {row["raw"] for row in found} == {str(shape).encode() for shape in shapes}
+
+    def others(found: list[Row]) -> None:
+        assert {row["doc_id"] for row in found} == {"b"}
+
+    with BeamPipeline("FnApiRunner") as pipeline:
+        elements = pipeline | beam.Create([*shapes, ("b", TEXTS[1])])
+        found = elements | ExtractEntities(model=str(tiny_artifact))
+        assert_that(found.entities, others, label="others")
+        assert_that(found.dead_letters, culprits, label="culprits")
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_a_number_of_threads_that_is_none_is_refused(threads: int) -> None:
+    with pytest.raises(UsageError, match=f"^threads is {threads}, expected at least 1$"):
+        ExtractEntities(threads=threads)
+
+
 def test_a_document_that_a_stage_fails_at_is_a_dead_letter(
     tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

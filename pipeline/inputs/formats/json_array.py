@@ -25,6 +25,7 @@ from pipeline.inputs.formats.records import (
 from schemas.records import RAW_BYTES
 
 _KEY_BYTES = 100  # longer ones are not named
+_BROKEN = object()
 
 _SOLID = re.compile(rb"[^ \t\n\r,]")
 _SIGN = re.compile(rb'["\[\]{},:]')
@@ -39,9 +40,11 @@ def read_json(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     off, where there is none, and where more stands behind it. JSON lines are read as jsonl.
     """
     buffered = cast("io.BufferedReader", stream)
-    if _holds_lines(buffered.peek(), builder.config.text_field):
+    head, text_field = buffered.peek(), builder.config.text_field
+    if _holds_lines(head, text_field):
         yield from read_jsonl(stream, builder)
         return
+    is_long_line = b"\n" not in head and _load(head) is _BROKEN
     scanner = _Scanner(buffered)
     opening = scanner.sign(b"[{")
     if opening == b"[" or (opening == b"{" and _enter_array(scanner)):
@@ -49,8 +52,13 @@ def read_json(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
         while scanner.sign(b"]") != b"]":
             offset = scanner.offset
             yield builder.record(offset, scanner.value(builder.config.longest_record), parse)
-        if opening == b"{":
+        if opening == b"{" and not is_long_line:
             scanner.value(0, depth=1)
+        elif opening == b"{" and _finds_key(scanner, text_field):
+            raise ShardError(
+                f"The object has the field {text_field!r} behind its array: if it is a document, "
+                "it takes --input_format jsonl."
+            )
     elif opening not in {b"{", b""}:
         raise ShardError("The file holds neither an array nor an object.")
     if scanner.sign():
@@ -58,23 +66,53 @@ def read_json(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
 
 
 def _holds_lines(head: bytes, text_field: str) -> bool:
-    """Whether the first line is an object with more behind it, or an object that has the text."""
+    """Whether a file that begins so holds JSON lines.
+
+    Its first line is then an object with more behind it, or an object that has the text; where it
+    is cut off or broken, it names the text on top, or is followed by an object on one line.
+    """
     line, _, rest = head.removeprefix(BOM).lstrip().partition(b"\n")
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+    value, following = _load(line), rest.lstrip().partition(b"\n")[0]
+    if isinstance(value, dict):
+        return bool(following) or getter(text_field)(value) is not None
+    if following:  # a line that a comma or a bracket ends goes on in the next
+        return line.rstrip()[-1:] not in b"[{,:" and isinstance(_load(following), dict)
+    if value is not _BROKEN or not line.startswith(b"{"):
         return False
-    is_object = isinstance(value, dict)
-    return is_object and (bool(rest.strip()) or getter(text_field)(value) is not None)
+    scanner = _Scanner(io.BufferedReader(cast("io.RawIOBase", io.BytesIO(line[1:]))))
+    try:
+        return _finds_key(scanner, text_field)
+    except ShardError:  # nor has the rest of the line
+        return False
+
+
+def _load(data: bytes) -> object:
+    """The value of a piece of JSON, `_BROKEN` where it is none."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return _BROKEN
+
+
+def _finds_key(scanner: "_Scanner", path: str) -> bool:
+    """Go on through the members of an object to the one where a path begins, or to its end."""
+    while scanner.sign(b"}") != b"}":
+        key = scanner.value(_KEY_BYTES)
+        if isinstance(key, bytes) and _load(key) in (path, path.partition(".")[0]):
+            return True
+        if scanner.sign(b":") != b":":
+            raise scanner.broken()
+        scanner.value(0)
+    return False
 
 
 def _enter_array(scanner: "_Scanner") -> bool:
     """Go on from the beginning of an object to that of its array of objects.
 
-    False for an object, passed then, whose arrays are empty. Raises ShardError if it has none.
+    False for an object of nothing but empty arrays, passed then. Raises ShardError if it has none.
     """
     keys: list[str] = []
-    count, empty = 0, False
+    count = empty = 0
     while scanner.sign(b"}") != b"}":
         key = scanner.value(_KEY_BYTES)
         count += 1
@@ -87,12 +125,11 @@ def _enter_array(scanner: "_Scanner") -> bool:
         elif (first := scanner.sign()) == b"{":
             return True
         else:
-            empty = empty or first == b"]"
+            empty += first == b"]"
             scanner.value(0, depth=1)
-    if not empty:
-        raise ShardError(
-            f"The object holds no array of objects; its keys are {listed(keys, count)}."
-        )
+    if empty < max(count, 1):
+        names = listed(keys, count) or "none"
+        raise ShardError(f"The object holds no array of objects; its keys are {names}.")
     return False
 
 

@@ -185,7 +185,7 @@ class Format:
             return Counted(1)
         records = 0
         try:
-            for _ in self.read(BufferedReader(BytesIO(data[:end])), builder):
+            for _ in self.read(BufferedReader(BytesIO(data[:end]), PREVIEW_BYTES), builder):
                 records += 1
         except MissingColumnError:
             raise

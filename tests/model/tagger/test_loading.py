@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -112,6 +113,18 @@ def test_order_and_company_change_nothing(
 def test_a_single_text_is_refused(tagger: TextTagger) -> None:
     with pytest.raises(TypeError, match=r"texts is a single text, expected several: tag\(\[text\]"):
         tagger.tag("Maria met the council.")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), b"text", 5])
+def test_what_is_no_text_is_named_by_its_position(tagger: TextTagger, missing: Any) -> None:  # noqa: ANN401 - that is the point
+    with pytest.raises(TypeError, match=r"the text at position 1 is .*, expected a string"):
+        tagger.tag(["Maria", missing])
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.5, float("nan")])
+def test_a_confidence_that_is_none_is_refused(tiny_artifact: Path, confidence: float) -> None:
+    with pytest.raises(ValueError, match=r"min_confidence is .*, expected 0 to 1"):
+        load_tagger(tiny_artifact, min_confidence=confidence)
 
 
 def test_entities_below_a_confidence_are_left_out(

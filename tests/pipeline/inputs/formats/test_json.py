@@ -172,6 +172,13 @@ def test_the_array_is_the_file_or_the_first_of_objects_in_it(
             'The object holds no array of objects; its keys are "id", "body".',
         ),
         (
+            b'{\n "id": 1,\n "text": "a",\n "tags": []\n}',
+            [],
+            'The object holds no array of objects; its keys are "id", "text", "tags".',
+        ),
+        (b'{"id": 1, "body": "a", "tags": []}', [], 'its keys are "id", "body", "tags".'),
+        (b"{}", [], "The object holds no array of objects; its keys are none."),
+        (
             b"{%s}" % b", ".join(b'"k%d": 0' % number for number in range(25)),
             [],
             '"k19" and 5 more.',
@@ -227,6 +234,13 @@ def test_a_bad_element_is_one_dead_letter_and_leaves_its_neighbours_alone(
         b'{"text": "a", "entities": [{"text": "no"}]}',
         b'{"text": "a"}',
         b'{"text": "' + b"x" * 100_000 + b'"}\n{"text": "b"}\n',
+        b'{"id": 1, "tags": [], "text": "' + b"x" * 300_000 + b'"}',
+        b'{"id": 1, "parts": [{"text": "no"}], "text": "' + b"x" * 300_000 + b'"}',
+        b'{"text": "a"\n{"text": "b"}\n',
+        b'{"text": "\xff"}\n{"text": "b"}\n',
+        b'null\n{"text": "b"}\n',
+        b'[1]\n{"text": "b"}\n',
+        b'{"text": ' + b"1" * 5000 + b'}\n{"text": "b"}\n',
     ],
 )
 @pytest.mark.parametrize("suffix", ["", *COMPRESS])
@@ -235,6 +249,15 @@ def test_json_lines_are_read_as_such_in_spite_of_their_name(data: bytes, suffix:
     packed = COMPRESS[suffix](data) if suffix else data
     records = read_all(decompressed(buffered(packed), f"in.x{suffix}"))
     assert records == (read(data, name="jsonl"), None)
+
+
+def test_a_long_line_that_may_be_a_document_or_hold_some_is_told() -> None:
+    """Which of both it is cannot be seen before the array has been read."""
+    rows = b",".join([b'{"text": "a"}'] * 30_000)
+    records, error = read_all(buffered(b'{"rows": [%s], "text": "b"}' % rows))
+    assert texts(records) == ["a"] * 30_000
+    assert isinstance(error, ShardError)
+    assert "has the field 'text' behind its array: if it is a document, it takes" in str(error)
 
 
 def test_an_array_on_one_line_and_an_object_of_one_are_json() -> None:
