@@ -1,6 +1,10 @@
 """What tests of several packages build their data with."""
 
+from typing import BinaryIO
+
+from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
 from schemas.manifest import Configuration
+from schemas.records import Shard
 
 
 def configuration(keep_fields: tuple[str, ...] = ()) -> Configuration:
@@ -22,3 +26,16 @@ def configuration(keep_fields: tuple[str, ...] = ()) -> Configuration:
         commit_shards=None,
         runner="DirectRunner",
     )
+
+
+def records_until_error(
+    stream: BinaryIO, config: ReadConfig, name: str
+) -> tuple[list[Record], Exception | None]:
+    """The records of a file in the format of this name, and what broke them off."""
+    records: list[Record] = []
+    try:
+        for record in read_records(stream, Shard("in.x", name, 0, None, 0, ""), config):
+            records.append(record)  # noqa: PERF402 - what came before an error is kept
+    except (ShardError, EOFError) as error:
+        return records, error
+    return records, None

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inputs.compression import decompressed
-from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
-from schemas.records import DeadLetter, Document, Shard
+from pipeline.inputs.formats import ReadConfig, Record, ShardError
+from schemas.records import DeadLetter, Document
+from tests.builders import records_until_error
 
 DEFAULT = ReadConfig()
 INNER = {
@@ -49,14 +50,7 @@ def column(kind: object, *values: object, **options: Any) -> bytes:
 def read_all(
     stream: BinaryIO, config: ReadConfig = DEFAULT, name: str = "avro"
 ) -> tuple[list[Record], Exception | None]:
-    """The records, and what broke them off."""
-    records: list[Record] = []
-    try:
-        for record in read_records(stream, Shard("in.x", name, 0, None, 0, ""), config):
-            records.append(record)  # noqa: PERF402 - what came before an error is kept
-    except (ShardError, EOFError) as error:
-        return records, error
-    return records, None
+    return records_until_error(stream, config, name)
 
 
 def read(data: bytes, config: ReadConfig = DEFAULT) -> list[Record]:

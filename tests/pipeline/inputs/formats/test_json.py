@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pipeline.inputs.compression import decompressed
 from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
 from schemas.records import DeadLetter, Document, Shard
+from tests.builders import records_until_error
 
 BOM = b"\xef\xbb\xbf"
 DEFAULT = ReadConfig()
@@ -44,14 +45,7 @@ def buffered(data: bytes) -> BinaryIO:
 def read_all(
     stream: BinaryIO, config: ReadConfig = DEFAULT, name: str = "json"
 ) -> tuple[list[Record], Exception | None]:
-    """The records, and what broke them off."""
-    records: list[Record] = []
-    try:
-        for record in read_records(stream, Shard("in.x", name, 0, None, 0, ""), config):
-            records.append(record)  # noqa: PERF402 - what came before an error is kept
-    except (ShardError, EOFError) as error:
-        return records, error
-    return records, None
+    return records_until_error(stream, config, name)
 
 
 def texts(records: list[Record]) -> list[str]:
