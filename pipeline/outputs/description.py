@@ -6,6 +6,7 @@ from datetime import datetime
 from importlib.metadata import version
 from platform import python_version
 
+from model.drift.last_run import LastRun
 from model.drift.profile import Profile
 from schemas.manifest import Configuration
 
@@ -37,8 +38,8 @@ class RunDescription:
     data are to it; min_confidence: entities below it are not written. max_broken_files: the share
     of the files above which the run fails where they cannot be read to their end, or, with
     quarantine, is committed without what could not be read; None: any may be. fail_on_drift:
-    whether the run fails where it drifts. warnings: sentences on what a
-    person should look at.
+    whether the run fails where it drifts; last: the run to compare it with.
+    warnings: sentences on what a person should look at.
     """
 
     run_id: str
@@ -58,6 +59,7 @@ class RunDescription:
     max_broken_files: float | None = None
     quarantine: bool = False
     fail_on_drift: bool = False
+    last: LastRun | None = None
     warnings: tuple[str, ...] = ()
 
 
