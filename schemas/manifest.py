@@ -43,6 +43,7 @@ class Configuration(TypedDict):
     runner: str
     only_new: NotRequired[bool]
     backfill: NotRequired[bool]
+    restore_forgotten: NotRequired[bool]
     max_broken_files: NotRequired[float]
     quarantine: NotRequired[bool]
     commit_shards: NotRequired[int | None]

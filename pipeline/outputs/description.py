@@ -39,7 +39,8 @@ class RunDescription:
     of the files above which the run fails where they cannot be read to their end, or, with
     quarantine, is committed without what could not be read; None: any may be. fail_on_drift:
     whether the run fails where it drifts; last: the run to compare it with.
-    warnings: sentences on what a person should look at.
+    forgotten: of the sources, those that are withheld and not named. warnings: sentences on what a
+    person should look at.
     """
 
     run_id: str
@@ -60,6 +61,7 @@ class RunDescription:
     quarantine: bool = False
     fail_on_drift: bool = False
     last: LastRun | None = None
+    forgotten: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from model.drift.last_run import LastRun
 from model.drift.profile import profile_of_baseline
@@ -11,6 +12,13 @@ from pipeline.graph import ExtractionPlan
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.description import Part, RunDescription, installed_versions
+from pipeline.outputs.forgotten import (
+    FORGOTTEN,
+    ForgottenNames,
+    names_file,
+    read_forgotten,
+    withholding,
+)
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.planning.check import CheckedInputs, require_new
@@ -45,6 +53,7 @@ class Run:
     part: Part | None
     work: Worklist
     last: LastRun | None
+    forgotten: ForgottenNames | None
     read: ReadConfig
     shards: Sequence[Shard]
     documents: int
@@ -53,12 +62,18 @@ class Run:
 
     def description(self, started: datetime) -> RunDescription:
         """What is known of the run before it starts."""
+        withheld = {file for file in self.work.fingerprints if self.forgets(file)}
+        configuration = self.config.described()
+        configuration["input"] = [
+            FORGOTTEN if any(names_file(path, source) for source in withheld) else path
+            for path in configuration["input"]
+        ]
         repairs = {source: repair.run_id for source, repair in self.work.repairs.items()}
         return RunDescription(
             run_id=self.storage.run_id,
             started_at=started,
             model=self.inputs.artifact.identity,
-            configuration=self.config.described(),
+            configuration=configuration,
             inputs=self.work.fingerprints,
             shards=tuple((shard.source, shard.start) for shard in self.shards),
             keep_fields=self.config.keep_fields,
@@ -67,6 +82,7 @@ class Run:
             max_broken_files=None if repairs else self.config.max_broken_files,
             quarantine=self.config.quarantine,
             last=self.last,
+            forgotten=frozenset(withheld),
             fail_on_drift=self.config.fail_on_drift,
             versions=installed_versions(),
             skipped_files=self.work.skipped,
@@ -75,6 +91,10 @@ class Run:
             baseline=profile_of_baseline(self.inputs.artifact.baseline),
             min_confidence=self.config.min_confidence,
         )
+
+    def forgets(self, source: str) -> bool:
+        """Whether all of a source was forgotten."""
+        return self.forgotten is not None and self.forgotten.has("source", source)
 
     def graph(self, described: RunDescription, progress: str | None) -> ExtractionPlan:
         """What the graph needs; progress: where workers report, None where nobody looks."""
@@ -93,6 +113,7 @@ class Run:
             ),
             write=WriteConfig(self.storage, rows, config.target_file_mb * _MB, progress),
             run=described,
+            screens=(partial(withholding, self.storage.root),) if self.forgotten else (),
         )
 
 
@@ -112,6 +133,7 @@ def plan_runs(
     shards = [plan_shards(part.files, read) for part in works]
     documents = [estimate_documents(some, read) for some in shards]
     sampled = min(1.0, SAMPLED_TEXTS / max(sum(documents), 1))
+    forgotten = None if config.restore_forgotten else read_forgotten(config.output)
     labels = inputs.artifact.tags.labels
     last = last_run(manifests, config.described(), labels)
     parts = [Part(config.run_id, number, len(works)) for number in range(1, len(works) + 1)]
@@ -125,6 +147,7 @@ def plan_runs(
             part=part if config.commit_shards else None,
             work=own,
             last=None if own.repairs else last,
+            forgotten=forgotten,
             read=read,
             shards=planned,
             documents=about,

@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 from model.drift.compare import compare
 from model.drift.sums import profile_of_sums
 from pipeline.outputs.description import RunDescription
+from pipeline.outputs.forgotten import FORGOTTEN
 from pipeline.outputs.layout import RunPaths
 from pipeline.outputs.manifest.refusal import broken_in_words
 from schemas.errors import JobError
@@ -68,9 +69,8 @@ def committed_manifest(
         )
     inputs = [
         input_entry(
-            source,
-            fingerprint,
-            source not in broken,
+            *_named(source, fingerprint, run),
+            source not in broken or source in run.forgotten,
             run.repairs.get(source),
             {why: counts[source] for why, counts in aside.items()},
         )
@@ -82,10 +82,15 @@ def committed_manifest(
         profile = profile_of_sums(totals)
         drift = compare(run.baseline, profile, run.min_confidence, run.last)
         manifest["drift"] = cast(Drift, drift)
-    if broken:
+    if manifest["counts"]["broken_files"]:
         warnings = [*manifest.get("warnings", ()), broken_in_words(manifest)]
         manifest["warnings"] = warnings
     return manifest
+
+
+def _named(source: str, fingerprint: str, run: RunDescription) -> tuple[str, str]:
+    """Name and state of a source; of one that was forgotten, neither is written down."""
+    return (FORGOTTEN, FORGOTTEN) if source in run.forgotten else (source, fingerprint)
 
 
 def input_entry(
