@@ -83,6 +83,7 @@ class Run:
             quarantine=self.config.quarantine,
             last=self.last,
             forgotten=frozenset(withheld),
+            warnings=self.work.warnings,
             fail_on_drift=self.config.fail_on_drift,
             versions=installed_versions(),
             skipped_files=self.work.skipped,
