@@ -32,6 +32,8 @@ _WITHOUT_DICTIONARY = frozenset(
         *("record", "content_hash", "raw"),
     )
 )
+# But for columns that repeat in a table of their own: the record of an entity is its document's.
+_WITH_DICTIONARY = frozenset({("entities", "record")})
 # One document among many: row groups without it are skipped, for 1 % more bytes.
 _BLOOM_FILTER = "doc_id"
 _FALSE_POSITIVES = 0.01
@@ -182,22 +184,29 @@ class _OpenFile:
             self._stream,
             schema,
             compression="zstd",
-            use_dictionary=[name for name in schema.names if name not in _WITHOUT_DICTIONARY],
+            use_dictionary=[
+                name
+                for name in schema.names
+                if name not in _WITHOUT_DICTIONARY or (self._table.table, name) in _WITH_DICTIONARY
+            ],
             write_statistics=True,
             write_page_index=True,
-            sorting_columns=pq.SortingColumn.from_ordering(schema, _keys(self._table.table)),
+            sorting_columns=pq.SortingColumn.from_ordering(
+                schema, _keys(self._table.table, schema)
+            ),
             bloom_filter_options={_BLOOM_FILTER: {"ndv": documents, "fpp": _FALSE_POSITIVES}},
         )
 
 
-def _keys(table: str) -> list[tuple[str, str]]:
-    return [(key, "ascending") for key in SORTED_BY[table]]
+def _keys(table: str, schema: pa.Schema) -> list[tuple[str, str]]:
+    """Those columns of its order that a table has: older versions lack some."""
+    return [(key, "ascending") for key in SORTED_BY[table] if key in schema.names]
 
 
 def _order(rows: pa.Table, table: str) -> pa.Array:
     """The numbers of the rows, in the order of the table's files."""
-    ranks = {key: _rank(rows[key]) for key in SORTED_BY[table]}
-    return pc.sort_indices(pa.table(ranks), sort_keys=_keys(table))
+    keys = _keys(table, rows.schema)
+    return pc.sort_indices(pa.table({key: _rank(rows[key]) for key, _ in keys}), sort_keys=keys)
 
 
 def _rank(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
