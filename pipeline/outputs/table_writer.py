@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.filesystems.upload import Writer
-from schemas.records import FileResult, RowCounts
+from pipeline.outputs.manifest.repeated_ids import merged
+from schemas.records import FileResult, IdSample, RowCounts
 from schemas.tables import SCHEMA_VERSION, SORTED_BY
 
 # Query engines read row groups in parallel and skip them by their statistics: 128 Ki rows is about
@@ -104,6 +105,7 @@ class _OpenFile:
         self._sources: Counter[str] = Counter()
         self._labels: Counter[str] = Counter()
         self._totals: Counter[str] = Counter()
+        self._ids: list[IdSample] = []
 
     @property
     def bytes(self) -> int:
@@ -121,6 +123,8 @@ class _OpenFile:
         self._sources.update(counts.sources)
         self._labels.update(counts.labels)
         self._totals.update(counts.totals)
+        if counts.ids.hashes:
+            self._ids = [merged([*self._ids, counts.ids])]
         # No more than the file's target waits, or a small target would be overshot.
         if self._waiting_bytes >= min(ROW_GROUP_BYTES, self._table.target_bytes):
             self._write_groups(at_least=1)
@@ -140,6 +144,7 @@ class _OpenFile:
             sources=dict(self._sources),
             labels=dict(self._labels),
             totals=dict(self._totals),
+            ids=merged(self._ids),
         )
 
     def _write_groups(self, at_least: int, *, last: bool = False) -> None:

@@ -19,6 +19,7 @@ from pipeline.outputs.forgotten import (
     read_forgotten,
     withholding,
 )
+from pipeline.outputs.manifest.repeated_ids import expected_share
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.planning.check import CheckedInputs, require_new
@@ -112,7 +113,13 @@ class Run:
                 config.folded_words,
                 config.min_confidence,
             ),
-            write=WriteConfig(self.storage, rows, config.target_file_mb * _MB, progress),
+            write=WriteConfig(
+                self.storage,
+                rows,
+                config.target_file_mb * _MB,
+                progress,
+                expected_share(self.documents),
+            ),
             run=described,
             screens=(partial(withholding, self.storage.root),) if self.forgotten else (),
         )

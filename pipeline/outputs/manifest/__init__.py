@@ -12,6 +12,7 @@ from pipeline.outputs.description import RunDescription
 from pipeline.outputs.forgotten import FORGOTTEN
 from pipeline.outputs.layout import RunPaths
 from pipeline.outputs.manifest.refusal import broken_in_words
+from pipeline.outputs.manifest.repeated_ids import repeated_ids_in_words
 from schemas.errors import JobError
 from schemas.manifest import (
     ASIDES,
@@ -82,9 +83,10 @@ def committed_manifest(
         profile = profile_of_sums(totals)
         drift = compare(run.baseline, profile, run.min_confidence, run.last)
         manifest["drift"] = cast(Drift, drift)
-    if manifest["counts"]["broken_files"]:
-        warnings = [*manifest.get("warnings", ()), broken_in_words(manifest)]
-        manifest["warnings"] = warnings
+    broken_files = broken_in_words(manifest) if manifest["counts"]["broken_files"] else None
+    warnings = [w for w in (broken_files, repeated_ids_in_words(files)) if w]
+    if warnings:
+        manifest["warnings"] = [*manifest.get("warnings", ()), *warnings]
     return manifest
 
 
