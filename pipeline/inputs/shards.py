@@ -64,6 +64,7 @@ def plan_shards(
     shards: list[Shard] = []
     for file in files:
         name = format_read_as(file.path, config.input_format)
+        path = file.path if file.source else ""
         compressed = bool(compression_of(file.path))
         if compressed and not FORMATS[name].compressible:
             title = name.capitalize()
@@ -75,11 +76,12 @@ def plan_shards(
         bound = range_bytes or max(usual, least)
         pieces = 1 if compressed or not FORMATS[name].splittable else -(-file.size // bound)
         if pieces <= 1:
-            shards.append(Shard(file.path, name, 0, None, file.size, file.fingerprint))
+            shards.append(Shard(file.name, name, 0, None, file.size, file.fingerprint, path))
             continue
         cuts = [file.size * piece // pieces for piece in range(pieces + 1)]
         for start, stop in pairwise(cuts):
-            shards.append(Shard(file.path, name, start, stop, stop - start, file.fingerprint))
+            size = stop - start
+            shards.append(Shard(file.name, name, start, stop, size, file.fingerprint, path))
     return shards
 
 

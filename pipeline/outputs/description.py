@@ -7,6 +7,7 @@ from importlib.metadata import version
 from platform import python_version
 
 from model.drift.profile import Profile
+from pipeline.inputs.walk import Unread
 from schemas.manifest import Configuration
 
 _PACKAGES = ("gleaner", "apache-beam", "pyarrow", "numpy", "tensorflow")
@@ -35,7 +36,8 @@ class RunDescription:
     were left out since they are done. part: which part of a job the run is. repairs: for sources
     whose dead letters are read again, the run that read them first. baseline: what the model's dev
     data are to it; min_confidence: entities below it are not written. warnings: sentences on what a
-    person should look at.
+    person should look at. unread: what was seen in the input and is not read. real_paths: of each
+    source that is a link, or stands behind one, its path without links.
     """
 
     run_id: str
@@ -53,6 +55,8 @@ class RunDescription:
     baseline: Profile | None = None
     min_confidence: float = 0.0
     warnings: tuple[str, ...] = ()
+    unread: Sequence[Unread] = ()
+    real_paths: Mapping[str, str] = field(default_factory=dict)
 
 
 def installed_versions() -> dict[str, str]:

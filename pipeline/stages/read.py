@@ -76,7 +76,7 @@ class _ReadShard(beam.DoFn):
         records: Counter[str] = Counter()
         complete = True
         try:
-            with open_shard(shard.source) as stream:
+            with open_shard(shard.place) as stream:
                 for record in read_records(stream, shard, self._config):
                     records[record.source] += 1
                     if isinstance(record, Document):
@@ -85,7 +85,7 @@ class _ReadShard(beam.DoFn):
                     else:
                         self._dead_letters.inc()
                         yield TaggedDeadLetter(DEAD_LETTERS, record)
-            if current_fingerprint(shard.source) != shard.fingerprint:
+            if current_fingerprint(shard.place) != shard.fingerprint:
                 raise ShardError("The file changed after it was matched.")
         except Exception as error:  # noqa: BLE001 - filesystems and parsers raise what they like
             complete = False

@@ -70,8 +70,14 @@ def merged_manifest(
     )
     if forgotten:
         head["forgotten"] = sorted(forgotten, key=lambda entry: entry["at"])
+    real_paths = {
+        entry["source"]: entry.get("real_path")
+        for run in group.runs
+        for entry in run["inputs"]
+        if not entry.get("repairs")
+    }
     inputs = [
-        input_entry(source, state.fingerprint, state.complete)
+        input_entry(source, state.fingerprint, state.complete, real_path=real_paths.get(source))
         for source, state in sorted(group.sources.items())
     ]
     return with_rows(head, inputs, files, storage)

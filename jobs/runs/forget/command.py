@@ -27,7 +27,7 @@ from jobs.runs.forget.selection import Documents, Selection, Sources
 from jobs.runs.outputs import Output, add_dry_run, changing
 from pipeline.console.printing import account
 from pipeline.filesystems.beam import filesystems
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.inputs.formats.records import encodable
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
@@ -77,7 +77,7 @@ def _selection(flags: argparse.Namespace, output: Output) -> "Selection":
 
 def _source(path: str, known: set[str], manifests: Sequence[Manifest]) -> str:
     """The source that is meant; as with `--input`, a local path may be relative."""
-    own = path.removeprefix("file://")
+    own = local_path(path)
     absolute = own if is_remote(own) else os.path.abspath(own)  # noqa: PTH100 - Path.absolute keeps `..`
     if own in known:
         return own
