@@ -87,6 +87,24 @@ def test_a_folder_with_two_names_counts_once_whatever_each_night_calls_it(
     assert extract("--input=real")["status"] == "empty"
 
 
+def test_a_second_name_stays_known_where_runs_are_merged_and_is_forgotten_with_the_first(
+    extract: Extract, tmp_path: Path
+) -> None:
+    for name in "ab":
+        write(tmp_path / f"real/{name}.jsonl", name)
+        (tmp_path / f"{name}.jsonl").symlink_to(f"real/{name}.jsonl")
+        extract(f"--input={name}.jsonl")
+    both = extract("--input", "real", "a.jsonl")
+    assert both["status"] == "empty"
+    assert both["counts"]["unread_by_reason"] == {"the same as another": 1}
+    look_after(["compact", "--output=out"])
+    assert extract("--input=real")["status"] == "empty"
+    look_after(["forget", "--output=out", "--source", "real/a.jsonl"])
+    assert ids(tmp_path / "out") == ["b"]
+    left = [path.read_text() for path in (tmp_path / "out/runs").glob("*.json")]
+    assert not any("a.jsonl" in manifest for manifest in left)
+
+
 def test_the_output_is_not_read_where_it_stands_in_the_input_or_is_it(
     extract: Extract, tmp_path: Path
 ) -> None:

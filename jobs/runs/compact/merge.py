@@ -74,7 +74,8 @@ def merged_manifest(
         entry["source"]: entry.get("real_path")
         for run in group.runs
         for entry in run["inputs"]
-        if not entry.get("repairs")
+        if entry["source"] in group.sources
+        and group.sources[entry["source"]].run_id == run["run_id"]
     }
     inputs = [
         input_entry(source, state.fingerprint, state.complete, real_path=real_paths.get(source))

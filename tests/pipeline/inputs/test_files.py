@@ -59,8 +59,8 @@ def test_files_are_sorted_and_come_once_though_matched_twice(
 
 
 def test_a_folder_means_all_files_below_and_with_flat_its_own(folder: Path) -> None:
-    for given in (folder, f"{folder}/", f"{folder}/**", f"file://{folder}"):
-        below = names(match_files([str(given)]), folder)
+    for pattern in (folder, f"{folder}/", f"{folder}/**", f"file://{folder}"):
+        below = names(match_files([str(pattern)]), folder)
         assert below == ["a.jsonl", "b.jsonl", "notes.txt", "sub/c.jsonl"]
     flat = find_files([str(folder)], flat=True)
     assert names(list(flat.files), folder) == ["a.jsonl", "b.jsonl", "notes.txt"]

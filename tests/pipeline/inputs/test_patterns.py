@@ -40,15 +40,15 @@ def make(root: Path, paths: Sequence[str]) -> None:
             continue
 
 
-def files_below(path: str, seen: set[str]) -> Iterator[str]:
+def files_below(path: Path, seen: set[str]) -> Iterator[str]:
     real = os.path.realpath(path)
-    if os.path.isfile(path):
+    if path.is_file():
         yield real
-    elif os.path.isdir(path) and real not in seen:
+    elif path.is_dir() and real not in seen:
         seen.add(real)
-        for name in os.listdir(path):
-            if not name.startswith((".", "_")):
-                yield from files_below(f"{path}/{name}", seen)
+        for inner in path.iterdir():
+            if not inner.name.startswith((".", "_")):
+                yield from files_below(inner, seen)
 
 
 def by_python(root: str, pattern: str) -> set[str]:
@@ -56,8 +56,8 @@ def by_python(root: str, pattern: str) -> set[str]:
     if os.path.lexists(f"{root}/{pattern}"):
         found = [f"{root}/{pattern}"]
     else:
-        found = glob.glob(f"{root}/{pattern}", recursive=True)
-    folders = [set(files_below(path.rstrip("/"), set())) for path in found]
+        found = glob.glob(f"{root}/{pattern}", recursive=True)  # noqa: PTH207 - the oracle
+    folders = [set(files_below(Path(path), set())) for path in found]
     return set().union(*folders) if folders else set()
 
 
@@ -72,7 +72,7 @@ def test_patterns_match_as_python_has_it(
         make(Path(root), paths)
         folders = [folder for folder, _, _ in os.walk(root)]
         if link and not os.path.lexists(f"{folders[-1]}/{link[0]}"):
-            os.symlink(folders[link[1] % len(folders)], f"{folders[-1]}/{link[0]}")
+            Path(folders[-1], link[0]).symlink_to(folders[link[1] % len(folders)])
         found = find_files([f"{root}/{pattern}"], allow_none=True)
         assert {file.identity for file in found.files} == by_python(root, pattern)
         assert len({file.identity for file in found.files}) == len(found.files)
@@ -153,7 +153,7 @@ def folder(tmp_path: Path) -> Path:
 def reasons(matches: Matches, root: Path) -> dict[str, str]:
     told = {}
     for one in matches.unread:
-        detail = one.detail if os.path.isabs(one.detail) else ""
+        detail = one.detail if one.detail.startswith("/") else ""
         same = f" {os.path.relpath(detail, root)}" if detail else ""
         told[os.path.relpath(one.path, root)] = one.reason + same
     return told
@@ -325,7 +325,7 @@ def test_the_output_is_never_input(tmp_path: Path, through: str) -> None:
     # What others keep there is theirs, where they name the folder.
     assert found("out") == ["out/mine.jsonl"]
     assert found("out/*") == ["out/mine.jsonl"]
-    with pytest.raises(UsageError, match="that is read: .*entities/run_id=r1.*: of the output"):
+    with pytest.raises(UsageError, match=r"that is read: .*entities/run_id=r1.*: of the output"):
         find_files([f"{tmp_path}/out/entities"], output=output)
 
 
