@@ -75,7 +75,7 @@ def break_starts(text: str) -> list[int]:
     line is wrapped where the first word of the next one had no place on it, and in a list, where
     most of them had, none is. No sentence begins with a line in lower case.
     """
-    starts = []
+    starts: list[int] = []
     if "|" in text:
         for bar in _BAR.finditer(text):
             starts += bar.span()
