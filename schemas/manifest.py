@@ -11,6 +11,11 @@ TableName = Literal["entities", "documents", "dead_letters"]
 
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 
+# Records that were read and not wanted, by why: neither documents nor dead letters, only counted.
+Aside = Literal["withheld", "left_out"]
+
+ASIDES: tuple[Aside, ...] = get_args(Aside)
+
 
 class PartOfJob(TypedDict):
     """Which part of a job a run is: the job's run id, the part's number from 1, and of how many."""
@@ -51,7 +56,7 @@ class Timings(TypedDict):
 
 
 class Counts(TypedDict):
-    """Totals of a run; records = documents + dead_letters."""
+    """Totals of a run; records = documents + dead_letters + withheld + left_out."""
 
     files: int
     skipped_files: NotRequired[int]
@@ -59,6 +64,8 @@ class Counts(TypedDict):
     records: int
     documents: int
     dead_letters: int
+    withheld: NotRequired[int]
+    left_out: NotRequired[int]
     sentences: int
     tokens: int
     unknown_tokens: int
@@ -75,6 +82,8 @@ class InputEntry(TypedDict):
     records: int
     documents: int
     dead_letters: int
+    withheld: NotRequired[int]
+    left_out: NotRequired[int]
     entities: int
     complete: bool
     repairs: NotRequired[str]

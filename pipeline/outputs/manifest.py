@@ -13,6 +13,8 @@ from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import RunPaths
 from schemas.errors import JobError
 from schemas.manifest import (
+    ASIDES,
+    Aside,
     Counts,
     Drift,
     InputEntry,
@@ -52,7 +54,15 @@ def committed_manifest(
     if broken.difference(run.inputs):
         raise JobError(f"{min(broken)} could not be read to its end")
     rows = {table: rows_by_source(files, table) for table in TABLES}
-    _reconcile(records, rows["documents"], rows["dead_letters"])
+    aside = {why: _aside(shards, why) for why in ASIDES}
+    _reconcile(
+        records,
+        {
+            "documents": rows["documents"],
+            "dead letters": rows["dead_letters"],
+            **{why.replace("_", " "): counts for why, counts in aside.items()},
+        },
+    )
     totals = _totals(files)
     if totals["entities"] != rows["entities"].total():
         raise JobError(
@@ -60,7 +70,13 @@ def committed_manifest(
             "were written"
         )
     inputs = [
-        input_entry(source, fingerprint, source not in broken, run.repairs.get(source))
+        input_entry(
+            source,
+            fingerprint,
+            source not in broken,
+            run.repairs.get(source),
+            {why: counts[source] for why, counts in aside.items()},
+        )
         for source, fingerprint in run.inputs.items()
     ]
     head = _head(run, "committed" if run.inputs else "empty")
@@ -72,9 +88,13 @@ def committed_manifest(
 
 
 def input_entry(
-    source: str, fingerprint: str, complete: bool, repairs: str | None = None
+    source: str,
+    fingerprint: str,
+    complete: bool,
+    repairs: str | None = None,
+    aside: Mapping[Aside, int] | None = None,
 ) -> InputEntry:
-    """A source before its rows are counted (see `with_rows`)."""
+    """A source before its rows are counted (see `with_rows`), with its records that have none."""
     entry = InputEntry(
         source=source,
         fingerprint=fingerprint,
@@ -84,7 +104,17 @@ def input_entry(
         entities=0,
         complete=complete,
     )
-    return {**entry, "repairs": repairs} if repairs else entry
+    for why, count in (aside or {}).items():
+        if count:
+            entry[why] = count
+    if repairs:
+        entry["repairs"] = repairs
+    return entry
+
+
+def aside_of(entry: InputEntry) -> int:
+    """How many records of a source were read and not wanted."""
+    return sum(entry.get(why, 0) for why in ASIDES)
 
 
 def with_rows(
@@ -107,7 +137,7 @@ def with_rows(
         entries.append(
             {
                 **entry,
-                "records": documents + dead_letters,
+                "records": documents + dead_letters + aside_of(entry),
                 "documents": documents,
                 "dead_letters": dead_letters,
                 "entities": rows["entities"][source],
@@ -126,6 +156,9 @@ def with_rows(
         entities=rows["entities"].total(),
         entities_by_label=dict(sorted(labels.items())),
     )
+    for why in ASIDES:
+        if total := sum(entry.get(why, 0) for entry in entries):
+            counts[why] = total
     if skipped_files is not None:
         counts["skipped_files"] = skipped_files
     return {
@@ -282,13 +315,24 @@ def _require_each_once(planned: Sequence[tuple[str, int]], shards: Sequence[Shar
             raise JobError(f"{source}: the shard from byte {start} {wrong}")
 
 
-def _reconcile(
-    records: Mapping[str, int], documents: Counter[str], dead_letters: Counter[str]
-) -> None:
-    accounted = documents + dead_letters
+def _aside(shards: Sequence[ShardResult], why: Aside) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for shard in shards:
+        counts.update(shard.aside.get(why, {}))
+    return counts
+
+
+def _reconcile(records: Mapping[str, int], accounts: Mapping[str, Counter[str]]) -> None:
+    """Each record of a source is in one of the accounts, which are by their names in words."""
+    accounted = sum(accounts.values(), Counter[str]())
     for source in sorted({*records, *accounted}):
         if accounted[source] != records.get(source, 0):
+            told = [
+                f"{counts[source]} {name}"
+                for name, counts in accounts.items()
+                if counts[source] or name in ("documents", "dead letters")
+            ]
             raise JobError(
-                f"{source}: {records.get(source, 0)} records were read, but {documents[source]} "
-                f"documents and {dead_letters[source]} dead letters were written"
+                f"{source}: {records.get(source, 0)} records were read, but {' and '.join(told)} "
+                "were written"
             )

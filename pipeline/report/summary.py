@@ -11,7 +11,7 @@ from pipeline.console.colour import Paint, plain
 from pipeline.console.text import counted, duration
 from pipeline.filesystems.paths import shown_path
 from pipeline.outputs.layout import RunPaths
-from schemas.manifest import Counts, Manifest
+from schemas.manifest import ASIDES, Counts, Manifest
 
 _WIDTH = 80
 _INDENT = " " * 11
@@ -87,7 +87,10 @@ def _read(counts: Counts) -> str:
     if not counts["files"]:
         return told
     documents = counted(counts["documents"], "document")
-    return f"{told} = {documents} + {counted(counts['dead_letters'], 'dead letter')}"
+    aside = [f"{counts[why]:,} {why.replace('_', ' ')}" for why in ASIDES if why in counts]
+    return " + ".join(
+        [f"{told} = {documents}", counted(counts["dead_letters"], "dead letter"), *aside]
+    )
 
 
 def _found(counts: Counts) -> str:

@@ -284,3 +284,23 @@ def test_a_commit_after_the_manifest_changes_nothing(
 
 def _fail(*_: object) -> bool:
     raise OSError("no more")
+
+
+def test_records_that_were_not_wanted_are_accounted_for_by_their_reason(
+    storage: RunStorage, make_tagged: MakeTagged
+) -> None:
+    """And one that is in no account, or in two, stops the run."""
+    files = write(storage, make_tagged)
+    aside = {"withheld": {"x.jsonl": 2}, "left_out": {"x.jsonl": 1, "y.jsonl": 0}}
+    more = replace(SHARDS[0], records={"x.jsonl": 5}, aside=aside)
+    for lost in (-1, 1):
+        shards = [replace(more, records={"x.jsonl": 5 + lost}), *SHARDS[1:]]
+        with pytest.raises(JobError, match=r"1 dead letters and 2 withheld and 1 left out were"):
+            commit_run(files, shards, RUN, storage)
+    manifest = commit_run(files, [more, *SHARDS[1:]], RUN, storage)
+    x, y, _ = manifest["inputs"]
+    assert (x["records"], x["withheld"], x["left_out"]) == (6, 2, 1)
+    assert "withheld" not in y
+    counts = manifest["counts"]
+    assert counts["records"] == counts["documents"] + counts["dead_letters"] + 3
+    assert (counts["withheld"], counts["left_out"]) == (2, 1)

@@ -25,7 +25,7 @@ from pipeline.inputs.formats import ReadConfig, ShardError
 from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.storage import RunStorage
 from pipeline.stages.match import MatchShards
-from pipeline.stages.read import ReadDocuments, _ReadShard
+from pipeline.stages.read import ReadDocuments, Screen, _ReadShard
 from schemas.records import DeadLetter, Document, Shard, ShardResult
 
 MakePlan = Callable[[Path, Sequence[Shard]], RunStorage]
@@ -278,6 +278,30 @@ def test_a_shard_that_changed_since_it_was_matched_is_not_complete(tmp_path: Pat
         "The shard (bytes 70 to 140) broke off after 5 records: "
         "The file changed after it was matched."
     )
+
+
+def test_what_a_screen_does_not_want_is_counted_by_its_reason_and_goes_no_further(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(corpus(6) + b"no JSON\n")
+    (shard,) = plan_shards(match_files([str(path)]), ReadConfig())
+    source = str(path)
+
+    def withhold() -> Screen:
+        return lambda record: "withheld" if record.doc_id in ("1", "4", None) else None
+
+    def leave_out() -> Screen:
+        return lambda record: "left_out" if record.doc_id in ("4", "5") else None
+
+    reader = _ReadShard(ReadConfig(), None, (withhold, leave_out))
+    reader.setup()
+    *documents, last = reader.process(shard)
+    assert isinstance(last, TaggedOutput)
+    assert [getattr(document, "doc_id", None) for document in documents] == ["0", "2", "3"]
+    result = last.value
+    assert result.records == {source: 7}
+    assert result.aside == {"withheld": {source: 3}, "left_out": {source: 1}}
 
 
 def test_an_empty_shard_is_complete(tmp_path: Path) -> None:
