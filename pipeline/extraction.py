@@ -27,7 +27,7 @@ from pipeline.runners.cluster import ClusterRunner
 from pipeline.runners.errors import cause_of
 from pipeline.runners.local import LocalRunner
 from pipeline.runners.runner import Runner
-from schemas.errors import DeadLettersError, JobError, UsageError
+from schemas.errors import STOPS, DeadLettersError, JobError, UsageError
 from schemas.manifest import Manifest
 
 
@@ -99,7 +99,9 @@ def _committed(run: Run, described: RunDescription, runner: Runner) -> RunOutcom
         if end_run(described, storage, message) is Ending.COMMITTED:
             message = f"{message}; run {storage.run_id} is committed"
         raise KeyboardInterrupt(message) from error
-    except Exception as error:  # noqa: BLE001 - raised again, unless all was done before
+    except STOPS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised again, unless all was done before
         manifest = _failed(described, storage, error)
     if manifest["status"] == "failed":
         has_report = try_report(storage, manifest)
@@ -116,7 +118,7 @@ def _with_report(manifest: Manifest, storage: RunStorage) -> RunOutcome:
         raise KeyboardInterrupt(message) from error
 
 
-def _failed(described: RunDescription, storage: RunStorage, error: Exception) -> Manifest:
+def _failed(described: RunDescription, storage: RunStorage, error: BaseException) -> Manifest:
     """The manifest of a run that had been committed before it failed; else raises JobError."""
     known = isinstance(error, JobError)
     words = [str(error), *getattr(error, "__notes__", [])] if known else [traceback.format_exc()]

@@ -13,6 +13,10 @@ GleanerError
     └── OutputBusyError  5  another run holds the output
 """
 
+# What asks a process or a generator to end. No other error does, whatever its class: a library in
+# Rust that panics, for one, raises what is no Exception.
+STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
 
 class GleanerError(Exception):
     """Base of every error that gleaner raises on purpose."""

@@ -62,7 +62,9 @@ def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list
         scores, tagged = score_documents(tagger, corpus.documents)
         gold = [list(document.entities) for document in corpus.documents]
     else:
-        cut = TokenizedSentences.of(corpus.sentences, segmentation.tokens)
+        cut = TokenizedSentences.of(
+            corpus.sentences, segmentation.tokens, characters=segmentation.characters
+        )
         scores, tagged = score_sentences(tagger, cut.words, cut.tags)
         gold = list(gold_spans(cut.words, cut.tags))
     lines = [d.line for d in corpus.documents] or [s.line for s in corpus.sentences]

@@ -65,7 +65,9 @@ def run(arguments: Sequence[str]) -> int:
     from model.training.fit import fit_tagger
 
     train, dev, test = (
-        TokenizedSentences.of(part, parts.segmentation.tokens)
+        TokenizedSentences.of(
+            part, parts.segmentation.tokens, characters=parts.segmentation.characters
+        )
         for part in (parts.train, parts.dev, parts.test)
     )
     started = time.monotonic()

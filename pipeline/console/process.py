@@ -30,7 +30,9 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
         code = console.error(str(error), error.exit_code)
     except KeyboardInterrupt as error:
         code = console.error(str(error) or "interrupted", 1)
-    except Exception as error:  # noqa: BLE001 - told with its trace
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - told with its trace; a panic is no Exception
         code = console.error(repr(error), 1, traceback.format_exc())
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
     # half-destroyed modules; all files are closed by now.

@@ -14,6 +14,7 @@ from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import STAGE, ReadConfig, Record, ShardError, read_records
 from pipeline.inputs.shards import open_shard
 from pipeline.stages.dead_letters import DEAD_LETTERS, NamedPTransform, TaggedDeadLetter
+from schemas.errors import STOPS
 from schemas.manifest import Aside
 from schemas.records import DeadLetter, Document, Shard, ShardResult
 
@@ -113,7 +114,9 @@ class _ReadShard(beam.DoFn):
                         yield TaggedDeadLetter(DEAD_LETTERS, record)
             if current_fingerprint(shard.source) != shard.fingerprint:
                 raise ShardError("The file changed after it was matched.")
-        except Exception as error:  # noqa: BLE001 - filesystems and parsers raise what they like
+        except STOPS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - filesystems and parsers raise what they like
             complete = False
             yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records.total(), error))
         if self._log:
@@ -128,7 +131,7 @@ class _ReadShard(beam.DoFn):
         return next(filter(None, (screen(record) for screen in self._screens)), None)
 
 
-def shard_dead_letter(shard: Shard, records: int, error: Exception) -> DeadLetter:
+def shard_dead_letter(shard: Shard, records: int, error: BaseException) -> DeadLetter:
     """What broke off the reading of `shard` after `records` records in, its dead letter out."""
     where = "" if shard.stop is None else f" (bytes {shard.start} to {shard.stop})"
     message = f"The shard{where} broke off after {records} records: {first_line(error)}."
