@@ -1,5 +1,7 @@
 """What is looked up before anything is written: model, inputs, output, and the name of the run."""
 
+import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +10,7 @@ from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.filesystems.model_files import read_model, settle_model
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
+from pipeline.inputs.contents import archive_named
 from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.catalog import require_writable
@@ -40,11 +43,20 @@ def check(config: ExtractionConfig) -> CheckedInputs:
     if config.input_format == "dead_letters":
         files = dead_letter_files(config.inputs, allow_none=config.allow_no_input)
     else:
+        _require_no_archives(config.inputs)
         files = match_files(config.inputs, allow_none=config.allow_no_input)
         require_columns(plan_shards(files, config.read), config.read)
     require_writable(config.output)
     require_new(config)
     return CheckedInputs(model, artifact, files)
+
+
+def _require_no_archives(patterns: Iterable[str]) -> None:
+    """No archive is named; what a glob or a folder has of them breaks nothing but itself."""
+    for pattern in patterns:
+        archive = archive_named(pattern)
+        if archive and not re.search(r"[*?[]", pattern) and not os.path.isdir(pattern):
+            raise UsageError(f"--input {pattern} is {archive}: unpack it")
 
 
 def require_new(

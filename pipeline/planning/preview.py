@@ -69,7 +69,7 @@ def _missing_fields(shard: Shard, config: ReadConfig) -> Mapping[str, str] | Non
     """None for a table that cannot be read."""
     columns = FORMATS[shard.format].columns
     try:
-        with open_shard(shard.source) as stream:
+        with open_shard(shard.source, config.max_window_mb) as stream:
             return columns(stream, RecordBuilder(shard, config)) if columns else None
     except MissingColumnError:
         raise
@@ -100,7 +100,7 @@ def _estimate(name: str, files: Mapping[str, int], config: ReadConfig) -> int:
         builder = RecordBuilder(Shard(path, name, 0, None, files[path], ""), config)
         try:
             stored = open_file(path)
-            with decompressed(stored, path) as stream:
+            with decompressed(stored, path, config.max_window_mb) as stream:
                 counted = FORMATS[name].count(stream, builder)
                 size = _stored(counted.size, stored, stream)
         except Exception:  # noqa: BLE001, S112 - whatever makes it unreadable shows in the run

@@ -226,7 +226,8 @@ def check_reader(rng: random.Random, name: str) -> int:
         cuts = sorted({0, len(data), *(rng.randrange(len(data) + 1) for _ in range(3))})
         parts = [read(data, name, "", *cut) for cut in itertools.pairwise(cuts)]
         assert [record for part, _ in parts for record in part] == records
-        assert all(done for _, done in parts)
+        # Each range looks at the beginning of the file: all of them refuse what is no text.
+        assert {done for _, done in parts} <= {complete}
         inputs += len(parts)
     suffix = rng.choice(tuple(COMPRESS))
     packed = COMPRESS[suffix](data)
