@@ -9,6 +9,8 @@ from schemas.errors import UsageError
 _MARK = "\ufeff"
 # Without a mark these take the byte order of the machine; which one a file has, its mark says.
 _MARKED = ("utf-16", "utf-32")
+# It says once, before the first line, which characters follow.
+_STATEFUL = "iso2022_kr"
 # The longer ones first: the mark of UTF-32-LE begins with that of UTF-16-LE.
 _UTFS = ("utf-8", "utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 
@@ -43,7 +45,7 @@ def encoding_name(name: str) -> str:
     r"""Any name of an encoding in, the one that Python's codecs have for it out.
 
     Raises UsageError for what is no encoding of text, or none in which lines end with a `\n` of
-    its own (EBCDIC, punycode): they could not be told apart.
+    its own (EBCDIC, punycode): they could not be told apart. Nor is iso2022_kr taken.
     """
     from encodings.aliases import aliases
 
@@ -63,9 +65,10 @@ def encoding_name(name: str) -> str:
             f"--encoding is {name!r}, expected an encoding of text that Python knows, such as "
             f"utf-16, latin-1 or cp1252{near}"
         ) from error
-    if newline not in {"\n".encode(utf) for utf in _UTFS}:
+    if newline not in {"\n".encode(utf) for utf in _UTFS} or codec == _STATEFUL:
         raise UsageError(
-            f"--encoding is {name!r}, whose lines do not end as in ASCII: convert the files first"
+            f"--encoding is {name!r}, whose lines do not end as in ASCII or cannot be read one by "
+            "one: convert the files first"
         )
     return codec
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from model.tagger.artifact import Artifact, load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
+from pipeline.console.printing import warn
 from pipeline.filesystems.model_files import read_model, settle_model
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
@@ -16,7 +17,7 @@ from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.catalog import require_writable
 from pipeline.outputs.description import Part
 from pipeline.outputs.storage import RunStorage, run_storage
-from pipeline.planning.preview import require_columns
+from pipeline.planning.preview import require_columns, separator_warnings
 from pipeline.planning.worklist import dead_letter_files
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
@@ -45,7 +46,10 @@ def check(config: ExtractionConfig) -> CheckedInputs:
     else:
         _require_no_archives(config.inputs)
         files = match_files(config.inputs, allow_none=config.allow_no_input)
-        require_columns(plan_shards(files, config.read), config.read)
+        shards = plan_shards(files, config.read)
+        require_columns(shards, config.read)
+        for sentence in separator_warnings(shards, config.read):
+            warn(sentence)
     require_writable(config.output)
     require_new(config)
     return CheckedInputs(model, artifact, files)

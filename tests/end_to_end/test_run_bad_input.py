@@ -67,7 +67,11 @@ BAD: dict[str, tuple[bytes, list[str], str | None]] = {
     "twice.jsonl.gz": (gzip.compress(gzip.compress(GOOD)), [], "gzip: unpack it once more."),
     "plain.jsonl.xz": (GOOD, [], "If it is not compressed, take the extension away."),
     "cut.jsonl.xz": (lzma.compress(GOOD * 9)[:-20], [], "the file is truncated."),
-    "nuls.md": (b"Maria" + bytes(4000), [], "The file is full of NUL bytes: it is no text."),
+    "nuls.md": (
+        b"Maria" + bytes(4000),
+        [],
+        "The file is full of NUL characters: it is no text.",
+    ),
     "latin1.txt": ("Zoë".encode("latin-1"), ["not valid UTF-8: byte 0xeb at offset 2."], None),
     "deep.jsonl": (
         b'{"text": ' + b"[" * 200_000 + b"]" * 200_000 + b"}\n" + GOOD,

@@ -41,7 +41,7 @@ def read_json(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     objects. `record` is the byte offset of the element. Raises ShardError where the array breaks
     off, where there is none, and where more stands behind it. JSON lines are read as jsonl.
     """
-    buffered = cast("io.BufferedReader", open_text(stream, builder, UTF8.name)[0])
+    buffered = cast("io.BufferedReader", open_text(stream, builder, UTF8.name).stream)
     head, text_field = buffered.peek(), builder.config.text_field
     if _holds_lines(head, text_field):
         yield from read_jsonl(buffered, builder, UTF8.name)

@@ -16,8 +16,9 @@ from pipeline.inputs.formats.records import (
     json_kind,
 )
 from pipeline.inputs.formats.text import open_text
-from schemas.errors import RecordError
+from schemas.errors import RecordError, ShardError
 
+_ARRAY = ": a file that is one array takes --input_format json."
 _MARK = "\ufeff"
 _SPACE = " \t\n\r\v\f"  # what `bytes.strip` takes away
 
@@ -27,14 +28,46 @@ def read_jsonl(
 ) -> Iterator[Record]:
     """A stream of JSON lines in, one record for each line that is not blank out.
 
-    name: of the encoding, where it is another than `--encoding`.
+    name: of the encoding, where it is another than `--encoding`. Raises ShardError for a file that
+    is one JSON document over many lines.
     """
-    stream, encoding = open_text(stream, builder, name)
+    stream, encoding, head = open_text(stream, builder, name)
+    _require_lines(head.removeprefix(encoding.mark).decode(encoding.name, "ignore"))
     parse = object_parser(builder, encoding)
     is_blank = bytes.isspace if encoding.width == 1 else _blank(encoding)
     for position, line in iter_lines(stream, builder, encoding):
         if isinstance(line, LargeRecord) or not is_blank(line):
             yield builder.record(position, line, parse)
+
+
+def _require_lines(head: str) -> None:
+    """Raise ShardError for what begins as no record does, and goes on as an array or object does.
+
+    A first line that is broken costs itself alone where the next is an object.
+    """
+    first, *others = head.lstrip(_SPACE).split("\n", 2)
+    first = first.strip(_SPACE)
+    second = others[0].strip(_SPACE) if others else ""
+    if not second or _is_json(second):
+        return
+    if first.startswith("[") and not _is_json(first):
+        raise ShardError(
+            "The file is one JSON document, not one object a line: --input_format json reads it, "
+            "and jq -c '.[]' writes it in lines."
+        )
+    if first == "{" and second.startswith('"'):
+        raise ShardError(
+            "The file has JSON objects of several lines, not one object a line: jq -c . writes it "
+            "in lines."
+        )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _blank(encoding: Encoding) -> Callable[[bytes], bool]:
@@ -71,19 +104,25 @@ def object_parser(builder: RecordBuilder, encoding: Encoding = UTF8) -> Callable
     # and its guess of the encoding: 260 instead of 170 MB/s.
     decode = json.JSONDecoder().raw_decode
 
-    def parse(raw: bytes) -> Values:
-        # Bytes are stripped faster than text.
-        text = raw.strip().decode() if encoding is UTF8 else encoding.decode(raw).strip(_SPACE)
-        if text.startswith(_MARK):
+    def values(text: str) -> Values:
+        try:
+            value, end = decode(text)
+        except json.JSONDecodeError:
+            if not text.startswith(_MARK):
+                raise
             text = text[1:].lstrip(_SPACE)
-        value, end = decode(text)
+            value, end = decode(text)
         if end != len(text):
             raise _more_behind(text, end)
         if not isinstance(value, dict):
-            raise RecordError(f"The record is {json_kind(value)}, not a JSON object.")
+            is_whole = builder.shard.format == "jsonl" and isinstance(value, list) and value
+            advice = _ARRAY if is_whole and isinstance(value[0], dict) else "."
+            raise RecordError(f"The record is {json_kind(value)}, not a JSON object{advice}")
         return Values(get_text(value), get_id(value), tuple([get(value) for get in get_kept]))
 
-    return parse
+    if encoding == UTF8:  # bytes are stripped faster than text
+        return lambda raw: values(raw.strip().decode())
+    return lambda raw: values(encoding.decode(raw).strip(_SPACE))
 
 
 def _more_behind(text: str, end: int) -> Exception:

@@ -73,7 +73,7 @@ def read_lines(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
 
     The terminator, `\n` or `\r\n`, is no part of the text; any other character is.
     """
-    stream, encoding = open_text(stream, builder)
+    stream, encoding, _ = open_text(stream, builder)
     parse = _text if encoding == UTF8 else _decoding(encoding)
     for position, line in iter_lines(stream, builder, encoding):
         yield builder.record(position, line, parse)

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from pipeline.inputs.compression import compression_of
 from pipeline.inputs.contents import HEAD, archive_named, no_text, wide_text
@@ -15,10 +15,16 @@ from schemas.records import RAW_BYTES
 _BUFFER = 256 * 1024
 
 
-def open_text(
-    stream: BinaryIO, builder: RecordBuilder, name: str | None = None
-) -> tuple[BinaryIO, Encoding]:
-    """The stream of a shard in, the same and the encoding that it has out; it has `peek` then.
+class OpenedText(NamedTuple):
+    """A stream, one with `peek` where it begins with the file; its encoding; the file's head."""
+
+    stream: BinaryIO
+    encoding: Encoding
+    head: bytes
+
+
+def open_text(stream: BinaryIO, builder: RecordBuilder, name: str | None = None) -> OpenedText:
+    """The stream of a shard in, the same with what it begins with out.
 
     name: of the encoding, where it is another than `--encoding`. The beginning of the file is
     looked at, also where the shard is a later range. Raises ShardError for an archive, an image, or
@@ -43,7 +49,7 @@ def open_text(
         raise ShardError(encoding)
     if not is_wide and (problem := wide_text(head)):
         raise ShardError(problem)
-    return stream, encoding
+    return OpenedText(stream, encoding, head)
 
 
 def _first_bytes(stream: BinaryIO) -> bytes:
@@ -58,7 +64,7 @@ def _first_bytes(stream: BinaryIO) -> bytes:
 
 def read_text(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     """A stream in, its one document with record 0 out; an empty file is an empty document."""
-    stream, encoding = open_text(stream, builder)
+    stream, encoding, _ = open_text(stream, builder)
     longest = builder.config.longest_record
     raw = read_up_to(stream, longest + 1)
     if len(raw) > longest:

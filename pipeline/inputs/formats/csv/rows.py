@@ -6,6 +6,7 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import BinaryIO, cast
 
 from pipeline.inputs.encodings import UTF8, Encoding
@@ -22,6 +23,7 @@ _JOINED = "The row begins with a byte order mark: files were joined there."
 _NO_END = "The row has a quote that does not end; the rows behind it were read."
 _MARK = "\ufeff"
 _ESCAPING, _ESCAPED = "gleaner-bytes", 0xDC00  # plus a byte: what no encoding decodes to
+_ESCAPES = re.compile("([\udc00-\udcff]+)")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?")  # what Excel reads and other programs write for it
 
 Row = list[str] | LargeRecord | Exception
@@ -111,12 +113,14 @@ class CsvRows:
                 yield error
 
     def _require_whole(self, row: list[str], width: int) -> None:
-        # Bytes that do not decode came through as surrogates; decoding names the byte.
-        if not encodable("".join(row)):
-            self._encoding.decode(self.raw())
-            raise RecordError(f"The record is not valid {self._encoding.name.upper()}.")
-        if row[0].startswith(_MARK) and self._lines.taken[0].startswith(_MARK):
-            raise RecordError(_JOINED)
+        joined = "".join(row)
+        if not joined.isascii():
+            # Bytes that do not decode came through as surrogates; decoding names the byte.
+            if not encodable(joined):
+                self._encoding.decode(self.raw())
+                raise RecordError(f"The record is not valid {self._encoding.name.upper()}.")
+            if self._lines.taken[0].startswith(_MARK):
+                raise RecordError(_JOINED)
         if len(row) != width:
             raise RecordError(f"The row has {len(row)} fields, the header has {width}.")
 
@@ -141,12 +145,11 @@ class _Lines:
     """Hands lines of text to the csv reader, and keeps those that the present row is made of."""
 
     def __init__(self, stream: BinaryIO, longest: int, encoding: Encoding) -> None:
-        self._errors = "surrogateescape" if encoding == UTF8 else _ESCAPING
         self._encoding = encoding
         self._text = io.TextIOWrapper(
             _without_mark(stream, encoding.mark),
             encoding=encoding.name,
-            errors=self._errors,
+            errors="surrogateescape" if encoding == UTF8 else _ESCAPING,
             newline="",
         )
         self._most = longest + 1  # characters; no row has more of them than bytes
@@ -179,9 +182,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._coming.popleft() if self._coming else ""
-        if not self._coming and not line.endswith(("\r", "\n")):
-            line += self._text.readline(self._room - len(line))
+        line = self._again() if self._coming else self._text.readline(self._room)
         if not line:
             raise StopIteration
         self.taken.append(line)
@@ -190,12 +191,20 @@ class _Lines:
             raise _LargeRowError
         return line
 
+    def _again(self) -> str:
+        line = self._coming.popleft()
+        if self._coming or line.endswith(("\r", "\n")):
+            return line
+        return line + self._text.readline(max(self._room - len(line), 0))
+
     def bytes_of(self, text: str) -> bytes:
         """The bytes that text of the stream had there."""
-        try:
-            return text.encode(self._encoding.name, self._errors)
-        except UnicodeEncodeError:  # half of a character at the end
-            return text.encode("utf-8", "surrogatepass")
+        if self._encoding == UTF8:
+            return text.encode("utf-8", "surrogateescape")
+        pieces = _ESCAPES.split(text)  # what decoded, and what did not, by turns
+        kept = [piece.encode(self._encoding.name) for piece in pieces[::2]]
+        bad = [bytes(ord(sign) - _ESCAPED for sign in piece) for piece in pieces[1::2]]
+        return b"".join(piece for pair in zip_longest(kept, bad, fillvalue=b"") for piece in pair)
 
     def pass_row(self, quotes: Quotes) -> LargeRecord:
         """Read to the end of the present row, a piece at a time."""
@@ -221,17 +230,12 @@ def _without_mark(stream: BinaryIO, mark: bytes) -> BinaryIO:
     return stream
 
 
-def _escape_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
+def _escape_bytes(error: UnicodeError) -> tuple[str, int]:
     """As `surrogateescape`, for bytes below 0x80 too, which most encodings cannot do without."""
-    match error:
-        case UnicodeDecodeError():
-            bad = error.object[error.start : error.end]
-            return "".join(chr(_ESCAPED + byte) for byte in bad), error.end
-        case UnicodeEncodeError():
-            codes = [ord(sign) - _ESCAPED for sign in error.object[error.start : error.end]]
-            if all(0 <= code < 256 for code in codes):  # noqa: PLR2004 - the values of a byte
-                return bytes(codes), error.end
-    raise error
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return "".join(chr(_ESCAPED + byte) for byte in bad), error.end
 
 
 codecs.register_error(_ESCAPING, _escape_bytes)

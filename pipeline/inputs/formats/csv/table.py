@@ -44,8 +44,14 @@ def _separators(delimiter: str, source: str) -> Sequence[str]:
     """The separators that a file may have by the flag and by its name, the likeliest first."""
     if delimiter != AUTO:
         return ("\t",) if delimiter in ("tab", "\\t") else (delimiter,)
+    usual = usual_separator(source)
+    return (usual, *(separator for separator in SEPARATORS if separator != usual))
+
+
+def usual_separator(source: str) -> str:
+    """What separates values in a file by its name."""
     name = source.lower().removesuffix(compression_of(source))
-    return sorted(SEPARATORS, key="\t,;|".index) if name.endswith(".tsv") else tuple(SEPARATORS)
+    return "\t" if name.endswith(".tsv") else ","
 
 
 def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
@@ -82,7 +88,7 @@ def separator_of(stream: BinaryIO, builder: RecordBuilder) -> str:
 
 def _opened(stream: BinaryIO, builder: RecordBuilder) -> tuple["CsvRows", list[str] | None]:
     config = builder.config
-    opened, encoding = open_text(stream, builder)
+    opened, encoding, _ = open_text(stream, builder)
     rows = CsvRows(opened, config.longest_record, encoding, config.csv_escape)
     separators = _separators(config.csv_delimiter, builder.shard.source)
     return rows, rows.header(separators, config.text_field)
