@@ -60,6 +60,7 @@ class Quotes:
         return self._at == "quoted"
 
     def follow(self, piece: str) -> None:
+        line = piece
         if self._escaped:
             piece = "x" * self._is_cut + piece[self._is_cut :]
             self._is_cut = False
@@ -76,7 +77,9 @@ class Quotes:
                 following = "quote" if self.open else "start"
                 self._at = following if found >= 0 else "quoted" if self.open else "plain"
             position = found + 1 if found >= 0 else len(piece)
-        self.ended = not self.open and piece.endswith(("\r", "\n"))
+        # The csv module reads a malformed row no further than its line.
+        last = line if self._at == "malformed" else piece
+        self.ended = not self.open and last.endswith(("\r", "\n"))
 
     def _hide(self, match: re.Match[str]) -> str:
         self._is_cut = not match[1]
