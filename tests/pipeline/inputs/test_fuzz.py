@@ -10,9 +10,10 @@ import gzip
 import io
 import itertools
 import json
+import lzma
 import random
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import fastavro
 import numpy as np
@@ -32,6 +33,7 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, 1, mtime=0),
     ".bz2": bz2.compress,
     ".zst": zstandard.ZstdCompressor(level=1, write_checksum=True).compress,
+    ".xz": partial(lzma.compress, preset=0),
 }
 FORMATS = tuple(FILE_FORMATS)
 BOM = b"\xef\xbb\xbf"
