@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from model.tagger.artifact import Artifact, load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
-from pipeline.console.printing import warn
 from pipeline.filesystems.model_files import read_model, settle_model
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
@@ -27,12 +26,13 @@ from schemas.manifest import Manifest
 class CheckedInputs:
     """What the flags stand for, looked up and found in order.
 
-    model: what names it on any worker.
+    model: what names it on any worker. warnings: what was found out of them, in sentences.
     """
 
     model: str
     artifact: Artifact
     files: Sequence[InputFile]
+    warnings: tuple[str, ...] = ()
 
 
 def check(config: ExtractionConfig) -> CheckedInputs:
@@ -41,6 +41,7 @@ def check(config: ExtractionConfig) -> CheckedInputs:
         require_filesystem("--input", pattern)
     model = settle_model(config.model)
     artifact = load_artifact(read_model(model), model)
+    warnings: list[str] = []
     if config.input_format == "dead_letters":
         files = dead_letter_files(config.inputs, allow_none=config.allow_no_input)
     else:
@@ -48,11 +49,10 @@ def check(config: ExtractionConfig) -> CheckedInputs:
         files = match_files(config.inputs, allow_none=config.allow_no_input)
         shards = plan_shards(files, config.read)
         require_columns(shards, config.read)
-        for sentence in separator_warnings(shards, config.read):
-            warn(sentence)
+        warnings = separator_warnings(shards, config.read)
     require_writable(config.output)
     require_new(config)
-    return CheckedInputs(model, artifact, files)
+    return CheckedInputs(model, artifact, files, tuple(warnings))
 
 
 def _require_no_archives(patterns: Iterable[str]) -> None:
