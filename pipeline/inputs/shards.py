@@ -37,10 +37,10 @@ def format_of(path: str) -> str:
     An archive counts as text, which reading it then refuses. Raises UsageError for any other
     extension that says nothing of the format.
     """
-    if archive_named(path):
-        return TEXT.name
     name = path.lower().removesuffix(compression_of(path))
     extension = os.path.splitext(name)[1]
+    if extension not in _FORMAT_BY_EXTENSION and archive_named(path):
+        return TEXT.name
     if extension not in _FORMAT_BY_EXTENSION:
         known = ", ".join(_FORMAT_BY_EXTENSION)
         raise UsageError(

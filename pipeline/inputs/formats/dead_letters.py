@@ -75,5 +75,6 @@ def _again(
         if len(records) != 1:
             raise RecordError(f"What was kept of the record holds {len(records)} records.")
     except (RecordError, ShardError) as error:
-        return replace(builder.dead_letter(0, error, raw, row["doc_id"]), raw_size=size)
+        cause = error if isinstance(error, RecordError) else RecordError(str(error))
+        return replace(builder.dead_letter(0, cause, raw, row["doc_id"]), raw_size=size)
     return records[0]
