@@ -3,6 +3,7 @@
 GleanerError
 ├── RecordError          one record is at fault: it becomes a dead letter, the run goes on
 │   └── RecordSizeError     a record is larger than allowed
+├── ShardError           the rest of a file is: one dead letter, the run goes on
 └── JobError             the run stops with one sentence and `exit_code`
     ├── UsageError       2  flags, paths, input that does not exist: nothing was written
     │   ├── ArtifactError   2  a model directory that is damaged, foreign or too new
@@ -28,6 +29,10 @@ class RecordError(GleanerError):
 
 class RecordSizeError(RecordError):
     """A record is larger than allowed; the message names both sizes."""
+
+
+class ShardError(GleanerError):
+    """The rest of a shard cannot be read; the message says why, in one sentence."""
 
 
 class JobError(GleanerError):

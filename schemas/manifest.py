@@ -34,6 +34,10 @@ class Configuration(TypedDict):
     text_field: str
     keep_fields: list[str]
     max_record_mb: NotRequired[int]
+    encoding: NotRequired[str]
+    csv_delimiter: NotRequired[str]
+    csv_escape: NotRequired[str]
+    max_window_mb: NotRequired[int]
     keep_text: str
     min_confidence: float
     max_dead_letters: NotRequired[float]

@@ -14,7 +14,9 @@ from model.tagger.padding import BUCKET_CELLS
 from pipeline.configuration.beam_options import beam_options, is_local, runs_here
 from pipeline.console.arguments import Parser
 from pipeline.console.flags import add_flags, flag, flags_of, from_flags, recorded, require_bounds
-from pipeline.inputs.formats import FORMATS, MAX_RECORD_MB, ReadConfig
+from pipeline.inputs.compression import MOST_WINDOW_MB, WINDOW_MB
+from pipeline.inputs.encodings import UTF8, encoding_name
+from pipeline.inputs.formats import AUTO, FORMATS, MAX_RECORD_MB, ReadConfig
 from pipeline.outputs.catalog import output_root
 from schemas.errors import UsageError
 from schemas.manifest import Configuration
@@ -50,7 +52,7 @@ class ExtractionConfig:
     runner: str  # as it was named
 
     inputs: tuple[str, ...] = flag(
-        "files, globs, folders; also .gz .bz2 .zst, s3:// gs://",
+        "files, globs, folders; .gz .bz2 .zst .xz; s3:// gs://",
         "GLOB",
         (BUNDLED_CORPUS,),
         group="input",
@@ -69,6 +71,20 @@ class ExtractionConfig:
         "carry these into `documents`", "A,B", (), parse=_names, decisive=True
     )
     max_record_mb: int = flag("larger ones are dead letters", "N", MAX_RECORD_MB, decisive=True)
+    encoding: str = flag(
+        "of jsonl, lines, text, csv; as Python names it",
+        "NAME",
+        UTF8.name,
+        parse=encoding_name,
+        decisive=True,
+    )
+    csv_delimiter: str = flag(
+        "auto (the default: by the header), tab or a character", "SIGN", AUTO, decisive=True
+    )
+    csv_escape: str = flag("what escapes a quote, beside doubling: \\", "SIGN", "", decisive=True)
+    max_window_mb: int = flag(
+        "what one .zst or .xz may need", "N", WINDOW_MB, least=1, most=MOST_WINDOW_MB
+    )
     only_new: bool = flag("leave out files that are done and unchanged", default=False)
     backfill: bool = flag("do them all, in spite of --only_new", default=False)
     allow_no_input: bool = flag(

@@ -62,6 +62,7 @@ class Run:
             repairs=repairs,
             baseline=profile_of_baseline(self.inputs.artifact.baseline),
             min_confidence=self.config.min_confidence,
+            warnings=self.inputs.warnings,
         )
 
     def graph(self, described: RunDescription, progress: str | None) -> ExtractionPlan:
