@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.console import events
-from pipeline.console.printing import account
+from pipeline.console.printing import answer
 from schemas.errors import UsageError
 
 _EXAMPLES = "examples:"
@@ -38,6 +38,10 @@ class Arguments(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message.removeprefix("argument "))
+
+    def _print_message(self, message: str, _file: object = None) -> None:
+        """Where argparse alone passes over a standard output that takes nothing, say so."""
+        answer(message.removesuffix("\n"))
 
     @property
     def flags(self) -> list[str]:
@@ -147,7 +151,7 @@ class _Version(argparse.Action):
             installed = version("gleaner")
         except PackageNotFoundError:  # a checkout
             installed = "unknown"
-        account(f"gleaner {installed}")
+        answer(f"gleaner {installed}")
         parser.exit()
 
 

@@ -1,5 +1,7 @@
 """A flag that is given twice: every value of a list counts, and of single ones none is dropped."""
 
+# ruff: noqa: SLF001 - argparse lists its flags nowhere else
+
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -83,9 +85,7 @@ def test_a_flag_of_ours_that_is_given_twice_adds_up_or_is_refused_by_its_name(
     name, (first, second) = flag.option_strings[-1], values_of(flag)
     parses_nothing_else(parser)
     for one, other in ((first, second), (first, first)):
-        twice = (
-            [f"{name}={one}", f"{name}={other}"] if joined else [name, one, name, other]
-        )
+        twice = [f"{name}={one}", f"{name}={other}"] if joined else [name, one, name, other]
         if name.removeprefix("--") in LIST_FLAGS:
             found, _ = parser.parse_known_args(twice)
             assert flat(getattr(found, flag.dest)) == [one, other]
@@ -132,7 +132,9 @@ def write_documents(path: Path, **records: str) -> Path:
 
 
 def rows(output: Path, table: str = "documents") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ds.dataset(output / table, partitioning="hive").to_table().to_pylist()
+    found: list[dict[str, Any]] = (
+        ds.dataset(output / table, partitioning="hive").to_table().to_pylist()
+    )
     return found
 
 
