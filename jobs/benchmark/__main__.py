@@ -15,7 +15,7 @@ from jobs.benchmark.corpus import bundled_copies
 from jobs.benchmark.report import chart, table
 from model.runtime import forgo_keras
 from pipeline.console.arguments import Parser, require_file
-from pipeline.console.printing import account
+from pipeline.console.printing import answer
 from pipeline.console.process import main
 from schemas.errors import UsageError
 
@@ -39,11 +39,11 @@ def run(arguments: Sequence[str]) -> int:
         if "--input" not in named:
             extraction += ["--input", bundled_copies(Path(scratch))]
         figures = measure(extraction, flags.repeats, reference, Path(scratch))
-    account(table(figures))
     if flags.json:
         Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
     if flags.chart:
         Path(flags.chart).write_text(chart(figures))
+    answer(table(figures))
     return 0
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from jobs.benchmark.command import run_command
 from model.runtime import forgo_keras
 from pipeline.console.arguments import Parser, require_file
-from pipeline.console.printing import account
+from pipeline.console.printing import answer
 from pipeline.console.process import main
 from schemas.errors import UsageError
 
@@ -34,10 +34,10 @@ def run(arguments: Sequence[str]) -> int:
         steps = [measure_apart(step, flags.files, place) for step in STEPS]
         done = run_command([f"--input={place}/flat", f"--model={flags.model}"], place)
     steps.append(Measured("whole command", done.seconds, done.peak_mb))
-    account("\n".join(table(steps)))
     if flags.json:
         figures = {"files": flags.files, "steps": [asdict(measured) for measured in steps]}
         Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
+    answer("\n".join(table(steps)))
     return 0
 
 

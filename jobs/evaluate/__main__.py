@@ -7,7 +7,6 @@ kinds; the most frequent mistakes are listed, each with a sentence.
 
 import json
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from model.evaluation.scoring import (
 from model.runtime import start_tensorflow
 from model.tagger.tagger import Tagger
 from pipeline.console.arguments import Parser, require_file
-from pipeline.console.printing import account
+from pipeline.console.printing import answer
 from pipeline.console.process import main
 from pipeline.filesystems.model_files import open_model
 from schemas.errors import UsageError
@@ -47,11 +46,11 @@ def run(arguments: Sequence[str]) -> int:
     start_tensorflow()
     scores, texts = _compare(Tagger(artifact), corpus)
     found = evaluation(artifact.identity, corpus, scores, texts, flags.mistakes)
-    _print(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns))
     if flags.json:
         _write("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
     if flags.html:
         _write("--html", flags.html, html_page(found))
+    answer(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns))
     return 0
 
 
@@ -80,12 +79,6 @@ def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list
         )
         for line, spans, found in zip(lines, gold, tagged, strict=True)
     ]
-
-
-def _print(text: str) -> None:
-    """Print, whatever characters the terminal can show."""
-    encoding = sys.stdout.encoding or "utf-8"
-    account(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _write(flag: str, path: str, text: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from model.text.escaping import harmless
 from pipeline.console.arguments import did_you_mean
+from pipeline.console.printing import account, answer
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.outputs.catalog import clean, held, output_root, read_manifests, require_writable
@@ -110,6 +111,11 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry_run", action="store_true", help="say what would happen, and change nothing"
     )
+
+
+def tell(flags: argparse.Namespace, text: str) -> None:
+    """Say what was changed; under `--dry_run` that is all the command was asked for."""
+    (answer if flags.dry_run else account)(text)
 
 
 def days_ago(days: int) -> str:

@@ -18,7 +18,7 @@ from model.corpora.statistics import DataReport, LabelledPart, SourceFile, repor
 from model.corpora.token_style import cuts_characters, token_style
 from model.text.languages import language_code
 from model.text.segmentation import Segmentation
-from pipeline.console.printing import account
+from pipeline.console.printing import account, answer
 from schemas.errors import UsageError
 
 
@@ -83,7 +83,7 @@ def check_parts(parts: Parts, *, in_full: bool = False) -> None:
 
     in_full: name every place of a finding, not just the first ones.
     """
-    account(format_report(parts.report, every_place=in_full))
+    (answer if in_full else account)(format_report(parts.report, every_place=in_full))
     reason = pointless(parts.report)
     if reason:
         raise UsageError(reason)

@@ -38,13 +38,15 @@ def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
     }
     if find_spec("optuna") is None:
         raise UsageError("a search needs Optuna: pip install 'gleaner[train,tune]'")
+    # A line an epoch suits a log, unless it is said otherwise.
+    lines = () if "verbose" in _names(given) else ("--verbose=2",)
     # Optuna is imported only when nothing is left that could be a mistake in the flags.
     from jobs.tune.search import Plan, search
 
     search(
         Search(settings, space, defaults, fitting.monitor, fitting.best, training.seed),
         Plan(
-            trainer,
+            (*trainer, *lines),
             given,
             Path(flags.output),
             flags.trials,
@@ -117,6 +119,8 @@ def _space(specs: Sequence[str], given: Sequence[str]) -> dict[str, Domain]:
     parser = training_parser()
 
     def typed(flag: str, text: str) -> object:
+        if flag in fixed:
+            raise UsageError(f"--{flag} is given, and searched as well: leave one of them out")
         training = parser.parse([*given, "--output=x", f"--{flag}={text}"])
         configurations(training)
         return getattr(training, flag)
@@ -126,9 +130,6 @@ def _space(specs: Sequence[str], given: Sequence[str]) -> dict[str, Domain]:
         if not specs:
             raise UsageError("every flag is given: name one to vary with --search")
     space = parse_space(specs, parser.flags, typed)
-    for flag in space:
-        if flag in fixed:
-            raise UsageError(f"--{flag} is given, and searched as well: leave one of them out")
     if "seed" in space and "dev" not in fixed:
         raise UsageError("--search seed: it also draws the dev sentences, so give --dev")
     return space

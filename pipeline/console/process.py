@@ -26,6 +26,8 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     try:
         _require_utf8(sys.argv[1:])
         code = run(sys.argv[1:])
+    except SystemExit as left:  # argparse, once it has shown the help
+        code = int(left.code or 0)
     except JobError as error:
         code = console.error(str(error), error.exit_code)
     except KeyboardInterrupt as error:

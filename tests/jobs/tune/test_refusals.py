@@ -64,7 +64,7 @@ def test_another_search_in_the_same_place_is_refused(
         (["--search=unit=1,2"], "--search unit=1,2: unknown flag --unit, did you mean --units?"),
         (["--search=units=0..9"], "--search units=0..9: --units is 0, expected at least 1"),
         (["--search=mode=min,max"], "--search mode=min,max: --mode is not searched"),
-        (["--units=3", "--search=units=3,4"], "--units is given, and searched as well"),
+        (["--units=3", "--search=units=3,4"], "--search units=3,4: --units is given, and"),
         (["--search=seed=1,2"], "--search seed: it also draws the dev sentences, so give --dev"),
         (["--keep_trials=none"], "--keep_trials is 'none', expected all or best"),
     ],
