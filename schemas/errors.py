@@ -10,7 +10,8 @@ GleanerError
     │   └── CorpusError     2  a labelled file that cannot be trained or measured on
     ├── WorkerLostError  1  a worker process died
     ├── DeadLettersError 3  more dead letters than allowed
-    ├── DriftError       4  committed, but unlike the model's training data
+    ├── BrokenFilesError 3  more files than allowed could not be read to their end
+    ├── DriftError       4  unlike the model's training data, or the last run
     └── OutputBusyError  5  another run holds the output
 """
 
@@ -65,8 +66,14 @@ class DeadLettersError(JobError):
     exit_code = 3
 
 
+class BrokenFilesError(JobError):
+    """More files than allowed could not be read to their end; the message says what was kept."""
+
+    exit_code = 3
+
+
 class DriftError(JobError):
-    """The run is committed, but its documents are unlike those that the model was trained on."""
+    """The documents are unlike the model's training data or the last run; no rows count."""
 
     exit_code = 4
 

@@ -47,6 +47,8 @@ class Configuration(TypedDict):
     runner: str
     only_new: NotRequired[bool]
     backfill: NotRequired[bool]
+    max_broken_files: NotRequired[float]
+    quarantine: NotRequired[bool]
     commit_shards: NotRequired[int | None]
     fail_on_drift: NotRequired[bool]
 

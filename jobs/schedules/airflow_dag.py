@@ -18,7 +18,9 @@ COMMAND = (
     "--input /srv/gleaner/documents --output /srv/gleaner/entities"
 )
 
-NEEDS_A_PERSON = frozenset({2, 3, 4})  # flags, paths or model; too many dead letters; drift
+NEEDS_A_PERSON = frozenset(
+    {2, 3, 4}
+)  # flags, paths or model; too many dead letters or broken files; drift
 OUTPUT_BUSY = 5
 
 

@@ -113,8 +113,12 @@ class ExtractionConfig:
     max_dead_letters: float = flag(
         "share: with more, fail: exit code 3", "S", 0.05, group="what is committed", least=0, most=1
     )
+    max_broken_files: float = flag(
+        "share: with more unreadable files, exit code 3 (default: 0)", "S", 0.0, least=0, most=1
+    )
+    quarantine: bool = flag("commit all else in spite of such files", default=False)
     commit_shards: int | None = flag("commit after every N files", "N", None, least=1)
-    fail_on_drift: bool = flag("exit code 4 where documents are unlike the training", default=False)
+    fail_on_drift: bool = flag("drift commits nothing: exit code 4", default=False)
 
     def __post_init__(self) -> None:
         if not _RUN_ID.fullmatch(self.run_id):

@@ -34,7 +34,10 @@ class RunDescription:
     max_dead_letters: the share of the records above which the run fails. skipped_files: how many
     were left out since they are done. part: which part of a job the run is. repairs: for sources
     whose dead letters are read again, the run that read them first. baseline: what the model's dev
-    data are to it; min_confidence: entities below it are not written. warnings: sentences on what a
+    data are to it; min_confidence: entities below it are not written. max_broken_files: the share
+    of the files above which the run fails where they cannot be read to their end, or, with
+    quarantine, is committed without what could not be read; None: any may be. fail_on_drift:
+    whether the run fails where it drifts. warnings: sentences on what a
     person should look at.
     """
 
@@ -52,6 +55,9 @@ class RunDescription:
     versions: Mapping[str, str] = field(default_factory=dict)
     baseline: Profile | None = None
     min_confidence: float = 0.0
+    max_broken_files: float | None = None
+    quarantine: bool = False
+    fail_on_drift: bool = False
     warnings: tuple[str, ...] = ()
 
 

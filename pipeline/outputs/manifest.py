@@ -7,11 +7,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Literal, cast, get_args
 
-from model.drift.compare import compare
+from model.drift.compare import compare, drift_in_words
 from model.drift.sums import profile_of_sums
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import RunPaths
-from schemas.errors import JobError
+from schemas.errors import BrokenFilesError, DeadLettersError, DriftError, JobError
 from schemas.manifest import (
     ASIDES,
     Aside,
@@ -28,6 +28,8 @@ from schemas.tables import SCHEMA_VERSION, TABLES
 
 # What stood in the error of a run that was taken back, until its status said so.
 _TAKEN_BACK = "rolled back on "
+
+_NAMED = 5  # files, in a sentence
 
 # What each document says of itself, and a manifest of all of them.
 Sum = Literal["sentences", "tokens", "unknown_tokens", "characters"]
@@ -84,6 +86,9 @@ def committed_manifest(
     if run.inputs:
         profile = profile_of_sums(totals)
         manifest["drift"] = cast(Drift, compare(run.baseline, profile, run.min_confidence))
+    if broken:
+        warnings = [*manifest.get("warnings", ()), f"{_broken_in_words(manifest)}"]
+        manifest["warnings"] = warnings
     return manifest
 
 
@@ -182,15 +187,37 @@ def without_rows(manifest: Manifest) -> Manifest:
     return left
 
 
-def too_many_dead_letters(counts: Counts, allowed: float) -> str | None:
-    """Counts of a manifest in; where more records than the allowed share failed, that in words."""
-    failed, records = counts["dead_letters"], counts["records"]
-    if failed <= allowed * records:
+def refusal(manifest: Manifest, run: RunDescription) -> JobError | None:
+    """Why the run that this manifest would commit is refused, in words; None: it is not."""
+    counts = manifest["counts"]
+    failed, records, allowed = counts["dead_letters"], counts["records"], run.max_dead_letters
+    if failed > allowed * records:
+        return DeadLettersError(
+            f"{failed:,} of {records:,} records became dead letters, a share of "
+            f"{failed / records:.3g}, and --max_dead_letters is {allowed:g}"
+        )
+    broken = None if run.quarantine else too_many_broken_files(manifest, run.max_broken_files)
+    if broken:
+        return broken
+    drift = drift_in_words(manifest.get("drift", {})) if run.fail_on_drift else None
+    return DriftError(f"the documents are {drift}, and --fail_on_drift is given") if drift else None
+
+
+def too_many_broken_files(manifest: Manifest, allowed: float | None) -> BrokenFilesError | None:
+    """More files than the allowed share are broken, or all of them; None: that is not so."""
+    broken, files = manifest["counts"]["broken_files"], manifest["counts"]["files"]
+    if allowed is None or not broken or (broken <= allowed * files and broken < files):
         return None
-    return (
-        f"{failed:,} of {records:,} records became dead letters, a share of "
-        f"{failed / records:.3g}, and --max_dead_letters is {allowed:g}"
-    )
+    limit = f", and --max_broken_files is {allowed:g}" if broken > allowed * files else ""
+    return BrokenFilesError(f"{_broken_in_words(manifest)}{limit}")
+
+
+def _broken_in_words(manifest: Manifest) -> str:
+    broken = [entry["source"] for entry in manifest["inputs"] if not entry["complete"]]
+    more = f" and {len(broken) - _NAMED:,} more" if len(broken) > _NAMED else ""
+    end = "its end" if len(broken) == 1 else "their end"
+    count = f"{len(broken):,} of {len(manifest['inputs']):,} files"
+    return f"{count} could not be read to {end} ({', '.join(broken[:_NAMED])}{more})"
 
 
 def refused_manifest(manifest: Manifest, error: str) -> Manifest:

@@ -23,8 +23,8 @@ from pipeline.outputs.manifest import (
     committed_manifest,
     encode_manifest,
     failed_manifest,
+    refusal,
     refused_manifest,
-    too_many_dead_letters,
 )
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.table_writer import TableWriter
@@ -47,7 +47,7 @@ def commit_run(
 ) -> Manifest:
     """Check that every record is accounted for, publish the tables, write the manifest.
 
-    Where too many records failed, the dead letters alone are published, and the manifest says so.
+    Where `refusal` finds a reason, the dead letters alone are published, and the manifest says so.
     Raises JobError where records are missing or doubled; nothing is published then. Committing
     again does nothing more: the manifest that is there stays, and so do its tables.
     """
@@ -67,9 +67,9 @@ def _commit_files(
     if storage.has_manifest():  # by an attempt that a runner repeats
         return _decided(storage)
     manifest = committed_manifest(run, files, shards, storage)
-    error = too_many_dead_letters(manifest["counts"], run.max_dead_letters)
+    error = refusal(manifest, run)
     if error:
-        manifest = refused_manifest(manifest, error)
+        manifest = refused_manifest(manifest, str(error))
     _publish(files, manifest, storage)
     return manifest if storage.create_manifest(encode_manifest(manifest)) else _decided(storage)
 

@@ -56,6 +56,9 @@ class Run:
             keep_fields=self.config.keep_fields,
             # What is read again was dead before, so none of it can make matters worse.
             max_dead_letters=1.0 if repairs else self.config.max_dead_letters,
+            max_broken_files=None if repairs else self.config.max_broken_files,
+            quarantine=self.config.quarantine,
+            fail_on_drift=self.config.fail_on_drift,
             versions=installed_versions(),
             skipped_files=self.work.skipped,
             part=self.part,

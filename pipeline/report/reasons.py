@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -111,27 +111,35 @@ def _cut(messages: pa.Array) -> pa.Array:
     return pc.if_else(is_long, pc.binary_join_element_wise(cut, "…", ""), messages)
 
 
-def refusal_in_words(root: str, manifest: Manifest, place: str, most_rows: int = MOST_ROWS) -> str:
+def refusal_in_words(
+    root: str,
+    manifest: Manifest,
+    place: str,
+    died: Literal["records", "files"] | None = "records",
+    most_rows: int = MOST_ROWS,
+) -> str:
     """What ended a run of which the dead letters alone are kept; `place` is where to see more.
 
-    They are counted as the report counts them, so what the report masks is masked here.
+    died: whose most frequent cause is told. They are counted as the report counts them, so what the
+    report masks is masked here.
     """
-    cause = _most_frequent(RunTables(root, manifest, most_rows))
+    cause = _most_frequent(RunTables(root, manifest, most_rows), died) if died else ""
     why = f". The most frequent cause {cause};" if cause else ","
     return f"{manifest['error']}; no other rows were written{why} see {place}"
 
 
-def _most_frequent(tables: RunTables) -> str:
-    """The cause of most records that died, nothing where their files cannot be read."""
+def _most_frequent(tables: RunTables, died: Literal["records", "files"]) -> str:
+    """What most records, or files, died of; nothing where the dead letters cannot be read."""
     try:
         reasons = count_reasons(tables.batches("dead_letters", COLUMNS))
     except Exception:  # noqa: BLE001 - of a store, any; the run has failed for a better reason
         return ""
     # What a whole file died of is no record's, and such dead letters are not in the share.
-    of_records = [(why, count) for why, count in reasons.ranked() if not why.is_shard]
-    if not of_records:
+    is_shard = died == "files"
+    alike = [(why, count) for why, count in reasons.ranked() if why.is_shard == is_shard]
+    if not alike:
         return ""
-    why, count = of_records[0]
+    why, count = alike[0]
     some = "at least " if reasons.further or tables.left_out("dead_letters") else ""
     message = _brief(why.message, _SHOWN_MESSAGE).rstrip(".")
     return f"({some}{counted(count, 'time')}) is {_brief(why.error, _SHOWN_KIND)}: {message}"

@@ -14,6 +14,7 @@ from pipeline.outputs.layout import RunPaths
 from schemas.manifest import ASIDES, Counts, Manifest
 
 _WIDTH = 80
+_BROKEN = 100  # files that an event names
 _INDENT = " " * 11
 _WARNINGS = 10
 
@@ -51,6 +52,7 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
     counts = manifest["counts"]
     warnings = manifest.get("warnings", [])
     lost = counts["dead_letters"] or counts["broken_files"] or warnings
+    broken = [entry["source"] for entry in manifest["inputs"] if not entry["complete"]]
     level = manifest.get("drift", {}).get("level")
     paths = RunPaths(output.rstrip("/"), manifest["run_id"])
     return {
@@ -62,6 +64,7 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
         "counts": counts,
         "timings": manifest["timings"],
         "drift": level,
+        "broken_files": broken[:_BROKEN],
         "warnings": warnings,
         "tables": {
             table: {

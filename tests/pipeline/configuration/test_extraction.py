@@ -46,7 +46,8 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "--csv_escape ! --max_window_mb 2048 --allow_no_input --model here --batch_tokens 7 "
         "--folded_words 40000 --min_confidence 0.75 --max_dead_letters=0.5 --run_id nightly-1"
         f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --only_new "
-        "--backfill --commit_shards 5 --fail_on_drift --direct_num_workers=4"
+        "--max_broken_files 0.25 --quarantine --backfill --commit_shards 5 --fail_on_drift "
+        "--direct_num_workers=4"
     )
     config = parse_extraction(arguments.split())
     assert config.inputs == ("a.jsonl", "b*.gz", "gs://c/d")
@@ -71,6 +72,8 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "keep_text": "all",
         "min_confidence": 0.75,
         "max_dead_letters": 0.5,
+        "max_broken_files": 0.25,
+        "quarantine": True,
         "batch_tokens": 7,
         "folded_words": 40_000,
         "target_file_mb": 3,

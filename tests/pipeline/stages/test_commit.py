@@ -24,7 +24,7 @@ from pipeline.outputs.transactions import commit_run
 from pipeline.stages.commit import CommitInputs, CommitRun
 from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
 from schemas.errors import JobError
-from schemas.manifest import Manifest
+from schemas.manifest import Aside, Manifest
 from schemas.records import DeadLetter, Document, FileResult, Shard, ShardResult, TaggedDocument
 from schemas.tables import TABLES, documents_schema
 from tests.builders import configuration
@@ -291,7 +291,10 @@ def test_records_that_were_not_wanted_are_accounted_for_by_their_reason(
 ) -> None:
     """And one that is in no account, or in two, stops the run."""
     files = write(storage, make_tagged)
-    aside = {"withheld": {"x.jsonl": 2}, "left_out": {"x.jsonl": 1, "y.jsonl": 0}}
+    aside: dict[Aside, dict[str, int]] = {
+        "withheld": {"x.jsonl": 2},
+        "left_out": {"x.jsonl": 1, "y.jsonl": 0},
+    }
     more = replace(SHARDS[0], records={"x.jsonl": 5}, aside=aside)
     for lost in (-1, 1):
         shards = [replace(more, records={"x.jsonl": 5 + lost}), *SHARDS[1:]]

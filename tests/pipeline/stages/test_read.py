@@ -373,6 +373,7 @@ def test_what_a_screen_does_not_want_is_counted_by_its_reason_and_goes_no_furthe
     assert isinstance(last, TaggedOutput)
     assert [getattr(document, "doc_id", None) for document in documents] == ["0", "2", "3"]
     result = last.value
+    assert isinstance(result, ShardResult)
     assert result.records == {source: 7}
     assert result.aside == {"withheld": {source: 3}, "left_out": {source: 1}}
 
