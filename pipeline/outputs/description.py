@@ -37,7 +37,8 @@ class RunDescription:
     data are to it; min_confidence: entities below it are not written. max_broken_files: the share
     of the files above which the run fails where they cannot be read to their end, or, with
     quarantine, is committed without what could not be read; None: any may be. fail_on_drift:
-    whether the run fails where it drifts. warnings: sentences on what a
+    whether the run fails where it drifts. language, cuts_characters: the model's, as
+    `language_warnings` takes them. warnings: sentences on what a
     person should look at.
     """
 
@@ -59,6 +60,8 @@ class RunDescription:
     quarantine: bool = False
     fail_on_drift: bool = False
     warnings: tuple[str, ...] = ()
+    language: str | None = None
+    cuts_characters: bool = True
 
 
 def installed_versions() -> dict[str, str]:
