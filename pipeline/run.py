@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from typing import NoReturn
 
 from model.drift.compare import drift_in_words
 from model.runtime import forgo_keras, lasting_imports
@@ -41,6 +42,11 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     forgo_keras()  # worker processes inherit it
     main(run)
+
+
+if __name__ == "__main__":
+    command()

@@ -13,6 +13,7 @@ from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import BUCKET_CELLS
 from pipeline.configuration.beam_options import beam_options, is_local, runs_here
 from pipeline.console.arguments import Parser
+from pipeline.console.commands import called
 from pipeline.console.flags import add_flags, flag, flags_of, from_flags, recorded, require_bounds
 from pipeline.inputs.formats import FORMATS, MAX_RECORD_MB, ReadConfig
 from pipeline.outputs.catalog import output_root
@@ -136,7 +137,7 @@ DECISIVE = tuple(name for name, field in flags_of(ExtractionConfig) if "decisive
 def extraction_parser() -> Parser:
     """The parser of gleaner's own flags; what it leaves over is Beam's."""
     parser = Parser(
-        prog="python -m pipeline.run",
+        prog=called("pipeline.run"),
         synopsis="[--input GLOB ...] [--output DIR] [FLAG ...]",
         description="Extract named entities from documents into Parquet. Without flags: from the "
         "bundled documents, with the bundled model, into ./out.",

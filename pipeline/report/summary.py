@@ -8,6 +8,7 @@ from typing import Any
 from model.drift.compare import drift_in_words
 from model.text.escaping import harmless
 from pipeline.console.colour import Paint, plain
+from pipeline.console.commands import called
 from pipeline.console.text import counted, duration
 from pipeline.filesystems.paths import shown_path
 from pipeline.outputs.layout import RunPaths
@@ -142,4 +143,4 @@ def _next(manifest: Manifest, where: str) -> str:
     part = manifest.get("part")
     is_last = not part or part["number"] == part["count"]
     is_done = manifest["counts"]["files"] and is_last
-    return f"python -m jobs.runs view --output {shlex.quote(where)}" if is_done else ""
+    return f"{called('jobs.runs')} view --output {shlex.quote(where)}" if is_done else ""
