@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from jobs.evaluate.page import html_page
 from jobs.evaluate.report import evaluation
@@ -26,6 +27,7 @@ from model.evaluation.scoring import (
 from model.runtime import start_tensorflow
 from model.tagger.tagger import Tagger
 from pipeline.console.arguments import Parser, require_file
+from pipeline.console.commands import called
 from pipeline.console.printing import answer
 from pipeline.console.process import main
 from pipeline.filesystems.model_files import open_model
@@ -91,7 +93,7 @@ def _write(flag: str, path: str, text: str) -> None:
 def evaluation_parser() -> Parser:
     """All flags of `jobs.evaluate`."""
     parser = Parser(
-        prog="python -m jobs.evaluate",
+        prog=called("jobs.evaluate"),
         description="Score a model on labelled data, strictly and by the MUC kinds, and list the "
         "most frequent mistakes. JSONL documents are read as raw text, as extraction does.",
         examples=(
@@ -108,5 +110,10 @@ def evaluation_parser() -> Parser:
     return parser
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     main(run)
+
+
+if __name__ == "__main__":
+    command()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from model.text.escaping import harmless
 from pipeline.console.arguments import did_you_mean
+from pipeline.console.commands import called
 from pipeline.console.printing import account, answer
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
@@ -136,4 +137,5 @@ def _require_output(root: str) -> None:
 
 
 def _no_runs(root: str) -> UsageError:
-    return UsageError(f"--output {root} holds no runs: python -m pipeline.run makes {root}/{RUNS}")
+    maker = called("pipeline.run")
+    return UsageError(f"--output {root} holds no runs: {maker} makes {root}/{RUNS}")

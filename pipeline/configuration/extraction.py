@@ -15,6 +15,7 @@ from model.tagger.padding import BUCKET_CELLS
 from model.text.identification import identifiable
 from pipeline.configuration.beam_options import beam_options, is_local, runs_here
 from pipeline.console.arguments import Parser
+from pipeline.console.commands import called
 from pipeline.console.flags import add_flags, flag, flags_of, from_flags, recorded, require_bounds
 from pipeline.inputs.compression import MOST_WINDOW_MB, WINDOW_MB
 from pipeline.inputs.encodings import UTF8, encoding_name
@@ -172,7 +173,7 @@ DECISIVE = tuple(name for name, field in flags_of(ExtractionConfig) if "decisive
 def extraction_parser() -> Parser:
     """The parser of gleaner's own flags; what it leaves over is Beam's."""
     parser = Parser(
-        prog="python -m pipeline.run",
+        prog=called("pipeline.run"),
         synopsis="[--input GLOB ...] [--output DIR] [FLAG ...]",
         description="Extract named entities from documents into Parquet. Without flags: from the "
         "bundled documents, with the bundled model, into ./out.",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from model.installation import installed_version
 from pipeline.console import events
 from pipeline.console.printing import answer
 from schemas.errors import UsageError
@@ -145,13 +146,7 @@ class _Version(argparse.Action):
     """As argparse's own, which wants to know the version before anybody asks."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            installed = version("gleaner")
-        except PackageNotFoundError:  # a checkout
-            installed = "unknown"
-        answer(f"gleaner {installed}")
+        answer(f"gleaner {installed_version()}")
         parser.exit()
 
 

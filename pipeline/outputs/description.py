@@ -7,9 +7,10 @@ from importlib.metadata import version
 from platform import python_version
 
 from model.drift.profile import Profile
+from model.installation import installed_version
 from schemas.manifest import Configuration
 
-_PACKAGES = ("gleaner", "apache-beam", "pyarrow", "numpy", "tensorflow")
+_PACKAGES = ("apache-beam", "pyarrow", "numpy", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class RunDescription:
 
 def installed_versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide about the result."""
-    return {"python": python_version(), **{name: _version(name) for name in _PACKAGES}}
+    own = {"python": python_version(), "gleaner": installed_version()}
+    return own | {name: _version(name) for name in _PACKAGES}
 
 
 def _version(package: str) -> str:

