@@ -32,8 +32,6 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
         code = console.error(str(error), error.exit_code)
     except KeyboardInterrupt as error:
         code = console.error(str(error) or "interrupted", 1)
-    except SystemExit:
-        raise
     except BaseException as error:  # noqa: BLE001 - told with its trace; a panic is no Exception
         code = console.error(repr(error), 1, traceback.format_exc())
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of

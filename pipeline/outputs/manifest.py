@@ -87,7 +87,7 @@ def committed_manifest(
     if run.inputs:
         profile = profile_of_sums(totals)
         manifest["drift"] = cast(Drift, compare(run.baseline, profile, run.min_confidence))
-        said = language_warnings(totals, run.language, cuts_characters=run.cuts_characters)
+        said = [*language_warnings(totals, run.language, cuts_characters=run.cuts_characters)]
         said += [_broken_in_words(manifest)] if broken else []
         if warnings := [*run.warnings, *said]:
             manifest["warnings"] = warnings

@@ -60,7 +60,7 @@ def keep_loopback_off_proxies() -> None:
     in the place of `no_proxy`, whose hosts it therefore repeats: for all others, and for whatever
     else reads these variables, nothing changes.
     """
-    direct = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""
+    direct = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112 - gRPC reads no other
     hosts = [host for host in direct.split(",") if host.strip()]
     hosts += [host for host in _LOOPBACK if host not in hosts]
-    os.environ["no_grpc_proxy"] = ",".join(hosts)
+    os.environ["no_grpc_proxy"] = ",".join(hosts)  # noqa: SIM112 - gRPC reads no other
