@@ -33,6 +33,7 @@ class Configuration(TypedDict):
     id_field: str
     text_field: str
     keep_fields: list[str]
+    languages: NotRequired[list[str]]
     max_record_mb: NotRequired[int]
     keep_text: str
     min_confidence: float

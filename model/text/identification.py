@@ -4,7 +4,7 @@ import math
 from functools import cache
 
 # Of shorter texts too many are names and numbers.
-LEAST_CHARACTERS = 40
+LEAST_BYTES = 40
 # What a text begins with: more takes longer and says little more.
 READ_CHARACTERS = 300
 # Below, nothing is said: half of what it says then is wrong.
@@ -14,7 +14,7 @@ _SURE = 0.95
 def identify(text: str) -> str | None:
     """The ISO 639-1 code of a text's language; None for a short text, and where it is not sure."""
     beginning = " ".join(text[: 2 * READ_CHARACTERS].split())[:READ_CHARACTERS]
-    if len(beginning) < LEAST_CHARACTERS:
+    if len(beginning.encode(errors="replace")) < LEAST_BYTES:
         return None
     import py3langid
 

@@ -5,12 +5,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import BUCKET_CELLS
+from model.text.identification import identifiable
 from pipeline.configuration.beam_options import beam_options, is_local, runs_here
 from pipeline.console.arguments import Parser
 from pipeline.console.flags import add_flags, flag, flags_of, from_flags, recorded, require_bounds
@@ -37,6 +39,10 @@ _NO_RUN_IDS = {"nan", "inf", "infinity", "epoch", "true", "false"}
 
 def _names(listed: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in listed.split(",")) if listed.strip() else ()
+
+
+def _codes(listed: str) -> tuple[str, ...]:
+    return tuple(name.lower() for name in _names(listed))
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,9 @@ class ExtractionConfig:
     text_field: str = flag("but for csv, also a.b", "FIELD", "text", decisive=True)
     keep_fields: tuple[str, ...] = flag(
         "carry these into `documents`", "A,B", (), parse=_names, decisive=True
+    )
+    languages: tuple[str, ...] = flag(
+        "leave out documents in others", "A,B", (), parse=_codes, decisive=True
     )
     max_record_mb: int = flag("larger ones are dead letters", "N", MAX_RECORD_MB, decisive=True)
     only_new: bool = flag("leave out files that are done and unchanged", default=False)
@@ -111,7 +120,14 @@ class ExtractionConfig:
                 f"--run_id {self.run_id!r} is no name: query engines take it for another value"
             )
         require_bounds(self)
+        self._require_identifiable()
         self.read  # noqa: B018 - it is refused now
+
+    def _require_identifiable(self) -> None:
+        for code in self.languages:
+            if code not in identifiable():
+                near = get_close_matches(code, identifiable(), 1, 0.6) or ["en"]
+                raise UsageError(f"--languages {code}, expected codes such as {near[0]}")
 
     @cached_property
     def read(self) -> ReadConfig:

@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 
 from model.drift.compare import compare
 from model.drift.sums import profile_of_sums
+from pipeline.languages import language_warnings
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import RunPaths
 from schemas.errors import JobError
@@ -84,6 +85,9 @@ def committed_manifest(
     if run.inputs:
         profile = profile_of_sums(totals)
         manifest["drift"] = cast(Drift, compare(run.baseline, profile, run.min_confidence))
+        said = language_warnings(totals, run.language, cuts_characters=run.cuts_characters)
+        if warnings := [*run.warnings, *said]:
+            manifest["warnings"] = warnings
     return manifest
 
 

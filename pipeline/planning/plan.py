@@ -9,6 +9,7 @@ from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.graph import ExtractionPlan
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
+from pipeline.languages import LanguageScreen
 from pipeline.outputs.description import Part, RunDescription, installed_versions
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
@@ -29,7 +30,8 @@ _MB = 1_000_000
 class Run:
     """One run of a job: what it reads, about how many documents, and with which workers.
 
-    text_share: share of the documents whose text is kept, the same in all runs of the job.
+    text_share: share of the documents whose text is kept, the same in all runs of the job;
+    sample_share: that of about SAMPLED_TEXTS of them.
     """
 
     config: ExtractionConfig
@@ -41,6 +43,7 @@ class Run:
     shards: Sequence[Shard]
     documents: int
     text_share: float
+    sample_share: float
     workers: Workers
 
     def description(self, started: datetime) -> RunDescription:
@@ -62,12 +65,16 @@ class Run:
             repairs=repairs,
             baseline=profile_of_baseline(self.inputs.artifact.baseline),
             min_confidence=self.config.min_confidence,
+            language=self.inputs.artifact.language,
+            cuts_characters=self.inputs.artifact.segmentation.characters,
         )
 
     def graph(self, described: RunDescription, progress: str | None) -> ExtractionPlan:
         """What the graph needs; progress: where workers report, None where nobody looks."""
         config, model = self.config, described.model
-        rows = RowConfig(model, described.started_at, config.keep_fields, self.text_share)
+        rows = RowConfig(
+            model, described.started_at, config.keep_fields, self.text_share, self.sample_share
+        )
         return ExtractionPlan(
             read=self.read,
             segmentation=self.inputs.artifact.segmentation,
@@ -81,6 +88,7 @@ class Run:
             ),
             write=WriteConfig(self.storage, rows, config.target_file_mb * _MB, progress),
             run=described,
+            screens=(LanguageScreen(config.languages),) if config.languages else (),
         )
 
 
@@ -114,6 +122,7 @@ def plan_runs(
             shards=planned,
             documents=about,
             text_share={"none": 0.0, "all": 1.0}.get(config.keep_text, sampled),
+            sample_share=sampled,
             workers=workers_for(planned),
         )
         for part, own, planned, about in zip(parts, works, shards, documents, strict=True)

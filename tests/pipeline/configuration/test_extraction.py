@@ -42,7 +42,8 @@ def test_without_flags_the_bundled_corpus_and_model_are_used() -> None:
 def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
     arguments = (
         "--input a.jsonl b*.gz gs://c/d --input_format lines --id_field m.id --text_field m.text "
-        "--keep_fields title,year --max_record_mb 3 --allow_no_input --model here --batch_tokens 7 "
+        "--keep_fields title,year --languages en,DE --max_record_mb 3 --allow_no_input "
+        "--model here --batch_tokens 7 "
         "--folded_words 40000 --min_confidence 0.75 --max_dead_letters=0.5 --run_id nightly-1"
         f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --only_new "
         "--backfill --commit_shards 5 --fail_on_drift --direct_num_workers=4"
@@ -58,6 +59,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "input": ["a.jsonl", "b*.gz", "gs://c/d"],
         "input_format": "lines",
         "id_field": "m.id",
+        "languages": ["en", "de"],
         "text_field": "m.text",
         "keep_fields": ["title", "year"],
         "max_record_mb": 3,
