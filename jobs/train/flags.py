@@ -34,12 +34,7 @@ def training_parser() -> Parser:
     add("--validation_split", type=float, default=0.1, metavar="F", help=text)
     add("--test", metavar="FILE", help="measured once, at the end")
     add("--vectors", metavar="NAME", help=f"{GLOVE}, or a text file of word vectors")
-    add(
-        "--language",
-        default="en",
-        metavar="CODE",
-        help="whose rules cut sentences, such as en or pt-BR",
-    )
+    add("--language", default="en", metavar="CODE", help="whose rules cut sentences")
     add(
         "--tokens",
         choices=("auto", *TOKEN_STYLES),
