@@ -61,11 +61,12 @@ def values_of(flag: argparse.Action) -> Sequence[str]:
     return taken[:2]
 
 
-FLAGS = [(name, parser, flag) for name, parser in parsers() for flag in flags_with_values(parser)]
-ALL = [
-    pytest.param(parser, flag, id=f"{name} {flag.option_strings[-1]}")
-    for name, parser, flag in FLAGS
+FLAGS = [
+    (f"{name} {flag.option_strings[-1]}", parser, flag)
+    for name, parser in parsers()
+    for flag in flags_with_values(parser)
 ]
+ALL = [pytest.param(parser, flag, id=name) for name, parser, flag in FLAGS]
 
 
 def flat(values: Any) -> list[str]:  # noqa: ANN401 - of any flag
