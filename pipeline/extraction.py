@@ -16,7 +16,7 @@ from pipeline.graph import extract
 from pipeline.outputs.catalog import clean, held
 from pipeline.outputs.current import next_start
 from pipeline.outputs.description import RunDescription
-from pipeline.outputs.manifest import refusal, too_many_broken_files
+from pipeline.outputs.manifest.refusal import refusal, too_many_broken_files
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.transactions import Ending, commit_nothing, end_run, tidy_run

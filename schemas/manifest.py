@@ -131,6 +131,8 @@ class Statistic(TypedDict, total=False):
     baseline: Any  # counts or a rate, as the statistic has them
     run: Any
     reason: str
+    last_run: str
+    label: str
 
 
 class Drift(TypedDict, total=False):

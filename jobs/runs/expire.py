@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from jobs.runs.outputs import Output, add_dry_run, changing, days_ago, tell
 from jobs.runs.state import status_in_words
 from pipeline.console.text import counted
-from pipeline.outputs.manifest import encode_manifest
+from pipeline.outputs.manifest.encoding import encode_manifest
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import remove_run
 from schemas.errors import UsageError

@@ -15,7 +15,7 @@ from pipeline.filesystems.upload import Upload
 from pipeline.outputs.current import manifest_flaw, not_replaced
 from pipeline.outputs.layout import LOCK, PARTIAL_MANIFEST, PARTIAL_REPORT, PLAN, REPORTS, STAGING
 from pipeline.outputs.lock import locked
-from pipeline.outputs.manifest import parse_manifest
+from pipeline.outputs.manifest.encoding import parse_manifest
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import remove_run, settle_run
 from schemas.errors import UsageError

@@ -6,6 +6,7 @@ from datetime import datetime
 from importlib.metadata import version
 from platform import python_version
 
+from model.drift.last_run import LastRun
 from model.drift.profile import Profile
 from model.installation import installed_version
 from schemas.manifest import Configuration
@@ -38,9 +39,9 @@ class RunDescription:
     data are to it; min_confidence: entities below it are not written. max_broken_files: the share
     of the files above which the run fails where they cannot be read to their end, or, with
     quarantine, is committed without what could not be read; None: any may be. fail_on_drift:
-    whether the run fails where it drifts. language, cuts_characters: the model's, as
-    `language_warnings` takes them. warnings: sentences on what a
-    person should look at.
+    whether the run fails where it drifts; last: the run to compare it with. language,
+    cuts_characters: the model's, as `language_warnings` takes them. warnings: sentences on what
+    a person should look at.
     """
 
     run_id: str
@@ -60,6 +61,7 @@ class RunDescription:
     max_broken_files: float | None = None
     quarantine: bool = False
     fail_on_drift: bool = False
+    last: LastRun | None = None
     warnings: tuple[str, ...] = ()
     language: str | None = None
     cuts_characters: bool = True

@@ -19,13 +19,9 @@ from enum import Enum
 
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import all_files
-from pipeline.outputs.manifest import (
-    committed_manifest,
-    encode_manifest,
-    failed_manifest,
-    refusal,
-    refused_manifest,
-)
+from pipeline.outputs.manifest import committed_manifest, failed_manifest, refused_manifest
+from pipeline.outputs.manifest.encoding import encode_manifest
+from pipeline.outputs.manifest.refusal import refusal
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.table_writer import TableWriter
 from schemas.errors import JobError

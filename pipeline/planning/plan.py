@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from model.drift.last_run import LastRun
 from model.drift.profile import profile_of_baseline
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.graph import ExtractionPlan
@@ -15,7 +16,13 @@ from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.planning.check import CheckedInputs, require_new
 from pipeline.planning.preview import estimate_documents
-from pipeline.planning.worklist import Worklist, all_files, dead_letters_to_repair, new_files
+from pipeline.planning.worklist import (
+    Worklist,
+    all_files,
+    dead_letters_to_repair,
+    last_run,
+    new_files,
+)
 from pipeline.runners.runner import Workers
 from pipeline.stages.row_sinks import WriteConfig
 from pipeline.stages.tag import TaggerHandler
@@ -39,6 +46,7 @@ class Run:
     storage: RunStorage
     part: Part | None
     work: Worklist
+    last: LastRun | None
     read: ReadConfig
     shards: Sequence[Shard]
     documents: int
@@ -61,6 +69,7 @@ class Run:
             max_dead_letters=1.0 if repairs else self.config.max_dead_letters,
             max_broken_files=None if repairs else self.config.max_broken_files,
             quarantine=self.config.quarantine,
+            last=self.last,
             fail_on_drift=self.config.fail_on_drift,
             versions=installed_versions(),
             skipped_files=self.work.skipped,
@@ -112,6 +121,8 @@ def plan_runs(
     shards = [plan_shards(part.files, read) for part in works]
     documents = [estimate_documents(some, read) for some in shards]
     sampled = min(1.0, SAMPLED_TEXTS / max(sum(documents), 1))
+    labels = inputs.artifact.tags.labels
+    last = last_run(manifests, config.described(), labels)
     parts = [Part(config.run_id, number, len(works)) for number in range(1, len(works) + 1)]
     runs = [
         Run(
@@ -122,6 +133,7 @@ def plan_runs(
             ),
             part=part if config.commit_shards else None,
             work=own,
+            last=None if own.repairs else last,
             read=read,
             shards=planned,
             documents=about,

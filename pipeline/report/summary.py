@@ -54,7 +54,7 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
     counts = manifest["counts"]
     warnings = manifest.get("warnings", [])
     lost = counts["dead_letters"] or counts["broken_files"] or warnings
-    broken = [entry["source"] for entry in manifest["inputs"] if not entry["complete"]]
+    broken = [entry["source"] for entry in manifest.get("inputs", ()) if not entry["complete"]]
     level = manifest.get("drift", {}).get("level")
     paths = RunPaths(output.rstrip("/"), manifest["run_id"])
     return {

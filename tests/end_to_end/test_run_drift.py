@@ -16,6 +16,7 @@ from model.drift.profile import baseline_statistics
 from model.tagger.artifact import Artifact, save_artifact
 from model.tagger.tagger import Tagger, tag_documents
 from model.text.segmentation import tokenize_document
+from pipeline.outputs.current import current_sources, read_manifests
 from pipeline.run import run
 from schemas.errors import DriftError
 from schemas.records import Document
@@ -172,3 +173,49 @@ def test_the_bundled_model_knows_its_own_kind_of_text_from_others(
     assert found["level"] == "stable"
     with pytest.raises(DriftError):
         run([*flags, f"--input={shared_data}/text/shard-00.jsonl", "--run_id=books"])
+
+
+@pytest.fixture(scope="module")
+def blind(tiny_model: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of the same labels, after something happened to its weights: all is outside."""
+    bias = tiny_model.weights.dense_bias.copy()
+    bias[tiny_model.tags.tags.index("O")] += 1000
+    weights = replace(tiny_model.weights, dense_bias=bias)
+    directory = tmp_path_factory.mktemp("models") / "blind"
+    save_artifact(replace(tiny_model, weights=weights), directory, {})
+    return directory
+
+
+def test_a_model_that_finds_nothing_ends_before_its_rows_count(
+    tiny_artifact: Path, blind: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nights of a few hundred tokens, from a folder for each date, and no baseline."""
+    for night in (24, 25):
+        (tmp_path / f"2026-11-{night}").mkdir()
+        write(tmp_path / f"2026-11-{night}/x.jsonl", texts(SENTENCES, 5, seed=night))
+    flags = [f"--output={tmp_path}/out", "--fail_on_drift", "--direct_num_workers=1"]
+    first = f"--input={tmp_path}/2026-11-24"
+    later = f"--input={tmp_path}/2026-11-25"
+    assert run([*flags, f"--model={tiny_artifact}", first, "--run_id=r1"]) == 0
+    entities = manifest_of(tmp_path / "out", "r1")["counts"]["entities"]
+    assert entities > 40
+    message = r"^the documents are far poorer in entities than those of run r1 \(0 per 1,000"
+    with pytest.raises(DriftError, match=message):
+        run([*flags, f"--model={blind}", later, "--run_id=r2"])
+    told = manifest_of(tmp_path / "out", "r2")
+    assert (told["status"], list(told["tables"])) == ("failed", ["dead_letters"])
+    counted = current_sources(read_manifests(f"{tmp_path}/out"))
+    assert {state.run_id for state in counted.values()} == {"r1"}
+    # Elsewhere it is another kind of text, and what failed is no run to compare with.
+    (tmp_path / "tables").mkdir()
+    write(tmp_path / "tables/x.jsonl", texts(SENTENCES, 5, seed=9))
+    assert run([*flags, f"--model={blind}", f"--input={tmp_path}/tables", "--run_id=r3"]) == 0
+    assert run([*flags, f"--model={tiny_artifact}", later, "--run_id=r4"]) == 0
+    capsys.readouterr()
+    assert run([*flags[::2], f"--model={blind}", first, "--run_id=r5"]) == 0
+    assert (
+        "  drift    far poorer in entities than those of run r4 (0 per" in capsys.readouterr().out
+    )
+    found = manifest_of(tmp_path / "out", "r5")["drift"]
+    assert found["level"] == "drift"
+    assert found["statistics"]["entities_since_last_run"]["last_run"] == "r4"

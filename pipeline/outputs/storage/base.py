@@ -9,7 +9,7 @@ from pipeline.filesystems.beam import filesystems, open_file
 from pipeline.filesystems.upload import Writer
 from pipeline.outputs.current import manifest_flaw
 from pipeline.outputs.layout import RunPaths
-from pipeline.outputs.manifest import parse_manifest
+from pipeline.outputs.manifest.encoding import parse_manifest
 from schemas.errors import JobError
 from schemas.manifest import Manifest
 from schemas.tables import TABLES

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.filesystems.paths import shown_path
+from pipeline.outputs.manifest import input_entry
 from pipeline.report.summary import as_event, format_summary
 from schemas.manifest import Manifest
 
@@ -187,12 +188,16 @@ def test_machines_get_the_same_as_one_event() -> None:
         "model": "gmb-en@0123456789ab",
         "timings": {"seconds": 2.0},
         "drift": None,
+        "broken_files": [],
         "warnings": [],
         "manifest": "gs://b/out/runs/r1.json",
         "report": None,
     }
     reported = as_event(manifest(), "gs://b/out/", has_report=True)
     assert reported["report"] == "gs://b/out/reports/r1.html"
+    broken = manifest()
+    broken["inputs"] = [input_entry(name, "1-1", name != "/in/b") for name in ("/in/a", "/in/b")]
+    assert as_event(broken, "gs://b/out")["broken_files"] == ["/in/b"]
     table = as_event(manifest(), "gs://b/out")["tables"]["entities"]
     assert table == {"path": "gs://b/out/entities/run_id=r1", "rows": 2345, "bytes": 1_250_000}
 

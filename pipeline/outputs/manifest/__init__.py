@@ -1,18 +1,18 @@
 """The manifest of a run: what was read, written and counted, made of the results of its stages."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Literal, cast, get_args
 
-from model.drift.compare import compare, drift_in_words
+from model.drift.compare import compare
 from model.drift.sums import profile_of_sums
 from pipeline.languages import language_warnings
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import RunPaths
-from schemas.errors import BrokenFilesError, DeadLettersError, DriftError, JobError
+from pipeline.outputs.manifest.refusal import broken_in_words
+from schemas.errors import JobError
 from schemas.manifest import (
     ASIDES,
     Aside,
@@ -26,11 +26,6 @@ from schemas.manifest import (
 )
 from schemas.records import FileResult, ShardResult
 from schemas.tables import SCHEMA_VERSION, TABLES
-
-# What stood in the error of a run that was taken back, until its status said so.
-_TAKEN_BACK = "rolled back on "
-
-_NAMED = 5  # files, in a sentence
 
 # What each document says of itself, and a manifest of all of them.
 Sum = Literal["sentences", "tokens", "unknown_tokens", "characters"]
@@ -86,9 +81,10 @@ def committed_manifest(
     manifest = with_rows(head, inputs, files, paths, run.skipped_files)
     if run.inputs:
         profile = profile_of_sums(totals)
-        manifest["drift"] = cast(Drift, compare(run.baseline, profile, run.min_confidence))
+        drift = compare(run.baseline, profile, run.min_confidence, run.last)
+        manifest["drift"] = cast(Drift, drift)
         said = [*language_warnings(totals, run.language, cuts_characters=run.cuts_characters)]
-        said += [_broken_in_words(manifest)] if broken else []
+        said += [broken_in_words(manifest)] if broken else []
         if warnings := [*run.warnings, *said]:
             manifest["warnings"] = warnings
     return manifest
@@ -189,39 +185,6 @@ def without_rows(manifest: Manifest) -> Manifest:
     return left
 
 
-def refusal(manifest: Manifest, run: RunDescription) -> JobError | None:
-    """Why the run that this manifest would commit is refused, in words; None: it is not."""
-    counts = manifest["counts"]
-    failed, records, allowed = counts["dead_letters"], counts["records"], run.max_dead_letters
-    if failed > allowed * records:
-        return DeadLettersError(
-            f"{failed:,} of {records:,} records became dead letters, a share of "
-            f"{failed / records:.3g}, and --max_dead_letters is {allowed:g}"
-        )
-    broken = None if run.quarantine else too_many_broken_files(manifest, run.max_broken_files)
-    if broken:
-        return broken
-    drift = drift_in_words(manifest.get("drift", {})) if run.fail_on_drift else None
-    return DriftError(f"the documents are {drift}, and --fail_on_drift is given") if drift else None
-
-
-def too_many_broken_files(manifest: Manifest, allowed: float | None) -> BrokenFilesError | None:
-    """More files than the allowed share are broken, or all of them; None: that is not so."""
-    broken, files = manifest["counts"]["broken_files"], manifest["counts"]["files"]
-    if allowed is None or not broken or (broken <= allowed * files and broken < files):
-        return None
-    limit = f", and --max_broken_files is {allowed:g}" if broken > allowed * files else ""
-    return BrokenFilesError(f"{_broken_in_words(manifest)}{limit}")
-
-
-def _broken_in_words(manifest: Manifest) -> str:
-    broken = [entry["source"] for entry in manifest["inputs"] if not entry["complete"]]
-    more = f" and {len(broken) - _NAMED:,} more" if len(broken) > _NAMED else ""
-    end = "its end" if len(broken) == 1 else "their end"
-    count = f"{len(broken):,} of {len(manifest['inputs']):,} files"
-    return f"{count} could not be read to {end} ({', '.join(broken[:_NAMED])}{more})"
-
-
 def refused_manifest(manifest: Manifest, error: str) -> Manifest:
     """A committed manifest in, that of the failed run which keeps its dead letters alone out."""
     tables = {"dead_letters": manifest["tables"]["dead_letters"]}
@@ -237,45 +200,6 @@ def rolled_back_manifest(manifest: Manifest, at: datetime) -> Manifest:
     """A committed manifest in, that of the same run once it was taken back out."""
     time = at.isoformat()
     return {**without_rows(manifest), "status": "rolled_back", "rolled_back_at": time}
-
-
-def parse_manifest(data: bytes) -> Manifest:
-    """The bytes of a manifest in, the manifest out; raises ValueError for what is no JSON.
-
-    Before runs that were taken back had a status of their own, they were failed ones.
-    """
-    manifest: Manifest = json.loads(data)
-    try:
-        error = manifest.get("error", "")
-    except AttributeError as no_object:
-        raise ValueError("a manifest is a JSON object") from no_object
-    if not error.startswith(_TAKEN_BACK):
-        return manifest
-    del manifest["error"]
-    at = datetime.fromisoformat(error.removeprefix(_TAKEN_BACK).replace(" UTC", "+00:00"))
-    return {**manifest, "status": "rolled_back", "rolled_back_at": at.isoformat()}
-
-
-def encode_manifest(manifest: Manifest) -> bytes:
-    """The manifest as the bytes of its file: what holds no list or object stands on one line.
-
-    With a line for each value, 100,000 inputs and files took twice the memory to encode.
-    """
-    return _json_lines(manifest, "\n").encode() + b"\n"
-
-
-def _json_lines(value: object, line: str) -> str:
-    """A value as JSON; `line` begins a line that is indented as the value is."""
-    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if not any(isinstance(inner, dict | list) for inner in within):
-        return json.dumps(value, ensure_ascii=False)
-    deeper = line + " "
-    if isinstance(value, dict):
-        parts = [f"{json.dumps(key)}: {_json_lines(inner, deeper)}" for key, inner in value.items()]
-    else:
-        parts = [_json_lines(inner, deeper) for inner in within]
-    start, end = "{}" if isinstance(value, dict) else "[]"
-    return start + deeper + ("," + deeper).join(parts) + line + end
 
 
 def rows_by_source(files: Iterable[FileResult], table: str) -> Counter[str]:
