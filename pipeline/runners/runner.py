@@ -11,7 +11,6 @@ import apache_beam as beam
 from schemas.records import Shard
 
 # gRPC compares the ends of host names with these.
-_NO_PROXY = "no_grpc_proxy"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Build = Callable[[beam.Pipeline], object]
@@ -61,7 +60,7 @@ def keep_loopback_off_proxies() -> None:
     in the place of `no_proxy`, whose hosts it therefore repeats: for all others, and for whatever
     else reads these variables, nothing changes.
     """
-    direct = os.environ.get(_NO_PROXY) or os.environ.get("no_proxy") or ""
+    direct = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112 - gRPC reads no other
     hosts = [host for host in direct.split(",") if host.strip()]
     hosts += [host for host in _LOOPBACK if host not in hosts]
-    os.environ[_NO_PROXY] = ",".join(hosts)
+    os.environ["no_grpc_proxy"] = ",".join(hosts)  # noqa: SIM112 - gRPC reads no other

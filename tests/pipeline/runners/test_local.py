@@ -97,7 +97,7 @@ def test_hosts_that_need_no_proxy_are_kept_beside_this_machine(
         monkeypatch.setenv(name, given.get(name, ""))
     for _ in range(2):  # a process may run several jobs
         keep_loopback_off_proxies()
-        assert os.environ["no_grpc_proxy"] == direct  # noqa: SIM112 - gRPC's own name
+        assert os.environ["no_grpc_proxy"] == direct  # noqa: SIM112 - gRPC reads no other
         assert os.environ["no_proxy"] == given.get("no_proxy", "")
 
 
@@ -112,10 +112,10 @@ def test_workers_are_reached_without_the_proxy_of_the_environment(
     clean = {name: value for name, value in os.environ.items() if name not in unset}
     found = subprocess.run(
         [sys.executable, "-m", "pipeline.run", f"--input={tmp_path / 'in.jsonl'}", *flags],
+        check=False,
         env={**clean, variable: "http://127.0.0.1:9", "no_proxy": "example.org"},
         capture_output=True,
         text=True,
-        check=False,
         timeout=50,
     )
     assert found.returncode == 0, found.stderr
