@@ -55,7 +55,7 @@ def values_of(flag: argparse.Action) -> Sequence[str]:
     for text in texts:
         try:
             flag.type(text) if callable(flag.type) else text
-        except (ValueError, argparse.ArgumentTypeError):
+        except (ValueError, argparse.ArgumentTypeError, UsageError):
             continue
         taken.append(text)
     return taken[:2]
