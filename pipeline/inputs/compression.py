@@ -14,19 +14,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import zstandard
 
 from pipeline.inputs.formats import ShardError
+from pipeline.inputs.formats.large import BOMB, BOMB_BYTES, BOMB_RATIO
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-# A stream that gives more than both is a decompression bomb. Text compresses 3 to 10-fold, logs
-# 100-fold; 1,000-fold is one thing over and over. 128 MiB of it are read within a minute, even if
-# they are blank lines, of which no record would show that something is amiss.
-BOMB_BYTES = 128 * 2**20
-BOMB_RATIO = 1000
-_BOMB = (
-    "{:,} compressed bytes hold more than {:,}: a decompression bomb (over 128 MiB and 1,000-fold),"
-    " or else a file to unpack before the run."
-)
 
 # Compressed bytes taken at a time. Small, since what comes out of them is held at once, and zstd
 # can unpack 30,000-fold: 130 MB at most here, against 4 GB from 64 KiB. It costs a fifth of the
@@ -83,7 +74,7 @@ def _unpacked(stream: BinaryIO, codec: _Codec) -> Iterator[bytes]:
             raise OSError(f"the compressed stream is damaged: {error}") from error
         bytes_out += len(piece)
         if bytes_out > BOMB_BYTES and bytes_out > BOMB_RATIO * bytes_in:
-            raise ShardError(_BOMB.format(bytes_in, bytes_out))
+            raise ShardError(BOMB.format(bytes_in, bytes_out))
         if piece:
             yield piece
 

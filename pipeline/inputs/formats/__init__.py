@@ -29,6 +29,7 @@ from pipeline.inputs.formats.lines import LINES
 from pipeline.inputs.formats.parquet import PARQUET
 from pipeline.inputs.formats.records import (
     STAGE,
+    DoubledColumnError,
     Format,
     MissingColumnError,
     Record,
@@ -46,6 +47,7 @@ __all__ = [
     "FORMATS",
     "MAX_RECORD_MB",
     "STAGE",
+    "DoubledColumnError",
     "Format",
     "MissingColumnError",
     "ReadConfig",

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from pipeline.inputs.formats.columns import missing_column
 from pipeline.inputs.formats.large import PIECE, LargeRecord
 from pipeline.inputs.formats.records import (
+    DoubledColumnError,
     Format,
     MissingColumnError,
     Record,
@@ -60,7 +61,8 @@ def _missing(stream: BinaryIO, builder: RecordBuilder) -> dict[str, str]:
     header = CsvRows(stream, config.longest_record).header()
     if header is None:
         raise ShardError("The file is empty.")
-    _column(header, config.text_field, required=True)
+    for name in builder.names:
+        _column(header, name, required=name == config.text_field)
     missing = [field for field in config.named_fields if field not in header]
     return {field: missing_column(field, header) for field in missing}
 
@@ -68,7 +70,7 @@ def _missing(stream: BinaryIO, builder: RecordBuilder) -> dict[str, str]:
 def _column(header: Sequence[str], name: str, *, required: bool = False) -> int | None:
     matches = [position for position, column in enumerate(header) if column == name]
     if len(matches) > 1:
-        raise ShardError(f"The header names the column {name!r} {len(matches)} times.")
+        raise DoubledColumnError(name, len(matches))
     if not matches and required:
         hint = _separator_hint(header[0]) if len(header) == 1 else ""
         raise MissingColumnError(missing_column(name, header, hint))

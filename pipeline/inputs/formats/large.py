@@ -6,6 +6,16 @@ from typing import BinaryIO
 BOM = b"\xef\xbb\xbf"
 PIECE = 2**20  # what is read at a time, in bytes or characters
 
+# What gives more than both is a decompression bomb. Text compresses 3 to 10-fold, logs 100-fold;
+# 1,000-fold is one thing over and over. 128 MiB of it are read within a minute, even if they are
+# blank lines, of which no record would show that something is amiss.
+BOMB_BYTES = 128 * 2**20
+BOMB_RATIO = 1000
+BOMB = (
+    "{:,} compressed bytes hold more than {:,}: a decompression bomb (over 128 MiB and 1,000-fold),"
+    " or else a file to unpack before the run."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LargeRecord:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from pipeline.console.text import first_line
 from pipeline.inputs.formats.large import LargeRecord
+from pipeline.inputs.formats.logical import OtherValue
 from schemas.errors import GleanerError, RecordError, RecordSizeError
 from schemas.records import RAW_BYTES, DeadLetter, Document, Shard
 
@@ -33,6 +34,14 @@ class ShardError(GleanerError):
 
 class MissingColumnError(ShardError):
     """A table lacks the text column; the message says what it has instead."""
+
+
+class DoubledColumnError(ShardError):
+    """A table has several columns of one name, so that it is not clear which is meant."""
+
+    def __init__(self, name: str, columns: int) -> None:
+        super().__init__(f"The header names the column {name!r} {columns} times.")
+        self.name = name
 
 
 class Values(NamedTuple):
@@ -187,7 +196,7 @@ class Format:
         try:
             for _ in self.read(BufferedReader(BytesIO(data[:end]), PREVIEW_BYTES), builder):
                 records += 1
-        except MissingColumnError:
+        except (MissingColumnError, DoubledColumnError):
             raise
         except Exception:  # noqa: BLE001 - the piece may end within a record
             records += 0 if whole else 1
@@ -237,6 +246,8 @@ def json_kind(value: object) -> str:
         return "a boolean"
     if isinstance(value, int | float):
         return "a number"
+    if isinstance(value, OtherValue):
+        return f"a {value.kind}"
     kinds = {dict: "an object", list: "an array", str: "a string", type(None): "null"}
     return kinds.get(type(value), f"a {type(value).__name__}")
 
