@@ -49,6 +49,12 @@ class Document:
     text: str
     fields: tuple[str | None, ...] = ()
 
+    @property
+    def characters(self) -> int:
+        """The characters that it holds in all, of its text, its id and its kept fields."""
+        kept = sum(map(len, filter(None, self.fields))) if self.fields else 0
+        return len(self.text) + len(self.doc_id) + kept
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenizedDocument:

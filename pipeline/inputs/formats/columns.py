@@ -9,6 +9,7 @@ from pipeline.console.arguments import did_you_mean
 from pipeline.inputs.formats.large import LargeRecord
 from pipeline.inputs.formats.logical import BadValue
 from pipeline.inputs.formats.records import (
+    ID_BYTES,
     DoubledColumnError,
     MissingColumnError,
     Record,
@@ -109,7 +110,7 @@ def _known_id(identity: object) -> str | None:
     """The id of a row whose text cannot be taken, for its dead letter."""
     if isinstance(identity, int) and not isinstance(identity, bool):
         return str(identity)
-    if isinstance(identity, str) and len(identity) <= RAW_BYTES and encodable(identity):
+    if isinstance(identity, str) and len(identity) <= ID_BYTES and encodable(identity):
         return identity
     return None
 

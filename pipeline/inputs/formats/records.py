@@ -21,6 +21,8 @@ STAGE = "ReadDocuments"
 # Above this a float may stand for several integers, so it is no id.
 _EXACT = 2**53
 PREVIEW_BYTES = 256 * 1024
+# Of an id, which is written again with each entity: enough for any URL.
+ID_BYTES = 8192
 
 Record = Document | DeadLetter
 
@@ -90,7 +92,8 @@ class RecordBuilder:
         """A record's values in, its `Document` or `DeadLetter` out; never raises.
 
         `raw` are the record's bytes for the dead letter. Text that UTF-8 cannot write (JSON's
-        escapes can name lone surrogates) is refused in the id, the text and the kept fields.
+        escapes can name lone surrogates) is refused in the id, the text and the kept fields, and so
+        is an id of more than 8 KiB.
         """
         text, identity, kept = values
         doc_id = None
@@ -101,7 +104,8 @@ class RecordBuilder:
             # ASCII is a flag of the string. Looking for the escape in `raw` takes longer: 650 MB/s.
             if not text.isascii():
                 text.encode()
-            doc_id.encode()
+            if len(doc_id.encode()) > ID_BYTES:
+                raise RecordError(self._long_id(doc_id))
             fields = tuple(map(field_text, kept)) if kept else self._no_fields
             for value in fields:
                 if value is not None:
@@ -115,9 +119,9 @@ class RecordBuilder:
     ) -> DeadLetter:
         """The dead letter of one record: class and message of `error`, and up to 64 KiB of `raw`.
 
-        `doc_id` is left out where it holds lone surrogates, since no table could hold it.
+        `doc_id` is left out where no table could hold it: for lone surrogates, or its length.
         """
-        if doc_id is not None and not encodable(doc_id):
+        if doc_id is not None and not (encodable(doc_id) and len(doc_id.encode()) <= ID_BYTES):
             doc_id = None
         source, record = self.shard.source, self._first + number
         name, message = type(error).__name__, explain(error)
@@ -131,6 +135,12 @@ class RecordBuilder:
         )
         letter = self.dead_letter(number, error, large.head)
         return replace(letter, raw_size=large.size)
+
+    def _long_id(self, doc_id: str) -> str:
+        return (
+            f"The id field {self.config.id_field!r} holds {len(doc_id.encode()):,} bytes, more than "
+            f"the {ID_BYTES:,} that an id may have."
+        )
 
     def _doc_id(self, number: int, identity: object) -> str:
         if isinstance(identity, str):
