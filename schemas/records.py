@@ -165,7 +165,8 @@ class ShardResult:
     """What the reader counted in one shard.
 
     records: by the source they are of, which is the shard's own but for dead letters read again;
-    complete: False where reading broke off.
+    complete: False where reading broke off. absent: of the fields that flags name, those that no
+    record had, None where no record was seen; keys: what the records had instead.
     """
 
     source: str
@@ -173,6 +174,8 @@ class ShardResult:
     fingerprint: str
     records: Mapping[str, int]
     complete: bool
+    absent: tuple[str, ...] | None = None
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 
 from model.drift.compare import compare
 from model.drift.sums import profile_of_sums
+from pipeline.inputs.fields import absent_in_words
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import RunPaths
 from schemas.errors import JobError
@@ -64,6 +65,9 @@ def committed_manifest(
         for source, fingerprint in run.inputs.items()
     ]
     head = _head(run, "committed" if run.inputs else "empty")
+    absent = absent_in_words(run.configuration["id_field"], run.keep_fields, shards)
+    if absent:
+        head["warnings"] = [*head.get("warnings", ()), *absent]
     manifest = with_rows(head, inputs, files, paths, run.skipped_files)
     if run.inputs:
         profile = profile_of_sums(totals)

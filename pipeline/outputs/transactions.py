@@ -17,6 +17,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
+from pipeline.inputs.fields import textless_in_words
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import all_files
 from pipeline.outputs.manifest import (
@@ -47,9 +48,9 @@ def commit_run(
 ) -> Manifest:
     """Check that every record is accounted for, publish the tables, write the manifest.
 
-    Where too many records failed, the dead letters alone are published, and the manifest says so.
-    Raises JobError where records are missing or doubled; nothing is published then. Committing
-    again does nothing more: the manifest that is there stays, and so do its tables.
+    Where too many records failed, or none has a text, the dead letters alone are published, and the
+    manifest says so. Raises JobError where records are missing or doubled; nothing is published
+    then. Committing again does nothing more: the manifest that is there stays, and its tables.
     """
     files = [*files, *_empty_tables({file.table for file in files}, run, storage)]
     return _commit_files(files, shards, run, storage)
@@ -67,7 +68,8 @@ def _commit_files(
     if storage.has_manifest():  # by an attempt that a runner repeats
         return _decided(storage)
     manifest = committed_manifest(run, files, shards, storage)
-    error = too_many_dead_letters(manifest["counts"], run.max_dead_letters)
+    textless = textless_in_words(run.configuration["text_field"], shards)
+    error = textless or too_many_dead_letters(manifest["counts"], run.max_dead_letters)
     if error:
         manifest = refused_manifest(manifest, error)
     _publish(files, manifest, storage)

@@ -10,6 +10,7 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipeline.console.progress import ProgressLog
 from pipeline.console.text import first_line
+from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import STAGE, ReadConfig, ShardError, read_records
 from pipeline.inputs.shards import open_shard
@@ -75,9 +76,10 @@ class _ReadShard(beam.DoFn):
         """One shard in; its records, and at the end its `ShardResult`, out."""
         records: Counter[str] = Counter()
         complete = True
+        seen = FieldsSeen(self._config.sought)
         try:
             with open_shard(shard.source) as stream:
-                for record in read_records(stream, shard, self._config):
+                for record in read_records(stream, shard, self._config, seen):
                     records[record.source] += 1
                     if isinstance(record, Document):
                         self._documents_read.inc()
@@ -93,7 +95,16 @@ class _ReadShard(beam.DoFn):
         if self._log:
             self._log.add(sources=[shard.source])
         (self._shards_read if complete else self._shards_broken).inc()
-        result = ShardResult(shard.source, shard.start, shard.fingerprint, dict(records), complete)
+        absent = tuple(sorted(seen.missing)) if seen.is_known else None
+        result = ShardResult(
+            shard.source,
+            shard.start,
+            shard.fingerprint,
+            dict(records),
+            complete,
+            absent=absent,
+            keys=tuple(seen.keys) if absent else (),
+        )
         yield _TaggedResult(_SHARD_RESULTS, result)
 
 

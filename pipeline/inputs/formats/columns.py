@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.console.arguments import did_you_mean
+from pipeline.console.text import listed
 from pipeline.inputs.formats.large import LargeRecord
 from pipeline.inputs.formats.logical import BadValue
 from pipeline.inputs.formats.records import (
@@ -21,7 +22,6 @@ from pipeline.inputs.formats.records import (
 from schemas.errors import RecordError
 from schemas.records import RAW_BYTES, DeadLetter, Document
 
-SHOWN = 20
 _UTF8_BYTES = 4  # of a code point, at most
 
 
@@ -40,6 +40,7 @@ def missing_columns(
     if not ways(config.text_field):
         raise MissingColumnError(missing_column(config.text_field, columns))
     missing = [field for field in config.named_fields if not ways(field)]
+    builder.seen.look_at_columns(columns, missing)
     return {field: missing_column(field, columns) for field in missing}
 
 
@@ -49,12 +50,6 @@ def missing_column(name: str, columns: Sequence[str], hint: str = "") -> str:
     near = "" if hint else did_you_mean(name, quoted)
     joint = f"{near} The" if near else "; the"
     return f"There is no column {name!r}{joint} columns are {listed(quoted, len(quoted))}.{hint}"
-
-
-def listed(names: Sequence[str], count: int) -> str:
-    """Of so many names the first in, those shown with commas between them and the rest counted."""
-    more = f" and {count - SHOWN} more" if count > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def row_record(builder: RecordBuilder, number: int, values: Sequence[Any]) -> Record:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from pipeline.inputs.formats.columns import SHOWN, listed
+from pipeline.console.text import SHOWN, listed
 from pipeline.inputs.formats.jsonl import object_parser, read_jsonl, read_object
 from pipeline.inputs.formats.large import BOM, PIECE, LargeRecord
 from pipeline.inputs.formats.records import (

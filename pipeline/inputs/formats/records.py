@@ -9,6 +9,7 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from pipeline.console.text import first_line
+from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.formats.large import LargeRecord
 from pipeline.inputs.formats.logical import OtherValue
 from schemas.errors import GleanerError, RecordError, RecordSizeError
@@ -66,12 +67,20 @@ class RecordBuilder:
     """Turns the values of one record into a `Document`, or into the `DeadLetter` it deserves.
 
     first: the number of the shard's first record, where it stood in another place than it is read.
+    seen: of the text and the fields that were named, which the records have.
     """
 
-    def __init__(self, shard: Shard, config: "ReadConfig", first: int = 0) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        config: "ReadConfig",
+        first: int = 0,
+        seen: FieldsSeen | None = None,
+    ) -> None:
         self.shard = shard
         self.config = config
         self.names = (config.text_field, config.id_field, *config.keep_fields)
+        self.seen = seen or FieldsSeen(config.sought)
         self._first = first
         # Formats without fields (text, lines) have none of the kept ones either.
         self._no_fields = (None,) * len(config.keep_fields)
@@ -137,9 +146,10 @@ class RecordBuilder:
         return replace(letter, raw_size=large.size)
 
     def _long_id(self, doc_id: str) -> str:
+        size = len(doc_id.encode())
         return (
-            f"The id field {self.config.id_field!r} holds {len(doc_id.encode()):,} bytes, more than "
-            f"the {ID_BYTES:,} that an id may have."
+            f"The id field {self.config.id_field!r} holds {size:,} bytes, more than the "
+            f"{ID_BYTES:,} that an id may have."
         )
 
     def _doc_id(self, number: int, identity: object) -> str:

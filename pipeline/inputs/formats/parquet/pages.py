@@ -17,7 +17,10 @@ PAGE_BYTES = 384 * 2**20
 _LIST_VALUES = 2**24
 # A row may hold all of such a page, and its neighbours may do so too.
 LARGE_PAGE = 2**22
+# Rows that are read at once may have so many bytes; more where it is the worst that could be, or
+# else the usual dictionary of 1 MB would make it few rows.
 _BATCH_BYTES = 2**26
+_WORST_BYTES = 2**28
 
 # Of the format's Thrift definition: kinds of pages, and encodings by which one value makes many.
 _DICTIONARY_PAGE = 2
@@ -157,9 +160,11 @@ class PageWatch(io.RawIOBase):
         if is_shared:
             self.largest = max(self.largest, size)
             self.repeated = max(self.repeated, size * values)
-        a_row = size if is_shared else size // max(values, 1)
-        if self.rows > 1 and a_row * self.rows > _BATCH_BYTES:
-            raise HeavyPageError(max(_BATCH_BYTES // a_row, 1))
+        a_row, most = size // max(values, 1), _BATCH_BYTES
+        if is_shared:
+            a_row, most = size, _WORST_BYTES
+        if self.rows > 1 and a_row * self.rows > most:
+            raise HeavyPageError(max(most // a_row, 1))
 
 
 def _integer(fields: dict[int, Any], number: int) -> int:
