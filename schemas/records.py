@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.manifest import Aside
+
 Ints = NDArray[np.int32]
 Positions = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -165,8 +167,9 @@ class ShardResult:
     """What the reader counted in one shard.
 
     records: by the source they are of, which is the shard's own but for dead letters read again;
-    complete: False where reading broke off. absent: of the fields that flags name, those that no
-    record had, None where no record was seen; keys: what the records had instead.
+    complete: False where reading broke off; aside: of the records, those that were not wanted, by
+    why (see `schemas.manifest.Aside`) and by source. absent: of the fields that flags name, those
+    that no record had, None where no record was seen; keys: what the records had instead.
     """
 
     source: str
@@ -174,6 +177,7 @@ class ShardResult:
     fingerprint: str
     records: Mapping[str, int]
     complete: bool
+    aside: Mapping[Aside, Mapping[str, int]] = field(default_factory=dict)
     absent: tuple[str, ...] | None = None
     keys: tuple[str, ...] = ()
 

@@ -2,11 +2,13 @@
 
 import os
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from jobs.evaluate.terminal import format_scores
 from jobs.train.flags import configurations, training_parser
@@ -14,6 +16,7 @@ from jobs.train.parts import check_parts, read_parts
 from jobs.train.state_file import state_file_of
 from jobs.train.trained_model import Recipe, trained_model
 from model.corpora.tokenized import TokenizedSentences
+from model.installation import install_command
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
 from model.training.configuration import EpochLog
@@ -65,7 +68,9 @@ def run(arguments: Sequence[str]) -> int:
     from model.training.fit import fit_tagger
 
     train, dev, test = (
-        TokenizedSentences.of(part, parts.segmentation.tokens)
+        TokenizedSentences.of(
+            part, parts.segmentation.tokens, characters=parts.segmentation.characters
+        )
         for part in (parts.train, parts.dev, parts.test)
     )
     started = time.monotonic()
@@ -97,12 +102,19 @@ def _require_new(output: Path) -> None:
 
 def _require_packages() -> None:
     missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing:
+    if missing and sys.version_info >= (3, 12):
         raise UsageError(
-            f"training needs {', '.join(missing)}: pip install 'gleaner[train]' on Python 3.11 "
-            "(tensorflow-addons has no release for later ones; the models it trains run there)"
+            "training needs Python 3.11 (tensorflow-addons has no release for later ones; the "
+            "models it trains run there)"
         )
+    if missing:
+        raise UsageError(f"training needs {', '.join(missing)}: {install_command('train')}")
+
+
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
+    main(run)
 
 
 if __name__ == "__main__":
-    main(run)
+    command()

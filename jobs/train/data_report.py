@@ -27,7 +27,7 @@ def format_report(report: DataReport, every_place: bool = False) -> str:
 
     Of the places that a warning speaks of all are listed, or the first few.
     """
-    lines = ["data", *_files(report), f"  tokens: {_TOKENS[report.tokens]}", "", *_table(report)]
+    lines = ["data", *_files(report), f"  tokens: {_tokens(report)}", "", *_table(report)]
     warnings = warnings_of(report)
     if warnings:
         lines += ["", "warnings"]
@@ -40,6 +40,11 @@ def format_report(report: DataReport, every_place: bool = False) -> str:
                 f"    and {len(warned.places) - len(places):,} more (all of them: --check)"
             )
     return "\n".join(lines)
+
+
+def _tokens(report: DataReport) -> str:
+    characters = ", and scripts without blanks into characters" if report.characters else ""
+    return _TOKENS[report.tokens] + characters
 
 
 def _files(report: DataReport) -> list[str]:

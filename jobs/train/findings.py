@@ -68,6 +68,7 @@ def warnings_of(report: DataReport) -> list[Warned]:
     return [
         *chain.from_iterable(map(_about_file, parts)),
         *chain.from_iterable(_about_labels(report.train, part) for part in others),
+        *_about_characters(report.train),
         *_about_slips(report),
         *_about_rare_labels(report.train),
         *chain.from_iterable(map(_about_overlap, others)),
@@ -108,6 +109,15 @@ def _misfit_place(misfit: Misfit) -> str:
         f"{_quoted(misfit.text)} {_FATES[misfit.kind]}"
     )
     return f"{place}; tagged: {', '.join(map(_quoted, misfit.tagged))}" if misfit.tagged else place
+
+
+def _about_characters(train: PartReport) -> Iterator[Warned]:
+    if train.cut_words:
+        yield Warned(
+            f"{train.cut_words:,} of {train.words:,} words of train "
+            f"({train.cut_words / train.words:.1%}) are several characters of scripts without "
+            "blanks, and are cut into these: texts to extract from do not show where words end"
+        )
 
 
 def _about_labels(train: PartReport, part: PartReport) -> Iterator[Warned]:

@@ -15,9 +15,10 @@ from model.corpora import (
 )
 from model.corpora.projection import project_document
 from model.corpora.statistics import DataReport, LabelledPart, SourceFile, report_of
-from model.corpora.token_style import token_style
+from model.corpora.token_style import cuts_characters, token_style
+from model.text.languages import language_code
 from model.text.segmentation import Segmentation
-from pipeline.console.printing import account
+from pipeline.console.printing import account, answer
 from schemas.errors import UsageError
 
 
@@ -41,9 +42,11 @@ class Parts:
 
 def read_parts(flags: argparse.Namespace) -> Parts:
     """The parts that the flags name; raises UsageError for files and flags at fault."""
+    language = _language(flags.language)
     corpus = read_labelled(flags.train, allow_overlaps=True)
-    style = token_style(corpus, flags.language) if flags.tokens == "auto" else flags.tokens
-    segmentation = Segmentation(language=flags.language, tokens=style)
+    style = token_style(corpus, language) if flags.tokens == "auto" else flags.tokens
+    characters = cuts_characters(corpus)
+    segmentation = Segmentation(language=language, tokens=style, characters=characters)
     file = _labelled(corpus, segmentation)
     train = file.part("train")
     if flags.dev:
@@ -63,9 +66,16 @@ def read_parts(flags: argparse.Namespace) -> Parts:
         train=train.sentences,
         dev=dev.sentences,
         test=parts[2].sentences if flags.test else (),
-        report=report_of(*parts, tokens=style),
+        report=report_of(*parts, tokens=style, characters=characters),
         segmentation=segmentation,
     )
+
+
+def _language(language: str) -> str:
+    try:
+        return language_code(language)
+    except ValueError as error:
+        raise UsageError(f"--language {language or repr(language)}, {error}") from error
 
 
 def check_parts(parts: Parts, *, in_full: bool = False) -> None:
@@ -73,7 +83,7 @@ def check_parts(parts: Parts, *, in_full: bool = False) -> None:
 
     in_full: name every place of a finding, not just the first ones.
     """
-    account(format_report(parts.report, every_place=in_full))
+    (answer if in_full else account)(format_report(parts.report, every_place=in_full))
     reason = pointless(parts.report)
     if reason:
         raise UsageError(reason)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from model.corpora.records import LabelledCorpus, LabelledWord, broken, wrong_columns
+from model.installation import install_command
 from schemas.errors import UsageError
 
 SENTENCE = "Sentence #"
@@ -43,7 +44,7 @@ def _pandas() -> ModuleType:
         import pandas as pd
     except ImportError as error:
         raise UsageError(
-            "a Kaggle CSV is read with pandas, which is missing: pip install 'gleaner[train]'"
+            f"a Kaggle CSV is read with pandas, which is missing: {install_command('train')}"
         ) from error
     return pd
 

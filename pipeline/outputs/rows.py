@@ -25,12 +25,14 @@ class RowConfig:
     """What the rows say beside what was found.
 
     text_share: share of the documents whose text is kept, chosen by the hash of the text.
+    language_share: share of those whose language is found out, chosen likewise.
     """
 
     model: str
     processed_at: datetime
     keep_fields: tuple[str, ...] = ()
     text_share: float = 0.0
+    language_share: float = 0.0
 
 
 def entity_pieces(
@@ -38,7 +40,7 @@ def entity_pieces(
 ) -> Sequence[Sequence[TaggedDocument]]:
     """Documents in, the same in pieces whose entities weigh at most so much in characters out.
 
-    One whose own weigh more is cut: an id of 8 KB and a million entities come to 8 GB.
+    One whose own weigh more is cut: an id of 16 KB and a million entities come to 16 GB.
     """
     pieces: list[list[TaggedDocument]] = [[]]
     left = most

@@ -20,13 +20,9 @@ from enum import Enum
 from pipeline.inputs.fields import textless_in_words
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import all_files
-from pipeline.outputs.manifest import (
-    committed_manifest,
-    encode_manifest,
-    failed_manifest,
-    refused_manifest,
-    too_many_dead_letters,
-)
+from pipeline.outputs.manifest import committed_manifest, failed_manifest, refused_manifest
+from pipeline.outputs.manifest.encoding import encode_manifest
+from pipeline.outputs.manifest.refusal import refusal
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.table_writer import TableWriter
 from schemas.errors import JobError
@@ -48,9 +44,9 @@ def commit_run(
 ) -> Manifest:
     """Check that every record is accounted for, publish the tables, write the manifest.
 
-    Where too many records failed, or none has a text, the dead letters alone are published, and the
-    manifest says so. Raises JobError where records are missing or doubled; nothing is published
-    then. Committing again does nothing more: the manifest that is there stays, and its tables.
+    Where `refusal` finds a reason, the dead letters alone are published, and the manifest says so.
+    Raises JobError where records are missing or doubled; nothing is published then. Committing
+    again does nothing more: the manifest that is there stays, and so do its tables.
     """
     files = [*files, *_empty_tables({file.table for file in files}, run, storage)]
     return _commit_files(files, shards, run, storage)
@@ -69,9 +65,9 @@ def _commit_files(
         return _decided(storage)
     manifest = committed_manifest(run, files, shards, storage)
     textless = textless_in_words(run.configuration["text_field"], shards)
-    error = textless or too_many_dead_letters(manifest["counts"], run.max_dead_letters)
+    error = refusal(manifest, run, textless)
     if error:
-        manifest = refused_manifest(manifest, error)
+        manifest = refused_manifest(manifest, str(error))
     _publish(files, manifest, storage)
     return manifest if storage.create_manifest(encode_manifest(manifest)) else _decided(storage)
 

@@ -82,12 +82,12 @@ def test_a_long_id_is_one_dead_letter_that_says_how_long_it_may_be(
 ) -> None:
     source = tmp_path / "a.jsonl"
     long = {"id": "x" * 100_000, "text": f"{TEXT} " * 8000}
-    lines = [long, {"id": "y" * 8192, "text": f"{TEXT} " * 500}, {"id": "b", "text": TEXT}]
+    lines = [long, {"id": "y" * 16_384, "text": f"{TEXT} " * 500}, {"id": "b", "text": TEXT}]
     source.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     _, documents, (letter,) = extract(tmp_path, tiny_artifact, source)
     assert [row["doc_id"][:1] for row in documents] == ["y", "b"]
     assert letter["doc_id"] is None
-    assert "holds 100,000 bytes, more than the 8,192 that an id may have" in letter["message"]
+    assert "holds 100,000 bytes, more than the 16,384 that an id may have" in letter["message"]
 
 
 @pytest.mark.parametrize("flag", ["text_field", "id_field", "keep_fields"])

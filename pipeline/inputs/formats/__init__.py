@@ -20,9 +20,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from pipeline.inputs.compression import WINDOW_MB
+from pipeline.inputs.encodings import UTF8, encoding_name, is_wide
 from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.formats.avro import AVRO
-from pipeline.inputs.formats.csv_table import CSV
+from pipeline.inputs.formats.csv.table import AUTO, CSV, require_dialect
 from pipeline.inputs.formats.dead_letters import dead_letters_of, run_of
 from pipeline.inputs.formats.json_array import JSON
 from pipeline.inputs.formats.jsonl import JSONL
@@ -35,15 +37,15 @@ from pipeline.inputs.formats.records import (
     MissingColumnError,
     Record,
     RecordBuilder,
-    ShardError,
     Values,
 )
 from pipeline.inputs.formats.text import TEXT
-from schemas.errors import UsageError
+from schemas.errors import ShardError, UsageError
 from schemas.records import Repair, Shard
 from schemas.tables import DOCUMENTS
 
 __all__ = [
+    "AUTO",
     "FILE_FORMATS",
     "FORMATS",
     "MAX_RECORD_MB",
@@ -87,6 +89,10 @@ class ReadConfig:
     text_field: str = "text"
     keep_fields: tuple[str, ...] = ()
     max_record_mb: int = MAX_RECORD_MB
+    encoding: str = UTF8.name
+    csv_delimiter: str = AUTO
+    csv_escape: str = ""
+    max_window_mb: int = WINDOW_MB
     repairs: Mapping[str, Repair] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -103,6 +109,8 @@ class ReadConfig:
             if name in self.keep_fields[:position]:
                 raise UsageError(f"--keep_fields names {name!r} twice.")
             self._require_column(name, self.keep_fields[:position])
+        object.__setattr__(self, "encoding", encoding_name(self.encoding))
+        require_dialect(self.csv_delimiter, self.csv_escape)
         if not 1 <= self.max_record_mb <= _MOST_MB:
             raise UsageError(f"--max_record_mb is {self.max_record_mb}, expected 1 to {_MOST_MB}.")
 
@@ -136,6 +144,11 @@ class ReadConfig:
     def sought(self) -> tuple[str, ...]:
         """The text and the named fields: a flag is wrong where no record has one of them."""
         return (self.text_field, *self.named_fields)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a line break may have several bytes: a range does not tell where lines begin."""
+        return is_wide(self.encoding)
 
     @property
     def longest_record(self) -> int:

@@ -9,10 +9,11 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from pipeline.console.text import first_line
+from pipeline.inputs.contents import looks_wide
 from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.formats.large import LargeRecord
 from pipeline.inputs.formats.logical import OtherValue
-from schemas.errors import GleanerError, RecordError, RecordSizeError
+from schemas.errors import RecordError, RecordSizeError, ShardError
 from schemas.records import RAW_BYTES, DeadLetter, Document, Shard
 
 if TYPE_CHECKING:
@@ -23,16 +24,12 @@ STAGE = "ReadDocuments"
 _EXACT = 2**53
 PREVIEW_BYTES = 256 * 1024
 # Of an id, which is written again with each entity: enough for any URL.
-ID_BYTES = 8192
+ID_BYTES = 16_384
 
 Record = Document | DeadLetter
 
 # Made once: `json.dumps` with these settings would build it anew for each field.
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
-
-
-class ShardError(GleanerError):
-    """The rest of a shard cannot be read; the message says why, in one sentence."""
 
 
 class MissingColumnError(ShardError):
@@ -102,7 +99,7 @@ class RecordBuilder:
 
         `raw` are the record's bytes for the dead letter. Text that UTF-8 cannot write (JSON's
         escapes can name lone surrogates) is refused in the id, the text and the kept fields, and so
-        is an id of more than 8 KiB.
+        is an id of more than 16 KiB.
         """
         text, identity, kept = values
         doc_id = None
@@ -110,6 +107,8 @@ class RecordBuilder:
             doc_id = self._doc_id(number, identity)
             if not isinstance(text, str):
                 raise RecordError(_describe(text, self.config.text_field))
+            if "\0" in text and looks_wide(text):
+                raise RecordError("The text is full of NUL characters: it looks like UTF-16.")
             # ASCII is a flag of the string. Looking for the escape in `raw` takes longer: 650 MB/s.
             if not text.isascii():
                 text.encode()
@@ -276,8 +275,8 @@ def explain(error: Exception) -> str:
     """An error of one record in, one sentence for its dead letter out."""
     match error:
         case UnicodeDecodeError():
-            byte = error.object[error.start]
-            return f"The record is not valid UTF-8: byte 0x{byte:02x} at offset {error.start}."
+            byte, name = error.object[error.start], error.encoding.upper()
+            return f"The record is not valid {name}: byte 0x{byte:02x} at offset {error.start}."
         case UnicodeEncodeError():
             point = ord(error.object[error.start])
             return f"The record holds a lone surrogate, U+{point:04X}, which UTF-8 cannot write."

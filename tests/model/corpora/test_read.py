@@ -203,7 +203,7 @@ def test_without_pandas_the_message_names_the_extra(
 
     monkeypatch.setattr(builtins, "__import__", no_pandas)
     with pytest.raises(
-        UsageError, match=r"pandas, which is missing: pip install 'gleaner\[train\]'"
+        UsageError, match=r"pandas, which is missing: .* -m pip install -e .*\[train\]"
     ):
         read_labelled(write(f"{HEADER}1,a,,O\n"))
     assert len(read_labelled(write("a O\n")).sentences) == 1

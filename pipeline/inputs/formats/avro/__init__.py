@@ -10,7 +10,7 @@ import fastavro.read
 
 from pipeline.inputs.formats.avro.container import read_blocks, read_header, records_of
 from pipeline.inputs.formats.columns import missing_columns, row_record
-from pipeline.inputs.formats.jsonl import read_jsonl
+from pipeline.inputs.formats.jsonl import read_row_again
 from pipeline.inputs.formats.logical import (
     BadValue,
     OtherValue,
@@ -24,11 +24,10 @@ from pipeline.inputs.formats.records import (
     Format,
     Record,
     RecordBuilder,
-    ShardError,
     encodable,
     getter,
 )
-from schemas.errors import RecordError
+from schemas.errors import RecordError, ShardError
 
 # What a type leads to: for each of its alternatives the types by key; None is any key, of a map.
 _Paths = list[dict[str | None, Any]]
@@ -208,5 +207,5 @@ AVRO = Format(
     read_avro,
     columns=lambda stream, builder: _missing(read_header(stream).schema, builder),
     estimate=_count_records,
-    read_again=read_jsonl,
+    read_again=read_row_again,
 )

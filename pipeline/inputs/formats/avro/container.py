@@ -18,9 +18,9 @@ import fastavro
 import zstandard
 
 from pipeline.console.text import first_line
-from pipeline.inputs.formats.large import BOMB, BOMB_BYTES, BOMB_RATIO, read_up_to
-from pipeline.inputs.formats.records import ShardError
-from schemas.errors import GleanerError
+from pipeline.inputs.compression import BOMB, BOMB_BYTES, BOMB_RATIO
+from pipeline.inputs.formats.large import read_up_to
+from schemas.errors import GleanerError, ShardError
 
 _MAGIC = b"Obj\x01"
 _SYNC_BYTES = 16

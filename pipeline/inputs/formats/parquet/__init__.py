@@ -10,13 +10,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.inputs.compression import BOMB, BOMB_BYTES, BOMB_RATIO
 from pipeline.inputs.formats.columns import large_row, missing_columns, row_record
-from pipeline.inputs.formats.jsonl import read_jsonl
-from pipeline.inputs.formats.large import BOMB, BOMB_BYTES, BOMB_RATIO, LargeRecord
+from pipeline.inputs.formats.jsonl import read_row_again
+from pipeline.inputs.formats.large import LargeRecord
 from pipeline.inputs.formats.logical import OtherValue
 from pipeline.inputs.formats.parquet.pages import LARGE_PAGE, PAGE_BYTES, HeavyPageError, PageWatch
 from pipeline.inputs.formats.parquet.values import head_of, is_text, row_bytes, values
-from pipeline.inputs.formats.records import Counted, Format, Record, RecordBuilder, ShardError
+from pipeline.inputs.formats.records import Counted, Format, Record, RecordBuilder
+from schemas.errors import ShardError
 from schemas.records import RAW_BYTES
 
 _ROWS = 256
@@ -276,5 +278,5 @@ PARQUET = Format(
     compressible=False,
     columns=lambda stream, builder: _missing(open_parquet(stream), builder),
     estimate=count_rows,
-    read_again=read_jsonl,
+    read_again=read_row_again,
 )

@@ -9,7 +9,7 @@ import io
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from pipeline.inputs.formats.records import ShardError
+from schemas.errors import ShardError
 
 # A page of one MB is usual. While a page is read, about three times its size is held.
 PAGE_BYTES = 384 * 2**20

@@ -244,7 +244,7 @@ def test_a_configuration_that_fits_no_input_is_refused(
 
 
 def test_an_id_may_have_so_many_bytes_and_no_more() -> None:
-    for long, fits in (("x" * 8192, True), ("x" * 8193, False), ("é" * 4097, False)):
+    for long, fits in (("x" * 16_384, True), ("x" * 16_385, False), ("é" * 8193, False)):
         (record,) = read(json.dumps({"id": long, "text": "a"}).encode(), "jsonl")
         if fits:
             assert isinstance(record, Document)
@@ -253,7 +253,7 @@ def test_an_id_may_have_so_many_bytes_and_no_more() -> None:
             assert isinstance(record, DeadLetter)
             assert record.doc_id is None
             assert record.message == (
-                f"The id field 'id' holds {len(long.encode()):,} bytes, more than the 8,192 that "
+                f"The id field 'id' holds {len(long.encode()):,} bytes, more than the 16,384 that "
                 "an id may have."
             )
 
