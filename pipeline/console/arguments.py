@@ -185,10 +185,15 @@ def unknown_argument(argument: str, known: Iterable[str]) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a sentence on a word that is none of the known: the nearest, if one is near."""
+    near = nearest(word, known)
+    return f", did you mean {near}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that another one was most likely meant to be; None: it is near none."""
     known = list(known)
     alike = [name for name in known if _letters(name) == _letters(word)]
-    nearest = alike or difflib.get_close_matches(word, known, 1)
-    return f", did you mean {nearest[0]}?" if nearest else ""
+    return next(iter(alike or difflib.get_close_matches(word, known, 1)), None)
 
 
 def _letters(name: str) -> str:
