@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.evaluate.gold import scored_corpus
 from jobs.evaluate.page import html_page
 from jobs.evaluate.report import evaluation
 from jobs.evaluate.terminal import format_evaluation
@@ -41,13 +42,13 @@ def run(arguments: Sequence[str]) -> int:
     require_file("--json", flags.json)
     require_file("--html", flags.html)
     artifact = open_model(flags.model)
-    corpus = read_labelled(flags.data)
+    corpus, warnings = scored_corpus(read_labelled(flags.data), artifact)
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     start_tensorflow()
     scores, texts = _compare(Tagger(artifact), corpus)
-    found = evaluation(artifact.identity, corpus, scores, texts, flags.mistakes)
-    _print(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns))
+    found = evaluation(artifact.identity, corpus, scores, texts, warnings, flags.mistakes)
+    _print(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns, flags.mistakes))
     if flags.json:
         _write("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
     if flags.html:

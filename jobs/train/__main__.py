@@ -1,5 +1,6 @@
 """Train a tagger on labelled sentences: `python -m jobs.train --train FILE --output DIR`."""
 
+import argparse
 import os
 import shlex
 import time
@@ -9,8 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jobs.evaluate.terminal import format_scores
+from jobs.train.data_report import format_mistakes
 from jobs.train.flags import configurations, training_parser
-from jobs.train.parts import check_parts, read_parts
+from jobs.train.parts import BrokenFilesError, Parts, check_parts, read_parts
 from jobs.train.state_file import state_file_of
 from jobs.train.trained_model import Recipe, trained_model
 from model.corpora.tokenized import TokenizedSentences
@@ -22,7 +24,7 @@ from pipeline.console.printing import account
 from pipeline.console.process import main
 from schemas.errors import UsageError
 
-_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
+_PACKAGES = ("keras", "matplotlib", "tensorflow_addons")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -30,8 +32,10 @@ def run(arguments: Sequence[str]) -> int:
     flags = training_parser().parse(arguments)
     network, fitting = configurations(flags)
     fitting = replace(fitting, mode=fitting.best)
+    if flags.mistakes < 0:
+        raise UsageError(f"--mistakes is {flags.mistakes}, expected at least 0")
     if flags.check:
-        check_parts(read_parts(flags), in_full=True)
+        check_parts(_checked(flags), flags.mistakes)
         return 0
     if flags.output is None:
         raise UsageError("the following arguments are required: --output")
@@ -45,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     _require_packages()
     parts = read_parts(flags)
-    check_parts(parts)
+    check_parts(parts, flags.mistakes)
     vectors = read_vectors(flags.vectors) if flags.vectors else NO_VECTORS
     if flags.resume and not state_file.exists():
         account(f"nothing to resume, since there is no {state_file}: training starts")
@@ -83,6 +87,15 @@ def run(arguments: Sequence[str]) -> int:
     end = f"\nepoch {fitted.kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
     account("\n".join([*tables, end]))
     return 0
+
+
+def _checked(flags: argparse.Namespace) -> Parts:
+    try:
+        return read_parts(flags)
+    except BrokenFilesError as error:
+        if error.is_list:
+            account(format_mistakes(error.errors, flags.mistakes))
+        raise
 
 
 def _require_new(output: Path) -> None:
