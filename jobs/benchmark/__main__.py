@@ -14,7 +14,7 @@ from pathlib import Path
 from jobs.benchmark.corpus import bundled_copies
 from jobs.benchmark.report import chart, table
 from model.runtime import forgo_keras
-from pipeline.console.arguments import Parser, require_file
+from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.printing import account
 from pipeline.console.process import main
 from schemas.errors import UsageError
@@ -41,9 +41,9 @@ def run(arguments: Sequence[str]) -> int:
         figures = measure(extraction, flags.repeats, reference, Path(scratch))
     account(table(figures))
     if flags.json:
-        Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
+        write_file("--json", flags.json, json.dumps(figures, indent=1) + "\n")
     if flags.chart:
-        Path(flags.chart).write_text(chart(figures))
+        write_file("--chart", flags.chart, chart(figures))
     return 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jobs.benchmark.command import run_command
 from model.runtime import forgo_keras
-from pipeline.console.arguments import Parser, require_file
+from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.printing import account
 from pipeline.console.process import main
 from schemas.errors import UsageError
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     account("\n".join(table(steps)))
     if flags.json:
         figures = {"files": flags.files, "steps": [asdict(measured) for measured in steps]}
-        Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
+        write_file("--json", flags.json, json.dumps(figures, indent=1) + "\n")
     return 0
 
 

@@ -9,7 +9,6 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from jobs.evaluate.gold import scored_corpus
 from jobs.evaluate.page import html_page
@@ -27,7 +26,7 @@ from model.evaluation.scoring import (
 )
 from model.runtime import start_tensorflow
 from model.tagger.tagger import Tagger
-from pipeline.console.arguments import Parser, require_file
+from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.printing import account
 from pipeline.console.process import main
 from pipeline.filesystems.model_files import open_model
@@ -50,9 +49,9 @@ def run(arguments: Sequence[str]) -> int:
     found = evaluation(artifact.identity, corpus, scores, texts, warnings, flags.mistakes)
     _print(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns, flags.mistakes))
     if flags.json:
-        _write("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
+        write_file("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
     if flags.html:
-        _write("--html", flags.html, html_page(found))
+        write_file("--html", flags.html, html_page(found))
     return 0
 
 
@@ -85,13 +84,6 @@ def _print(text: str) -> None:
     """Print, whatever characters the terminal can show."""
     encoding = sys.stdout.encoding or "utf-8"
     account(text.encode(encoding, "backslashreplace").decode(encoding))
-
-
-def _write(flag: str, path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, "utf-8")
-    except OSError as error:
-        raise UsageError(f"{flag} {path} cannot be written: {error.strerror}") from error
 
 
 def evaluation_parser() -> Parser:

@@ -1,10 +1,12 @@
 """Train a tagger on labelled sentences: `python -m jobs.train --train FILE --output DIR`."""
 
 import argparse
+import contextlib
 import os
 import shlex
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +24,10 @@ from model.training.configuration import EpochLog
 from model.training.word_vectors import NO_VECTORS, read_vectors
 from pipeline.console.printing import account
 from pipeline.console.process import main
-from schemas.errors import UsageError
+from pipeline.console.text import first_line
+from schemas.errors import JobError, UsageError
 
+_TRIAL_BYTES = 4096  # the least that a disk has to have left
 _PACKAGES = ("keras", "matplotlib", "tensorflow_addons")
 
 
@@ -78,11 +82,13 @@ def run(arguments: Sequence[str]) -> int:
         state_file=state_file,
         resumed=state_file if state_file.exists() else None,
     )
-    fitted = fit_tagger(train, dev, network, fitting, vectors, log)
+    with _writing(output, state_file):
+        fitted = fit_tagger(train, dev, network, fitting, vectors, log)
     seconds = time.monotonic() - started
     trained = trained_model(fitted, recipe, dev, test)
-    save_artifact(trained.artifact, output, trained.people)
-    state_file.unlink(missing_ok=True)
+    with _writing(output, state_file):
+        save_artifact(trained.artifact, output, trained.people)
+        state_file.unlink(missing_ok=True)
     tables = [f"\n{part}\n{format_scores(scores)}" for part, scores in trained.scores.items()]
     end = f"\nepoch {fitted.kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
     account("\n".join([*tables, end]))
@@ -106,6 +112,23 @@ def _require_new(output: Path) -> None:
     parent = next(path for path in output.absolute().parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise UsageError(f"--output {output} cannot be made: {parent} is no folder to write in")
+    try:
+        with tempfile.TemporaryFile(dir=parent) as trial:
+            trial.write(b"\0" * _TRIAL_BYTES)
+    except OSError as error:
+        problem = f"cannot be written: {first_line(error)}"
+        raise UsageError(f"--output {output} {problem}") from error
+
+
+@contextlib.contextmanager
+def _writing(output: Path, state_file: Path) -> Iterator[None]:
+    """Within, an output that cannot be written ends the job with what became of the training."""
+    try:
+        yield
+    except OSError as error:
+        kept = ", --resume goes on from its last epoch" if state_file.exists() else ""
+        problem = f"cannot be written: {first_line(error)}{kept}"
+        raise JobError(f"--output {output} {problem}") from error
 
 
 def _require_packages() -> None:
