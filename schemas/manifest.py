@@ -140,6 +140,7 @@ class Manifest(TypedDict):
     timings: Timings
     error: NotRequired[str]
     rolled_back_at: NotRequired[str]
+    warnings: NotRequired[list[str]]
     counts: NotRequired[Counts]
     drift: NotRequired[Drift]
     inputs: NotRequired[list[InputEntry]]

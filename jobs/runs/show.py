@@ -42,6 +42,7 @@ def _shown(output: Output, manifest: Manifest) -> str:
         "inputs": _inputs(output, manifest),
         "files": _files(manifest),
         "versions": aligned(list(manifest["versions"].items()), names=(0, 1)),
+        "warnings": list(map(_one_line, manifest.get("warnings", []))),
         "error": manifest.get("error", "").strip().splitlines(),
     }
     for title, told in sections.items():

@@ -34,7 +34,8 @@ class RunDescription:
     max_dead_letters: the share of the records above which the run fails. skipped_files: how many
     were left out since they are done. part: which part of a job the run is. repairs: for sources
     whose dead letters are read again, the run that read them first. baseline: what the model's dev
-    data are to it; min_confidence: entities below it are not written.
+    data are to it; min_confidence: entities below it are not written. warnings: sentences on what a
+    person should look at.
     """
 
     run_id: str
@@ -51,6 +52,7 @@ class RunDescription:
     versions: Mapping[str, str] = field(default_factory=dict)
     baseline: Profile | None = None
     min_confidence: float = 0.0
+    warnings: tuple[str, ...] = ()
 
 
 def installed_versions() -> dict[str, str]:

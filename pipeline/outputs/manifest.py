@@ -261,6 +261,8 @@ def _head(run: RunDescription, status: Status) -> Manifest:
     )
     if run.part:
         head["part"] = cast(PartOfJob, asdict(run.part))
+    if run.warnings:
+        head["warnings"] = list(run.warnings)
     return head
 
 

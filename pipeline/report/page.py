@@ -70,6 +70,7 @@ def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> st
             "drift": {"level": None, **drift},
             "drift_rows": drift_rows(drift),
             "drift_shares": drift_shares(drift),
+            "warnings": Few.of(manifest.get("warnings", [])),
             "reasons": Few.of(figures.reasons.ranked()),
             "losses": _losses(manifest),
             "samples": samples,

@@ -2,9 +2,11 @@
 
 import shlex
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 from model.drift.compare import drift_in_words
+from model.text.escaping import harmless
 from pipeline.console.colour import Paint, plain
 from pipeline.console.text import counted, duration
 from pipeline.filesystems.paths import shown_path
@@ -13,6 +15,7 @@ from schemas.manifest import Counts, Manifest
 
 _WIDTH = 80
 _INDENT = " " * 11
+_WARNINGS = 10
 
 
 def format_summary(
@@ -33,6 +36,7 @@ def format_summary(
         facts["lost"] = _lost(counts, paint)
     facts |= {
         "drift": paint(drift, "warning") if drift else "",
+        "warning": "\n".join(_warnings(manifest, paint)),
         "output": "\n".join([where, *_tables(manifest)]),
         "report": RunPaths(where, run_id).report if has_report else "",
         "next": _next(manifest, where),
@@ -45,7 +49,8 @@ def format_summary(
 def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> dict[str, Any]:
     """The same as one event for machines; a warning where a person should look."""
     counts = manifest["counts"]
-    lost = counts["dead_letters"] or counts["broken_files"]
+    warnings = manifest.get("warnings", [])
+    lost = counts["dead_letters"] or counts["broken_files"] or warnings
     level = manifest.get("drift", {}).get("level")
     paths = RunPaths(output.rstrip("/"), manifest["run_id"])
     return {
@@ -57,6 +62,7 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
         "counts": counts,
         "timings": manifest["timings"],
         "drift": level,
+        "warnings": warnings,
         "tables": {
             table: {
                 "path": paths.table_directory(table),
@@ -110,6 +116,17 @@ def _lost(counts: Counts, paint: Paint) -> str:
     if broken:
         told.append(paint(f"{counted(broken, 'file')} could not be read to the end", "bad"))
     return "; ".join(told or ["nothing"])
+
+
+def _warnings(manifest: Manifest, paint: Paint) -> Iterator[str]:
+    """Each on lines of its own, all but the first of them indented; of many the first."""
+    warnings = manifest.get("warnings", [])
+    told = [harmless(warning) for warning in warnings[:_WARNINGS]]
+    if len(warnings) > _WARNINGS:
+        told.append(f"and {len(warnings) - _WARNINGS} more, in the manifest")
+    lines = [line for each in told for line in wrap(each, _WIDTH - len(_INDENT))]
+    for number, line in enumerate(lines):
+        yield (_INDENT if number else "") + paint(line, "warning")
 
 
 def _tables(manifest: Manifest) -> Iterator[str]:

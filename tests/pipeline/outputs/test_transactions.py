@@ -1,6 +1,7 @@
 """The commit protocol: its order, and that whatever stops it, a run is as before or as after."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,16 @@ def test_a_run_that_is_committed_does_not_end_otherwise(tmp_path: Path) -> None:
     before = state(tmp_path)
     assert end_run(describe("r1"), storage, "too late") is Ending.COMMITTED
     assert state(tmp_path) == before
+
+
+def test_warnings_stand_in_the_manifest_however_the_run_ends(tmp_path: Path) -> None:
+    warned = replace(describe("r1"), warnings=("odd", "odder"))
+    storage = run_storage(str(tmp_path), "r1")
+    storage.prepare()
+    shards = [ShardResult("/in/a", 0, "1-1", {}, complete=True)]
+    assert commit_run([], shards, warned, storage)["warnings"] == ["odd", "odder"]
+    failed = run_storage(str(tmp_path), "r2")
+    failed.prepare()
+    end_run(replace(warned, run_id="r2"), failed, "no disk")
+    assert failed.read_manifest()["warnings"] == ["odd", "odder"]
+    assert "warnings" not in commit(tmp_path)

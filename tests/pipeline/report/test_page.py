@@ -65,7 +65,12 @@ def hostile(make_run: MakeRun) -> MadeRun:
     spans = [Span(0, 2, HOSTILE, 0.3), Span(3, 3 + len(HOSTILE), "geo", 0.8)]
     letters = [DeadLetter(f"/in/{HOSTILE}", 0, None, "S", HOSTILE, f"Bad {HOSTILE}.")]
     made = [Made(f"d{HOSTILE}", text, spans, f"/in/{HOSTILE}")]
-    more = {"model": HOSTILE, "error": HOSTILE, "versions": {HOSTILE: HOSTILE}}
+    more = {
+        "warnings": [HOSTILE],
+        "model": HOSTILE,
+        "error": HOSTILE,
+        "versions": {HOSTILE: HOSTILE},
+    }
     return make_run(made, letters, settings={"input": [HOSTILE], "id_field": HOSTILE}, more=more)
 
 

@@ -103,6 +103,19 @@ def test_large_figures_and_usual_run_ids_stay_within_80_columns() -> None:
     )
 
 
+def test_warnings_are_told_whole_and_of_many_the_first() -> None:
+    words = [f"word{number}" for number in range(30)]
+    lines = lines_of(manifest() | {"warnings": [" ".join(words), "a\x1b[2Jb"]})
+    place = lines.index(f"  warning  {' '.join(words[:11])}")
+    assert lines[place + 1 : place + 4] == [
+        f"{' ' * 11}{' '.join(words[11:21])}",
+        f"{' ' * 11}{' '.join(words[21:])}",
+        f"{' ' * 11}a\\x1b[2Jb",
+    ]
+    many = lines_of(manifest() | {"warnings": [f"number {n}" for n in range(100)]})
+    assert f"{' ' * 11}and 90 more, in the manifest" in many
+
+
 def test_the_report_is_named_where_there_is_one() -> None:
     *_, report, _ = format_summary(manifest(), "gs://b", has_report=True).splitlines()
     assert report == "  report   gs://b/reports/r1.html"
@@ -161,6 +174,7 @@ def test_machines_get_the_same_as_one_event() -> None:
         "model": "gmb-en@0123456789ab",
         "timings": {"seconds": 2.0},
         "drift": None,
+        "warnings": [],
         "manifest": "gs://b/out/runs/r1.json",
         "report": None,
     }
@@ -186,6 +200,13 @@ def test_an_event_is_a_warning_where_a_person_should_look(
     told = manifest(broken) | {"drift": drift}
     told["counts"]["dead_letters"] = dead_letters
     assert as_event(told, "gs://b")["level"] == level
+
+
+def test_an_event_holds_the_warnings_and_is_one_then() -> None:
+    told = manifest() | {"warnings": ["odd"]}
+    told["counts"]["dead_letters"] = 0
+    event = as_event(told, "gs://b")
+    assert (event["level"], event["warnings"]) == ("warning", ["odd"])
 
 
 def test_a_run_of_no_time_divides_by_nothing() -> None:
