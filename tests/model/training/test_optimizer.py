@@ -61,7 +61,8 @@ def test_any_optimizer_of_keras_is_taken_in_any_case_with_rate_and_clipping() ->
         for spelt in (name, name.lower(), name.upper()):
             optimizer: Any = make_optimizer(TrainingConfig(optimizer=spelt, clipnorm=2.0), 100)
             expected = LazyAdam if name == "Adam" else kinds[name]
-            assert optimizer.__class__ is expected
+            kind: type = type(optimizer)
+            assert kind is expected
             assert optimizer.global_clipnorm == 2.0
             assert float(optimizer.learning_rate) == pytest.approx(0.004 / 10)
 
