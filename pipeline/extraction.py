@@ -3,10 +3,10 @@
 import contextlib
 import tempfile
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.console.printing import console
@@ -16,6 +16,7 @@ from pipeline.graph import extract
 from pipeline.outputs.catalog import clean, held
 from pipeline.outputs.current import next_start
 from pipeline.outputs.description import RunDescription
+from pipeline.outputs.manifest.refusal import refusal, too_many_broken_files
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.transactions import Ending, commit_nothing, end_run, tidy_run
@@ -27,8 +28,22 @@ from pipeline.runners.cluster import ClusterRunner
 from pipeline.runners.errors import cause_of
 from pipeline.runners.local import LocalRunner
 from pipeline.runners.runner import Runner
-from schemas.errors import DeadLettersError, JobError, UsageError
+from schemas.errors import (
+    STOPS,
+    BrokenFilesError,
+    DeadLettersError,
+    DriftError,
+    JobError,
+    UsageError,
+)
 from schemas.manifest import Manifest
+
+# By what a run was refused for: of what the most frequent cause is told.
+_DIED: Mapping[type[JobError], Literal["records", "files"] | None] = {
+    DeadLettersError: "records",
+    BrokenFilesError: "files",
+    DriftError: None,
+}
 
 
 class RunOutcome(NamedTuple):
@@ -41,9 +56,11 @@ class RunOutcome(NamedTuple):
 def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
     """Extract as configured: the outcome of each run, as soon as it is committed.
 
-    Raises UsageError before anything is written, JobError after a failure that left no rows, and
-    DeadLettersError where only these were written, since there were too many. Parts of a job are
-    runs of their own: what others commit stays, and such dead letters keep no other from running.
+    Raises UsageError before anything is written, JobError after a failure that left no rows. Where
+    a run is refused, only its dead letters are written: DeadLettersError where these are too many,
+    BrokenFilesError where files could not be read, DriftError. With quarantine, BrokenFilesError
+    comes last, once what could be read is committed. Parts of a job are runs of their own: what
+    others commit stays, and a part that is refused keeps no other from running.
     """
     started = datetime.now(UTC)
     filesystems().set_options(config.beam)
@@ -62,15 +79,20 @@ def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
             described = runs[0].description(next_start(manifests, started))
             yield _committed_nothing(described, runs[0].storage, with_tables=not has_tables)
             return
-        refused = []
+        refused: list[JobError] = []
         for number, run in enumerate(runs):
             started = next_start(manifests, datetime.now(UTC) if number else started)
             try:
-                outcome = _committed(run, run.description(started), runner)
-            except DeadLettersError as error:
+                described = run.description(started)
+                outcome = _committed(run, described, runner)
+            except (DeadLettersError, BrokenFilesError, DriftError) as error:
                 refused.append(error)
-            else:
-                yield outcome
+                continue
+            yield outcome
+            broken = too_many_broken_files(outcome.manifest, described.max_broken_files)
+            if broken:
+                committed = f"; all else of run {run.storage.run_id} is committed"
+                refused.append(BrokenFilesError(f"{broken}{committed}"))
     if refused:
         raise refused[0]
 
@@ -99,12 +121,17 @@ def _committed(run: Run, described: RunDescription, runner: Runner) -> RunOutcom
         if end_run(described, storage, message) is Ending.COMMITTED:
             message = f"{message}; run {storage.run_id} is committed"
         raise KeyboardInterrupt(message) from error
-    except Exception as error:  # noqa: BLE001 - raised again, unless all was done before
+    except STOPS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised again, unless all was done before
         manifest = _failed(described, storage, error)
     if manifest["status"] == "failed":
         has_report = try_report(storage, manifest)
         place = storage.report if has_report else storage.table_directory("dead_letters")
-        raise DeadLettersError(refusal_in_words(storage.root, manifest, place))
+        refused = refusal(manifest, described) or JobError(manifest.get("error", ""))
+        raise type(refused)(
+            refusal_in_words(storage.root, manifest, place, _DIED.get(type(refused)))
+        )
     return _with_report(manifest, storage)
 
 
@@ -116,7 +143,7 @@ def _with_report(manifest: Manifest, storage: RunStorage) -> RunOutcome:
         raise KeyboardInterrupt(message) from error
 
 
-def _failed(described: RunDescription, storage: RunStorage, error: Exception) -> Manifest:
+def _failed(described: RunDescription, storage: RunStorage, error: BaseException) -> Manifest:
     """The manifest of a run that had been committed before it failed; else raises JobError."""
     known = isinstance(error, JobError)
     words = [str(error), *getattr(error, "__notes__", [])] if known else [traceback.format_exc()]

@@ -15,7 +15,7 @@ from pipeline.stages.coders import register_coders
 from pipeline.stages.commit import CommitInputs, CommitRun
 from pipeline.stages.match import MatchShards
 from pipeline.stages.pad import PadBatches
-from pipeline.stages.read import ReadDocuments
+from pipeline.stages.read import LoadScreen, ReadDocuments
 from pipeline.stages.row_sinks import WriteConfig
 from pipeline.stages.tag import Result, TagBatches
 from pipeline.stages.tokenize import TokenizeDocuments
@@ -39,13 +39,15 @@ class ExtractionPlan:
     handler: "ModelHandler[Any, Result, Tagger]"
     write: WriteConfig
     run: RunDescription
+    screens: tuple[LoadScreen, ...] = ()
 
 
 def extract(pipeline: beam.Pipeline, plan: ExtractionPlan) -> PCollection[Manifest]:
     """Shards in, tables written and committed; the one element is the run's manifest."""
     register_coders()
     shards = pipeline | "MatchShards" >> MatchShards(plan.write.storage)
-    read = shards | "ReadDocuments" >> ReadDocuments(plan.read, plan.write.progress)
+    reading = ReadDocuments(plan.read, plan.write.progress, plan.screens)
+    read = shards | "ReadDocuments" >> reading
     tokenized = read.documents | "TokenizeDocuments" >> TokenizeDocuments(plan.segmentation)
     batches = tokenized.documents | "BatchByTokens" >> BatchByTokens(plan.batch_tokens)
     padded = batches | "PadBatches" >> PadBatches()

@@ -2,21 +2,17 @@
 
 import contextlib
 from collections.abc import Sequence
+from typing import NoReturn
 
-from model.drift.compare import drift_in_words
 from model.runtime import forgo_keras, lasting_imports
 from pipeline.configuration.extraction import parse_extraction
 from pipeline.console.printing import console
 from pipeline.console.process import main
 from pipeline.report.summary import as_event, format_summary
-from schemas.errors import DriftError
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run an extraction as the flags say and print an account of it; returns the exit code.
-
-    With --fail_on_drift, raises DriftError once all is committed where a run drifted.
-    """
+    """Run an extraction as the flags say and print an account of it; returns the exit code."""
     # Beam logs at import, so it is imported once the libraries are quiet.
     with lasting_imports():
         config = parse_extraction(arguments)
@@ -25,22 +21,20 @@ def run(arguments: Sequence[str]) -> int:
     tell = console()
     tell.about(run_id=config.run_id)
     tell.event("job_started", output=config.output, model=config.model)
-    drifted = []
     with contextlib.closing(extract_runs(config)) as outcomes:
         for manifest, has_report in outcomes:
             tell.account(
                 format_summary(manifest, config.output, tell.paint, has_report=has_report),
                 as_event(manifest, config.output, has_report=has_report),
             )
-            words = drift_in_words(manifest.get("drift", {}))
-            if words:
-                drifted.append(f"{manifest['run_id']} is committed, but its documents are {words}")
-    if config.fail_on_drift and drifted:
-        several = f"{len(drifted):,} runs drifted, of which the first " if drifted[1:] else "run "
-        raise DriftError(several + drifted[0])
     return 0
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     forgo_keras()  # worker processes inherit it
     main(run)
+
+
+if __name__ == "__main__":
+    command()

@@ -3,15 +3,21 @@
 GleanerError
 ├── RecordError          one record is at fault: it becomes a dead letter, the run goes on
 │   └── RecordSizeError     a record is larger than allowed
+├── ShardError           the rest of a file is: one dead letter, the run goes on
 └── JobError             the run stops with one sentence and `exit_code`
     ├── UsageError       2  flags, paths, input that does not exist: nothing was written
     │   ├── ArtifactError   2  a model directory that is damaged, foreign or too new
     │   └── CorpusError     2  a labelled file that cannot be trained or measured on
     ├── WorkerLostError  1  a worker process died
     ├── DeadLettersError 3  more dead letters than allowed
-    ├── DriftError       4  committed, but unlike the model's training data
+    ├── BrokenFilesError 3  more files than allowed could not be read to their end
+    ├── DriftError       4  unlike the model's training data, or the last run
     └── OutputBusyError  5  another run holds the output
 """
+
+# What asks a process or a generator to end. No other error does, whatever its class: a library in
+# Rust that panics, for one, raises what is no Exception.
+STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 class GleanerError(Exception):
@@ -24,6 +30,10 @@ class RecordError(GleanerError):
 
 class RecordSizeError(RecordError):
     """A record is larger than allowed; the message names both sizes."""
+
+
+class ShardError(GleanerError):
+    """The rest of a shard cannot be read; the message says why, in one sentence."""
 
 
 class JobError(GleanerError):
@@ -56,8 +66,14 @@ class DeadLettersError(JobError):
     exit_code = 3
 
 
+class BrokenFilesError(JobError):
+    """More files than allowed could not be read to their end; the message says what was kept."""
+
+    exit_code = 3
+
+
 class DriftError(JobError):
-    """The run is committed, but its documents are unlike those that the model was trained on."""
+    """The documents are unlike the model's training data or the last run; no rows count."""
 
     exit_code = 4
 

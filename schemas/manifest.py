@@ -11,6 +11,11 @@ TableName = Literal["entities", "documents", "dead_letters"]
 
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 
+# Records that were read and not wanted, by why: neither documents nor dead letters, only counted.
+Aside = Literal["withheld", "left_out"]
+
+ASIDES: tuple[Aside, ...] = get_args(Aside)
+
 
 class PartOfJob(TypedDict):
     """Which part of a job a run is: the job's run id, the part's number from 1, and of how many."""
@@ -28,7 +33,12 @@ class Configuration(TypedDict):
     id_field: str
     text_field: str
     keep_fields: list[str]
+    languages: NotRequired[list[str]]
     max_record_mb: NotRequired[int]
+    encoding: NotRequired[str]
+    csv_delimiter: NotRequired[str]
+    csv_escape: NotRequired[str]
+    max_window_mb: NotRequired[int]
     keep_text: str
     min_confidence: float
     max_dead_letters: NotRequired[float]
@@ -38,6 +48,8 @@ class Configuration(TypedDict):
     runner: str
     only_new: NotRequired[bool]
     backfill: NotRequired[bool]
+    max_broken_files: NotRequired[float]
+    quarantine: NotRequired[bool]
     commit_shards: NotRequired[int | None]
     fail_on_drift: NotRequired[bool]
 
@@ -51,7 +63,7 @@ class Timings(TypedDict):
 
 
 class Counts(TypedDict):
-    """Totals of a run; records = documents + dead_letters."""
+    """Totals of a run; records = documents + dead_letters + withheld + left_out."""
 
     files: int
     skipped_files: NotRequired[int]
@@ -59,6 +71,8 @@ class Counts(TypedDict):
     records: int
     documents: int
     dead_letters: int
+    withheld: NotRequired[int]
+    left_out: NotRequired[int]
     sentences: int
     tokens: int
     unknown_tokens: int
@@ -75,6 +89,8 @@ class InputEntry(TypedDict):
     records: int
     documents: int
     dead_letters: int
+    withheld: NotRequired[int]
+    left_out: NotRequired[int]
     entities: int
     complete: bool
     repairs: NotRequired[str]
@@ -115,6 +131,8 @@ class Statistic(TypedDict, total=False):
     baseline: Any  # counts or a rate, as the statistic has them
     run: Any
     reason: str
+    last_run: str
+    label: str
 
 
 class Drift(TypedDict, total=False):

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.manifest import Aside
+
 Ints = NDArray[np.int32]
 Positions = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -159,7 +161,8 @@ class ShardResult:
     """What the reader counted in one shard.
 
     records: by the source they are of, which is the shard's own but for dead letters read again;
-    complete: False where reading broke off.
+    complete: False where reading broke off; aside: of the records, those that were not wanted, by
+    why (see `schemas.manifest.Aside`) and by source.
     """
 
     source: str
@@ -167,6 +170,7 @@ class ShardResult:
     fingerprint: str
     records: Mapping[str, int]
     complete: bool
+    aside: Mapping[Aside, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

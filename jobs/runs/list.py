@@ -5,6 +5,7 @@ import argparse
 from jobs.runs.layout import as_json, cause, say
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import named, repaired_runs, status_in_words
+from model.drift.last_run import NAME as LAST_RUN
 from pipeline.console.text import aligned, counted, moment, short_duration
 from schemas.manifest import Manifest
 
@@ -103,8 +104,11 @@ def _notes(manifest: Manifest) -> list[str]:
         notes.append(f"reads dead letters of {named(repaired)} again")
     if "replaces" in manifest:
         notes.append(f"replaces {named(manifest['replaces'])}")
-    if manifest.get("drift", {}).get("level") == "drift":
-        notes.append("drift: unlike the model's training data")
+    drift = manifest.get("drift", {})
+    if drift.get("level") == "drift":
+        since = drift["statistics"].get(LAST_RUN, {}).get("level") == "drift"
+        unlike = "far fewer entities than before" if since else "unlike the model's training data"
+        notes.append(f"drift: {unlike}")
     if "forgotten" in manifest:
         notes.append("documents were erased from it")
     lines = [", ".join(notes)] if notes else []

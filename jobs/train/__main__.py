@@ -4,12 +4,14 @@ import argparse
 import contextlib
 import os
 import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from jobs.evaluate.terminal import format_scores
 from jobs.train.data_report import format_mistakes
@@ -18,11 +20,12 @@ from jobs.train.parts import BrokenFilesError, Parts, check_parts, read_parts
 from jobs.train.state_file import state_file_of
 from jobs.train.trained_model import Recipe, trained_model
 from model.corpora.tokenized import TokenizedSentences
+from model.installation import install_command
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
 from model.training.configuration import EpochLog
 from model.training.word_vectors import NO_VECTORS, read_vectors
-from pipeline.console.printing import account
+from pipeline.console.printing import account, answer
 from pipeline.console.process import main
 from pipeline.console.text import first_line
 from schemas.errors import JobError, UsageError
@@ -39,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
     if flags.mistakes < 0:
         raise UsageError(f"--mistakes is {flags.mistakes}, expected at least 0")
     if flags.check:
-        check_parts(_checked(flags), flags.mistakes)
+        check_parts(_checked(flags), flags.mistakes, asked=True)
         return 0
     if flags.output is None:
         raise UsageError("the following arguments are required: --output")
@@ -73,7 +76,9 @@ def run(arguments: Sequence[str]) -> int:
     from model.training.fit import fit_tagger
 
     train, dev, test = (
-        TokenizedSentences.of(part, parts.segmentation.tokens)
+        TokenizedSentences.of(
+            part, parts.segmentation.tokens, characters=parts.segmentation.characters
+        )
         for part in (parts.train, parts.dev, parts.test)
     )
     started = time.monotonic()
@@ -100,7 +105,7 @@ def _checked(flags: argparse.Namespace) -> Parts:
         return read_parts(flags)
     except BrokenFilesError as error:
         if error.is_list:
-            account(format_mistakes(error.errors, flags.mistakes))
+            answer(format_mistakes(error.errors, flags.mistakes))
         raise
 
 
@@ -133,12 +138,19 @@ def _writing(output: Path, state_file: Path) -> Iterator[None]:
 
 def _require_packages() -> None:
     missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing:
+    if missing and sys.version_info >= (3, 12):
         raise UsageError(
-            f"training needs {', '.join(missing)}: pip install 'gleaner[train]' on Python 3.11 "
-            "(tensorflow-addons has no release for later ones; the models it trains run there)"
+            "training needs Python 3.11 (tensorflow-addons has no release for later ones; the "
+            "models it trains run there)"
         )
+    if missing:
+        raise UsageError(f"training needs {', '.join(missing)}: {install_command('train')}")
+
+
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
+    main(run)
 
 
 if __name__ == "__main__":
-    main(run)
+    command()

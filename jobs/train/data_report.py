@@ -55,7 +55,8 @@ def format_mistakes(errors: Sequence[CorpusError], listed: int) -> str:
 
 def tokens_in_words(report: DataReport) -> tuple[str, str]:
     """How text is cut, and why so where nobody asked for it."""
-    return _TOKENS[report.tokens], report.why_tokens
+    characters = ", and scripts without blanks into characters" if report.characters else ""
+    return _TOKENS[report.tokens] + characters, report.why_tokens
 
 
 def _files(report: DataReport) -> list[str]:

@@ -44,11 +44,21 @@ def warnings_of(report: DataReport) -> list[Remark]:
     return [
         *chain.from_iterable(part.source.remarks for part in parts if part.source),
         *chain.from_iterable(_about_labels(report.train, part) for part in others),
+        *_about_characters(report.train),
         *_about_slips(report),
         *_about_rare_labels(report.train),
         *chain.from_iterable(map(_about_overlap, others)),
         *chain.from_iterable(map(_about_sentences, parts)),
     ]
+
+
+def _about_characters(train: PartReport) -> Iterator[Remark]:
+    if train.cut_words:
+        yield Remark(
+            f"{train.cut_words:,} of {train.words:,} words of train "
+            f"({train.cut_words / train.words:.1%}) are several characters of scripts without "
+            "blanks, and are cut into these: texts to extract from do not show where words end"
+        )
 
 
 def _about_labels(train: PartReport, part: PartReport) -> Iterator[Remark]:

@@ -6,6 +6,7 @@ from model.text.segmentation import TOKEN_STYLES
 from model.training.configuration import NetworkConfig, TrainingConfig
 from model.training.word_vectors import GLOVE
 from pipeline.console.arguments import Parser
+from pipeline.console.commands import called
 from pipeline.console.flags import add_flags, from_flags
 
 
@@ -17,7 +18,7 @@ def configurations(flags: argparse.Namespace) -> tuple[NetworkConfig, TrainingCo
 def training_parser() -> Parser:
     """All flags of `jobs.train`; those of the configurations are made from their fields."""
     parser = Parser(
-        prog="python -m jobs.train",
+        prog=called("jobs.train"),
         synopsis="--train FILE --output DIR [FLAG ...]",
         description="Train a tagger on labelled sentences.",
         examples=(

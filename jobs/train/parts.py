@@ -16,9 +16,10 @@ from model.corpora import (
 from model.corpora.faults import BrokenCorpusError
 from model.corpora.projection import project_document
 from model.corpora.statistics import DataReport, LabelledPart, SourceFile, report_of
-from model.corpora.token_style import TokenChoice, token_style
+from model.corpora.token_style import TokenChoice, cuts_characters, token_style
+from model.text.languages import language_code
 from model.text.segmentation import Segmentation
-from pipeline.console.printing import account
+from pipeline.console.printing import account, answer
 from pipeline.console.text import counted
 from schemas.errors import CorpusError, UsageError
 
@@ -58,6 +59,7 @@ def read_parts(flags: argparse.Namespace) -> Parts:
 
     Raises UsageError for flags at fault, BrokenFilesError for files.
     """
+    language = _language(flags.language)
     share = flags.validation_split
     if not flags.dev and not 0 < share < 1:
         raise UsageError(f"--validation_split is {share}, expected more than 0 and below 1")
@@ -65,8 +67,9 @@ def read_parts(flags: argparse.Namespace) -> Parts:
     corpus = corpora[flags.train]
     choice = TokenChoice(flags.tokens)
     if flags.tokens == "auto":
-        choice = token_style(corpus, flags.language)
-    segmentation = Segmentation(language=flags.language, tokens=choice.style)
+        choice = token_style(corpus, language)
+    characters = cuts_characters(corpus)
+    segmentation = Segmentation(language=language, tokens=choice.style, characters=characters)
     file = _labelled(corpus, segmentation)
     train = file.part("train")
     if flags.dev:
@@ -83,17 +86,26 @@ def read_parts(flags: argparse.Namespace) -> Parts:
         train=train.sentences,
         dev=dev.sentences,
         test=parts[2].sentences if flags.test else (),
-        report=report_of(*parts, tokens=choice.style, why_tokens=choice.reason),
+        report=report_of(
+            *parts, tokens=choice.style, characters=characters, why_tokens=choice.reason
+        ),
         segmentation=segmentation,
     )
 
 
-def check_parts(parts: Parts, listed: int) -> None:
+def _language(language: str) -> str:
+    try:
+        return language_code(language)
+    except ValueError as error:
+        raise UsageError(f"--language {language or repr(language)}, {error}") from error
+
+
+def check_parts(parts: Parts, listed: int, *, asked: bool = False) -> None:
     """Print the report on the parts; raises UsageError where training on them is pointless.
 
-    listed: how many places of a finding are named.
+    listed: how many places of a finding are named. asked: the report is what was asked for.
     """
-    account(format_report(parts.report, listed))
+    (answer if asked else account)(format_report(parts.report, listed))
     reason = pointless(parts.report)
     if reason:
         raise UsageError(reason)

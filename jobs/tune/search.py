@@ -88,8 +88,7 @@ def _try_out(study: Study, searched: Search, plan: Plan, lock: int) -> None:
         else:
             directory = _model(plan.output, len(finished) + 1)
             flags = [*plan.given, *(f"--{flag}={text}" for flag, text in texts.items())]
-            # A line an epoch suits a log, unless it is said otherwise.
-            command = [*plan.trainer, "--verbose=2", *flags, f"--output={directory}"]
+            command = [*plan.trainer, *flags, f"--output={directory}"]
             outcome = train(command, directory, searched.monitor, lock)
         study.tell(outcome)
         finished = study.finished

@@ -1,15 +1,24 @@
-"""Whether a labelled corpus keeps words such as `U.S.` whole, which extraction then does too."""
+"""How the words of a labelled corpus are cut, which extraction then does too."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from model.corpora.records import LabelledCorpus, LabelledDocument
+from model.text.scripts import count_without_blanks
 from model.text.segmentation import TOKEN_STYLES, TokenStyle, split_word, token_offsets
 
 # Of the words of GMB 3 % are whole only in the one style, of BC5CDR's none: it cuts everywhere.
 _WHOLE_SHARE = 0.001
+
+
+def cuts_characters(corpus: LabelledCorpus) -> bool:
+    """Whether a corpus has text in scripts without blanks, which are cut into characters then."""
+    words = {word for sentence in corpus.sentences for word in sentence.words}
+    texts = (document.text for document in corpus.documents)
+    return any(map(count_without_blanks, chain(words, texts)))
 
 
 @dataclass(frozen=True, slots=True)

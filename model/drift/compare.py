@@ -14,9 +14,18 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from model.drift.last_run import NAME as LAST_RUN
+from model.drift.last_run import LastRun, compare_with_last
 from model.drift.profile import CONFIDENCE_BINS, LENGTH_BOUNDS, Profile
 
 LEVELS = ("stable", "moderate", "drift")
+STATISTICS = (
+    "unknown_words",
+    "entities_per_1000_tokens",
+    "labels",
+    "confidence",
+    "sentence_lengths",
+)
 
 RUN_TOKENS = 20_000
 BASELINE_TOKENS = 5_000  # single sentences from all over the labelled file: they are less alike
@@ -76,27 +85,43 @@ def population_stability_index(expected: Sequence[float], found: Sequence[float]
     )
 
 
-def compare(baseline: Profile | None, run: Profile, min_confidence: float = 0.0) -> dict[str, Any]:
-    """How far `run` is from `baseline`, as a manifest holds it.
+def compare(
+    baseline: Profile | None,
+    run: Profile,
+    min_confidence: float = 0.0,
+    last: LastRun | None = None,
+) -> dict[str, Any]:
+    """How far `run` is from `baseline`, and from the last run of the same sources.
 
-    Either `level`, the worst of the statistics, and these; or the `reason` why nothing was
-    compared. Of entities count those in bins of confidence that `min_confidence` leaves whole.
+    As a manifest holds it: either `level`, the worst of the statistics, and these; or the `reason`
+    why nothing was compared. Of entities count those in bins of confidence that `min_confidence`
+    leaves whole; compared with the last run, all.
     """
+    statistics = _compared(baseline, run, min_confidence)
+    found = {name: each.to_json() for name, each in statistics.items()}
+    if last is not None:
+        labels = {label: sum(counts) for label, counts in run.confidences.items()}
+        found[LAST_RUN] = compare_with_last(last, run.tokens, labels)
+    levels = [statistic["level"] for statistic in found.values() if "level" in statistic]
+    if not levels:
+        return statistics["unknown_words"].to_json()
+    return {"level": max(levels, key=LEVELS.index), "statistics": found}
+
+
+def _compared(
+    baseline: Profile | None, run: Profile, min_confidence: float
+) -> dict[str, _Compared | _Skipped]:
+    """The statistics of training; where nothing can be compared, why not, under each name."""
     if baseline is None:
-        return {"reason": "the model has no baseline statistics"}
+        return dict.fromkeys(STATISTICS, _Skipped("the model has no baseline statistics"))
     few = _too_few("tokens", "baseline", baseline.tokens, BASELINE_TOKENS)
     few = few or _too_few("tokens", "run", run.tokens, RUN_TOKENS)
     if few:
-        return few.to_json()
-    statistics = {
+        return dict.fromkeys(STATISTICS, few)
+    return {
         "unknown_words": _unknown_words(baseline, run),
         **_entities(baseline, run, min_confidence),
         "sentence_lengths": _sentence_lengths(baseline, run),
-    }
-    levels = [each.level for each in statistics.values() if isinstance(each, _Compared)]
-    return {
-        "level": max(levels, key=LEVELS.index),
-        "statistics": {name: each.to_json() for name, each in statistics.items()},
     }
 
 
@@ -105,13 +130,21 @@ def drift_in_words(drift: Mapping[str, Any]) -> str | None:
     if drift.get("level") != "drift":
         return None
     unlike = []
+    poorer = ""
     for name, statistic in drift["statistics"].items():
-        if statistic.get("level") == "drift":
+        if statistic.get("level") == "drift" and name == LAST_RUN:
+            label = f" {statistic['label']}" if "label" in statistic else ""
+            poorer = (
+                f"far poorer in entities{label} than those of run {statistic['last_run']} "
+                f"({statistic['run']:.3g} per 1,000 tokens, then {statistic['baseline']:.3g})"
+            )
+        elif statistic.get("level") == "drift":
             figure = f"PSI {statistic['value']:.2f}"
             if name == "entities_per_1000_tokens":
                 figure = f"{statistic['run']:.3g}, in training {statistic['baseline']:.3g}"
             unlike.append(f"{name.replace('_', ' ')} ({figure})")
-    return "unlike the model's training data in " + ", ".join(unlike)
+    training = "unlike the model's training data in " + ", ".join(unlike) if unlike else ""
+    return "; ".join(filter(None, [poorer, training]))
 
 
 def _unknown_words(baseline: Profile, run: Profile) -> _Compared:

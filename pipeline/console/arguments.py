@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from model.installation import installed_version
 from pipeline.console import events
-from pipeline.console.printing import account
+from pipeline.console.printing import answer
 from pipeline.console.text import first_line
 from schemas.errors import JobError, UsageError
 
@@ -21,13 +22,29 @@ _KINDS: Mapping[object, str] = {int: "a whole number", float: "a number"}
 
 
 class Arguments(argparse.ArgumentParser):
-    """An argument parser that raises UsageError with a sentence, and never abbreviates."""
+    """An argument parser that raises UsageError with a sentence, and never abbreviates.
+
+    Of a flag that is given twice, no value is dropped: see `_Given`.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"add_help": False, "allow_abbrev": False, **settings})
+        self.given: set[str] = set()  # destinations of the flags that were met so far
+        for action in (None, "store"):  # groups share what is registered here
+            self.register("action", action, _Given)
+
+    def parse_known_args(  # type: ignore[override]  # argparse overloads it for its namespaces
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        self.given.clear()
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message.removeprefix("argument "))
+
+    def _print_message(self, message: str, _file: object = None) -> None:
+        """Where argparse alone passes over a standard output that takes nothing, say so."""
+        answer(message.removesuffix("\n"))
 
     @property
     def flags(self) -> list[str]:
@@ -54,6 +71,28 @@ class Arguments(argparse.ArgumentParser):
                 raise
             message = f"{_name_of(action)} is {arg_string!r}, expected {kind}"
             raise UsageError(message) from error
+
+
+class _Given(argparse._StoreAction):  # noqa: SLF001 - public by no other name
+    """The values of a flag: lists add up, and of two single values none is the right one.
+
+    argparse alone keeps what was given last, and drops the rest in silence.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ANN401 - of the flag's type
+        option_string: str | None = None,
+    ) -> None:
+        if self.option_strings and isinstance(parser, Arguments):
+            if self.dest in parser.given:
+                if not isinstance(values, list | tuple):
+                    raise UsageError(f"{option_string} is given twice, and takes one value")
+                values = type(values)([*getattr(namespace, self.dest), *values])
+            parser.given.add(self.dest)
+        setattr(namespace, self.dest, values)
 
 
 class Parser(Arguments):
@@ -109,13 +148,7 @@ class _Version(argparse.Action):
     """As argparse's own, which wants to know the version before anybody asks."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            installed = version("gleaner")
-        except PackageNotFoundError:  # a checkout
-            installed = "unknown"
-        account(f"gleaner {installed}")
+        answer(f"gleaner {installed_version()}")
         parser.exit()
 
 

@@ -33,7 +33,7 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word if count == 1 else plural}"
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What the error says, its class where it says nothing; one line that UTF-8 can write."""
     text = (getattr(error, "strerror", None) or str(error)).strip()
     line = (text.splitlines() or [f"{type(error).__name__} without a message"])[0]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 
+from model.installation import install_command
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.gcs import GoogleStorage
 from pipeline.filesystems.paths import bucket_and_key, scheme_of
@@ -30,7 +31,7 @@ def require_filesystem(flag: str, path: str) -> None:
         store.require(flag, path)
     except ImportError as error:
         raise UsageError(
-            f"{flag} {path}: {scheme}:// needs more packages: pip install 'gleaner[{store.extra}]'"
+            f"{flag} {path}: {scheme}:// needs more packages: {install_command(store.extra)}"
         ) from error
     except ValueError as error:
         raise UsageError(f"{flag} {path}: {scheme}:// is no filesystem that Beam knows") from error

@@ -12,10 +12,10 @@ from pipeline.filesystems.beam import filesystems, list_files, open_file, refusa
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.filesystems.upload import Upload
-from pipeline.outputs.current import not_replaced
+from pipeline.outputs.current import manifest_flaw, not_replaced
 from pipeline.outputs.layout import LOCK, PARTIAL_MANIFEST, PARTIAL_REPORT, PLAN, REPORTS, STAGING
 from pipeline.outputs.lock import locked
-from pipeline.outputs.manifest import parse_manifest
+from pipeline.outputs.manifest.encoding import parse_manifest
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import remove_run, settle_run
 from schemas.errors import UsageError
@@ -143,16 +143,17 @@ def _manifest(path: str) -> Manifest:
     try:
         manifest = parse_manifest(data)
         version = manifest["schema_version"]
-        run_id = manifest["run_id"]
-    except (ValueError, KeyError, TypeError) as error:
+        flaw = manifest_flaw(manifest, path.rpartition("/")[2])
+        is_newer = version > SCHEMA_VERSION
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is not the manifest of a run, it may be damaged") from error
-    if version > SCHEMA_VERSION:
+    if is_newer:
         raise UsageError(
             f"{path} has schema version {version}, and this gleaner knows versions up to "
             f"{SCHEMA_VERSION}: a newer one has written to this output"
         )
-    if f"{run_id}.json" != path.rpartition("/")[2]:
-        raise UsageError(f"{path} is the manifest of another run, {run_id!r}")
+    if flaw:
+        raise UsageError(f"{path} is not to be believed, and nothing was changed: {flaw}")
     return manifest
 
 

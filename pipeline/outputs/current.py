@@ -12,6 +12,7 @@ those who read it elsewhere:
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,9 @@ from pyarrow import fs
 
 if TYPE_CHECKING:
     from schemas.manifest import Manifest
+
+
+_RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
 class CurrentSource(NamedTuple):
@@ -110,8 +114,31 @@ def rows_that_count(sources: Mapping[str, CurrentSource], table: str) -> list[Ru
     return [RunRows(run_id, tuple(own), whole) for (run_id, whole), own in sorted(by_run.items())]
 
 
+def manifest_flaw(manifest: "Manifest", name: str) -> str | None:
+    """Why the manifest in a file of this name is not to be believed; None where it is.
+
+    Ids and paths in it say what is read, and what is removed: a run has files of its own alone.
+    Raises KeyError, TypeError or AttributeError for what is no manifest.
+    """
+    run_id = manifest["run_id"]
+    for known in (run_id, *manifest.get("replaces", ())):
+        if not _RUN_ID.fullmatch(known):
+            return f"{known!r} is no run id"
+    if f"{run_id}.json" != name:
+        return f"it is the manifest of another run, {run_id!r}"
+    own = re.compile(rf"[a-z_]+/run_id={re.escape(run_id)}/[A-Za-z0-9_-][^/\\\\]*")
+    for written in manifest.get("tables", {}).values():
+        for file in written["files"]:
+            if not own.fullmatch(file["path"]):
+                return f"{file['path']!r} is no file of this run"
+    return None
+
+
 def read_manifests(root: str) -> "list[Manifest]":
-    """The manifests of an output; `root` is a directory or a URL that pyarrow knows."""
+    """The manifests of an output; `root` is a directory or a URL that pyarrow knows.
+
+    Raises ValueError for a manifest that is not to be believed.
+    """
     filesystem, base = _filesystem(root)
     files = filesystem.get_file_info(fs.FileSelector(f"{base}/runs", allow_not_found=True))
     manifests = []
@@ -119,6 +146,9 @@ def read_manifests(root: str) -> "list[Manifest]":
         if file.path.endswith(".json"):
             with filesystem.open_input_stream(file.path) as stream:
                 manifests.append(json.loads(stream.read()))
+            flaw = manifest_flaw(manifests[-1], file.base_name)
+            if flaw:
+                raise ValueError(f"{file.path}: {flaw}")
     return manifests
 
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from importlib.metadata import version
 from platform import python_version
 
+from model.drift.last_run import LastRun
 from model.drift.profile import Profile
+from model.installation import installed_version
 from schemas.manifest import Configuration
 
-_PACKAGES = ("gleaner", "apache-beam", "pyarrow", "numpy", "tensorflow")
+_PACKAGES = ("apache-beam", "pyarrow", "numpy", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,12 @@ class RunDescription:
     max_dead_letters: the share of the records above which the run fails. skipped_files: how many
     were left out since they are done. part: which part of a job the run is. repairs: for sources
     whose dead letters are read again, the run that read them first. baseline: what the model's dev
-    data are to it; min_confidence: entities below it are not written. warnings: sentences on what a
-    person should look at.
+    data are to it; min_confidence: entities below it are not written. max_broken_files: the share
+    of the files above which the run fails where they cannot be read to their end, or, with
+    quarantine, is committed without what could not be read; None: any may be. fail_on_drift:
+    whether the run fails where it drifts; last: the run to compare it with. language,
+    cuts_characters: the model's, as `language_warnings` takes them. warnings: sentences on what
+    a person should look at.
     """
 
     run_id: str
@@ -52,12 +58,19 @@ class RunDescription:
     versions: Mapping[str, str] = field(default_factory=dict)
     baseline: Profile | None = None
     min_confidence: float = 0.0
+    max_broken_files: float | None = None
+    quarantine: bool = False
+    fail_on_drift: bool = False
+    last: LastRun | None = None
     warnings: tuple[str, ...] = ()
+    language: str | None = None
+    cuts_characters: bool = True
 
 
 def installed_versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide about the result."""
-    return {"python": python_version(), **{name: _version(name) for name in _PACKAGES}}
+    own = {"python": python_version(), "gleaner": installed_version()}
+    return own | {name: _version(name) for name in _PACKAGES}
 
 
 def _version(package: str) -> str:

@@ -22,12 +22,14 @@ class RowConfig:
     """What the rows say beside what was found.
 
     text_share: share of the documents whose text is kept, chosen by the hash of the text.
+    language_share: share of those whose language is found out, chosen likewise.
     """
 
     model: str
     processed_at: datetime
     keep_fields: tuple[str, ...] = ()
     text_share: float = 0.0
+    language_share: float = 0.0
 
 
 def entity_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Table:

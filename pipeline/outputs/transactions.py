@@ -19,13 +19,9 @@ from enum import Enum
 
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import all_files
-from pipeline.outputs.manifest import (
-    committed_manifest,
-    encode_manifest,
-    failed_manifest,
-    refused_manifest,
-    too_many_dead_letters,
-)
+from pipeline.outputs.manifest import committed_manifest, failed_manifest, refused_manifest
+from pipeline.outputs.manifest.encoding import encode_manifest
+from pipeline.outputs.manifest.refusal import refusal
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.table_writer import TableWriter
 from schemas.errors import JobError
@@ -47,7 +43,7 @@ def commit_run(
 ) -> Manifest:
     """Check that every record is accounted for, publish the tables, write the manifest.
 
-    Where too many records failed, the dead letters alone are published, and the manifest says so.
+    Where `refusal` finds a reason, the dead letters alone are published, and the manifest says so.
     Raises JobError where records are missing or doubled; nothing is published then. Committing
     again does nothing more: the manifest that is there stays, and so do its tables.
     """
@@ -67,9 +63,9 @@ def _commit_files(
     if storage.has_manifest():  # by an attempt that a runner repeats
         return _decided(storage)
     manifest = committed_manifest(run, files, shards, storage)
-    error = too_many_dead_letters(manifest["counts"], run.max_dead_letters)
+    error = refusal(manifest, run)
     if error:
-        manifest = refused_manifest(manifest, error)
+        manifest = refused_manifest(manifest, str(error))
     _publish(files, manifest, storage)
     return manifest if storage.create_manifest(encode_manifest(manifest)) else _decided(storage)
 

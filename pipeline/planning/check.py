@@ -1,5 +1,7 @@
 """What is looked up before anything is written: model, inputs, output, and the name of the run."""
 
+import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,12 +10,13 @@ from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.filesystems.model_files import read_model, settle_model
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
+from pipeline.inputs.contents import archive_named
 from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.shards import plan_shards
 from pipeline.outputs.catalog import require_writable
 from pipeline.outputs.description import Part
 from pipeline.outputs.storage import RunStorage, run_storage
-from pipeline.planning.preview import require_columns
+from pipeline.planning.preview import require_columns, separator_warnings
 from pipeline.planning.worklist import dead_letter_files
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
@@ -23,12 +26,13 @@ from schemas.manifest import Manifest
 class CheckedInputs:
     """What the flags stand for, looked up and found in order.
 
-    model: what names it on any worker.
+    model: what names it on any worker. warnings: what was found out of them, in sentences.
     """
 
     model: str
     artifact: Artifact
     files: Sequence[InputFile]
+    warnings: tuple[str, ...] = ()
 
 
 def check(config: ExtractionConfig) -> CheckedInputs:
@@ -37,14 +41,26 @@ def check(config: ExtractionConfig) -> CheckedInputs:
         require_filesystem("--input", pattern)
     model = settle_model(config.model)
     artifact = load_artifact(read_model(model), model)
+    warnings: list[str] = []
     if config.input_format == "dead_letters":
         files = dead_letter_files(config.inputs, allow_none=config.allow_no_input)
     else:
+        _require_no_archives(config.inputs)
         files = match_files(config.inputs, allow_none=config.allow_no_input)
-        require_columns(plan_shards(files, config.read), config.read)
+        shards = plan_shards(files, config.read)
+        require_columns(shards, config.read)
+        warnings = separator_warnings(shards, config.read)
     require_writable(config.output)
     require_new(config)
-    return CheckedInputs(model, artifact, files)
+    return CheckedInputs(model, artifact, files, tuple(warnings))
+
+
+def _require_no_archives(patterns: Iterable[str]) -> None:
+    """No archive is named; what a glob or a folder has of them breaks nothing but itself."""
+    for pattern in patterns:
+        archive = archive_named(pattern)
+        if archive and not re.search(r"[*?[]", pattern) and not os.path.isdir(pattern):
+            raise UsageError(f"--input {pattern} is {archive}: unpack it")
 
 
 def require_new(

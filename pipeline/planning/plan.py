@@ -4,17 +4,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from model.drift.last_run import LastRun
 from model.drift.profile import profile_of_baseline
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.graph import ExtractionPlan
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
+from pipeline.languages import LanguageScreen
 from pipeline.outputs.description import Part, RunDescription, installed_versions
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.planning.check import CheckedInputs, require_new
 from pipeline.planning.preview import estimate_documents
-from pipeline.planning.worklist import Worklist, all_files, dead_letters_to_repair, new_files
+from pipeline.planning.worklist import (
+    Worklist,
+    all_files,
+    dead_letters_to_repair,
+    last_run,
+    new_files,
+)
 from pipeline.runners.runner import Workers
 from pipeline.stages.row_sinks import WriteConfig
 from pipeline.stages.tag import TaggerHandler
@@ -29,7 +37,8 @@ _MB = 1_000_000
 class Run:
     """One run of a job: what it reads, about how many documents, and with which workers.
 
-    text_share: share of the documents whose text is kept, the same in all runs of the job.
+    text_share: share of the documents whose text is kept, the same in all runs of the job;
+    sample_share: that of about SAMPLED_TEXTS of them.
     """
 
     config: ExtractionConfig
@@ -37,10 +46,12 @@ class Run:
     storage: RunStorage
     part: Part | None
     work: Worklist
+    last: LastRun | None
     read: ReadConfig
     shards: Sequence[Shard]
     documents: int
     text_share: float
+    sample_share: float
     workers: Workers
 
     def description(self, started: datetime) -> RunDescription:
@@ -56,18 +67,27 @@ class Run:
             keep_fields=self.config.keep_fields,
             # What is read again was dead before, so none of it can make matters worse.
             max_dead_letters=1.0 if repairs else self.config.max_dead_letters,
+            max_broken_files=None if repairs else self.config.max_broken_files,
+            quarantine=self.config.quarantine,
+            last=self.last,
+            fail_on_drift=self.config.fail_on_drift,
             versions=installed_versions(),
             skipped_files=self.work.skipped,
             part=self.part,
             repairs=repairs,
             baseline=profile_of_baseline(self.inputs.artifact.baseline),
             min_confidence=self.config.min_confidence,
+            warnings=self.inputs.warnings,
+            language=self.inputs.artifact.language,
+            cuts_characters=self.inputs.artifact.segmentation.characters,
         )
 
     def graph(self, described: RunDescription, progress: str | None) -> ExtractionPlan:
         """What the graph needs; progress: where workers report, None where nobody looks."""
         config, model = self.config, described.model
-        rows = RowConfig(model, described.started_at, config.keep_fields, self.text_share)
+        rows = RowConfig(
+            model, described.started_at, config.keep_fields, self.text_share, self.sample_share
+        )
         return ExtractionPlan(
             read=self.read,
             segmentation=self.inputs.artifact.segmentation,
@@ -81,6 +101,7 @@ class Run:
             ),
             write=WriteConfig(self.storage, rows, config.target_file_mb * _MB, progress),
             run=described,
+            screens=(LanguageScreen(config.languages),) if config.languages else (),
         )
 
 
@@ -100,6 +121,8 @@ def plan_runs(
     shards = [plan_shards(part.files, read) for part in works]
     documents = [estimate_documents(some, read) for some in shards]
     sampled = min(1.0, SAMPLED_TEXTS / max(sum(documents), 1))
+    labels = inputs.artifact.tags.labels
+    last = last_run(manifests, config.described(), labels)
     parts = [Part(config.run_id, number, len(works)) for number in range(1, len(works) + 1)]
     runs = [
         Run(
@@ -110,10 +133,12 @@ def plan_runs(
             ),
             part=part if config.commit_shards else None,
             work=own,
+            last=None if own.repairs else last,
             read=read,
             shards=planned,
             documents=about,
             text_share={"none": 0.0, "all": 1.0}.get(config.keep_text, sampled),
+            sample_share=sampled,
             workers=workers_for(planned),
         )
         for part, own, planned, about in zip(parts, works, shards, documents, strict=True)

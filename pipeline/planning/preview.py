@@ -9,7 +9,8 @@ from typing import BinaryIO, cast
 from pipeline.console.printing import warn
 from pipeline.filesystems.beam import open_file
 from pipeline.inputs.compression import decompressed
-from pipeline.inputs.formats import FORMATS, MissingColumnError, ReadConfig, RecordBuilder
+from pipeline.inputs.formats import AUTO, FORMATS, MissingColumnError, ReadConfig, RecordBuilder
+from pipeline.inputs.formats.csv.table import CSV, SEPARATORS, separator_of, usual_separator
 from pipeline.inputs.shards import open_shard
 from schemas.errors import UsageError
 from schemas.records import Shard
@@ -42,6 +43,31 @@ def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
         _require_named(tables, config, look)
 
 
+def separator_warnings(shards: Sequence[Shard], config: ReadConfig) -> list[str]:
+    """What was found out of csv files that are not separated as their names say, in sentences."""
+    if config.csv_delimiter != AUTO:
+        return []
+    tables = [shard for shard in shards if shard.format == CSV.name]
+    last, steps = len(tables) - 1, max(min(len(tables), _TABLES_SEEN) - 1, 1)
+    seen = [tables[last - last * part // steps] for part in range(min(len(tables), _TABLES_SEEN))]
+    found: dict[str, list[str]] = {}
+    for shard in reversed(seen):
+        with contextlib.suppress(Exception):  # whatever makes it unreadable shows in the run
+            with open_shard(shard.source, config.max_window_mb) as stream:
+                separator = separator_of(stream, RecordBuilder(shard, config))
+            if separator != usual_separator(shard.source):
+                found.setdefault(separator, []).append(shard.source)
+    return [
+        f"--csv_delimiter auto: {SEPARATORS.get(separator, repr(separator))} separate the values "
+        f"of {sources[0]}{_and_others(len(sources) - 1, len(seen))}."
+        for separator, sources in found.items()
+    ]
+
+
+def _and_others(others: int, seen: int) -> str:
+    return f" and of {others} more of the {seen} csv files looked at" if others else ""
+
+
 def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> None:
     last, steps = len(tables) - 1, max(min(len(tables), _TABLES_SEEN) - 1, 1)
     seen: list[dict[str, str]] = []
@@ -69,7 +95,7 @@ def _missing_fields(shard: Shard, config: ReadConfig) -> Mapping[str, str] | Non
     """None for a table that cannot be read."""
     columns = FORMATS[shard.format].columns
     try:
-        with open_shard(shard.source) as stream:
+        with open_shard(shard.source, config.max_window_mb) as stream:
             return columns(stream, RecordBuilder(shard, config)) if columns else None
     except MissingColumnError:
         raise
@@ -100,7 +126,7 @@ def _estimate(name: str, files: Mapping[str, int], config: ReadConfig) -> int:
         builder = RecordBuilder(Shard(path, name, 0, None, files[path], ""), config)
         try:
             stored = open_file(path)
-            with decompressed(stored, path) as stream:
+            with decompressed(stored, path, config.max_window_mb) as stream:
                 counted = FORMATS[name].count(stream, builder)
                 size = _stored(counted.size, stored, stream)
         except Exception:  # noqa: BLE001, S112 - whatever makes it unreadable shows in the run

@@ -1,15 +1,18 @@
 """What a run has to do: all files that match, those that are new, or dead letters once more."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from model.drift.last_run import LastRun
 from pipeline.configuration.extraction import DECISIVE
 from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.formats import run_of
 from pipeline.inputs.shards import format_read_as
-from pipeline.outputs.current import current_sources
+from pipeline.outputs.current import committed_runs, current_sources
 from schemas.errors import UsageError
 from schemas.manifest import Configuration, Manifest
 from schemas.records import Repair
@@ -71,6 +74,41 @@ def _is_alike(manifest: Manifest, model: str, configuration: Configuration) -> b
     return manifest["model"] == model and all(
         before[name] == after[name] for name in DECISIVE if name in before
     )
+
+
+def last_run(
+    manifests: Iterable[Manifest], configuration: Configuration, labels: Collection[str]
+) -> LastRun | None:
+    """What the last run found that took its documents from the same place in the same way.
+
+    Figures of a place may differ, since folders and files are named by dates. The parts of a job
+    are taken together, whatever their model. labels: those that the model of this run has.
+    """
+    before = [
+        run
+        for run in committed_runs(manifests)
+        if _place(run["configuration"]) == _place(configuration) and run["counts"]["tokens"]
+    ]
+    if not before:
+        return None
+    job = before[-1].get("part", {}).get("of")
+    runs = [run for run in before if run.get("part", {}).get("of") == job] if job else before[-1:]
+    entities: Counter[str] = Counter()
+    for run in runs:
+        entities.update(run["counts"]["entities_by_label"])
+    return LastRun(
+        job or before[-1]["run_id"],
+        sum(run["counts"]["tokens"] for run in runs),
+        entities.total(),
+        {label: count for label, count in sorted(entities.items()) if label in labels},
+    )
+
+
+def _place(configuration: Configuration) -> tuple[object, ...]:
+    """Where documents are read, without figures, and what decides how many entities they have."""
+    patterns = {re.sub(r"\d+", "0", pattern) for pattern in configuration["input"]}
+    how = (configuration["input_format"], configuration["text_field"])
+    return sorted(patterns), how, configuration["min_confidence"]
 
 
 def dead_letter_files(patterns: Iterable[str], *, allow_none: bool) -> list[InputFile]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from model.drift.last_run import NAME as LAST_RUN
 from model.drift.profile import LENGTH_BOUNDS
 from pipeline.report.charts import bar_chart, column_chart
 from pipeline.report.figures import TENTHS
@@ -18,6 +19,7 @@ _NAMES = {
     "labels": "Labels",
     "confidence": "Confidence",
     "sentence_lengths": "Sentence lengths",
+    LAST_RUN: "Entities per 1,000 tokens, before and now",
 }
 
 
@@ -53,7 +55,7 @@ def drift_rows(drift: Drift) -> Iterator[StatisticRow]:
         low, high = statistic["limits"]
         is_rate = not isinstance(statistic["run"], Mapping | list)
         rate = "{:.1%}" if key == "unknown_words" else "{:.3g}"
-        measure = "ratio" if key == "entities_per_1000_tokens" else "PSI"
+        measure = "ratio" if key in ("entities_per_1000_tokens", LAST_RUN) else "PSI"
         yield StatisticRow(
             name,
             level=statistic["level"],

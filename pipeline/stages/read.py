@@ -1,7 +1,7 @@
 """ReadDocuments: shards in; documents, dead letters and what was counted in each shard out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
 import apache_beam as beam
@@ -11,15 +11,22 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from pipeline.console.progress import ProgressLog
 from pipeline.console.text import first_line
 from pipeline.inputs.files import current_fingerprint
-from pipeline.inputs.formats import STAGE, ReadConfig, ShardError, read_records
+from pipeline.inputs.formats import STAGE, ReadConfig, Record, ShardError, read_records
 from pipeline.inputs.shards import open_shard
 from pipeline.stages.dead_letters import DEAD_LETTERS, NamedPTransform, TaggedDeadLetter
+from schemas.errors import STOPS
+from schemas.manifest import Aside
 from schemas.records import DeadLetter, Document, Shard, ShardResult
 
 _SHARD_RESULTS: Final = "shard_results"
 
 # Beam reads this for the element type of the output.
 _TaggedResult = TaggedOutput[Literal["shard_results"], ShardResult]
+
+
+# Why a record is not wanted; None: it is.
+Screen = Callable[[Record], Aside | None]
+LoadScreen = Callable[[], Screen]
 
 
 class ReadOutputs(NamedTuple):
@@ -35,18 +42,25 @@ class ReadDocuments(NamedPTransform[PCollection[Shard], ReadOutputs]):
 
     A shard that cannot be opened, breaks off or changes while it is read gives one dead letter
     more, with `record` None; the records before the break stay, and its result says
-    `complete=False`. `ShardResult.records` counts documents and dead letters of records.
+    `complete=False`. `ShardResult.records` counts all records, also those not wanted.
 
-    progress: the directory where workers report, None where nobody looks.
+    progress: the directory where workers report, None where nobody looks. screens: each is loaded
+    by every worker; what one of them does not want is counted in the result and goes no further.
     """
 
-    def __init__(self, config: ReadConfig, progress: str | None = None) -> None:
+    def __init__(
+        self,
+        config: ReadConfig,
+        progress: str | None = None,
+        screens: Sequence[LoadScreen] = (),
+    ) -> None:
         super().__init__()
         self.config = config
         self.progress = progress
+        self.screens = screens
 
     def expand(self, shards: PCollection[Shard]) -> ReadOutputs:
-        read = beam.ParDo(_ReadShard(self.config, self.progress))
+        read = beam.ParDo(_ReadShard(self.config, self.progress, self.screens))
         outputs = read.with_outputs(DEAD_LETTERS, _SHARD_RESULTS, main="documents")
         return ReadOutputs(*(shards | "ReadShard" >> outputs))
 
@@ -54,7 +68,14 @@ class ReadDocuments(NamedPTransform[PCollection[Shard], ReadOutputs]):
 class _ReadShard(beam.DoFn):
     """Streams one shard; what is held is one record, whatever the size of the file."""
 
-    def __init__(self, config: ReadConfig, progress: str | None = None) -> None:
+    def __init__(
+        self,
+        config: ReadConfig,
+        progress: str | None = None,
+        load_screens: Sequence[LoadScreen] = (),
+    ) -> None:
+        self._load_screens = load_screens
+        self._screens: list[Screen] = []
         self._config = config
         self._progress = progress
         self._log: ProgressLog | None = None
@@ -62,6 +83,9 @@ class _ReadShard(beam.DoFn):
         self._dead_letters = Metrics.counter("ReadDocuments", "dead_letters")
         self._shards_read = Metrics.counter("ReadDocuments", "shards_read")
         self._shards_broken = Metrics.counter("ReadDocuments", "shards_broken")
+
+    def setup(self) -> None:
+        self._screens = [load() for load in self._load_screens]
 
     def start_bundle(self) -> None:
         if self._progress:
@@ -74,12 +98,15 @@ class _ReadShard(beam.DoFn):
     def process(self, shard: Shard) -> Iterator[Document | TaggedDeadLetter | _TaggedResult]:
         """One shard in; its records, and at the end its `ShardResult`, out."""
         records: Counter[str] = Counter()
+        aside: dict[Aside, Counter[str]] = {}
         complete = True
         try:
-            with open_shard(shard.source) as stream:
+            with open_shard(shard.source, self._config.max_window_mb) as stream:
                 for record in read_records(stream, shard, self._config):
                     records[record.source] += 1
-                    if isinstance(record, Document):
+                    if self._screens and (why := self._why_aside(record)):
+                        aside.setdefault(why, Counter())[record.source] += 1
+                    elif isinstance(record, Document):
                         self._documents_read.inc()
                         yield record
                     else:
@@ -87,17 +114,24 @@ class _ReadShard(beam.DoFn):
                         yield TaggedDeadLetter(DEAD_LETTERS, record)
             if current_fingerprint(shard.source) != shard.fingerprint:
                 raise ShardError("The file changed after it was matched.")
-        except Exception as error:  # noqa: BLE001 - filesystems and parsers raise what they like
+        except STOPS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - filesystems and parsers raise what they like
             complete = False
             yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records.total(), error))
         if self._log:
             self._log.add(sources=[shard.source])
         (self._shards_read if complete else self._shards_broken).inc()
-        result = ShardResult(shard.source, shard.start, shard.fingerprint, dict(records), complete)
+        result = ShardResult(
+            shard.source, shard.start, shard.fingerprint, dict(records), complete, aside
+        )
         yield _TaggedResult(_SHARD_RESULTS, result)
 
+    def _why_aside(self, record: Record) -> Aside | None:
+        return next(filter(None, (screen(record) for screen in self._screens)), None)
 
-def shard_dead_letter(shard: Shard, records: int, error: Exception) -> DeadLetter:
+
+def shard_dead_letter(shard: Shard, records: int, error: BaseException) -> DeadLetter:
     """What broke off the reading of `shard` after `records` records in, its dead letter out."""
     where = "" if shard.stop is None else f" (bytes {shard.start} to {shard.stop})"
     message = f"The shard{where} broke off after {records} records: {first_line(error)}."

@@ -1,7 +1,7 @@
 """What stands between records and files: one sink for tagged documents, one for dead letters."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -10,7 +10,14 @@ import pyarrow as pa
 from model.drift.profile import profile_of
 from model.drift.sums import profile_sums
 from pipeline.console.progress import ProgressLog
-from pipeline.outputs.rows import RowConfig, dead_letter_rows, document_rows, entity_rows
+from pipeline.languages import language_sums
+from pipeline.outputs.rows import (
+    RowConfig,
+    dead_letter_rows,
+    document_rows,
+    entity_rows,
+    is_kept,
+)
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.table_writer import TableWriter
 from pipeline.stages.dead_letters import in_halves, set_aside
@@ -100,11 +107,21 @@ class TaggedSink:
             "sentences": sum(record.sentences for record in records),
             "characters": sum(len(record.document.text) for record in records),
             **profile_sums(profile_of(records)),
+            **language_sums((record.document.text for record in records), self._sample(rows)),
         }
         return [
             *self._entities.write(rows.entities, RowCounts(entities, labels)),
             *self._documents.write(rows.documents, RowCounts(documents, totals=totals)),
         ]
+
+    def _sample(self, rows: _Rows) -> Iterator[str]:
+        """The texts whose language is found out."""
+        share = self._rows.language_share
+        if share:
+            hashes = rows.documents["content_hash"].to_pylist()
+            for record, digest in zip(rows.records, hashes, strict=True):
+                if is_kept(digest, share):
+                    yield record.document.text
 
     def close(self) -> list[FileResult]:
         if self._progress:

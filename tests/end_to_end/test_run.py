@@ -68,7 +68,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def output(corpus: Path, tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("output") / "made" / "for" / "it"
     flags = [f"--model={tiny_artifact}", f"--output={folder}", "--run_id=r1", "--keep_text=all"]
-    flags += ["--max_dead_letters=0.2"]
+    flags += ["--max_dead_letters=0.2", "--max_broken_files=0.5"]
     assert run([*flags, "--input", str(corpus), "--keep_fields=year"]) == 0
     return folder
 
@@ -322,6 +322,8 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         "max_record_mb",
         "min_confidence",
         "max_dead_letters",
+        "max_broken_files",
+        "quarantine",
         "output",
         "model",
         "run_id",

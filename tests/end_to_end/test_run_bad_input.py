@@ -1,8 +1,10 @@
 """End to end: whatever the input holds, the run ends with an account of it, and in its place."""
 
 import bz2
+import contextlib
 import gzip
 import json
+import lzma
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.shards import open_shard
 from pipeline.outputs.layout import LOCK
 from pipeline.run import run
+from schemas.errors import BrokenFilesError
 
 Rows = list[dict[str, Any]]
 
@@ -50,8 +53,26 @@ BAD: dict[str, tuple[bytes, list[str], str | None]] = {
     "quote.csv": (b'id,text\n1,a\n2,"never closed\n', [], "The file ends inside a quoted field."),
     "utf16.jsonl": (
         GOOD.decode().encode("utf-16"),
-        ["not valid UTF-8: byte 0xff at offset 0.", "not valid JSON: Expecting value"],
-        None,
+        [],
+        "The file is UTF-16 by its byte order mark: --encoding utf-16.",
+    ),
+    "utf16be.txt": (
+        GOOD.decode().encode("utf-16-be"),
+        [],
+        "looks like UTF-16-BE without a byte order mark: --encoding utf-16-be.",
+    ),
+    "image.jsonl": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), [], "a PNG image: it holds no text"),
+    "zipped.csv": (b"PK\x03\x04" + bytes(30), [], "The file is a zip archive (or what is one"),
+    "docs.zip": (b"PK\x03\x04" + bytes(30), [], "a zip archive by its name: unpack it."),
+    "docs.tar.gz": (gzip.compress(bytes(10_240)), [], "a tar archive by its name: unpack it."),
+    "gzip.jsonl": (gzip.compress(GOOD), [], "The file is gzip: call it .gz."),
+    "twice.jsonl.gz": (gzip.compress(gzip.compress(GOOD)), [], "gzip: unpack it once more."),
+    "plain.jsonl.xz": (GOOD, [], "If it is not compressed, take the extension away."),
+    "cut.jsonl.xz": (lzma.compress(GOOD * 9)[:-20], [], "the file is truncated."),
+    "nuls.md": (
+        b"Maria" + bytes(4000),
+        [],
+        "The file is full of NUL characters: it is no text.",
     ),
     "latin1.txt": ("Zoë".encode("latin-1"), ["not valid UTF-8: byte 0xeb at offset 2."], None),
     "deep.jsonl": (
@@ -89,14 +110,18 @@ def files_below(folder: Path) -> set[str]:
 
 @pytest.fixture
 def extract(tmp_path: Path, tiny_artifact: Path) -> Callable[..., dict[str, Any]]:
-    """Runs over the folder `in`; returns the manifest. Nothing may be written beside the output."""
+    """Runs over the folder `in`; returns the manifest. Nothing may be written beside the output.
+
+    Files that cannot be read are quarantined, and the exit code says that there are some.
+    """
 
     def attempt(*flags: str) -> dict[str, Any]:
         output = tmp_path / "out"
         before = files_below(tmp_path)
         arguments = [f"--model={tiny_artifact}", f"--input={tmp_path}/in", f"--output={output}"]
         arguments += ["--run_id=r1", "--keep_text=all", "--direct_num_workers=1", *flags]
-        assert run(arguments) == 0
+        with contextlib.suppress(BrokenFilesError):
+            assert run([*arguments, "--quarantine"]) == 0
         manifest: dict[str, Any] = json.loads((output / "runs/r1.json").read_text())
         named = {
             f"out/{file['path']}"
@@ -201,9 +226,9 @@ def test_a_shard_that_changes_while_it_is_read_is_not_complete(
     path.write_bytes(GOOD * 10)
     read = 0
 
-    def open_and_change(source: str) -> BinaryIO:
+    def open_and_change(source: str, window_mb: int) -> BinaryIO:
         nonlocal read
-        stream = open_shard(source)
+        stream = open_shard(source, window_mb)
         read += 1
         if change == "grows":
             with path.open("ab") as end:

@@ -16,6 +16,7 @@ from model.drift.profile import baseline_statistics
 from model.tagger.artifact import Artifact, save_artifact
 from model.tagger.tagger import Tagger, tag_documents
 from model.text.segmentation import tokenize_document
+from pipeline.outputs.current import current_sources, read_manifests
 from pipeline.run import run
 from schemas.errors import DriftError
 from schemas.records import Document
@@ -94,25 +95,27 @@ def test_the_kind_of_text_that_the_model_knows_passes(
     assert "  drift" not in capsys.readouterr().out
 
 
-def test_another_kind_of_text_is_committed_and_leaves_with_code_4_once(
-    measured: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_another_kind_of_text_ends_with_code_4_before_its_rows_count(
+    measured: Path, corpus: Path, tmp_path: Path
 ) -> None:
-    """The rows stay, so the next try finds nothing to do: no retry repeats the work."""
+    """The next try finds the same, until somebody looks: without the flag the rows are taken."""
     flags = [f"--model={measured}", f"--output={tmp_path}", f"--input={corpus}/others.jsonl"]
-    with pytest.raises(DriftError, match="unlike the model's training data in unknown words") as e:
-        run([*flags, "--run_id=r1", "--fail_on_drift", "--only_new"])
-    assert e.value.exit_code == 4
-    told = capsys.readouterr().out
-    words = str(e.value).partition("but its documents are ")[2]
-    assert str(e.value) == f"run r1 is committed, but its documents are {words}"
-    assert f"  drift    {words}" in told.splitlines()
-    manifest = manifest_of(tmp_path, "r1")
-    assert (manifest["status"], manifest["drift"]["level"]) == ("committed", "drift")
-    assert manifest["configuration"]["fail_on_drift"]
-    for table in manifest["tables"].values():
-        assert all((tmp_path / file["path"]).exists() for file in table["files"])
-    assert run([*flags, "--run_id=r2", "--fail_on_drift", "--only_new"]) == 0
-    assert manifest_of(tmp_path, "r2")["status"] == "empty"
+    for run_id in ("r1", "r2"):
+        with pytest.raises(DriftError) as caught:
+            run([*flags, f"--run_id={run_id}", "--fail_on_drift", "--only_new"])
+        assert caught.value.exit_code == 4
+        told = str(caught.value)
+        assert told.startswith("the documents are unlike the model's training data in unknown wor")
+        assert told.endswith(f"no other rows were written, see {tmp_path}/reports/{run_id}.html")
+        manifest = manifest_of(tmp_path, run_id)
+        assert (manifest["status"], manifest["drift"]["level"]) == ("failed", "drift")
+        assert manifest["configuration"]["fail_on_drift"]
+        assert list(manifest["tables"]) == ["dead_letters"]
+        assert not (tmp_path / "entities").exists()
+    assert run([*flags, "--run_id=r3", "--only_new"]) == 0
+    assert manifest_of(tmp_path, "r3")["status"] == "committed"
+    assert run([*flags, "--run_id=r4", "--fail_on_drift", "--only_new"]) == 0
+    assert manifest_of(tmp_path, "r4")["status"] == "empty"
 
 
 def test_without_the_flag_drift_is_a_warning(
@@ -132,10 +135,12 @@ def test_every_part_is_done_before_drift_ends_the_job(
     (tmp_path / "others_still.jsonl").write_bytes((corpus / "others.jsonl").read_bytes())
     flags = [f"--model={measured}", f"--output={tmp_path}/out", "--input"]
     flags += [f"{corpus}/alike.jsonl", f"{corpus}/others.jsonl", f"{tmp_path}/others_still.jsonl"]
-    with pytest.raises(DriftError, match=r"^2 runs drifted, of which the first r\.2 is committed"):
+    with pytest.raises(DriftError, match=r"^the documents are unlike the model's training data"):
         run([*flags, "--run_id=r", "--commit_shards=1", "--fail_on_drift"])
     levels = [manifest_of(tmp_path / "out", f"r.{n}")["drift"]["level"] for n in (1, 2, 3)]
     assert levels == ["stable", "drift", "drift"]
+    states = [manifest_of(tmp_path / "out", f"r.{n}")["status"] for n in (1, 2, 3)]
+    assert states == ["committed", "failed", "failed"]
 
 
 @pytest.mark.parametrize(
@@ -168,3 +173,49 @@ def test_the_bundled_model_knows_its_own_kind_of_text_from_others(
     assert found["level"] == "stable"
     with pytest.raises(DriftError):
         run([*flags, f"--input={shared_data}/text/shard-00.jsonl", "--run_id=books"])
+
+
+@pytest.fixture(scope="module")
+def blind(tiny_model: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of the same labels, after something happened to its weights: all is outside."""
+    bias = tiny_model.weights.dense_bias.copy()
+    bias[tiny_model.tags.tags.index("O")] += 1000
+    weights = replace(tiny_model.weights, dense_bias=bias)
+    directory = tmp_path_factory.mktemp("models") / "blind"
+    save_artifact(replace(tiny_model, weights=weights), directory, {})
+    return directory
+
+
+def test_a_model_that_finds_nothing_ends_before_its_rows_count(
+    tiny_artifact: Path, blind: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nights of a few hundred tokens, from a folder for each date, and no baseline."""
+    for night in (24, 25):
+        (tmp_path / f"2026-11-{night}").mkdir()
+        write(tmp_path / f"2026-11-{night}/x.jsonl", texts(SENTENCES, 5, seed=night))
+    flags = [f"--output={tmp_path}/out", "--fail_on_drift", "--direct_num_workers=1"]
+    first = f"--input={tmp_path}/2026-11-24"
+    later = f"--input={tmp_path}/2026-11-25"
+    assert run([*flags, f"--model={tiny_artifact}", first, "--run_id=r1"]) == 0
+    entities = manifest_of(tmp_path / "out", "r1")["counts"]["entities"]
+    assert entities > 40
+    message = r"^the documents are far poorer in entities than those of run r1 \(0 per 1,000"
+    with pytest.raises(DriftError, match=message):
+        run([*flags, f"--model={blind}", later, "--run_id=r2"])
+    told = manifest_of(tmp_path / "out", "r2")
+    assert (told["status"], list(told["tables"])) == ("failed", ["dead_letters"])
+    counted = current_sources(read_manifests(f"{tmp_path}/out"))
+    assert {state.run_id for state in counted.values()} == {"r1"}
+    # Elsewhere it is another kind of text, and what failed is no run to compare with.
+    (tmp_path / "tables").mkdir()
+    write(tmp_path / "tables/x.jsonl", texts(SENTENCES, 5, seed=9))
+    assert run([*flags, f"--model={blind}", f"--input={tmp_path}/tables", "--run_id=r3"]) == 0
+    assert run([*flags, f"--model={tiny_artifact}", later, "--run_id=r4"]) == 0
+    capsys.readouterr()
+    assert run([*flags[::2], f"--model={blind}", first, "--run_id=r5"]) == 0
+    assert (
+        "  drift    far poorer in entities than those of run r4 (0 per" in capsys.readouterr().out
+    )
+    found = manifest_of(tmp_path / "out", "r5")["drift"]
+    assert found["level"] == "drift"
+    assert found["statistics"]["entities_since_last_run"]["last_run"] == "r4"

@@ -12,7 +12,8 @@ import pytest
 from model.tagger.artifact import Artifact, save_artifact
 from pipeline.outputs.current import read_table
 from pipeline.run import run
-from schemas.errors import DeadLettersError, UsageError
+from schemas.errors import BrokenFilesError, DeadLettersError, UsageError
+from tests.builders import last_of_each
 
 Manifest = dict[str, Any]
 Night = Callable[..., list[Manifest]]
@@ -40,7 +41,7 @@ def night(corpus: Path, tiny_artifact: Path, tmp_path: Path) -> Night:
         runs = tmp_path / "out/runs"
         before = set(runs.glob("*")) if runs.exists() else set()
         flags = [f"--input={corpus}", f"--output={tmp_path}/out", f"--model={model}", "--only_new"]
-        assert run([*flags, *more]) == 0
+        assert run(last_of_each([*flags, *more])) == 0
         return [json.loads(path.read_text()) for path in sorted(set(runs.glob("*")) - before)]
 
     return attempt
@@ -132,10 +133,14 @@ def test_another_model_or_configuration_does_all_of_it_again(
 def test_a_file_that_cannot_be_read_is_tried_each_night(
     night: Night, corpus: Path, tmp_path: Path
 ) -> None:
-    """Its rows are replaced by those of a complete run alone."""
+    """Set aside, it keeps no other from being committed, and each night says so."""
     (corpus / "z.jsonl.gz").write_bytes(b"no gzip")
-    assert done(night()[0]) == ("committed", ["a", "b", "c", "z.jsonl"], 0)
-    assert done(night()[0]) == ("committed", ["z.jsonl"], 3)
+    for run_id in ("r1", "r2"):
+        with pytest.raises(BrokenFilesError, match=rf"z\.jsonl\.gz.* of run {run_id} is committed"):
+            night("--quarantine", f"--run_id={run_id}")
+    nights = [json.loads((tmp_path / f"out/runs/{name}.json").read_text()) for name in ("r1", "r2")]
+    assert done(nights[0]) == ("committed", ["a", "b", "c", "z.jsonl"], 0)
+    assert done(nights[1]) == ("committed", ["z.jsonl"], 3)
     (corpus / "z.jsonl.gz").unlink()
     assert done(night()[0]) == ("empty", [], 3)
     assert len(ids(tmp_path)) == 6

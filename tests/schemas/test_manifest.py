@@ -33,7 +33,9 @@ def manifests(tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     (folder / "b.jsonl.gz").write_bytes(b"no gzip")
     flags = [f"--model={tiny_artifact}", f"--output={folder}/out"]
     here = [*flags, f"--input={folder}/*.jsonl*", "--keep_fields=year"]
-    assert run([*here, "--run_id=committed", "--max_dead_letters=0.5"]) == 0
+    assert (
+        run([*here, "--run_id=committed", "--max_dead_letters=0.5", "--max_broken_files=0.5"]) == 0
+    )
     assert run([*flags, f"--input={folder}/none", "--allow_no_input", "--run_id=empty"]) == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.outputs.transactions.committed_manifest", lambda *_: 1 / 0)

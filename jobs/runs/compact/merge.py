@@ -1,7 +1,7 @@
 """A group of runs in, one run out that counts as they did."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from pipeline.outputs.table_writer import TableWriter
 from pipeline.outputs.transactions import replace_runs
 from pipeline.report.write import try_report
 from schemas.errors import JobError
-from schemas.manifest import TABLE_NAMES, Manifest, TableName, Timings
+from schemas.manifest import ASIDES, TABLE_NAMES, Aside, Manifest, TableName, Timings
 from schemas.records import FileResult
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 
@@ -71,10 +71,24 @@ def merged_manifest(
     if forgotten:
         head["forgotten"] = sorted(forgotten, key=lambda entry: entry["at"])
     inputs = [
-        input_entry(source, state.fingerprint, state.complete)
+        input_entry(
+            source, state.fingerprint, state.complete, aside=_aside(group, source, state.runs)
+        )
         for source, state in sorted(group.sources.items())
     ]
     return with_rows(head, inputs, files, storage)
+
+
+def _aside(group: Group, source: str, runs: Collection[str]) -> dict[Aside, int]:
+    """What these runs read of a source and did not want."""
+    entries = [
+        entry
+        for run in group.runs
+        if run["run_id"] in runs
+        for entry in run["inputs"]
+        if entry["source"] == source
+    ]
+    return {why: sum(entry.get(why, 0) for entry in entries) for why in ASIDES}
 
 
 def _replaced(group: Group) -> list[str]:

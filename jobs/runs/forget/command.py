@@ -24,8 +24,7 @@ from jobs.runs.forget.erase import (
     with_records,
 )
 from jobs.runs.forget.selection import Documents, Selection, Sources
-from jobs.runs.outputs import Output, add_dry_run, changing
-from pipeline.console.printing import account
+from jobs.runs.outputs import Output, add_dry_run, changing, tell
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.formats.records import encodable
@@ -58,9 +57,9 @@ def run(flags: argparse.Namespace) -> int:
             if own.is_concerned and not flags.dry_run:
                 erase(output.root, own, selection, at)
             if own.is_concerned:
-                account(f"{own.manifest['run_id']}: {_rows(own.rows)}")
+                tell(flags, f"{own.manifest['run_id']}: {_rows(own.rows)}")
         total = {table: sum(own.rows[table] for own in found) for table in TABLES}
-        account(f"{_rows(total)} {'would be erased' if flags.dry_run else 'erased'}")
+        tell(flags, f"{_rows(total)} {'would be erased' if flags.dry_run else 'erased'}")
         _warn(flags, found)
     return 0
 
@@ -112,21 +111,24 @@ def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
     unknown = [source for source in sources if states[source] is None]
     if there:
         more = f" and {len(there) - _SHOWN:,} more" if len(there) > _SHOWN else ""
-        account(
+        tell(
+            flags,
             f"{', '.join(there[:_SHOWN])}{more} still {'exists' if len(there) == 1 else 'exist'}: "
-            "a later run would read it again; delete it there"
+            "a later run would read it again; delete it there",
         )
     if unknown:
         more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
-        account(
+        tell(
+            flags,
             f"{', '.join(unknown[:_SHOWN])}{more} could not be looked up: where it still exists, a "
-            "later run would read it again"
+            "later run would read it again",
         )
     unnamed = sum(own.unnamed[source] for own in found for source in sources)
     if flags.doc_id and unnamed:
-        account(
+        tell(
+            flags,
             f"{unnamed:,} dead letters of the same sources have no id, and none of these ids in "
-            "their bytes: look at them, and forget the --source where they are meant too"
+            "their bytes: look at them, and forget the --source where they are meant too",
         )
 
 

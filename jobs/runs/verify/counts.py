@@ -9,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs.runs.recount import tally
-from pipeline.outputs.manifest import SUMS
-from schemas.manifest import TABLE_NAMES, Manifest, TableName
+from pipeline.outputs.manifest import SUMS, aside_of
+from schemas.manifest import ASIDES, TABLE_NAMES, Manifest, TableName
 
 _BUCKETS = 2**18
 Key = tuple[str, str]  # source and doc_id
@@ -98,6 +98,14 @@ def total_problems(manifest: Manifest) -> Iterator[str]:
         total = sum(entry[name] for entry in inputs)
         if counts[name] != total:
             yield f"counts {counts[name]:,} {_words(name)}, but its inputs {total:,}"
+    for why in ASIDES:
+        total = sum(entry.get(why, 0) for entry in inputs)
+        if counts.get(why, 0) != total:
+            yield f"counts {counts.get(why, 0):,} {_words(why)}, but its inputs {total:,}"
+    for entry in inputs:
+        parts = entry["documents"] + entry["dead_letters"] + aside_of(entry)
+        if entry["records"] != parts:
+            yield f"{entry['source']}: {entry['records']:,} records, but its parts are {parts:,}"
     if counts["files"] != len(inputs):
         yield f"counts {counts['files']:,} files, but its inputs are {len(inputs):,}"
     broken = sum(not entry["complete"] for entry in inputs)

@@ -20,8 +20,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from pipeline.inputs.compression import WINDOW_MB
+from pipeline.inputs.encodings import UTF8, encoding_name, is_wide
 from pipeline.inputs.formats.avro import AVRO
-from pipeline.inputs.formats.csv_table import CSV
+from pipeline.inputs.formats.csv.table import AUTO, CSV, require_dialect
 from pipeline.inputs.formats.dead_letters import dead_letters_of, run_of
 from pipeline.inputs.formats.json_array import JSON
 from pipeline.inputs.formats.jsonl import JSONL
@@ -33,15 +35,15 @@ from pipeline.inputs.formats.records import (
     MissingColumnError,
     Record,
     RecordBuilder,
-    ShardError,
     Values,
 )
 from pipeline.inputs.formats.text import TEXT
-from schemas.errors import UsageError
+from schemas.errors import ShardError, UsageError
 from schemas.records import Repair, Shard
 from schemas.tables import DOCUMENTS
 
 __all__ = [
+    "AUTO",
     "FILE_FORMATS",
     "FORMATS",
     "MAX_RECORD_MB",
@@ -82,6 +84,10 @@ class ReadConfig:
     text_field: str = "text"
     keep_fields: tuple[str, ...] = ()
     max_record_mb: int = MAX_RECORD_MB
+    encoding: str = UTF8.name
+    csv_delimiter: str = AUTO
+    csv_escape: str = ""
+    max_window_mb: int = WINDOW_MB
     repairs: Mapping[str, Repair] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -101,6 +107,8 @@ class ReadConfig:
                 raise UsageError(
                     f"--keep_fields {name!r} is already a column of the documents table."
                 )
+        object.__setattr__(self, "encoding", encoding_name(self.encoding))
+        require_dialect(self.csv_delimiter, self.csv_escape)
         if not 1 <= self.max_record_mb <= _MOST_MB:
             raise UsageError(f"--max_record_mb is {self.max_record_mb}, expected 1 to {_MOST_MB}.")
 
@@ -109,6 +117,11 @@ class ReadConfig:
         """The fields that the user named and that a record may lack: not the text, nor `id`."""
         identity = () if self.id_field == _ID_FIELD else (self.id_field,)
         return (*identity, *self.keep_fields)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a line break may have several bytes: a range does not tell where lines begin."""
+        return is_wide(self.encoding)
 
     @property
     def longest_record(self) -> int:

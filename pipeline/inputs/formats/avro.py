@@ -8,18 +8,17 @@ import fastavro
 
 from pipeline.console.text import first_line
 from pipeline.inputs.formats.columns import missing_columns, row_record
-from pipeline.inputs.formats.jsonl import read_jsonl
+from pipeline.inputs.formats.jsonl import read_row_again
 from pipeline.inputs.formats.records import (
     PREVIEW_BYTES,
     Counted,
     Format,
     Record,
     RecordBuilder,
-    ShardError,
     encodable,
     getter,
 )
-from schemas.errors import GleanerError
+from schemas.errors import GleanerError, ShardError
 
 # What a type leads to: for each of its alternatives the types by key; None is any key, of a map.
 _Paths = list[dict[str | None, Any]]
@@ -121,5 +120,5 @@ AVRO = Format(
     read_avro,
     columns=lambda stream, builder: _missing(fastavro.reader(stream).writer_schema, builder),
     estimate=_count_records,
-    read_again=read_jsonl,
+    read_again=read_row_again,
 )

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.inputs.formats.columns import missing_columns, row_record
-from pipeline.inputs.formats.jsonl import read_jsonl
-from pipeline.inputs.formats.records import Counted, Format, Record, RecordBuilder, ShardError
+from pipeline.inputs.formats.jsonl import read_row_again
+from pipeline.inputs.formats.records import Counted, Format, Record, RecordBuilder
+from schemas.errors import ShardError
 
 _ROWS = 256
 _BYTES = 2**26
@@ -121,5 +122,5 @@ PARQUET = Format(
     compressible=False,
     columns=lambda stream, builder: _missing(open_parquet(stream), builder),
     estimate=count_rows,
-    read_again=read_jsonl,
+    read_again=read_row_again,
 )

@@ -9,8 +9,9 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from pipeline.console.text import first_line
+from pipeline.inputs.contents import looks_wide
 from pipeline.inputs.formats.large import LargeRecord
-from schemas.errors import GleanerError, RecordError, RecordSizeError
+from schemas.errors import RecordError, RecordSizeError, ShardError
 from schemas.records import RAW_BYTES, DeadLetter, Document, Shard
 
 if TYPE_CHECKING:
@@ -25,10 +26,6 @@ Record = Document | DeadLetter
 
 # Made once: `json.dumps` with these settings would build it anew for each field.
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
-
-
-class ShardError(GleanerError):
-    """The rest of a shard cannot be read; the message says why, in one sentence."""
 
 
 class MissingColumnError(ShardError):
@@ -89,6 +86,8 @@ class RecordBuilder:
             doc_id = self._doc_id(number, identity)
             if not isinstance(text, str):
                 raise RecordError(_describe(text, self.config.text_field))
+            if "\0" in text and looks_wide(text):
+                raise RecordError("The text is full of NUL characters: it looks like UTF-16.")
             # ASCII is a flag of the string. Looking for the escape in `raw` takes longer: 650 MB/s.
             if not text.isascii():
                 text.encode()
@@ -245,8 +244,8 @@ def explain(error: Exception) -> str:
     """An error of one record in, one sentence for its dead letter out."""
     match error:
         case UnicodeDecodeError():
-            byte = error.object[error.start]
-            return f"The record is not valid UTF-8: byte 0x{byte:02x} at offset {error.start}."
+            byte, name = error.object[error.start], error.encoding.upper()
+            return f"The record is not valid {name}: byte 0x{byte:02x} at offset {error.start}."
         case UnicodeEncodeError():
             point = ord(error.object[error.start])
             return f"The record holds a lone surrogate, U+{point:04X}, which UTF-8 cannot write."

@@ -7,8 +7,10 @@ from typing import ClassVar
 
 from pipeline.filesystems.beam import filesystems, open_file
 from pipeline.filesystems.upload import Writer
+from pipeline.outputs.current import manifest_flaw
 from pipeline.outputs.layout import RunPaths
-from pipeline.outputs.manifest import parse_manifest
+from pipeline.outputs.manifest.encoding import parse_manifest
+from schemas.errors import JobError
 from schemas.manifest import Manifest
 from schemas.tables import TABLES
 
@@ -88,9 +90,17 @@ class RunStorage(RunPaths, ABC):
         return filesystems().exists(self.manifest)
 
     def read_manifest(self) -> Manifest:
-        """The manifest as it was written."""
+        """The manifest as it was written; raises JobError for one that is not to be believed."""
         with open_file(self.manifest) as stream:
-            return parse_manifest(stream.read())
+            data = stream.read()
+        try:
+            manifest = parse_manifest(data)
+            flaw = manifest_flaw(manifest, self.manifest.rpartition("/")[2])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise JobError(f"{self.manifest} is not the manifest of a run") from error
+        if flaw:
+            raise JobError(f"{self.manifest} is not to be believed: {flaw}")
+        return manifest
 
     def run_exists(self) -> bool:
         """Whether a run of this id left a manifest or a table."""

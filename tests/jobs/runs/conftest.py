@@ -17,7 +17,7 @@ import pytest
 import schemas
 from pipeline.outputs.current import current_sources, read_manifests, read_table
 from pipeline.outputs.description import Part, RunDescription, installed_versions
-from pipeline.outputs.manifest import encode_manifest
+from pipeline.outputs.manifest.encoding import encode_manifest
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import commit_nothing, commit_run

@@ -116,6 +116,29 @@ def test_documents_are_trained_from_as_extraction_cuts_them(tmp_path: Path) -> N
     assert all(part.source and not part.source.misfits for part in found.report.parts)
 
 
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [
+        ("english", "--language english, expected a code such as en, of a language that has rules"),
+        ("xx", "--language xx, expected a code such as en"),
+        ("", "--language '', expected a code such as en"),
+        ("deu", "--language deu, expected a code such as de"),
+    ],
+)
+def test_a_language_without_rules_is_refused(language: str, message: str, tmp_path: Path) -> None:
+    """Before the file is read."""
+    with pytest.raises(UsageError, match=f"^{message}"):
+        parts(f"--train={tmp_path}/none", f"--language={language}")
+
+
+def test_a_language_is_taken_in_any_case_and_region(tmp_path: Path) -> None:
+    path = documents(tmp_path / "file", TEXT)
+    for language, code in (("EN-gb", "en"), ("pt_BR", "pt")):
+        found = parts(f"--train={path}", f"--dev={path}", f"--language={language}")
+        assert found.segmentation.language == code
+        assert found.segmentation.tokens == {"en": "whole", "pt": "fine"}[code]
+
+
 def test_the_language_of_the_sentence_rules_is_that_of_the_run(tmp_path: Path) -> None:
     path = documents(tmp_path / "file", "Ada kam am 3. Mai an. Bo blieb.")
     by_language = {

@@ -1,6 +1,7 @@
 """An output as a whole: one run at a time, nothing of stopped ones, manifests that can be read."""
 
 import json
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import pytest
 
 from pipeline.outputs.catalog import clean, held, read_manifests
 from pipeline.outputs.storage import RunStorage, run_storage
-from pipeline.outputs.transactions import remove_run
-from schemas.errors import OutputBusyError, UsageError
+from pipeline.outputs.transactions import remove_run, settle_run
+from schemas.errors import JobError, OutputBusyError, UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
 
+NOT_BELIEVED = "is not to be believed, and nothing was changed: "
 NEWER = SCHEMA_VERSION + 1
 
 
@@ -39,6 +41,10 @@ def manifest(run_id: str, **more: Any) -> bytes:
     }
     told = {"run_id": run_id, "status": "committed", "schema_version": 3, "tables": tables}
     return json.dumps({**told, **more}).encode()
+
+
+def naming(path: str) -> bytes:
+    return manifest("r1", tables={"entities": {"files": [{"path": path}]}})
 
 
 def commit(root: Path, run_id: str, **more: Any) -> RunStorage:
@@ -156,7 +162,30 @@ def test_manifests_come_by_run_id_and_an_output_without_runs_has_none(root: Path
         (b"{", "is not the manifest of a run, it may be damaged"),
         (b"[]", "is not the manifest of a run, it may be damaged"),
         (b"{}", "is not the manifest of a run, it may be damaged"),
-        (manifest("r2"), "is the manifest of another run, 'r2'"),
+        (manifest("r2"), NOT_BELIEVED + "it is the manifest of another run, 'r2'"),
+        (manifest(".."), NOT_BELIEVED + "'..' is no run id"),
+        (manifest("a/../r1"), NOT_BELIEVED + "'a/../r1' is no run id"),
+        (manifest(""), NOT_BELIEVED + "'' is no run id"),
+        (manifest("r1\n"), NOT_BELIEVED + "'r1\\n' is no run id"),
+        (manifest("r1", replaces=["r0", ".."]), NOT_BELIEVED + "'..' is no run id"),
+        (manifest("r1", replaces=["../r0"]), NOT_BELIEVED + "'../r0' is no run id"),
+        (b'{"run_id": 7, "schema_version": 3}', "is not the manifest of a run, it may be damaged"),
+        (manifest("r1", tables=[]), "is not the manifest of a run, it may be damaged"),
+        *(
+            (naming(path), f"{NOT_BELIEVED}{path!r} is no file of this run")
+            for path in (
+                "/etc/passwd",
+                "../x.parquet",
+                "s3://bucket/x.parquet",
+                "entities/run_id=r1/../x.parquet",
+                "entities/run_id=r1/..",
+                "entities/run_id=r1/",
+                "entities/run_id=r2/a.parquet",
+                "../run_id=r1/a.parquet",
+                "entities/../run_id=r1/a.parquet",
+                "entities/run_id=r1/..\\x",
+            )
+        ),
         (
             manifest("r1", schema_version=NEWER),
             f"has schema version {NEWER}, and this gleaner knows versions up to {NEWER - 1}",
@@ -171,3 +200,22 @@ def test_a_manifest_that_cannot_be_trusted_is_refused(
     with pytest.raises(UsageError) as caught:
         read_manifests(str(root))
     assert str(caught.value).startswith(f"{root}/runs/r1.json {expected}")
+
+
+@pytest.mark.parametrize("name", ["..", "r9"])
+def test_nothing_is_removed_that_a_foreign_manifest_names(root: Path, name: str) -> None:
+    """Neither by what settles stopped runs, nor where runs are said to be merged."""
+    commit(root, "r1")
+    (root / "notes.txt").write_text("mine")
+    (root / f"runs/{name}.json").write_bytes(manifest("..", replaces=["..", "r1"]))
+    (root / "_staging/r1/documents").mkdir(parents=True)
+    before = files(root)
+    with pytest.raises(UsageError, match=re.escape(f"{root}/runs/{name}.json is not to be")):
+        clean(str(root))
+    assert files(root) == before
+    (root / f"runs/{name}.json").unlink()
+    (root / "runs/r1.json").write_bytes(manifest("r1", tables={"x": {"files": [{"path": ".."}]}}))
+    before = files(root)
+    with pytest.raises(JobError, match=r"runs/r1\.json is not to be believed"):
+        settle_run(run_storage(str(root), "r1"))
+    assert files(root) == before

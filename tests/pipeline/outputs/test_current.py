@@ -175,6 +175,28 @@ def test_an_output_without_a_committed_run_says_so(tmp_path: Path) -> None:
         read_table(str(tmp_path), "documents")
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "flaw"),
+    [
+        ("..", {"run_id": ".."}, "'..' is no run id"),
+        ("r3", {"run_id": "r4"}, "another run, 'r4'"),
+        ("r3", {"replaces": ["../r1"]}, "'../r1' is no run id"),
+        (
+            "r3",
+            {"tables": {"documents": {"files": [{"path": "../secret.parquet"}]}}},
+            "'../secret.parquet' is no file of this run",
+        ),
+    ],
+)
+def test_a_manifest_that_points_elsewhere_is_not_believed(
+    output: Path, name: str, change: dict[str, Any], flaw: str
+) -> None:
+    told = json.loads((output / "runs/r3.json").read_text())
+    (output / f"runs/{name}.json").write_text(json.dumps({**told, **change}))
+    with pytest.raises(ValueError, match=flaw):
+        read_table(str(output), "documents")
+
+
 def test_the_module_stands_by_itself(output: Path) -> None:
     """A copy of it, with nothing of gleaner in reach, reads the same rows."""
     shutil.copy(pipeline.outputs.current.__file__, output / "current.py")

@@ -116,9 +116,9 @@ def test_the_first_manifest_of_a_run_counts(
     if not links:
         monkeypatch.setattr("os.link", refuse)
     storage = run_storage(str(root), "r1")
-    assert storage.create_manifest(b'{"status": "committed"}')
+    assert storage.create_manifest(b'{"run_id": "r1", "status": "committed"}')
     assert not storage.create_manifest(b'{"status": "failed"}')
-    assert dict(storage.read_manifest()) == {"status": "committed"}
+    assert dict(storage.read_manifest()) == {"run_id": "r1", "status": "committed"}
 
 
 def test_a_folder_of_somebody_else_in_a_table_is_passed_over(root: Path) -> None:
@@ -143,9 +143,9 @@ def test_discarding_leaves_the_staging_of_others(root: Path) -> None:
 
 def test_a_manifest_is_replaced_whole_and_read_again(root: Path) -> None:
     storage = run_storage(str(root), "r1")
-    storage.write_manifest(json.dumps({"name": "long" * 100}).encode())
-    storage.write_manifest(json.dumps({"name": "é"}).encode())
-    assert dict(storage.read_manifest()) == {"name": "é"}
+    storage.write_manifest(json.dumps({"run_id": "r1", "name": "long" * 100}).encode())
+    storage.write_manifest(json.dumps({"run_id": "r1", "name": "é"}).encode())
+    assert dict(storage.read_manifest()) == {"run_id": "r1", "name": "é"}
     storage.discard_staging()
     assert list(files(root)) == ["runs/r1.json"]
 

@@ -17,6 +17,9 @@ CONFIGURATION: Any = {
     "keep_fields": ["year"],
     "keep_text": "sample",
     "max_record_mb": 64,
+    "encoding": "utf-8",
+    "csv_delimiter": "auto",
+    "csv_escape": "",
     "min_confidence": 0.0,
     "batch_tokens": 60_000,
 }
@@ -48,7 +51,17 @@ def test_a_file_is_done_by_one_complete_run_in_its_present_state() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    ["id_field", "text_field", "keep_fields", "max_record_mb", "keep_text", "min_confidence"],
+    [
+        "id_field",
+        "text_field",
+        "keep_fields",
+        "max_record_mb",
+        "keep_text",
+        "min_confidence",
+        "encoding",
+        "csv_delimiter",
+        "csv_escape",
+    ],
 )
 def test_a_configuration_that_changes_rows_makes_all_files_new(changed: str) -> None:
     """Also a model; not a setting that changes no row, nor one that the older run did not know."""

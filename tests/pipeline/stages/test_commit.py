@@ -24,7 +24,7 @@ from pipeline.outputs.transactions import commit_run
 from pipeline.stages.commit import CommitInputs, CommitRun
 from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
 from schemas.errors import JobError
-from schemas.manifest import Manifest
+from schemas.manifest import Aside, Manifest
 from schemas.records import DeadLetter, Document, FileResult, Shard, ShardResult, TaggedDocument
 from schemas.tables import TABLES, documents_schema
 from tests.builders import configuration
@@ -284,3 +284,26 @@ def test_a_commit_after_the_manifest_changes_nothing(
 
 def _fail(*_: object) -> bool:
     raise OSError("no more")
+
+
+def test_records_that_were_not_wanted_are_accounted_for_by_their_reason(
+    storage: RunStorage, make_tagged: MakeTagged
+) -> None:
+    """And one that is in no account, or in two, stops the run."""
+    files = write(storage, make_tagged)
+    aside: dict[Aside, dict[str, int]] = {
+        "withheld": {"x.jsonl": 2},
+        "left_out": {"x.jsonl": 1, "y.jsonl": 0},
+    }
+    more = replace(SHARDS[0], records={"x.jsonl": 5}, aside=aside)
+    for lost in (-1, 1):
+        shards = [replace(more, records={"x.jsonl": 5 + lost}), *SHARDS[1:]]
+        with pytest.raises(JobError, match=r"1 dead letters and 2 withheld and 1 left out were"):
+            commit_run(files, shards, RUN, storage)
+    manifest = commit_run(files, [more, *SHARDS[1:]], RUN, storage)
+    x, y, _ = manifest["inputs"]
+    assert (x["records"], x["withheld"], x["left_out"]) == (6, 2, 1)
+    assert "withheld" not in y
+    counts = manifest["counts"]
+    assert counts["records"] == counts["documents"] + counts["dead_letters"] + 3
+    assert (counts["withheld"], counts["left_out"]) == (2, 1)

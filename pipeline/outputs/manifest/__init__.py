@@ -1,6 +1,5 @@
 """The manifest of a run: what was read, written and counted, made of the results of its stages."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -9,10 +8,14 @@ from typing import Literal, cast, get_args
 
 from model.drift.compare import compare
 from model.drift.sums import profile_of_sums
+from pipeline.languages import language_warnings
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import RunPaths
+from pipeline.outputs.manifest.refusal import broken_in_words
 from schemas.errors import JobError
 from schemas.manifest import (
+    ASIDES,
+    Aside,
     Counts,
     Drift,
     InputEntry,
@@ -23,9 +26,6 @@ from schemas.manifest import (
 )
 from schemas.records import FileResult, ShardResult
 from schemas.tables import SCHEMA_VERSION, TABLES
-
-# What stood in the error of a run that was taken back, until its status said so.
-_TAKEN_BACK = "rolled back on "
 
 # What each document says of itself, and a manifest of all of them.
 Sum = Literal["sentences", "tokens", "unknown_tokens", "characters"]
@@ -52,7 +52,15 @@ def committed_manifest(
     if broken.difference(run.inputs):
         raise JobError(f"{min(broken)} could not be read to its end")
     rows = {table: rows_by_source(files, table) for table in TABLES}
-    _reconcile(records, rows["documents"], rows["dead_letters"])
+    aside = {why: _aside(shards, why) for why in ASIDES}
+    _reconcile(
+        records,
+        {
+            "documents": rows["documents"],
+            "dead letters": rows["dead_letters"],
+            **{why.replace("_", " "): counts for why, counts in aside.items()},
+        },
+    )
     totals = _totals(files)
     if totals["entities"] != rows["entities"].total():
         raise JobError(
@@ -60,21 +68,36 @@ def committed_manifest(
             "were written"
         )
     inputs = [
-        input_entry(source, fingerprint, source not in broken, run.repairs.get(source))
+        input_entry(
+            source,
+            fingerprint,
+            source not in broken,
+            run.repairs.get(source),
+            {why: counts[source] for why, counts in aside.items()},
+        )
         for source, fingerprint in run.inputs.items()
     ]
     head = _head(run, "committed" if run.inputs else "empty")
     manifest = with_rows(head, inputs, files, paths, run.skipped_files)
     if run.inputs:
         profile = profile_of_sums(totals)
-        manifest["drift"] = cast(Drift, compare(run.baseline, profile, run.min_confidence))
+        drift = compare(run.baseline, profile, run.min_confidence, run.last)
+        manifest["drift"] = cast(Drift, drift)
+        said = [*language_warnings(totals, run.language, cuts_characters=run.cuts_characters)]
+        said += [broken_in_words(manifest)] if broken else []
+        if warnings := [*run.warnings, *said]:
+            manifest["warnings"] = warnings
     return manifest
 
 
 def input_entry(
-    source: str, fingerprint: str, complete: bool, repairs: str | None = None
+    source: str,
+    fingerprint: str,
+    complete: bool,
+    repairs: str | None = None,
+    aside: Mapping[Aside, int] | None = None,
 ) -> InputEntry:
-    """A source before its rows are counted (see `with_rows`)."""
+    """A source before its rows are counted (see `with_rows`), with its records that have none."""
     entry = InputEntry(
         source=source,
         fingerprint=fingerprint,
@@ -84,7 +107,17 @@ def input_entry(
         entities=0,
         complete=complete,
     )
-    return {**entry, "repairs": repairs} if repairs else entry
+    for why, count in (aside or {}).items():
+        if count:
+            entry[why] = count
+    if repairs:
+        entry["repairs"] = repairs
+    return entry
+
+
+def aside_of(entry: InputEntry) -> int:
+    """How many records of a source were read and not wanted."""
+    return sum(entry.get(why, 0) for why in ASIDES)
 
 
 def with_rows(
@@ -107,7 +140,7 @@ def with_rows(
         entries.append(
             {
                 **entry,
-                "records": documents + dead_letters,
+                "records": documents + dead_letters + aside_of(entry),
                 "documents": documents,
                 "dead_letters": dead_letters,
                 "entities": rows["entities"][source],
@@ -126,6 +159,9 @@ def with_rows(
         entities=rows["entities"].total(),
         entities_by_label=dict(sorted(labels.items())),
     )
+    for why in ASIDES:
+        if total := sum(entry.get(why, 0) for entry in entries):
+            counts[why] = total
     if skipped_files is not None:
         counts["skipped_files"] = skipped_files
     return {
@@ -149,17 +185,6 @@ def without_rows(manifest: Manifest) -> Manifest:
     return left
 
 
-def too_many_dead_letters(counts: Counts, allowed: float) -> str | None:
-    """Counts of a manifest in; where more records than the allowed share failed, that in words."""
-    failed, records = counts["dead_letters"], counts["records"]
-    if failed <= allowed * records:
-        return None
-    return (
-        f"{failed:,} of {records:,} records became dead letters, a share of "
-        f"{failed / records:.3g}, and --max_dead_letters is {allowed:g}"
-    )
-
-
 def refused_manifest(manifest: Manifest, error: str) -> Manifest:
     """A committed manifest in, that of the failed run which keeps its dead letters alone out."""
     tables = {"dead_letters": manifest["tables"]["dead_letters"]}
@@ -175,45 +200,6 @@ def rolled_back_manifest(manifest: Manifest, at: datetime) -> Manifest:
     """A committed manifest in, that of the same run once it was taken back out."""
     time = at.isoformat()
     return {**without_rows(manifest), "status": "rolled_back", "rolled_back_at": time}
-
-
-def parse_manifest(data: bytes) -> Manifest:
-    """The bytes of a manifest in, the manifest out; raises ValueError for what is no JSON.
-
-    Before runs that were taken back had a status of their own, they were failed ones.
-    """
-    manifest: Manifest = json.loads(data)
-    try:
-        error = manifest.get("error", "")
-    except AttributeError as no_object:
-        raise ValueError("a manifest is a JSON object") from no_object
-    if not error.startswith(_TAKEN_BACK):
-        return manifest
-    del manifest["error"]
-    at = datetime.fromisoformat(error.removeprefix(_TAKEN_BACK).replace(" UTC", "+00:00"))
-    return {**manifest, "status": "rolled_back", "rolled_back_at": at.isoformat()}
-
-
-def encode_manifest(manifest: Manifest) -> bytes:
-    """The manifest as the bytes of its file: what holds no list or object stands on one line.
-
-    With a line for each value, 100,000 inputs and files took twice the memory to encode.
-    """
-    return _json_lines(manifest, "\n").encode() + b"\n"
-
-
-def _json_lines(value: object, line: str) -> str:
-    """A value as JSON; `line` begins a line that is indented as the value is."""
-    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if not any(isinstance(inner, dict | list) for inner in within):
-        return json.dumps(value, ensure_ascii=False)
-    deeper = line + " "
-    if isinstance(value, dict):
-        parts = [f"{json.dumps(key)}: {_json_lines(inner, deeper)}" for key, inner in value.items()]
-    else:
-        parts = [_json_lines(inner, deeper) for inner in within]
-    start, end = "{}" if isinstance(value, dict) else "[]"
-    return start + deeper + ("," + deeper).join(parts) + line + end
 
 
 def rows_by_source(files: Iterable[FileResult], table: str) -> Counter[str]:
@@ -282,13 +268,24 @@ def _require_each_once(planned: Sequence[tuple[str, int]], shards: Sequence[Shar
             raise JobError(f"{source}: the shard from byte {start} {wrong}")
 
 
-def _reconcile(
-    records: Mapping[str, int], documents: Counter[str], dead_letters: Counter[str]
-) -> None:
-    accounted = documents + dead_letters
+def _aside(shards: Sequence[ShardResult], why: Aside) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for shard in shards:
+        counts.update(shard.aside.get(why, {}))
+    return counts
+
+
+def _reconcile(records: Mapping[str, int], accounts: Mapping[str, Counter[str]]) -> None:
+    """Each record of a source is in one of the accounts, which are by their names in words."""
+    accounted = sum(accounts.values(), Counter[str]())
     for source in sorted({*records, *accounted}):
         if accounted[source] != records.get(source, 0):
+            told = [
+                f"{counts[source]} {name}"
+                for name, counts in accounts.items()
+                if counts[source] or name in ("documents", "dead letters")
+            ]
             raise JobError(
-                f"{source}: {records.get(source, 0)} records were read, but {documents[source]} "
-                f"documents and {dead_letters[source]} dead letters were written"
+                f"{source}: {records.get(source, 0)} records were read, but {' and '.join(told)} "
+                "were written"
             )
