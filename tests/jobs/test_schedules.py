@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 from pipeline.configuration.extraction import parse_extraction
-from pipeline.outputs.manifest import encode_manifest
+from pipeline.outputs.manifest.encoding import encode_manifest
 from schemas.manifest import Manifest
 
 SCHEDULES = Path(__file__).resolve().parents[2] / "jobs" / "schedules"
