@@ -36,7 +36,7 @@ settings.register_profile("search", deadline=None, print_blob=True)
 settings.register_profile("gleaner", deadline=None, derandomize=True)
 settings.load_profile("gleaner")
 
-_TRAINING_PACKAGES = ("keras", "matplotlib", "tensorflow_addons")
+_TRAINING_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
 _NO_TRAINING = "training needs Keras 2.15 and tensorflow-addons, which exist for Python 3.11 only"
 
 _WORDS = (

@@ -31,7 +31,7 @@ from pipeline.console.text import first_line
 from schemas.errors import JobError, UsageError
 
 _TRIAL_BYTES = 4096  # the least that a disk has to have left
-_PACKAGES = ("keras", "matplotlib", "tensorflow_addons")
+_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,14 +2,22 @@
 
 import csv
 import io
-from collections import Counter
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import starmap
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from model.corpora.faults import Fault, broken, wrong_columns
 from model.corpora.records import LabelledCorpus, LabelledWord, Remark
+from model.installation import install_command
 from model.tags import is_tag
 from model.text.escaping import harmless
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SENTENCE = "Sentence #"
 WORD = "Word"
@@ -33,26 +41,19 @@ class _Header:
         return self.names.index(_folded(column))
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Consecutive rows of one sentence; `again` is where its id stands below an empty cell."""
-
-    sentence_id: str
-    words: list[tuple[int, str, str]]  # line, word and tag
-    again: list[int]
-
-    @property
-    def line(self) -> int:
-        return self.words[0][0]
-
-
-@dataclass
+@dataclass(frozen=True)
 class _Body:
-    """What stands below the header, and how often the header stands there again."""
+    """What stands below the header, and how often the header stands there again.
 
-    runs: list[_Run] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    headers: int = 0
+    rows: a word each, by its line: `id` and `sentence` (from 0), `word`, `tag`, and whether the id
+    stands there `again` below an empty cell. runs: a sentence each: its `id`, `line`, how many
+    `words` it has, and `before`, the line where its id stood last, if it did.
+    """
+
+    rows: "pd.DataFrame"
+    runs: "pd.DataFrame"
+    faults: list[Fault]
+    headers: int
 
 
 def is_header(line: str) -> bool:
@@ -73,27 +74,34 @@ def read_kaggle(path: str, text: str) -> LabelledCorpus:
     of its own. Such ids are remarked on; where they come back row by row, the order of the words is
     lost, and the file is refused. A header that comes again ends a sentence and is left out. Words
     stay exactly as written, `None`, `NA`, `null` and `\x85` too. Tags of any scheme become IOB2.
-    Raises CorpusError, with all rows at fault.
+    Raises CorpusError, with all rows at fault, and UsageError without pandas.
     """
+    pd = _pandas()
     # newline="": a quoted field keeps its line breaks, as in the file.
     lines = io.StringIO(text, newline="").readlines()
     start = next(number for number, line in enumerate(lines) if line.strip())
     header = _header(path, lines[start], start + 1)
-    body = _body(lines, start + 1, header)
-    if not body.runs and not body.faults:
+    body = _body(pd, lines, start + 1, header)
+    if body.runs.empty and not body.faults:
         raise broken(path, 1, "the file has a header and no rows")
-    returned = _returned(body.runs)
-    _refuse_scattered(path, body.runs, returned)
-    words = (
-        LabelledWord(line, number, word, tag)
-        for number, run in enumerate(body.runs)
-        for line, word, tag in run.words
-    )
+    _refuse_scattered(path, body.runs)
+    rows = body.rows
+    words = zip(rows.index.tolist(), rows["sentence"], rows["word"], rows["tag"], strict=True)
     return replace(
-        LabelledCorpus.of_words(path, "kaggle", [*body.faults, *words]),
+        LabelledCorpus.of_words(path, "kaggle", [*body.faults, *starmap(LabelledWord, words)]),
         facts=tuple(_facts(header, body)),
-        remarks=tuple(_remarks(path, body.runs, returned)),
+        remarks=tuple(_remarks(path, body)),
     )
+
+
+def _pandas() -> ModuleType:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise UsageError(
+            f"a Kaggle CSV is read with pandas, which is missing: {install_command('train')}"
+        ) from error
+    return pd
 
 
 def _header(path: str, line: str, number: int) -> _Header:
@@ -112,34 +120,75 @@ def _header(path: str, line: str, number: int) -> _Header:
     return header
 
 
-def _body(lines: Sequence[str], start: int, header: _Header) -> _Body:
-    body = _Body()
-    positions = [header.position(name) for name in COLUMNS]
-    run: _Run | None = None
-    is_below_empty = False
-    for line, cells in _rows(lines, start, header):
-        if isinstance(cells, Fault):
-            body.faults.append(cells)
-            continue
-        if list(map(_folded, cells)) == header.names:
-            body.headers += 1
-            run = None
-            continue
-        sentence_id, word, tag = (cells[position] for position in positions)
-        sentence_id = sentence_id.strip(" ")
-        is_empty = sentence_id.casefold() in _EMPTY
-        if is_empty and run is None:
-            reason = "no sentence id in this row, and none above it"
-            body.faults.append(Fault(line, "row", reason))
-            continue
-        if run is None or not (is_empty or sentence_id == run.sentence_id):
-            run = _Run(sentence_id, [], [])
-            body.runs.append(run)
-        elif is_below_empty and not is_empty:
-            run.again.append(line)
-        run.words.append((line, word, tag))
-        is_below_empty = is_empty
-    return body
+def _body(pd: ModuleType, lines: Sequence[str], start: int, header: _Header) -> _Body:
+    cells, faults = _cells(pd, lines, start, header)
+    sentence, word, tag = (header.position(name) for name in COLUMNS)
+    ids = cells[sentence]
+    known = ids.unique()
+    is_empty = ids.isin([name for name in known if name.strip(" ").casefold() in _EMPTY])
+    likely = cells[ids.isin([name for name in known if _folded(name) == header.names[sentence]])]
+    again = [list(map(_folded, row)) == header.names for row in likely.itertuples(index=False)]
+    is_header = pd.Series(cells.index.isin(likely.index[again]), cells.index, dtype=bool)
+    part = is_header.cumsum()
+    rows = pd.DataFrame(
+        {
+            "id": ids.str.strip(" ").where(~is_empty & ~is_header).groupby(part).ffill(),
+            "word": cells[word],
+            "tag": cells[tag],
+            "part": part,
+            "empty": is_empty,
+        }
+    )[~is_header]
+    lacking = rows["id"].isna()
+    reason = "no sentence id in this row, and none above it"
+    faults += [Fault(line, "row", reason) for line in rows.index[lacking].tolist()]
+    rows = rows[~lacking]
+    begins = (rows[["id", "part"]] != rows[["id", "part"]].shift()).any(axis=1)
+    rows = rows.assign(
+        sentence=begins.cumsum() - 1,
+        again=~begins & ~rows["empty"] & rows["empty"].shift(fill_value=False),
+    )
+    runs = rows.loc[begins, ["id"]].assign(line=rows.index[begins])
+    runs["words"] = rows["sentence"].value_counts(sort=False).sort_index().to_numpy()
+    runs["before"] = runs.groupby("id")["line"].shift()
+    return _Body(rows, runs, faults, int(is_header.sum()))
+
+
+def _cells(
+    pd: ModuleType, lines: Sequence[str], start: int, header: _Header
+) -> tuple["pd.DataFrame", list[Fault]]:
+    """The cells of each row that is not blank, by its line, and the rows at fault.
+
+    pandas reads rows of one line each without anything odd, which is most files. Of others it drops
+    quotes, fills up short rows, and counts rows instead of lines; they are read row by row.
+    """
+    columns = range(len(header.names))
+    if all(map(_plain_row(header).fullmatch, lines[start:])):
+        cells = pd.read_csv(
+            io.StringIO("".join(lines[start:]) or "\n", newline=""),
+            sep=header.delimiter,
+            header=None,
+            names=columns,
+            index_col=False,
+            dtype=str,
+            na_filter=False,
+            skip_blank_lines=False,
+        )
+        cells.index = pd.RangeIndex(start + 1, start + 1 + len(cells))
+        return cells[(cells != "").any(axis=1)], []
+    read = list(_rows(lines, start, header))
+    whole = {line: row for line, row in read if not isinstance(row, Fault)}
+    cells = pd.DataFrame(list(whole.values()), list(whole), columns, dtype=str)
+    return cells, [row for _, row in read if isinstance(row, Fault)]
+
+
+def _plain_row(header: _Header) -> re.Pattern[str]:
+    """A line that is a whole row by itself, whose quotes are right, or that is blank."""
+    odd = r'"\r\n\0\ufeff'
+    mark = re.escape(header.delimiter)
+    cell = f'(?:"(?:[^{odd}]|"")*"|[^{odd}{mark}]*)'
+    row = f"{cell}(?:{mark}{cell}){{{len(header.names) - 1}}}"
+    return re.compile(rf"(?:{row})?(?:\r\n|\n|\r)?")
 
 
 def _rows(
@@ -188,34 +237,19 @@ def _is_row(line: str, header: _Header) -> bool:
     return len(cells) == len(header.names) and is_tag(cells[header.position(TAG)])
 
 
-def _returned(runs: Sequence[_Run]) -> list[tuple[_Run, _Run]]:
-    """The runs whose id stood before, each behind the run where it stood last."""
-    last: dict[str, _Run] = {}
-    returned = []
-    for run in runs:
-        if run.sentence_id in last:
-            returned.append((last[run.sentence_id], run))
-        last[run.sentence_id] = run
-    return returned
-
-
-def _refuse_scattered(
-    path: str, runs: Sequence[_Run], returned: Sequence[tuple[_Run, _Run]]
-) -> None:
-    counts = Counter(run.sentence_id for run in runs)
-    torn = [run for run in runs if counts[run.sentence_id] > 1]
-    rows = sum(len(run.words) for run in torn)
+def _refuse_scattered(path: str, runs: "pd.DataFrame") -> None:
+    torn = runs[runs["id"].duplicated(keep=False)]
+    returned = runs[runs["before"].notna()]
     is_many = len(returned) >= _MANY and 2 * len(torn) > len(runs)
-    if is_many and rows < _SCATTERED * len(torn):
-        before, run = returned[0]
-        ids = sum(count > 1 for count in counts.values())
+    if is_many and torn["words"].sum() < _SCATTERED * len(torn):
+        first = returned.iloc[0]
         raise broken(
             path,
-            run.line,
-            f"the rows of sentence {run.sentence_id!r} do not stand together: it is in line "
-            f"{before.line}, and again here, as are {ids:,} of {len(counts):,} sentences, mostly "
-            "row by row: the file is shuffled, or sorted by something else than its text, so sort "
-            "it back",
+            first["line"],
+            f"the rows of sentence {first['id']!r} do not stand together: it is in line "
+            f"{first['before']:.0f}, and again here, as are {torn['id'].nunique():,} of "
+            f"{runs['id'].nunique():,} sentences, mostly row by row: the file is shuffled, or "
+            "sorted by something else than its text, so sort it back",
         )
 
 
@@ -226,28 +260,27 @@ def _facts(header: _Header, body: _Body) -> Iterator[str]:
         yield f"{body.headers:,} more header{'' if body.headers == 1 else 's'} left out"
 
 
-def _remarks(
-    path: str, runs: Sequence[_Run], returned: Sequence[tuple[_Run, _Run]]
-) -> Iterator[Remark]:
+def _remarks(path: str, body: _Body) -> Iterator[Remark]:
     path = harmless(path)
-    if returned:
+    rows, runs = body.rows, body.runs
+    returned = runs[runs["before"].notna()]
+    if len(returned):
         yield Remark(
             f"{len(returned):,} of {len(runs):,} sentences of {path} have an id that stood before, "
             "as where files were put together, and are read as sentences of their own: number them "
             "anew, or sort the rows by sentence if they belong together",
-            tuple(_place(path, run, run.line, before.line) for before, run in returned),
+            _places(path, returned),
         )
-    again = [(run, line) for run in runs for line in run.again]
-    if again:
+    again = rows[rows["again"]]
+    if len(again):
+        begun = runs["line"].to_numpy()[again["sentence"]]
         yield Remark(
             f"{len(again):,} rows of {path} have the id of their own sentence below an empty "
             "one, and go on with it: number them anew if they begin another sentence",
-            tuple(_place(path, run, line, run.line) for run, line in again),
+            _places(path, again.assign(line=again.index, before=begun)),
         )
-    broken_words = [
-        line for run in runs for line, word, _ in run.words if "\n" in word or "\r" in word
-    ]
-    if broken_words:
+    broken_words = rows.index[rows["word"].str.contains(r"[\r\n]")]
+    if len(broken_words):
         yield Remark(
             f"{len(broken_words):,} words of {path} hold a line break: see whether a quote before "
             "them is missing",
@@ -255,8 +288,12 @@ def _remarks(
         )
 
 
-def _place(path: str, run: _Run, line: int, before: int) -> str:
-    return f"{path}:{line}: {harmless(run.sentence_id)!r} stood in line {before:,} too"
+def _places(path: str, found: "pd.DataFrame") -> tuple[str, ...]:
+    """Where the ids of these rows stand, and where they stood before."""
+    return tuple(
+        f"{path}:{line}: {harmless(name)!r} stood in line {before:,.0f} too"
+        for line, name, before in zip(found["line"], found["id"], found["before"], strict=True)
+    )
 
 
 def _delimiter(line: str) -> str:

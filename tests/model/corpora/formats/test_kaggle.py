@@ -2,16 +2,19 @@
 
 import csv
 import io
+import sys
 from itertools import pairwise
 from pathlib import Path
+from unittest import mock
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.corpora import LabelledCorpus, read_labelled
 from model.corpora.faults import BrokenCorpusError
-from schemas.errors import CorpusError
+from schemas.errors import CorpusError, UsageError
 
 HEADER = "Sentence #,Word,POS,Tag\n"
 
@@ -148,6 +151,51 @@ def test_words_that_hold_a_line_break_are_remarked_on(tmp_path: Path) -> None:
     assert noted(corpus, tmp_path)[1:] == ["toy.csv:2"]
 
 
-def test_a_csv_needs_no_package_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
-    assert words(read(tmp_path, f"{HEADER}1,a,N,O\n")) == ["a"]
+cells = st.text(st.sampled_from('a,;"\x85\u2028 \u00e9'), max_size=4)
+tables = st.lists(
+    st.tuples(st.sampled_from(["1", "2", "", "NaN"]), cells, cells, st.sampled_from(["O", "B-x"])),
+    min_size=1,
+    max_size=3,
+).map(lambda drawn: [("1", "first", "", "O"), *((a, f"w{b}", c, d) for a, b, c, d in drawn)])
+
+
+@given(tables, st.sampled_from(list(",;")), st.sampled_from(["\n", "\r\n"]), st.integers(0, 4))
+def test_pandas_reads_what_is_read_row_by_row(
+    tmp_path_factory: pytest.TempPathFactory,
+    table: list[tuple[str, ...]],
+    mark: str,
+    end: str,
+    blank: int,
+) -> None:
+    """Row by row is read what is odd anywhere, as a mark of inches without quotes around it."""
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=mark, lineterminator=end).writerows(table)
+    header = HEADER.replace(",", mark).replace("\n", end)
+    lines = text.getvalue().split(end)[:-1]
+    plain = header + "".join(
+        end * (number == blank) + line + end for number, line in enumerate(lines)
+    )
+    folder = tmp_path_factory.mktemp("csv")
+    with mock.patch("pandas.read_csv", wraps=pd.read_csv) as parser:
+        corpus = read(folder, plain)
+        assert parser.called
+        odd = read(folder, plain + mark.join(["odd", '5"', "", "O"]))
+        assert parser.call_count == 1
+    assert [word for sentence in corpus.sentences for word in sentence.words] == [
+        word for _, word, *_ in table
+    ]
+    assert odd.sentences[:-1] == corpus.sentences
+    assert odd.sentences[-1].words == ('5"',)
+    places = [[remark.places for remark in found.remarks] for found in (odd, corpus)]
+    assert places[0] == places[1]
+
+
+def test_without_pandas_the_message_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(
+        UsageError, match=r"pandas, which is missing: .* -m pip install -e .*\[train\]"
+    ):
+        read(tmp_path, f"{HEADER}1,a,,O\n")
+    assert len(read(tmp_path, "a O\n").sentences) == 1
