@@ -46,6 +46,7 @@ class Configuration(TypedDict):
     folded_words: int
     target_file_mb: int
     runner: str
+    flat: NotRequired[bool]
     only_new: NotRequired[bool]
     backfill: NotRequired[bool]
     max_broken_files: NotRequired[float]
@@ -79,6 +80,8 @@ class Counts(TypedDict):
     characters: int
     entities: int
     entities_by_label: dict[str, int]
+    unread: NotRequired[int]
+    unread_by_reason: NotRequired[dict[str, int]]
 
 
 class InputEntry(TypedDict):
@@ -94,6 +97,15 @@ class InputEntry(TypedDict):
     entities: int
     complete: bool
     repairs: NotRequired[str]
+    real_path: NotRequired[str]
+
+
+class UnreadEntry(TypedDict):
+    """What was seen in the input and not read: a file, or a folder with all that is in it."""
+
+    path: str
+    reason: str
+    detail: NotRequired[str]
 
 
 class FileEntry(TypedDict):
@@ -161,5 +173,6 @@ class Manifest(TypedDict):
     warnings: NotRequired[list[str]]
     counts: NotRequired[Counts]
     drift: NotRequired[Drift]
+    unread: NotRequired[list[UnreadEntry]]
     inputs: NotRequired[list[InputEntry]]
     tables: NotRequired[dict[str, TableEntry]]

@@ -26,7 +26,8 @@ class Shard:
 
     A range owns every record that begins in `[start, stop)`; `stop` is None for a whole file.
     `size` counts the stored bytes of this unit, so sizes add up to the file's. `fingerprint` names
-    the state of the file when it was matched.
+    the state of the file when it was matched. `path`: where the file is now, if not at `source`,
+    the name under which it was first read.
     """
 
     source: str
@@ -35,6 +36,12 @@ class Shard:
     stop: int | None
     size: int
     fingerprint: str
+    path: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the file is."""
+        return self.path or self.source
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class ExtractionConfig:
         group="input",
         name="input",
     )
+    flat: bool = flag("do not read the folders in a folder", default=False)
     input_format: str = flag(
         f"auto (the default: by extension), {', '.join(FORMATS)}",
         "FORMAT",

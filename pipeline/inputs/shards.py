@@ -73,6 +73,7 @@ def plan_shards(
     shards: list[Shard] = []
     for file in files:
         name = format_read_as(file.path, config.input_format)
+        path = file.path if file.source else ""
         compressed = bool(compression_of(file.path))
         if name == JSON.name and config.encoding != UTF8.name:
             raise UsageError(
@@ -90,11 +91,12 @@ def plan_shards(
         is_cut = FORMATS[name].splittable and not compressed and not is_wide
         pieces = -(-file.size // bound) if is_cut else 1
         if pieces <= 1:
-            shards.append(Shard(file.path, name, 0, None, file.size, file.fingerprint))
+            shards.append(Shard(file.name, name, 0, None, file.size, file.fingerprint, path))
             continue
         cuts = [file.size * piece // pieces for piece in range(pieces + 1)]
         for start, stop in pairwise(cuts):
-            shards.append(Shard(file.path, name, start, stop, stop - start, file.fingerprint))
+            size = stop - start
+            shards.append(Shard(file.name, name, start, stop, size, file.fingerprint, path))
     return shards
 
 

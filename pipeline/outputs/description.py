@@ -9,6 +9,7 @@ from platform import python_version
 from model.drift.last_run import LastRun
 from model.drift.profile import Profile
 from model.installation import installed_version
+from pipeline.inputs.walk import Unread
 from schemas.manifest import Configuration
 
 _PACKAGES = ("apache-beam", "pyarrow", "numpy", "tensorflow")
@@ -41,7 +42,8 @@ class RunDescription:
     quarantine, is committed without what could not be read; None: any may be. fail_on_drift:
     whether the run fails where it drifts; last: the run to compare it with. language,
     cuts_characters: the model's, as `language_warnings` takes them. warnings: sentences on what
-    a person should look at.
+    a person should look at. unread: what was seen in the input and is not read. real_paths: of each
+    source that is a link, or stands behind one, its path without links.
     """
 
     run_id: str
@@ -65,6 +67,8 @@ class RunDescription:
     warnings: tuple[str, ...] = ()
     language: str | None = None
     cuts_characters: bool = True
+    unread: Sequence[Unread] = ()
+    real_paths: Mapping[str, str] = field(default_factory=dict)
 
 
 def installed_versions() -> dict[str, str]:

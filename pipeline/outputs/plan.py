@@ -20,6 +20,7 @@ def write_plan(storage: RunStorage, run: RunDescription, shards: Sequence[Shard]
     plan = {
         "inputs": dict(run.inputs),
         "repairs": dict(run.repairs),
+        "real_paths": dict(run.real_paths),
         "shards": [astuple(shard) for shard in shards],
     }
     with storage.create(storage.plan) as stream:
@@ -34,14 +35,15 @@ def planned_shards(storage: RunStorage) -> Iterator[Shard]:
 
 def without_plan(run: RunDescription) -> RunDescription:
     """A run in, what there is to say of it whatever it reads out."""
-    return replace(run, inputs={}, repairs={}, shards=())
+    return replace(run, inputs={}, repairs={}, real_paths={}, shards=())
 
 
 def with_plan(run: RunDescription, storage: RunStorage) -> RunDescription:
     """The inverse of `without_plan`, by the plan that was written."""
     plan = _read(storage)
     shards = [(source, start) for source, _format, start, *_ in plan["shards"]]
-    return replace(run, inputs=plan["inputs"], repairs=plan["repairs"], shards=shards)
+    told = {name: plan[name] for name in ("inputs", "repairs", "real_paths")}
+    return replace(run, **told, shards=shards)
 
 
 def _read(storage: RunStorage) -> dict[str, Any]:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from model.tagger.artifact import Artifact, load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.filesystems.model_files import read_model, settle_model
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.inputs.contents import archive_named
-from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.files import InputFile, Matches, find_files
 from pipeline.inputs.shards import plan_shards
+from pipeline.inputs.walk import OwnOutput, Unread
 from pipeline.outputs.catalog import require_writable
 from pipeline.outputs.description import Part
+from pipeline.outputs.layout import is_own
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.planning.preview import require_columns, separator_warnings
 from pipeline.planning.worklist import dead_letter_files
@@ -26,33 +28,42 @@ from schemas.manifest import Manifest
 class CheckedInputs:
     """What the flags stand for, looked up and found in order.
 
-    model: what names it on any worker. warnings: what was found out of them, in sentences.
+    model: what names it on any worker. unread: what was seen in the input and is not read.
+    warnings: what is odd about the input, a sentence each.
     """
 
     model: str
     artifact: Artifact
     files: Sequence[InputFile]
+    unread: Sequence[Unread] = ()
     warnings: tuple[str, ...] = ()
 
 
 def check(config: ExtractionConfig) -> CheckedInputs:
     """Look up model, inputs and output; raises UsageError if one of them is not in order."""
-    for pattern in filter(is_remote, config.inputs):
+    for pattern in filter(is_remote, map(local_path, config.inputs)):
         require_filesystem("--input", pattern)
     model = settle_model(config.model)
     artifact = load_artifact(read_model(model), model)
     warnings: list[str] = []
     if config.input_format == "dead_letters":
-        files = dead_letter_files(config.inputs, allow_none=config.allow_no_input)
+        found = Matches(dead_letter_files(config.inputs, allow_none=config.allow_no_input))
     else:
         _require_no_archives(config.inputs)
-        files = match_files(config.inputs, allow_none=config.allow_no_input)
-        shards = plan_shards(files, config.read)
+        root = config.output if is_remote(config.output) else os.path.realpath(config.output)
+        found = find_files(
+            config.inputs,
+            allow_none=config.allow_no_input,
+            flat=config.flat,
+            output=OwnOutput(root, is_own),
+        )
+        shards = plan_shards(found.files, config.read)
         require_columns(shards, config.read)
         warnings = separator_warnings(shards, config.read)
     require_writable(config.output)
     require_new(config)
-    return CheckedInputs(model, artifact, files, tuple(warnings))
+    told = (*found.warnings, *warnings)
+    return CheckedInputs(model, artifact, found.files, found.unread, told)
 
 
 def _require_no_archives(patterns: Iterable[str]) -> None:

@@ -22,6 +22,7 @@ from pipeline.planning.worklist import (
     dead_letters_to_repair,
     last_run,
     new_files,
+    with_known_names,
 )
 from pipeline.runners.runner import Workers
 from pipeline.stages.row_sinks import WriteConfig
@@ -75,6 +76,8 @@ class Run:
             skipped_files=self.work.skipped,
             part=self.part,
             repairs=repairs,
+            unread=() if self.part and self.part.number > 1 else self.inputs.unread,
+            real_paths=self.work.real_paths,
             baseline=profile_of_baseline(self.inputs.artifact.baseline),
             min_confidence=self.config.min_confidence,
             warnings=self.inputs.warnings,
@@ -153,7 +156,8 @@ def find_work(
     """What is to be done of the inputs, by the manifests of what was done before."""
     if config.input_format == "dead_letters":
         return dead_letters_to_repair(inputs.files, manifests, config.output)
+    files = with_known_names(inputs.files, manifests)
     if config.only_new and not config.backfill:
         model = inputs.artifact.identity
-        return new_files(inputs.files, manifests, model, config.described())
-    return all_files(inputs.files)
+        return new_files(files, manifests, model, config.described())
+    return all_files(files)

@@ -86,6 +86,8 @@ def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> 
         if field in nowhere:
             flag = "--id_field" if field == config.id_field else "--keep_fields"
             message = f"{flag} does not fit {why}{others if len(seen) > 1 else ''}"
+            if any(f"/{field}=" in table.source for table in tables):
+                message += f" Folders named {field}=... are not read as a column."
             if len(tables) <= _TABLES_SEEN:
                 raise UsageError(message)
             warn(f"{message} Where the rest lacks it too, it is null.")
@@ -95,7 +97,7 @@ def _missing_fields(shard: Shard, config: ReadConfig) -> Mapping[str, str] | Non
     """None for a table that cannot be read."""
     columns = FORMATS[shard.format].columns
     try:
-        with open_shard(shard.source, config.max_window_mb) as stream:
+        with open_shard(shard.place, config.max_window_mb) as stream:
             return columns(stream, RecordBuilder(shard, config)) if columns else None
     except MissingColumnError:
         raise
@@ -112,7 +114,7 @@ def estimate_documents(shards: Sequence[Shard], config: ReadConfig) -> int:
     sizes: dict[str, dict[str, int]] = {}
     for shard in shards:
         files = sizes.setdefault(shard.format, {})
-        files[shard.source] = files.get(shard.source, 0) + shard.size
+        files[shard.place] = files.get(shard.place, 0) + shard.size
     return sum(_estimate(name, files, config) for name, files in sizes.items())
 
 

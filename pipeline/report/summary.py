@@ -11,6 +11,7 @@ from pipeline.console.colour import Paint, plain
 from pipeline.console.commands import called
 from pipeline.console.text import counted, duration
 from pipeline.filesystems.paths import shown_path
+from pipeline.inputs.walk import FAULTS
 from pipeline.outputs.layout import RunPaths
 from schemas.manifest import ASIDES, Counts, Manifest
 
@@ -31,7 +32,8 @@ def format_summary(
     run_id, counts, seconds = manifest["run_id"], manifest["counts"], manifest["timings"]["seconds"]
     where = shown_path(output)
     drift = drift_in_words(manifest.get("drift", {}))
-    facts = {"skipped": _skipped(counts), "read": _read(counts)}
+    unread = "\n".join([*unread_in_words(manifest)])
+    facts = {"skipped": _skipped(counts), "unread": unread, "read": _read(counts)}
     if counts["files"]:
         rate = f"{counts['tokens'] / max(seconds, 1e-9):,.0f} a second, with {manifest['model']}"
         facts["tagged"] = f"{counted(counts['tokens'], 'token')}, {rate}"
@@ -53,7 +55,12 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
     """The same as one event for machines; a warning where a person should look."""
     counts = manifest["counts"]
     warnings = manifest.get("warnings", [])
-    lost = counts["dead_letters"] or counts["broken_files"] or warnings
+    lost = (
+        counts["dead_letters"]
+        or counts["broken_files"]
+        or warnings
+        or FAULTS & counts.get("unread_by_reason", {}).keys()
+    )
     broken = [entry["source"] for entry in manifest.get("inputs", ()) if not entry["complete"]]
     level = manifest.get("drift", {}).get("level")
     paths = RunPaths(output.rstrip("/"), manifest["run_id"])
@@ -64,6 +71,7 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
         "status": manifest["status"],
         "model": manifest["model"],
         "counts": counts,
+        "unread": manifest.get("unread", []),
         "timings": manifest["timings"],
         "drift": level,
         "broken_files": broken[:_BROKEN],
@@ -85,6 +93,20 @@ def _skipped(counts: Counts) -> str:
     skipped = counts.get("skipped_files", 0)
     files = counted(skipped, "file")
     return f"{files}, done already with this model and configuration" if skipped else ""
+
+
+def unread_in_words(manifest: Manifest) -> Iterator[str]:
+    """Of each reason a line: how many, and the first names; all but the first line indented."""
+    counts, entries = manifest["counts"].get("unread_by_reason", {}), manifest.get("unread", [])
+    for number, (reason, count) in enumerate(sorted(counts.items(), key=lambda item: -item[1])):
+        told = f"{count:,} {reason}"
+        room = _WIDTH - len(_INDENT) - len(told) - len(" (, ...)")
+        names = [harmless(shown_path(e["path"])) for e in entries if e["reason"] == reason]
+        shown = [name for at, name in enumerate(names) if len(", ".join(names[: at + 1])) <= room]
+        more = ["..."] if count > len(shown) else []
+        if shown:
+            told += f" ({', '.join([*shown, *more])})"
+        yield f"{_INDENT if number else ''}{told}"
 
 
 def _read(counts: Counts) -> str:

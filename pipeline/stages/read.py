@@ -101,7 +101,7 @@ class _ReadShard(beam.DoFn):
         aside: dict[Aside, Counter[str]] = {}
         complete = True
         try:
-            with open_shard(shard.source, self._config.max_window_mb) as stream:
+            with open_shard(shard.place, self._config.max_window_mb) as stream:
                 for record in read_records(stream, shard, self._config):
                     records[record.source] += 1
                     if self._screens and (why := self._why_aside(record)):
@@ -112,7 +112,7 @@ class _ReadShard(beam.DoFn):
                     else:
                         self._dead_letters.inc()
                         yield TaggedDeadLetter(DEAD_LETTERS, record)
-            if current_fingerprint(shard.source) != shard.fingerprint:
+            if current_fingerprint(shard.place) != shard.fingerprint:
                 raise ShardError("The file changed after it was matched.")
         except STOPS:
             raise

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.files import Matches, find_files
 from pipeline.inputs.shards import open_shard
 from pipeline.outputs.layout import LOCK
 from pipeline.run import run
@@ -201,12 +201,12 @@ def test_a_shard_that_vanishes_after_it_was_matched_is_not_complete(
     for name in ("a.jsonl", "b.jsonl"):
         (tmp_path / "in" / name).write_bytes(GOOD)
 
-    def match_and_remove(*arguments: Any, **options: Any) -> list[InputFile]:
-        files = match_files(*arguments, **options)
+    def match_and_remove(*arguments: Any, **options: Any) -> Matches:
+        found = find_files(*arguments, **options)
         (tmp_path / "in/a.jsonl").unlink()
-        return files
+        return found
 
-    monkeypatch.setattr("pipeline.planning.check.match_files", match_and_remove)
+    monkeypatch.setattr("pipeline.planning.check.find_files", match_and_remove)
     manifest = extract()
     assert [entry["complete"] for entry in manifest["inputs"]] == [False, True]
     (letter,) = rows(tmp_path / "out", "dead_letters")

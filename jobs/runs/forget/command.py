@@ -11,7 +11,7 @@ may be writing meanwhile; what runs left there that died without a manifest is n
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from jobs.runs.forget.erase import (
@@ -26,7 +26,7 @@ from jobs.runs.forget.erase import (
 from jobs.runs.forget.selection import Documents, Selection, Sources
 from jobs.runs.outputs import Output, add_dry_run, changing, tell
 from pipeline.filesystems.beam import filesystems
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.inputs.formats.records import encodable
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
@@ -68,19 +68,22 @@ def _selection(flags: argparse.Namespace, output: Output) -> "Selection":
     if flags.doc_id:
         _refuse([name for name in flags.doc_id if not encodable(name)])
         return with_records(output, Documents(frozenset(flags.doc_id)))
-    known = {
-        entry["source"] for manifest in output.manifests for entry in manifest.get("inputs", ())
-    }
+    entries = [entry for run in output.manifests for entry in run.get("inputs", ())]
+    known = {entry.get("real_path", entry["source"]): entry["source"] for entry in entries}
+    known |= {entry["source"]: entry["source"] for entry in entries}
     return Sources(frozenset(_source(path, known, output.manifests) for path in flags.source))
 
 
-def _source(path: str, known: set[str], manifests: Sequence[Manifest]) -> str:
-    """The source that is meant; as with `--input`, a local path may be relative."""
-    own = path.removeprefix("file://")
+def _source(path: str, known: Mapping[str, str], manifests: Sequence[Manifest]) -> str:
+    """The source that is meant; as with `--input`, a local path may be relative.
+
+    known: sources by their names, with and without links.
+    """
+    own = local_path(path)
     absolute = own if is_remote(own) else os.path.abspath(own)  # noqa: PTH100 - Path.absolute keeps `..`
-    if own in known:
-        return own
-    if absolute in known or any(names_input(run, absolute) for run in manifests):
+    if own in known or absolute in known:
+        return known.get(own) or known[absolute]
+    if any(names_input(run, absolute) for run in manifests):
         return absolute
     raise UsageError(f"--source {path}: no run has read it; nothing was changed")
 

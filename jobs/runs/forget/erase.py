@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from jobs.runs.forget.selection import FORGOTTEN, Documents, Selection, Sources
 from jobs.runs.outputs import Output
 from jobs.runs.recount import recount_file, tally
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.outputs.catalog import ownerless_reports
 from pipeline.outputs.layout import table_files
 from pipeline.outputs.manifest import with_rows, without_rows
@@ -194,6 +194,14 @@ def _redacted(manifest: Manifest, selection: Selection) -> Manifest:
         for path in configuration["input"]
     ]
     left["configuration"] = {**configuration, "input": given}
+    if "unread" in manifest:
+        left["unread"] = [
+            entry
+            for entry in manifest["unread"]
+            if not {entry["path"], entry.get("detail")}.intersection(selection.names)
+        ]
+        if not left["unread"]:
+            del left["unread"]
     if "inputs" in manifest:
         entries = manifest["inputs"]
         left["inputs"] = [entry for entry in entries if entry["source"] not in selection.names]
@@ -202,7 +210,7 @@ def _redacted(manifest: Manifest, selection: Selection) -> Manifest:
 
 def _is_path_of(given: str, source: str) -> bool:
     """Whether `--input` named this file itself; a relative path counts from where it was given."""
-    path = given.removeprefix("file://")
+    path = local_path(given)
     if path == source:
         return True
     if path.startswith("/") or "://" in path:

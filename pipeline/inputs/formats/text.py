@@ -38,10 +38,10 @@ def open_text(stream: BinaryIO, builder: RecordBuilder, name: str | None = None)
             stream = io.BufferedReader(cast("io.RawIOBase", stream), _BUFFER)
         head = cast("io.BufferedReader", stream).peek()[:HEAD]
     encoding = encoding_of(name, head)
-    archive = archive_named(shard.source)
+    archive = archive_named(shard.place)
     if archive:
         raise ShardError(f"The file is {archive} by its name: unpack it.")
-    packed = bool(compression_of(shard.source))
+    packed = bool(compression_of(shard.place))
     is_wide = isinstance(encoding, Encoding) and encoding.width > 1
     if problem := no_text(head, packed=packed, wide=is_wide):
         raise ShardError(problem)

@@ -17,7 +17,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.inputs.files import InputFile, current_fingerprint, match_files
+from pipeline.inputs.files import InputFile, Matches, current_fingerprint, find_files, match_files
 from pipeline.inputs.formats import FILE_FORMATS, ReadConfig
 from pipeline.inputs.formats.records import PREVIEW_BYTES
 from pipeline.inputs.shards import format_of, plan_shards
@@ -39,6 +39,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def unread_of(matches: Matches, folder: Path) -> dict[str, str]:
+    return {os.path.relpath(passed.path, folder): passed.reason for passed in matches.unread}
+
+
 def names(files: list[InputFile], folder: Path) -> list[str]:
     return [os.path.relpath(file.path, folder) for file in files]
 
@@ -50,15 +54,30 @@ def test_files_are_sorted_and_come_once_though_matched_twice(
     files = match_files(
         ["*.jsonl", f"{folder}/b.jsonl", "./sub/../b.jsonl", "file://" + str(folder)]
     )
-    assert names(files, folder) == ["a.jsonl", "b.jsonl", "notes.txt"]
+    assert names(files, folder) == ["a.jsonl", "b.jsonl", "notes.txt", "sub/c.jsonl"]
     assert all(Path(file.path).is_absolute() for file in files)
 
 
-def test_a_directory_means_its_own_files_and_two_stars_all_below(folder: Path) -> None:
-    assert names(match_files([str(folder)]), folder) == ["a.jsonl", "b.jsonl", "notes.txt"]
-    assert names(match_files([f"{folder}/"]), folder) == ["a.jsonl", "b.jsonl", "notes.txt"]
-    below = names(match_files([f"{folder}/**.jsonl"]), folder)
-    assert below == ["a.jsonl", "b.jsonl", "sub/c.jsonl"]
+def test_a_folder_means_all_files_below_and_with_flat_its_own(folder: Path) -> None:
+    for pattern in (folder, f"{folder}/", f"{folder}/**", f"file://{folder}"):
+        below = names(match_files([str(pattern)]), folder)
+        assert below == ["a.jsonl", "b.jsonl", "notes.txt", "sub/c.jsonl"]
+    flat = find_files([str(folder)], flat=True)
+    assert names(list(flat.files), folder) == ["a.jsonl", "b.jsonl", "notes.txt"]
+    assert unread_of(flat, folder)["sub"] == "in a folder, with --flat"
+    both = find_files([str(folder), f"{folder}/sub"], flat=True)
+    assert names(list(both.files), folder)[-1] == "sub/c.jsonl"
+    assert "sub" not in unread_of(both, folder)
+
+
+def test_two_stars_are_folders_only_where_they_are_alone(folder: Path) -> None:
+    below = find_files([f"{folder}/**/*.jsonl"])
+    assert names(list(below.files), folder) == ["a.jsonl", "b.jsonl", "sub/c.jsonl"]
+    assert not below.warnings
+    beside = find_files([f"{folder}/**.jsonl"])
+    assert names(list(beside.files), folder) == ["a.jsonl", "b.jsonl"]
+    (warning,) = beside.warnings
+    assert "** is read as *" in warning
 
 
 def test_hidden_files_are_matched_only_where_they_are_named(folder: Path) -> None:

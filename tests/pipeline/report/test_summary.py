@@ -89,6 +89,27 @@ run r1 empty in 2.0 s
     )
 
 
+def test_what_was_not_read_is_told_by_reason_with_the_first_names() -> None:
+    told = manifest()
+    reasons = {"hidden by name": 4000, "cannot be listed": 1}
+    names = ["_a", ".b" * 9, "c\x1b[31m" + "d" * 90, "_e"]
+    told["counts"] |= {"unread": 4001, "unread_by_reason": reasons}
+    told["counts"] |= {"dead_letters": 0, "broken_files": 0}
+    told["unread"] = [{"path": f"gs://b/{n}", "reason": "hidden by name"} for n in names]
+    told["unread"].append({"path": "gs://b/locked", "reason": "cannot be listed", "detail": "no"})
+    lines = lines_of(told)
+    place = lines.index(
+        "  unread   4,000 hidden by name (gs://b/_a, gs://b/.b.b.b.b.b.b.b.b.b, ...)"
+    )
+    assert lines[place + 1] == "           1 cannot be listed (gs://b/locked)"
+    assert max(map(len, lines)) <= 80
+    event = as_event(told, "gs://b")
+    assert event["unread"] == told["unread"]
+    assert event["level"] == "warning"
+    del reasons["cannot be listed"]
+    assert as_event(told, "gs://b")["level"] == "info"
+
+
 def test_large_figures_and_usual_run_ids_stay_within_80_columns() -> None:
     """Ten labels are all named, over several lines."""
     told = manifest()
@@ -189,6 +210,7 @@ def test_machines_get_the_same_as_one_event() -> None:
         "timings": {"seconds": 2.0},
         "drift": None,
         "broken_files": [],
+        "unread": [],
         "warnings": [],
         "manifest": "gs://b/out/runs/r1.json",
         "report": None,

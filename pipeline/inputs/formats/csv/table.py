@@ -90,7 +90,7 @@ def _opened(stream: BinaryIO, builder: RecordBuilder) -> tuple["CsvRows", list[s
     config = builder.config
     opened, encoding, _ = open_text(stream, builder)
     rows = CsvRows(opened, config.longest_record, encoding, config.csv_escape)
-    separators = _separators(config.csv_delimiter, builder.shard.source)
+    separators = _separators(config.csv_delimiter, builder.shard.place)
     return rows, rows.header(separators, config.text_field)
 
 
