@@ -64,6 +64,7 @@ def rendered_command() -> str:
     require(f"its tasks are {dag.task_ids}", holds=dag.task_ids == ["extract"])
     task = dag.get_task("extract")
     require(f"it tries {task.retries} times more", holds=task.retries == 2)  # noqa: PLR2004 - the promise
+    require("a task that failed for good tells people", holds=bool(task.on_failure_callback))
     for code, expected in OUTCOMES.items():
         raised = exception_of(task, code)
         name = raised.__name__ if raised else "nothing"

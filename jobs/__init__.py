@@ -1,1 +1,13 @@
 """What a person or a scheduler starts: train, evaluate."""
+
+import os
+import sys
+
+# `python -m` looks into the working folder first, where a `model.py` or `json.py` of somebody's
+# would be taken for the module of that name. (So nothing is imported for this that could be one.)
+if (
+    sys.argv[:1] == ["-m"]
+    and not sys.flags.safe_path
+    and sys.path[0] != os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - as above
+):
+    sys.path.append(sys.path.pop(0))

@@ -3,6 +3,18 @@
 `from pipeline import ExtractEntities` gives its heart to Beam pipelines of other people.
 """
 
+import os
+import sys
+
+# As in `jobs`: a module of the working folder is not to stand for ours, nor for Python's own. (So
+# nothing is imported for this that could be one.)
+if (
+    sys.argv[:1] == ["-m"]
+    and not sys.flags.safe_path
+    and sys.path[0] != os.path.dirname(os.path.dirname(__file__))
+):
+    sys.path.append(sys.path.pop(0))
+
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pipeline.graph import extract
 from pipeline.outputs.catalog import clean, held
 from pipeline.outputs.current import next_start
 from pipeline.outputs.description import RunDescription
-from pipeline.outputs.manifest.refusal import refusal, too_many_broken_files
+from pipeline.outputs.manifest.refusal import refused_for, too_many_broken_files
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.transactions import Ending, commit_nothing, end_run, tidy_run
@@ -28,7 +28,14 @@ from pipeline.runners.cluster import ClusterRunner
 from pipeline.runners.errors import cause_of
 from pipeline.runners.local import LocalRunner
 from pipeline.runners.runner import Runner
-from schemas.errors import BrokenFilesError, DeadLettersError, DriftError, JobError, UsageError
+from schemas.errors import (
+    STOPS,
+    BrokenFilesError,
+    DeadLettersError,
+    DriftError,
+    JobError,
+    UsageError,
+)
 from schemas.manifest import Manifest
 
 # By what a run was refused for: of what the most frequent cause is told.
@@ -114,12 +121,14 @@ def _committed(run: Run, described: RunDescription, runner: Runner) -> RunOutcom
         if end_run(described, storage, message) is Ending.COMMITTED:
             message = f"{message}; run {storage.run_id} is committed"
         raise KeyboardInterrupt(message) from error
-    except Exception as error:  # noqa: BLE001 - raised again, unless all was done before
+    except STOPS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised again, unless all was done before
         manifest = _failed(described, storage, error)
     if manifest["status"] == "failed":
         has_report = try_report(storage, manifest)
         place = storage.report if has_report else storage.table_directory("dead_letters")
-        refused = refusal(manifest, described) or JobError(manifest.get("error", ""))
+        refused = refused_for(manifest, described)
         raise type(refused)(
             refusal_in_words(storage.root, manifest, place, _DIED.get(type(refused)))
         )
@@ -134,7 +143,7 @@ def _with_report(manifest: Manifest, storage: RunStorage) -> RunOutcome:
         raise KeyboardInterrupt(message) from error
 
 
-def _failed(described: RunDescription, storage: RunStorage, error: Exception) -> Manifest:
+def _failed(described: RunDescription, storage: RunStorage, error: BaseException) -> Manifest:
     """The manifest of a run that had been committed before it failed; else raises JobError."""
     known = isinstance(error, JobError)
     words = [str(error), *getattr(error, "__notes__", [])] if known else [traceback.format_exc()]

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from typing import NoReturn
 
 from model.runtime import forgo_keras, lasting_imports
 from pipeline.configuration.extraction import parse_extraction
@@ -29,6 +30,11 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     forgo_keras()  # worker processes inherit it
     main(run)
+
+
+if __name__ == "__main__":
+    command()

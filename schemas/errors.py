@@ -3,6 +3,7 @@
 GleanerError
 ├── RecordError          one record is at fault: it becomes a dead letter, the run goes on
 │   └── RecordSizeError     a record is larger than allowed
+├── ShardError           the rest of a file is: one dead letter, the run goes on
 └── JobError             the run stops with one sentence and `exit_code`
     ├── UsageError       2  flags, paths, input that does not exist: nothing was written
     │   ├── ArtifactError   2  a model directory that is damaged, foreign or too new
@@ -13,6 +14,10 @@ GleanerError
     ├── DriftError       4  unlike the model's training data, or the last run
     └── OutputBusyError  5  another run holds the output
 """
+
+# What asks a process or a generator to end. No other error does, whatever its class: a library in
+# Rust that panics, for one, raises what is no Exception.
+STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 class GleanerError(Exception):
@@ -25,6 +30,10 @@ class RecordError(GleanerError):
 
 class RecordSizeError(RecordError):
     """A record is larger than allowed; the message names both sizes."""
+
+
+class ShardError(GleanerError):
+    """The rest of a shard cannot be read; the message says why, in one sentence."""
 
 
 class JobError(GleanerError):

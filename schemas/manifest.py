@@ -33,7 +33,12 @@ class Configuration(TypedDict):
     id_field: str
     text_field: str
     keep_fields: list[str]
+    languages: NotRequired[list[str]]
     max_record_mb: NotRequired[int]
+    encoding: NotRequired[str]
+    csv_delimiter: NotRequired[str]
+    csv_escape: NotRequired[str]
+    max_window_mb: NotRequired[int]
     keep_text: str
     min_confidence: float
     max_dead_letters: NotRequired[float]
@@ -41,6 +46,7 @@ class Configuration(TypedDict):
     folded_words: int
     target_file_mb: int
     runner: str
+    flat: NotRequired[bool]
     only_new: NotRequired[bool]
     backfill: NotRequired[bool]
     restore_forgotten: NotRequired[bool]
@@ -75,6 +81,8 @@ class Counts(TypedDict):
     characters: int
     entities: int
     entities_by_label: dict[str, int]
+    unread: NotRequired[int]
+    unread_by_reason: NotRequired[dict[str, int]]
 
 
 class InputEntry(TypedDict):
@@ -90,6 +98,15 @@ class InputEntry(TypedDict):
     entities: int
     complete: bool
     repairs: NotRequired[str]
+    real_path: NotRequired[str]
+
+
+class UnreadEntry(TypedDict):
+    """What was seen in the input and not read: a file, or a folder with all that is in it."""
+
+    path: str
+    reason: str
+    detail: NotRequired[str]
 
 
 class FileEntry(TypedDict):
@@ -157,5 +174,6 @@ class Manifest(TypedDict):
     warnings: NotRequired[list[str]]
     counts: NotRequired[Counts]
     drift: NotRequired[Drift]
+    unread: NotRequired[list[UnreadEntry]]
     inputs: NotRequired[list[InputEntry]]
     tables: NotRequired[dict[str, TableEntry]]

@@ -1,5 +1,6 @@
 """What tests of several packages build their data with."""
 
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
@@ -26,6 +27,16 @@ def configuration(keep_fields: tuple[str, ...] = ()) -> Configuration:
         commit_shards=None,
         runner="DirectRunner",
     )
+
+
+def last_of_each(flags: Sequence[str]) -> list[str]:
+    """Flags as `--name=value` in, those out that no later one replaces; `--search` may repeat."""
+    names = [flag.partition("=")[0] for flag in flags]
+    return [
+        flag
+        for place, (name, flag) in enumerate(zip(names, flags, strict=True))
+        if name == "--search" or name not in names[place + 1 :]
+    ]
 
 
 def records_until_error(

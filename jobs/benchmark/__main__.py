@@ -10,12 +10,14 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from jobs.benchmark.corpus import bundled_copies
 from jobs.benchmark.report import chart, table
 from model.runtime import forgo_keras
-from pipeline.console.arguments import Parser, require_file
-from pipeline.console.printing import account
+from pipeline.console.arguments import Parser, require_file, write_file
+from pipeline.console.commands import called
+from pipeline.console.printing import answer
 from pipeline.console.process import main
 from schemas.errors import UsageError
 
@@ -39,18 +41,18 @@ def run(arguments: Sequence[str]) -> int:
         if "--input" not in named:
             extraction += ["--input", bundled_copies(Path(scratch))]
         figures = measure(extraction, flags.repeats, reference, Path(scratch))
-    account(table(figures))
     if flags.json:
-        Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
+        write_file("--json", flags.json, json.dumps(figures, indent=1) + "\n")
     if flags.chart:
-        Path(flags.chart).write_text(chart(figures))
+        write_file("--chart", flags.chart, chart(figures))
+    answer(table(figures))
     return 0
 
 
 def benchmark_parser() -> Parser:
     """The flags of `jobs.benchmark`; what it leaves over is for `pipeline.run`."""
     parser = Parser(
-        prog="python -m jobs.benchmark",
+        prog=called("jobs.benchmark"),
         synopsis="[FLAG ...] [flags of pipeline.run]",
         description="How fast extraction is here: the whole command, its stages by themselves, and "
         "spaCy where it is there. Figures are medians; ratios are taken within a round.",
@@ -81,6 +83,11 @@ def benchmark_parser() -> Parser:
     return parser
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     forgo_keras()  # the processes that are started inherit it
     main(run)
+
+
+if __name__ == "__main__":
+    command()

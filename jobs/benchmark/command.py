@@ -1,16 +1,15 @@
 """The whole command, watched from outside: its time, its start-up and its memory."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
 
+from pipeline.console.commands import child_command, child_environment
 from schemas.errors import JobError
 from schemas.manifest import Manifest
 
@@ -39,9 +38,9 @@ def run_command(flags: Sequence[str], scratch: Path) -> WatchedRun:
     """
     place = scratch / f"run-{time.monotonic_ns()}"
     place.mkdir()
-    command = [sys.executable, "-m", "pipeline.run", *flags]
+    command = [*child_command("pipeline.run"), *flags]
     command += ["--output", str(place / "out"), "--run_id", "benchmark"]
-    environment, pipe = {**os.environ, "TMPDIR": str(place)}, subprocess.PIPE
+    environment, pipe = child_environment(TMPDIR=str(place)), subprocess.PIPE
     started, first, peak = time.monotonic(), None, 0
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=pipe, text=True

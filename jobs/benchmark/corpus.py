@@ -42,7 +42,7 @@ def plan_corpus(inputs: Sequence[str], read: ReadConfig) -> list[Shard]:
 def documents_of(shards: Sequence[Shard], read: ReadConfig) -> Iterator[Document]:
     """Every document of the shards; records that are none are left out."""
     for shard in shards:
-        with open_shard(shard.source) as stream:
+        with open_shard(shard.source, read.max_window_mb) as stream:
             for record in read_records(stream, shard, read):
                 if isinstance(record, Document):
                     yield record

@@ -9,11 +9,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NoReturn
 
 from jobs.benchmark.command import run_command
 from model.runtime import forgo_keras
-from pipeline.console.arguments import Parser, require_file
-from pipeline.console.printing import account
+from pipeline.console.arguments import Parser, require_file, write_file
+from pipeline.console.commands import called
+from pipeline.console.printing import answer
 from pipeline.console.process import main
 from schemas.errors import UsageError
 
@@ -34,15 +36,15 @@ def run(arguments: Sequence[str]) -> int:
         steps = [measure_apart(step, flags.files, place) for step in STEPS]
         done = run_command([f"--input={place}/flat", f"--model={flags.model}"], place)
     steps.append(Measured("whole command", done.seconds, done.peak_mb))
-    account("\n".join(table(steps)))
     if flags.json:
         figures = {"files": flags.files, "steps": [asdict(measured) for measured in steps]}
-        Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
+        write_file("--json", flags.json, json.dumps(figures, indent=1) + "\n")
+    answer("\n".join(table(steps)))
     return 0
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python -m jobs.benchmark.scale", description=__doc__)
+    parser = Parser(prog=called("jobs.benchmark.scale"), description=__doc__)
     add = parser.add_argument
     add("--files", type=int, default=100_000, metavar="N", help="how many input files")
     add("--model", default="gmb-en", metavar="DIR_OR_NAME", help="of the whole command")
@@ -50,6 +52,11 @@ def _parser() -> Parser:
     return parser
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     forgo_keras()  # the processes that are started inherit it
     main(run)
+
+
+if __name__ == "__main__":
+    command()

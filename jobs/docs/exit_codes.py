@@ -7,7 +7,11 @@ _HEAD = """# Exit codes
 
 Every command ends with one of these. Where it is not 0, the reason is one sentence on standard
 error; a traceback is an error of gleaner's own. After an interrupt or a request to terminate the
-code is 1."""
+code is 1.
+
+What was done stays done where standard output takes nothing, as on a full disk: the code is as if
+it had, and one sentence on standard error says so. Of a command that was asked to print and to do
+nothing else, as `jobs.runs list`, it is 1. A reader that left (`| head`) changes nothing."""
 
 _END = """`jobs.runs verify` ends with 1 where something is wrong, and `jobs.train --check` with 0
 whatever it warns of. What a scheduler should do with each:
@@ -28,5 +32,7 @@ def exit_codes_page() -> str:
 
 
 def _with_subclasses(error: type[JobError]) -> list[type[JobError]]:
-    below = [found for kind in error.__subclasses__() for found in _with_subclasses(kind)]
+    # Narrower kinds that other modules make of these carry details, and the same code.
+    kinds = [kind for kind in error.__subclasses__() if kind.__module__ == JobError.__module__]
+    below = [found for kind in kinds for found in _with_subclasses(kind)]
     return [error, *below]

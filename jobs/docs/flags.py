@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from jobs.docs.markdown import table
 from pipeline.console.arguments import Parser
+from pipeline.console.commands import COMMANDS
 
 _HEAD = """# Flags
 
-Flags are spelled with underscores, and in full. If you mistype one, the nearest is suggested.
+Flags are spelled with underscores, and in full. If you mistype one, the nearest is suggested. Of a
+flag that is given twice, lists add up (`--input a --input b c`); where it takes one value, that is
+an error.
 `--help` of each command says the same as this page. Every command takes `--version`, and
 `--log_format json` ([what it says](../how-to/schedule.md#what-the-log-says))."""
 
@@ -18,7 +21,8 @@ _EVERYWHERE = ("help", "version", "log_format")
 
 def flags_page() -> str:
     """The page in Markdown: a section for each command, with a table for each group of flags."""
-    parts = [_HEAD]
+    names = [(f"`gleaner {n}`", f"`python -m {c.module}`", c.text) for n, c in COMMANDS.items()]
+    parts = [_HEAD, table(("installed", "anywhere", ""), names)]
     for name, parser in commands().items():
         parts.append(f"## {name}")
         parts += [paragraph for paragraph in (parser.description or "").split("\n\n") if paragraph]

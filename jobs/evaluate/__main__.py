@@ -7,10 +7,10 @@ kinds; the most frequent mistakes are listed, each with a sentence.
 
 import json
 import shutil
-import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NoReturn
 
+from jobs.evaluate.gold import scored_corpus
 from jobs.evaluate.page import html_page
 from jobs.evaluate.report import evaluation
 from jobs.evaluate.terminal import format_evaluation
@@ -26,8 +26,9 @@ from model.evaluation.scoring import (
 )
 from model.runtime import start_tensorflow
 from model.tagger.tagger import Tagger
-from pipeline.console.arguments import Parser, require_file
-from pipeline.console.printing import account
+from pipeline.console.arguments import Parser, require_file, write_file
+from pipeline.console.commands import called
+from pipeline.console.printing import answer
 from pipeline.console.process import main
 from pipeline.filesystems.model_files import open_model
 from schemas.errors import UsageError
@@ -41,17 +42,17 @@ def run(arguments: Sequence[str]) -> int:
     require_file("--json", flags.json)
     require_file("--html", flags.html)
     artifact = open_model(flags.model)
-    corpus = read_labelled(flags.data)
+    corpus, warnings = scored_corpus(read_labelled(flags.data), artifact)
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     start_tensorflow()
     scores, texts = _compare(Tagger(artifact), corpus)
-    found = evaluation(artifact.identity, corpus, scores, texts, flags.mistakes)
-    _print(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns))
+    found = evaluation(artifact.identity, corpus, scores, texts, warnings, flags.mistakes)
     if flags.json:
-        _write("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
+        write_file("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
     if flags.html:
-        _write("--html", flags.html, html_page(found))
+        write_file("--html", flags.html, html_page(found))
+    answer(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns, flags.mistakes))
     return 0
 
 
@@ -62,7 +63,9 @@ def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list
         scores, tagged = score_documents(tagger, corpus.documents)
         gold = [list(document.entities) for document in corpus.documents]
     else:
-        cut = TokenizedSentences.of(corpus.sentences, segmentation.tokens)
+        cut = TokenizedSentences.of(
+            corpus.sentences, segmentation.tokens, characters=segmentation.characters
+        )
         scores, tagged = score_sentences(tagger, cut.words, cut.tags)
         gold = list(gold_spans(cut.words, cut.tags))
     lines = [d.line for d in corpus.documents] or [s.line for s in corpus.sentences]
@@ -80,23 +83,10 @@ def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list
     ]
 
 
-def _print(text: str) -> None:
-    """Print, whatever characters the terminal can show."""
-    encoding = sys.stdout.encoding or "utf-8"
-    account(text.encode(encoding, "backslashreplace").decode(encoding))
-
-
-def _write(flag: str, path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, "utf-8")
-    except OSError as error:
-        raise UsageError(f"{flag} {path} cannot be written: {error.strerror}") from error
-
-
 def evaluation_parser() -> Parser:
     """All flags of `jobs.evaluate`."""
     parser = Parser(
-        prog="python -m jobs.evaluate",
+        prog=called("jobs.evaluate"),
         description="Score a model on labelled data, strictly and by the MUC kinds, and list the "
         "most frequent mistakes. JSONL documents are read as raw text, as extraction does.",
         examples=(
@@ -113,5 +103,10 @@ def evaluation_parser() -> Parser:
     return parser
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     main(run)
+
+
+if __name__ == "__main__":
+    command()

@@ -6,9 +6,11 @@ Every run writes one, DIR/reports/ID.html. Texts are shown where the run kept th
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from jobs.runs.outputs import find_output
 from pipeline.console.arguments import Parser
+from pipeline.console.commands import called
 from pipeline.console.printing import account, warn
 from pipeline.console.process import main
 from pipeline.filesystems.paths import shown_path
@@ -47,7 +49,7 @@ def newest(manifests: Sequence[Manifest], root: str) -> Manifest:
     """The last run that had something to do; of runs that all had nothing, the last."""
     ordered = by_age(manifests)
     if not ordered:
-        raise UsageError(f"--output {root} holds no runs: python -m pipeline.run makes some")
+        raise UsageError(f"--output {root} holds no runs: {called('pipeline.run')} makes some")
     busy = [run for run in ordered if run["status"] != "empty"]
     return (busy or ordered)[-1]
 
@@ -62,7 +64,7 @@ def _open(path: str) -> None:
 
 def report_parser() -> Parser:
     """The parser of this command."""
-    parser = Parser(prog="python -m jobs.report", description=__doc__, examples=EXAMPLES)
+    parser = Parser(prog=called("jobs.report"), description=__doc__, examples=EXAMPLES)
     add = parser.add_argument
     add("--output", default="out", metavar="DIR", help="the output of the run")
     add("--run_id", metavar="ID", help="the run (default: the newest that had something to do)")
@@ -70,5 +72,10 @@ def report_parser() -> Parser:
     return parser
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     main(run)
+
+
+if __name__ == "__main__":
+    command()

@@ -5,7 +5,7 @@ python -m jobs.runs list --output DIR
 
 import argparse
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from jobs.runs import expire, rollback
 from jobs.runs import list as listing
@@ -16,6 +16,7 @@ from jobs.runs.forget import command as forget
 from jobs.runs.verify import command as verify
 from jobs.runs.view import command as view
 from pipeline.console.arguments import Parser, unknown_argument
+from pipeline.console.commands import called
 from pipeline.console.process import main
 from schemas.errors import UsageError
 
@@ -74,7 +75,7 @@ def run(arguments: Sequence[str]) -> int:
 def runs_parser() -> Parser:
     """The commands of `jobs.runs` and their flags."""
     parser = Parser(
-        "python -m jobs.runs",
+        called("jobs.runs"),
         (__doc__ or "").splitlines()[0],
         synopsis="COMMAND [--output DIR] [...]",
         examples=("list --output out", "verify", "view --output out", "show --help"),
@@ -83,7 +84,7 @@ def runs_parser() -> Parser:
         title="commands",
         required=True,
         metavar="COMMAND",
-        prog="python -m jobs.runs",
+        prog=parser.prog,
         parser_class=Parser,
     )
     for name, command in COMMANDS.items():
@@ -97,5 +98,10 @@ def runs_parser() -> Parser:
     return parser
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     main(run)
+
+
+if __name__ == "__main__":
+    command()

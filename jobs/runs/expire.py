@@ -7,9 +7,8 @@ again, also where the run that superseded it is rolled back.
 import argparse
 from collections.abc import Sequence
 
-from jobs.runs.outputs import Output, add_dry_run, changing, days_ago
+from jobs.runs.outputs import Output, add_dry_run, changing, days_ago, tell
 from jobs.runs.state import status_in_words
-from pipeline.console.printing import account
 from pipeline.console.text import counted
 from pipeline.outputs.manifest.encoding import encode_manifest
 from pipeline.outputs.storage import run_storage
@@ -45,9 +44,9 @@ def run(flags: argparse.Namespace) -> int:
             if not flags.dry_run:
                 remove_run(run_storage(output.root, manifest["run_id"]))
             told = "superseded" if manifest["status"] == "committed" else status_in_words(manifest)
-            account(f"{manifest['run_id']}  {told}  {_megabytes([manifest])}")
+            tell(flags, f"{manifest['run_id']}  {told}  {_megabytes([manifest])}")
         done = "would be removed" if flags.dry_run else "removed"
-        account(f"{counted(len(expired), 'run')} {done}, {_megabytes(expired)}")
+        tell(flags, f"{counted(len(expired), 'run')} {done}, {_megabytes(expired)}")
     return 0
 
 

@@ -1,10 +1,9 @@
 """Text of others, errors and JSON, as a terminal can show them."""
 
 import json
-import sys
 
 from model.text.escaping import harmless
-from pipeline.console.printing import account
+from pipeline.console.printing import answer
 
 
 def cause(error: str) -> str:
@@ -19,7 +18,5 @@ def as_json(value: object) -> str:
 
 
 def say(lines: str) -> None:
-    """Print lines that may hold text of others, as characters that the terminal can show."""
-    encoding = sys.stdout.encoding or "utf-8"
-    shown = "\n".join(map(harmless, lines.split("\n")))
-    account(shown.encode(encoding, "backslashreplace").decode(encoding))
+    """Print lines that may hold text of others, as harmless characters, as what was asked for."""
+    answer("\n".join(map(harmless, lines.split("\n"))))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from model.text.escaping import harmless
 from pipeline.console.arguments import did_you_mean
+from pipeline.console.commands import called
+from pipeline.console.printing import account, answer
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.outputs.catalog import clean, held, output_root, read_manifests, require_writable
@@ -112,6 +114,11 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def tell(flags: argparse.Namespace, text: str) -> None:
+    """Say what was changed; under `--dry_run` that is all the command was asked for."""
+    (answer if flags.dry_run else account)(text)
+
+
 def days_ago(days: int) -> str:
     """The time so many days ago, which `--older_than` gave, as manifests write it."""
     if days > _MOST_DAYS:
@@ -130,4 +137,5 @@ def _require_output(root: str) -> None:
 
 
 def _no_runs(root: str) -> UsageError:
-    return UsageError(f"--output {root} holds no runs: python -m pipeline.run makes {root}/{RUNS}")
+    maker = called("pipeline.run")
+    return UsageError(f"--output {root} holds no runs: {maker} makes {root}/{RUNS}")

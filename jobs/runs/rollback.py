@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from jobs.runs.outputs import Output, add_dry_run, changing
+from jobs.runs.outputs import Output, add_dry_run, changing, tell
 from jobs.runs.state import status_in_words
 from pipeline.console.arguments import did_you_mean
-from pipeline.console.printing import account
 from pipeline.outputs.current import committed_runs
 from pipeline.outputs.manifest import rolled_back_manifest
 from pipeline.outputs.storage import run_storage
@@ -38,10 +37,11 @@ def run(flags: argparse.Namespace) -> int:
             if not flags.dry_run:
                 taken_back = partial(rolled_back_manifest, manifest, datetime.now(UTC))
                 amend_run(run_storage(output.root, manifest["run_id"]), taken_back)
-            account(
+            tell(
+                flags,
                 f"{manifest['run_id']} {told}: {counts['files']:,} files, "
                 f"{counts['documents']:,} documents, {counts['entities']:,} entities, "
-                f"{counts['dead_letters']:,} dead letters"
+                f"{counts['dead_letters']:,} dead letters",
             )
     return 0
 

@@ -40,6 +40,7 @@ def _shown(output: Output, manifest: Manifest) -> str:
         "counts": _counts(manifest["counts"]) if "counts" in manifest else [],
         "drift": _drift(manifest.get("drift", {})),
         "inputs": _inputs(output, manifest),
+        "unread": _unread(manifest),
         "files": _files(manifest),
         "versions": aligned(list(manifest["versions"].items()), names=(0, 1)),
         "warnings": list(map(_one_line, manifest.get("warnings", []))),
@@ -49,6 +50,14 @@ def _shown(output: Output, manifest: Manifest) -> str:
         if told:
             lines += ["", title, *(f"  {line}" for line in told)]
     return "\n".join(lines)
+
+
+def _unread(manifest: Manifest) -> list[str]:
+    """What was seen in the input and not read; of many the first."""
+    entries = manifest.get("unread", [])
+    told = [_one_line(": ".join(filter(None, map(str, entry.values())))) for entry in entries]
+    further = manifest["counts"].get("unread", 0) - len(entries) if entries else 0
+    return told + ([f"and {further:,} more"] if further else [])
 
 
 def _head(output: Output, manifest: Manifest) -> dict[str, str]:

@@ -3,9 +3,11 @@
 Put this file into Airflow's folder of DAGs: it imports nothing of gleaner, which runs from an
 environment of its own (`python3.11 -m venv /opt/gleaner`) on the worker, as a user who reads
 /srv/gleaner/documents and writes /srv/gleaner/entities. The task's log has the account of the run,
-and the reason where it failed.
+and the reason where it failed. A night without new documents is a success too: the how-to page has
+what tells of many of them.
 """
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,10 +20,16 @@ COMMAND = (
     "--input /srv/gleaner/documents --output /srv/gleaner/entities"
 )
 
-NEEDS_A_PERSON = frozenset(
-    {2, 3, 4}
-)  # flags, paths or model; too many dead letters or broken files; drift
+log = logging.getLogger(__name__)
+
+# Flags, paths or model; too many dead letters or broken files; drift.
+NEEDS_A_PERSON = frozenset({2, 3, 4})
 OUTPUT_BUSY = 5
+
+
+def tell_people(context: Any) -> None:  # noqa: ANN401 - Airflow's signature
+    """Called once no try is left; the place for a notifier that your Airflow has (SMTP, Slack)."""
+    log.error("gleaner failed: %s", context.get("exception"))
 
 
 class Extraction(BashOperator):
@@ -53,5 +61,6 @@ with DAG(
         skip_on_exit_code=OUTPUT_BUSY,
         retries=2,
         retry_delay=timedelta(minutes=10),
+        on_failure_callback=tell_people,
         execution_timeout=timedelta(hours=3),
     )

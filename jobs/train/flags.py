@@ -6,6 +6,7 @@ from model.text.segmentation import TOKEN_STYLES
 from model.training.configuration import NetworkConfig, TrainingConfig
 from model.training.word_vectors import GLOVE
 from pipeline.console.arguments import Parser
+from pipeline.console.commands import called
 from pipeline.console.flags import add_flags, from_flags
 
 
@@ -17,7 +18,7 @@ def configurations(flags: argparse.Namespace) -> tuple[NetworkConfig, TrainingCo
 def training_parser() -> Parser:
     """All flags of `jobs.train`; those of the configurations are made from their fields."""
     parser = Parser(
-        prog="python -m jobs.train",
+        prog=called("jobs.train"),
         synopsis="--train FILE --output DIR [FLAG ...]",
         description="Train a tagger on labelled sentences.",
         examples=(
@@ -39,12 +40,13 @@ def training_parser() -> Parser:
         choices=("auto", *TOKEN_STYLES),
         default="auto",
         metavar="STYLE",
-        help="fine: cut at punctuation, whole: U.S. is one word, auto: as the sentences are "
-        "(default: auto)",
+        help="fine, whole (U.S.) or auto: as --train (default: auto)",
     )
     add("--output", metavar="DIR", help="the model's new directory")
     add("--name", metavar="NAME", help="of the model (default: the directory's)")
     add("--check", action="store_true", help="report on the data and stop")
+    text = "places listed of each finding"
+    add("--mistakes", type=int, default=5, metavar="N", help=text)
     add("--resume", action="store_true", help="go on with an interrupted training")
     add("--logs", metavar="DIR", help="for epochs.csv and TensorBoard's events")
     add_flags(parser.add_argument_group("network"), NetworkConfig)

@@ -1,5 +1,6 @@
 """What a training run leaves: the artifact with its figures, and what people read of it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,11 +16,14 @@ from model.evaluation.entity_scores import EntityScores
 from model.evaluation.scoring import character_spans, gold_spans, score_sentences
 from model.tagger.artifact import Artifact
 from model.tagger.tagger import Tagger
+from model.text.identification import identify
 from model.text.segmentation import Segmentation
 from model.training.configuration import NetworkConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from model.training.fit import FittedTagger
+
+_IDENTIFIED = 1000  # sentences of dev whose language is found out
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +81,7 @@ def trained_model(
             "history": dict(fitted.history),
             "kept_epoch": fitted.kept_epoch,
         },
-        baseline=baseline_statistics(tagged),
+        baseline=baseline_statistics(tagged) | _language_of(dev),
     )
     settings = {"vectors": recipe.vectors or "none", **network, **fitting}
     taken_for = confusion(gold_spans(dev.words, dev.tags), map(character_spans, tagged))
@@ -92,6 +96,13 @@ def trained_model(
     if calibration.is_fitted:
         people["reliability.svg"] = reliability_diagram(calibration)
     return TrainedModel(artifact, people, scores)
+
+
+def _language_of(part: TokenizedSentences) -> dict[str, str]:
+    """What most of its sentences are in, if that is sure of most; under the name `language`."""
+    found = Counter(identify(" ".join(words)) for words in part.words[:_IDENTIFIED])
+    language, count = found.most_common(1)[0] if found else (None, 0)
+    return {"language": language} if language and 2 * count > found.total() - found[None] else {}
 
 
 def _sentences(part: TokenizedSentences) -> list[LabelledSentence]:

@@ -8,19 +8,22 @@ import argparse
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from jobs.train.flags import configurations, training_parser
 from jobs.tune.space import DEFAULT_SPACE, Domain, Search, parse_space
 from jobs.tune.trial import TRAINER
+from model.installation import install_command
 from model.training.word_vectors import require_vectors
 from pipeline.console.arguments import Parser, unknown_argument
+from pipeline.console.commands import called
 from pipeline.console.process import main
 from schemas.errors import UsageError
 
 # Flags of training that a search sets itself, or that make no sense for many trials.
 _NOT_PASSED = ("check", "logs", "name", "resume")
 # What has no part in a trial's figure.
-_NO_SETTINGS = ("log_format", "output", "verbose", *_NOT_PASSED)
+_NO_SETTINGS = ("log_format", "mistakes", "output", "verbose", *_NOT_PASSED)
 
 
 def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
@@ -37,14 +40,16 @@ def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
         if flag not in space and flag not in _NO_SETTINGS
     }
     if find_spec("optuna") is None:
-        raise UsageError("a search needs Optuna: pip install 'gleaner[train,tune]'")
+        raise UsageError(f"a search needs Optuna: {install_command('train', 'tune')}")
+    # A line an epoch suits a log, unless it is said otherwise.
+    lines = () if "verbose" in _names(given) else ("--verbose=2",)
     # Optuna is imported only when nothing is left that could be a mistake in the flags.
     from jobs.tune.search import Plan, search
 
     search(
         Search(settings, space, defaults, fitting.monitor, fitting.best, training.seed),
         Plan(
-            trainer,
+            (*trainer, *lines),
             given,
             Path(flags.output),
             flags.trials,
@@ -59,7 +64,7 @@ def tuning_parser() -> Parser:
     """The flags of `jobs.tune`; what it leaves over is for training."""
     default_space = "; ".join(f"{flag}={spec}" for flag, spec in DEFAULT_SPACE.items())
     parser = Parser(
-        prog="python -m jobs.tune",
+        prog=called("jobs.tune"),
         synopsis="--train FILE --output DIR [FLAG ...]",
         description="Search the flags of training for those that do best. The first trial takes "
         "training's own. The same command again goes on where a search was interrupted.",
@@ -117,6 +122,8 @@ def _space(specs: Sequence[str], given: Sequence[str]) -> dict[str, Domain]:
     parser = training_parser()
 
     def typed(flag: str, text: str) -> object:
+        if flag in fixed:
+            raise UsageError(f"--{flag} is given, and searched as well: leave one of them out")
         training = parser.parse([*given, "--output=x", f"--{flag}={text}"])
         configurations(training)
         return getattr(training, flag)
@@ -126,9 +133,6 @@ def _space(specs: Sequence[str], given: Sequence[str]) -> dict[str, Domain]:
         if not specs:
             raise UsageError("every flag is given: name one to vary with --search")
     space = parse_space(specs, parser.flags, typed)
-    for flag in space:
-        if flag in fixed:
-            raise UsageError(f"--{flag} is given, and searched as well: leave one of them out")
     if "seed" in space and "dev" not in fixed:
         raise UsageError("--search seed: it also draws the dev sentences, so give --dev")
     return space
@@ -138,5 +142,10 @@ def _names(given: Sequence[str]) -> set[str]:
     return {flag.split("=", maxsplit=1)[0][2:] for flag in given if flag.startswith("--")}
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run this command with the arguments of the process."""
     main(run)
+
+
+if __name__ == "__main__":
+    command()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from jobs.tune.study import Trial, same_flags
+from pipeline.console.commands import called
 from pipeline.console.text import aligned
 
 _SHOWN = 5
@@ -59,7 +60,7 @@ def importance_table(importances: Mapping[str, float]) -> str:
 def best_command(given: Sequence[str], best: Trial, output: Path) -> str:
     """The command that trains with the best flags, for a shell."""
     searched = [f"--{flag}={text}" for flag, text in best.values.items()]
-    return "python -m jobs.train " + shlex.join([*given, *searched, f"--output={output}"])
+    return f"{called('jobs.train')} {shlex.join([*given, *searched, f'--output={output}'])}"
 
 
 def _figure(trial: Trial) -> str:

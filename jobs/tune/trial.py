@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs.train.state_file import state_file_of
+from pipeline.console.commands import child_command, child_environment
 
-TRAINER = (sys.executable, "-m", "jobs.train")
+TRAINER = tuple(child_command("jobs.train"))
 
 _GRACE = 5.0  # seconds for a training to leave by itself, once it is told to
 _PR_SET_PDEATHSIG = 1
@@ -59,7 +60,7 @@ def train(command: Sequence[str], directory: Path, monitor: str, lock: int) -> O
             stdout=stream,
             stderr=subprocess.STDOUT,
             # Lines in the order they were written: the last one says why it failed.
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env=child_environment(PYTHONUNBUFFERED="1"),
             pass_fds=(lock,),
             # An interrupt from the keyboard is for the search, which ends the training in order.
             start_new_session=True,

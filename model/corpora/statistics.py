@@ -9,15 +9,25 @@ import numpy as np
 
 from model.corpora.illegal_tags import IllegalTag
 from model.corpora.projection import Misfit
-from model.corpora.records import CorpusFormat, Encoding, LabelledCorpus, LabelledSentence
+from model.corpora.records import (
+    CorpusFormat,
+    Encoding,
+    LabelledCorpus,
+    LabelledSentence,
+    Remark,
+)
+from model.corpora.remarks import about_encoding, about_misfits, about_tags
 from model.tagger.vocabulary import normalize
 from model.tags import TagScheme
+from model.text.scripts import count_without_blanks
 from model.text.segmentation import TokenStyle, split_word
+
+_MISFITS = "correct their offsets, or see that what is tagged instead will do"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A labelled file: how it is written, and where it breaks its rules."""
+    """A labelled file: how it is written, where it breaks its rules, and what is to be told."""
 
     path: str
     format: CorpusFormat
@@ -26,6 +36,8 @@ class SourceFile:
     documents: int
     illegal_tags: tuple[IllegalTag, ...]
     misfits: tuple[Misfit, ...]
+    facts: tuple[str, ...]
+    noted: tuple[Remark, ...]  # by its reader
 
     @classmethod
     def of(cls, corpus: LabelledCorpus, misfits: Sequence[Misfit] = ()) -> "SourceFile":
@@ -37,7 +49,19 @@ class SourceFile:
             documents=len(corpus.documents),
             illegal_tags=corpus.illegal_tags,
             misfits=tuple(misfits),
+            facts=corpus.facts,
+            noted=corpus.remarks,
         )
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """All that is odd about the file."""
+        return [
+            *self.noted,
+            *about_encoding(self.path, self.encoding),
+            *about_tags(self.path, self.scheme, self.illegal_tags),
+            *about_misfits(self.path, self.misfits, _MISFITS),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,7 @@ class PartReport:
     repeated: sentences whose text stood in this part before.
     in_train: sentences whose text train has too; None for train itself.
     unknown_tokens: tokens that train lacks, all cases alike and all digits; None for train itself.
+    words, cut_words: words, and those that are cut into characters since no blanks show them.
     """
 
     name: str
@@ -87,14 +112,22 @@ class PartReport:
     repeated: int
     in_train: int | None
     unknown_tokens: int | None
+    words: int = 0
+    cut_words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """The parts of a training run that there are, train first; `tokens` is how they are cut."""
+    """The parts of a training run that there are, train first.
+
+    tokens, characters: how they are cut, as `Segmentation` has it. why_tokens: what speaks for it
+    where nobody asked for it.
+    """
 
     parts: tuple[PartReport, ...]
     tokens: TokenStyle
+    characters: bool = False
+    why_tokens: str = ""
 
     @property
     def train(self) -> PartReport:
@@ -106,23 +139,27 @@ class DataReport:
 
 
 def report_of(
-    train: LabelledPart, *others: LabelledPart, tokens: TokenStyle = "fine"
+    train: LabelledPart,
+    *others: LabelledPart,
+    tokens: TokenStyle = "fine",
+    characters: bool = False,
+    why_tokens: str = "",
 ) -> DataReport:
-    """The report on a training part and on what it is measured with, in tokens of this style.
+    """The report on a training part and on what it is measured with, in tokens that are cut so.
 
     Texts are compared by their fine tokens, so `New-York` and `New - York` are the same text,
     whatever format each comes from.
     """
-    train_cut = _Cut.of(train, tokens)
+    train_cut = _Cut.of(train, tokens, characters)
     known = {normalize(token) for token in train_cut.tokens}
     train_texts = set(train_cut.texts)
     reports = [_part_report(train, train_cut, None, None)]
     for part in others:
-        cut = _Cut.of(part, tokens)
+        cut = _Cut.of(part, tokens, characters)
         in_train = sum(text in train_texts for text in cut.texts)
         unknown = sum(n for token, n in cut.tokens.items() if normalize(token) not in known)
         reports.append(_part_report(part, cut, in_train, unknown))
-    return DataReport(tuple(reports), tokens)
+    return DataReport(tuple(reports), tokens, characters, why_tokens)
 
 
 def _part_report(
@@ -141,6 +178,8 @@ def _part_report(
         repeated=len(cut.texts) - len(set(cut.texts)),
         in_train=in_train,
         unknown_tokens=unknown,
+        words=sum(len(sentence.words) for sentence in part.sentences),
+        cut_words=cut.cut_words,
     )
 
 
@@ -163,21 +202,31 @@ class _Cut:
     texts: list[str]
     lengths: list[int]
     tokens: Counter[str]
+    cut_words: int
 
     @classmethod
-    def of(cls, part: LabelledPart, style: TokenStyle) -> "_Cut":
-        fine = _sentences_cut(part, "fine")
-        sentences = fine if style == "fine" else _sentences_cut(part, style)
+    def of(cls, part: LabelledPart, style: TokenStyle, characters: bool) -> "_Cut":
+        fine = _sentences_cut(part, "fine", characters)
+        sentences = fine if style == "fine" else _sentences_cut(part, style, characters)
+        words = Counter(chain.from_iterable(sentence.words for sentence in part.sentences))
         return cls(
             texts=[" ".join(tokens) for tokens in fine],
             lengths=list(map(len, sentences)),
             tokens=Counter(chain.from_iterable(sentences)),
+            cut_words=sum(n for word, n in words.items() if characters and _is_cut(word)),
         )
 
 
-def _sentences_cut(part: LabelledPart, style: TokenStyle) -> list[list[str]]:
+def _is_cut(word: str) -> bool:
+    """Whether a word is several tokens only since scripts without blanks are cut so."""
+    if not count_without_blanks(word):
+        return False
+    return len(split_word(word, characters=True)) > len(split_word(word))
+
+
+def _sentences_cut(part: LabelledPart, style: TokenStyle, characters: bool) -> list[list[str]]:
     words = set(chain.from_iterable(sentence.words for sentence in part.sentences))
-    pieces = {word: split_word(word, style) for word in words}
+    pieces = {word: split_word(word, style, characters=characters) for word in words}
     return [
         list(chain.from_iterable(map(pieces.__getitem__, sentence.words)))
         for sentence in part.sentences

@@ -16,9 +16,16 @@ class TokenizedSentences:
 
     @classmethod
     def of(
-        cls, sentences: Sequence[LabelledSentence], style: TokenStyle = "fine"
+        cls,
+        sentences: Sequence[LabelledSentence],
+        style: TokenStyle = "fine",
+        *,
+        characters: bool = False,
     ) -> "TokenizedSentences":
-        pairs = [retokenize(sentence.words, sentence.tags, style) for sentence in sentences]
+        pairs = [
+            retokenize(sentence.words, sentence.tags, style, characters=characters)
+            for sentence in sentences
+        ]
         return cls([words for words, _ in pairs], [tags for _, tags in pairs])
 
     def __len__(self) -> int:

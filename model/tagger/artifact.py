@@ -69,6 +69,11 @@ class Artifact:
         """`name@hash`, as it stands in the `model` column."""
         return f"{self.name}@{self.content_hash}"
 
+    @property
+    def language(self) -> str:
+        """What its training data are in, if that was found out; else whose rules cut sentences."""
+        return str(self.baseline.get("language") or self.segmentation.language)
+
 
 def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]) -> None:
     """Write the directory, whole or not at all.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from model.tagger.vocabulary import PADDING, UNKNOWN, Vocabulary, normalize
+from model.text.composition import composed
 from schemas.records import Ints
 
 
@@ -53,7 +54,11 @@ class WordEncoder:
     max_characters: int = 20
 
     def encode(self, words: Sequence[str]) -> EncodedWords:
-        """Features of `words`, in their order; unknown words and characters get id 1."""
+        """Features of `words`, in their order; unknown words and characters get id 1.
+
+        Words are read as `composed` writes them.
+        """
+        words = list(map(composed, words))
         ids = self.vocabulary.word_ids
         word_ids = np.fromiter(
             (ids.get(normalize(word), UNKNOWN) for word in words), np.int32, len(words)

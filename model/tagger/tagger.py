@@ -13,7 +13,15 @@ from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import BUCKET_CELLS, pad_documents
 from model.tagger.span_posteriors import span_posteriors
 from model.tagger.word_table import WordRows, WordTable
-from schemas.records import Floats, Ints, PaddedBatch, TaggedDocument, TokenizedDocument
+from model.text.quotation import without_lone_quotes
+from schemas.records import (
+    Floats,
+    Ints,
+    PaddedBatch,
+    Positions,
+    TaggedDocument,
+    TokenizedDocument,
+)
 
 
 class Emitted(NamedTuple):
@@ -70,13 +78,15 @@ class Tagger:
             stop = token + len(document.words)
             last = int(np.searchsorted(spans.start, stop))
             mine = slice(span, last)
+            start, end = _trimmed(document, spans.start[mine] - token, spans.end[mine] - token)
+            named = start < end  # what was a quotation mark alone names nothing
             tagged.append(
                 _tagged(
                     document,
-                    (spans.start[mine] - token).astype(np.int32),
-                    (spans.end[mine] - token).astype(np.int32),
-                    tuple(labels[mine]),
-                    confidence[mine],
+                    start[named],
+                    end[named],
+                    tuple(labels[mine][named]),
+                    confidence[mine][named],
                     int(emitted.unknown[token:stop].sum()),
                 )
             )
@@ -135,6 +145,16 @@ def tag_documents(
             batch, tokens = [], 0
     if batch:
         yield from tagger.tag(pad_documents(batch))
+
+
+def _trimmed(document: TokenizedDocument, start: Positions, end: Positions) -> tuple[Ints, Ints]:
+    """Spans of the document without lone quotation marks at their edges; their score stays."""
+    spans = [
+        without_lone_quotes(document.words, *span)
+        for span in zip(start.tolist(), end.tolist(), strict=True)
+    ]
+    columns = np.array(spans, np.int32).reshape(-1, 2)
+    return columns[:, 0], columns[:, 1]
 
 
 def _tagged(

@@ -5,16 +5,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from model.text.composition import composed
+
 PADDING, UNKNOWN = 0, 1
 RESERVED = 2
 
 
 def normalize(word: str) -> str:
-    """The key of `word` in the word dictionary: lower case, every digit a zero.
+    """The key of `word` in the word dictionary: composed, lower case, every digit a zero.
 
     Case and the digits themselves still reach the model through its character features.
     """
-    lowered = word.lower()
+    lowered = composed(word.lower())
     if lowered.isalpha():
         return lowered
     return "".join("0" if c.isdigit() else c for c in lowered)
@@ -29,7 +31,9 @@ class Vocabulary:
 
     @cached_property
     def word_ids(self) -> Mapping[str, int]:
-        return {word: i for i, word in enumerate(self.words, RESERVED)}
+        # Models of old may hold words as their texts wrote them; of two forms the first counts.
+        ids = {word: i for i, word in enumerate(self.words, RESERVED)}
+        return {**{composed(word): ids[word] for word in reversed(self.words)}, **ids}
 
     @cached_property
     def character_ids(self) -> Mapping[str, int]:
@@ -41,7 +45,9 @@ class Vocabulary:
 
         Most frequent first, ties by code point, so that equal text gives equal ids.
         """
-        forms = Counter(words)
+        forms: Counter[str] = Counter()
+        for word, count in Counter(words).items():
+            forms[composed(word)] += count
         counts: Counter[str] = Counter()
         characters: Counter[str] = Counter()
         for form, count in forms.items():

@@ -1,33 +1,40 @@
 """Text -> sentences -> tokens, with exact code-point offsets.
 
-Sentences come from `sentencex`. A token is a maximal run of word characters (letters, digits,
-underscore and the marks that combine with them) or one other visible character: the finest split
-that labelled corpora agree on, so text that was tokenized by others is cut the same way again.
-That is the style "fine". In the style "whole", tokens that make one word of English spelling, such
-as `U.S.`, `Mr.` or `al-Qaida`, are joined, and no sentence ends behind a title
-(`model.text.word_joining`).
+Sentences come from `model.text.sentences`. A token is a maximal run of word characters (letters,
+digits, underscore, soft hyphens and the marks that combine with them) or one other visible
+character: the finest split that labelled corpora agree on, so text that was tokenized by others is
+cut the same way again. That is the style "fine". In the style "whole", tokens that make one word of
+English spelling, such as `U.S.`, `Mr.` or `al-Qaida`, are joined, and no sentence ends behind a
+title (`model.text.word_joining`). With `characters`, each letter of a script that puts no blanks
+between words is a token of its own, with the marks that combine with it (`model.text.scripts`).
 """
 
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
-import sentencex
 from numpy.typing import NDArray
 
+from model.text.composition import SOFT_HYPHEN, composed, is_composed
+from model.text.languages import LANGUAGES
+from model.text.scripts import has_no_blanks
+from model.text.sentences import break_starts, sentence_starts
 from model.text.word_joining import JoinedTokens, join_tokens
 from schemas.errors import ArtifactError
 from schemas.records import Document, Ints, TokenizedDocument
 
-SEGMENTATION_VERSION = 1
+# Since version 2, `characters` and a language that has rules.
+SEGMENTATION_VERSION = 2
+_READ_VERSIONS = (1, SEGMENTATION_VERSION)
 TokenStyle = Literal["fine", "whole"]
 TOKEN_STYLES: tuple[TokenStyle, ...] = get_args(TokenStyle)
 
-_SPACE, _WORD, _OTHER = 0, 1, 2
+# A mark continues a word; a character is a letter of a script without blanks.
+_SPACE, _OTHER, _WORD, _MARK, _CHARACTER = range(5)
 _PLANE = 0x10000
 
 
@@ -35,22 +42,28 @@ _PLANE = 0x10000
 class Segmentation:
     """How text is cut; stored with a model, since a model is only as good as its tokens.
 
-    language: ISO 639-1 code for the sentence rules.
+    language: whose rules cut sentences, one of `LANGUAGES`. In models of version 1 it may be any,
+    since unknown ones had the rules of English.
     tokens: "fine" cuts at every punctuation mark; "whole" keeps words such as `U.S.` whole.
     max_sentence_tokens: text without sentence ends is cut here, so that memory stays bounded.
+    characters: whether scripts that put no blanks between words are cut into characters.
     """
 
     language: str = "en"
     tokens: TokenStyle = "fine"
     max_sentence_tokens: int = 4096
     version: int = SEGMENTATION_VERSION
+    characters: bool = False
 
     def __post_init__(self) -> None:
-        if self.version != SEGMENTATION_VERSION:
+        if self.version not in _READ_VERSIONS:
             raise ArtifactError(
-                f"segmentation version {self.version} is not the one of this release "
-                f"({SEGMENTATION_VERSION}): the model would see other tokens than in training"
+                f"segmentation version {self.version} is not one that this release reads "
+                f"({' or '.join(map(str, _READ_VERSIONS))}): the model would see other tokens than "
+                "in training"
             )
+        if self.version > 1 and self.language not in LANGUAGES:
+            raise ValueError(f"language is {self.language!r}, expected a code that has rules")
         if self.tokens not in TOKEN_STYLES:
             raise ValueError(f"tokens is {self.tokens!r}, expected {' or '.join(TOKEN_STYLES)}")
         if self.max_sentence_tokens < 1:
@@ -63,8 +76,8 @@ class Segmentation:
 def tokenize_document(document: Document, segmentation: Segmentation) -> TokenizedDocument:
     """Cut a document into sentences and tokens; offsets are code points of its text."""
     text = document.text
-    starts, ends, titles = _tokens(text, segmentation.tokens)
-    offsets = _sentence_offsets(text, starts, titles, segmentation)
+    starts, ends, titles = _tokens(text, segmentation.tokens, segmentation.characters)
+    offsets = _sentence_offsets(text, starts, ends, titles, segmentation)
     first, last = offsets[:-1], offsets[1:] - 1
     return TokenizedDocument(
         document=document,
@@ -77,27 +90,41 @@ def tokenize_document(document: Document, segmentation: Segmentation) -> Tokeniz
     )
 
 
-def token_offsets(text: str, style: TokenStyle = "fine") -> tuple[Ints, Ints]:
+def token_offsets(
+    text: str, style: TokenStyle = "fine", *, characters: bool = False
+) -> tuple[Ints, Ints]:
     """Start and end of every token of `text` in code points, each of shape (token,)."""
-    starts, ends, _ = _tokens(text, style)
+    starts, ends, _ = _tokens(text, style, characters)
     return starts, ends
 
 
-def _tokens(text: str, style: TokenStyle) -> JoinedTokens:
-    starts, ends = _fine_offsets(text)
+def _tokens(text: str, style: TokenStyle, characters: bool) -> JoinedTokens:
+    starts, ends = _fine_offsets(text, characters)
     if style == "whole":
         return join_tokens(text, starts, ends)
     return JoinedTokens(starts, ends, np.zeros(len(starts), np.bool_))
 
 
-def _fine_offsets(text: str) -> tuple[Ints, Ints]:
+def _fine_offsets(text: str, characters: bool) -> tuple[Ints, Ints]:
     kinds = _kinds(text)
     word = np.zeros(len(kinds) + 2, np.bool_)  # what is beyond the text is no word
-    word[1:-1] = kinds == _WORD
+    word[1:-1] = kinds >= _WORD
     within, other = word[1:-1], kinds == _OTHER
-    starts = np.flatnonzero(other | (within & ~word[:-2]))
-    ends = np.flatnonzero(other | (within & ~word[2:])) + 1
+    cuts = np.zeros(len(kinds) + 1, np.bool_)  # between two characters of what else was one word
+    if characters and not text.isascii():
+        cuts[:-1] = _character_starts(kinds)
+    starts = np.flatnonzero(other | (within & (cuts[:-1] | ~word[:-2])))
+    ends = np.flatnonzero(other | (within & (cuts[1:] | ~word[2:]))) + 1
     return starts.astype(np.int32), ends.astype(np.int32)
+
+
+def _character_starts(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a token begins that is a character, or a word behind one; a mark begins none."""
+    letters = np.where(kinds != _MARK, np.arange(len(kinds)), 0)
+    bases = kinds[np.maximum.accumulate(letters)]  # of each mark, what it combines with
+    behind = np.append(False, bases[:-1] == _CHARACTER)
+    starts: NDArray[np.bool_] = (kinds == _CHARACTER) | ((kinds == _WORD) & behind)
+    return starts
 
 
 def document_of_words(words: Sequence[str]) -> TokenizedDocument:
@@ -116,11 +143,11 @@ def document_of_words(words: Sequence[str]) -> TokenizedDocument:
     )
 
 
-def split_word(word: str, style: TokenStyle = "fine") -> list[str]:
+def split_word(word: str, style: TokenStyle = "fine", *, characters: bool = False) -> list[str]:
     """The tokens that extraction would cut `word` into; of a blank word, the word itself."""
-    if word.isalnum():
+    if word.isalnum() and (not characters or word.isascii()):
         return [word]
-    return _slices(word, *token_offsets(word, style)) or [word]
+    return _slices(word, *token_offsets(word, style, characters=characters)) or [word]
 
 
 def _slices(text: str, starts: Ints, ends: Ints) -> list[str]:
@@ -128,20 +155,32 @@ def _slices(text: str, starts: Ints, ends: Ints) -> list[str]:
 
 
 def _sentence_offsets(
-    text: str, token_start: Ints, titles: NDArray[np.bool_], segmentation: Segmentation
+    text: str, starts: Ints, ends: Ints, titles: NDArray[np.bool_], segmentation: Segmentation
 ) -> Ints:
     """Boundaries of the sentences in tokens, (sentence + 1,); sentences without token vanish."""
-    tokens = len(token_start)
+    tokens = len(starts)
     if not tokens:
         return np.zeros(1, np.int32)
-    cuts = sorted(
-        {b["start_index"] for b in sentencex.get_sentence_boundaries(segmentation.language, text)}
-    )
+    if not is_composed(text):
+        text, starts = _composed_text(text, starts, ends)
     # A sentence begins with the first token that starts at or after its boundary.
-    firsts = np.searchsorted(token_start, np.asarray(cuts, np.int64))
+    firsts = np.searchsorted(starts, sentence_starts(text, segmentation.language))
     firsts = firsts[(firsts > 0) & (firsts < tokens)]
-    bounds = np.concatenate([[0], np.unique(firsts[~titles[firsts - 1]]), [tokens]])
+    breaks = np.searchsorted(starts, np.asarray(break_starts(text), np.int64))
+    inner = np.unique(np.concatenate([firsts[~titles[firsts - 1]], breaks]))
+    bounds = np.concatenate([[0], inner[(inner > 0) & (inner < tokens)], [tokens]])
     return _cap_lengths(bounds, segmentation.max_sentence_tokens).astype(np.int32)
+
+
+def _composed_text(text: str, starts: Ints, ends: Ints) -> tuple[str, Ints]:
+    """The text with its tokens composed, and where they start in it: one form has one cut."""
+    pieces = []
+    end = 0
+    for start, stop in zip(starts.tolist(), ends.tolist(), strict=True):
+        pieces += [text[end:start], composed(text[start:stop])]
+        end = stop
+    lengths = list(accumulate(map(len, pieces), initial=0))
+    return "".join([*pieces, text[end:]]), np.asarray(lengths[1::2], np.int32)
 
 
 def _cap_lengths(bounds: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
@@ -171,13 +210,21 @@ def _plane_kinds() -> NDArray[np.uint8]:
 def _kind(character: str) -> int:
     if character.isspace():
         return _SPACE
-    if character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M":
+    if unicodedata.category(character)[0] == "M":
+        return _MARK
+    if has_no_blanks(character):
+        return _CHARACTER
+    if character.isalnum() or character in ("_", SOFT_HYPHEN):
         return _WORD
     return _OTHER
 
 
 def retokenize(
-    words: Sequence[str], tags: Sequence[str], style: TokenStyle = "fine"
+    words: Sequence[str],
+    tags: Sequence[str],
+    style: TokenStyle = "fine",
+    *,
+    characters: bool = False,
 ) -> tuple[list[str], list[str]]:
     """Cut labelled words as extraction would, with their IOB2 tags.
 
@@ -186,7 +233,7 @@ def retokenize(
     new_words: list[str] = []
     new_tags: list[str] = []
     for word, tag in zip(words, tags, strict=True):
-        tokens = split_word(word, style)
+        tokens = split_word(word, style, characters=characters)
         new_words += tokens
         inside = "I-" + tag[2:] if tag.startswith("B-") else tag
         new_tags += [tag] + [inside] * (len(tokens) - 1)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model.text.composition import composed
 from schemas.records import Ints
 
 Flags = NDArray[np.bool_]
@@ -56,8 +57,8 @@ def join_tokens(text: str, starts: Ints, ends: Ints) -> JoinedTokens:
         tie = text[starts[n]]
         if tie not in _TIES:
             continue
-        left = text[starts[n - 1] : ends[n - 1]] if touching[n] else ""
-        right = text[starts[n + 1] : ends[n + 1]] if touching[n + 1] else ""
+        left = composed(text[starts[n - 1] : ends[n - 1]]) if touching[n] else ""
+        right = composed(text[starts[n + 1] : ends[n + 1]]) if touching[n + 1] else ""
         if tie == ".":
             if left:
                 titles[n - 1] = _join_dot(joined, n, left, right)

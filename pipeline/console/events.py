@@ -5,6 +5,7 @@ do that; a package that formats log records would cover these alone.
 """
 
 import contextlib
+import errno
 import io
 import json
 import logging
@@ -49,10 +50,17 @@ class EventStream(io.TextIOBase):
 
     def event(self, name: str, level: str, **facts: object) -> None:
         """Write an event at once; a reader that left, or a closed stream, changes nothing."""
+        with contextlib.suppress(OSError):
+            self.send(name, level, **facts)
+
+    def send(self, name: str, level: str, **facts: object) -> None:
+        """Write an event at once; raises OSError where the stream beneath takes none."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         told = {"time": now, "level": level, "event": name, **self._context, **facts}
         line = json.dumps(told, default=str) + "\n"
-        with self._lock, contextlib.suppress(OSError, ValueError):
+        with self._lock:
+            if self._stream.closed:
+                raise BrokenPipeError(errno.EPIPE, "the stream is closed")
             self._stream.write(line)
             self._stream.flush()
 

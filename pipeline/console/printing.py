@@ -13,13 +13,15 @@ from pipeline.console.colour import Paint, painter
 from pipeline.console.events import EventStream, chooses_json, speak_in_events
 from pipeline.console.progress import ProgressReader
 from pipeline.console.progress_display import Meter, event_updates, line_updates
+from pipeline.console.text import first_line
+from schemas.errors import JobError
 
 
 @dataclass(frozen=True)
 class Console:
     """Text for people: what a job did on `out`, what goes wrong or goes on on `errors`.
 
-    A reader that left, as `head` does, changes nothing.
+    A reader that left, as `head` does, changes nothing; nor does a full disk change what was done.
     """
 
     out: TextIO | TextIOBase
@@ -36,10 +38,35 @@ class Console:
     def event(self, name: str, **facts: object) -> None:
         """Tell machines something that people are told of in the account."""
 
-    def account(self, text: str, _event: Mapping[str, Any] | None = None) -> None:
-        """Say what a job did, last of all: to people as a text, to machines as the event."""
-        with contextlib.suppress(BrokenPipeError):
-            print(text, file=self.out, flush=True)
+    def account(self, text: str, event: Mapping[str, Any] | None = None) -> None:
+        """Say what a job did, last of all: to people as a text, to machines as the event.
+
+        Where standard output takes nothing, that is told once, and what was done stays done.
+        """
+        problem = self._unwritten(text, event)
+        if problem:
+            self.warn(f"{problem}: what was done is done, and what there is to say of it is lost")
+
+    def answer(self, text: str) -> None:
+        """Print what the command was asked for; raises JobError where nobody gets it."""
+        problem = self._unwritten(text)
+        if problem:
+            raise JobError(problem)
+
+    def _unwritten(self, text: str, event: Mapping[str, Any] | None = None) -> str:
+        """Write to standard output; what kept it from being written, if it was not the reader."""
+        try:
+            self._write(text, event)
+        except OSError as error:
+            _lead_nowhere(self.out)
+            if not isinstance(error, BrokenPipeError):
+                return f"standard output cannot be written to: {first_line(error)}"
+        return ""
+
+    def _write(self, text: str, _event: Mapping[str, Any] | None) -> None:
+        encoding = getattr(self.out, "encoding", None) or "utf-8"
+        shown = text.encode(encoding, "backslashreplace").decode(encoding)
+        print(shown, file=self.out, flush=True)
 
     def warn(self, text: str) -> None:
         """Say what went wrong and changes nothing of what was asked for."""
@@ -85,11 +112,8 @@ class JsonConsole(Console):
     def event(self, name: str, **facts: object) -> None:
         self.out.event(name, "info", **facts)
 
-    def account(self, text: str, event: Mapping[str, Any] | None = None) -> None:
-        if event is None:
-            super().account(text)
-        else:
-            self.out.event(**event)
+    def _write(self, text: str, event: Mapping[str, Any] | None) -> None:
+        self.out.send(**(event or {"name": "output", "level": "info", "message": text}))
 
     def error(self, message: str, exit_code: int, trace: str = "") -> int:
         more = {"traceback": trace} if trace else {}
@@ -104,6 +128,14 @@ class JsonConsole(Console):
     def finish(self) -> None:
         self.out.finish()
         self.errors.finish()
+
+
+def _lead_nowhere(stream: TextIO | TextIOBase) -> None:
+    """Let what a stream holds and what follows it go nowhere: it would fail again, to no use."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def choose_console(arguments: Sequence[str]) -> Console:
@@ -124,6 +156,11 @@ def console() -> Console:
 def account(text: str) -> None:
     """Say what a job did, last of all, on the console of this process."""
     console().account(text)
+
+
+def answer(text: str) -> None:
+    """Print what the command was asked for, on the console of this process."""
+    console().answer(text)
 
 
 def warn(text: str) -> None:

@@ -26,11 +26,13 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     try:
         _require_utf8(sys.argv[1:])
         code = run(sys.argv[1:])
+    except SystemExit as left:  # argparse, once it has shown the help
+        code = int(left.code or 0)
     except JobError as error:
         code = console.error(str(error), error.exit_code)
     except KeyboardInterrupt as error:
         code = console.error(str(error) or "interrupted", 1)
-    except Exception as error:  # noqa: BLE001 - told with its trace
+    except BaseException as error:  # noqa: BLE001 - told with its trace; a panic is no Exception
         code = console.error(repr(error), 1, traceback.format_exc())
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
     # half-destroyed modules; all files are closed by now.

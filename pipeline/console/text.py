@@ -5,6 +5,8 @@ from datetime import datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400  # seconds
 
+SHOWN = 20  # names, in a sentence
+
 
 def duration(seconds: float) -> str:
     """Seconds in words: to a tenth below a minute, to a second below an hour."""
@@ -33,7 +35,13 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word if count == 1 else plural}"
 
 
-def first_line(error: Exception) -> str:
+def listed(names: Sequence[str], count: int) -> str:
+    """Of so many names the first in, those shown with commas between them and the rest counted."""
+    more = f" and {count - SHOWN} more" if count > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def first_line(error: BaseException) -> str:
     """What the error says, its class where it says nothing; one line that UTF-8 can write."""
     text = (getattr(error, "strerror", None) or str(error)).strip()
     line = (text.splitlines() or [f"{type(error).__name__} without a message"])[0]

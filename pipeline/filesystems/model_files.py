@@ -5,7 +5,7 @@ from pathlib import Path
 
 from model.tagger.artifact import Artifact, find_artifact, gather_files, load_artifact, read_files
 from pipeline.filesystems.beam import list_files, open_file, refusal
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.stores import require_filesystem
 from schemas.errors import ArtifactError
 
@@ -21,7 +21,7 @@ def settle_model(model: str) -> str:
 
     Raises ArtifactError where there is no such model, UsageError where its filesystem is unknown.
     """
-    model = model.removeprefix("file://")
+    model = local_path(model)
     if is_remote(model):
         require_filesystem("--model", model)
         return model.rstrip("/")

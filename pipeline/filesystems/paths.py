@@ -1,6 +1,9 @@
 """Paths and URLs as text: nothing here opens anything."""
 
 import os
+from urllib.parse import unquote
+
+_FILE = "file://"
 
 
 def bucket_and_key(path: str) -> tuple[str, str]:
@@ -12,6 +15,14 @@ def bucket_and_key(path: str) -> tuple[str, str]:
 def is_remote(path: str) -> bool:
     """Whether a path names a filesystem (`gs://...`) rather than the local disk."""
     return "://" in path
+
+
+def local_path(path: str) -> str:
+    """A `file://` URL in, its path out, without percent escapes; any other path as it is."""
+    if not path.startswith(_FILE):
+        return path
+    path = path.removeprefix(_FILE)
+    return unquote(path.removeprefix("localhost") if path.startswith("localhost/") else path)
 
 
 def shown_path(path: str) -> str:

@@ -2,107 +2,264 @@
 
 import os
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.filesystems.beam import filesystems, list_files, refusal
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import bucket_and_key, is_remote, local_path
+from pipeline.inputs.formats.records import encodable
+from pipeline.inputs.globs import MAGIC, Glob
+from pipeline.inputs.local_tree import absolute, base_of, kind_of, list_folder, look_at
+from pipeline.inputs.object_tree import Object, ObjectTree
+from pipeline.inputs.walk import OwnOutput, Unread, Walk, tables_above
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from apache_beam.io.filesystem import FileMetadata
 
+_NAMED = 3  # of what is not read, in a message
+_CLASS = re.compile(r"\[[^]]*\[[:=.]")  # [[:digit:]]
+_HINTS: Mapping[str, str] = {
+    "[": "of a name with brackets, the first is written [[]",
+    "\\": "a backslash is a character of the name",
+    "{": "braces are for shells: without quotes, they give several patterns",
+    "~": "a tilde is for shells: without quotes, it is the home folder",
+    "file://": "percent signs begin escapes in file://",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file that was matched: absolute path or URL, size in bytes, state when it was matched."""
+    """A file that was matched: absolute path or URL, size in bytes, state when it was matched.
+
+    real_path: the path without links, where that is another. source: the name in the tables, where
+    an earlier run read the same file under another one.
+    """
 
     path: str
     size: int
     fingerprint: str
+    real_path: str = ""
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the tables call it."""
+        return self.source or self.path
+
+    @property
+    def identity(self) -> str:
+        """The same for all names of a file."""
+        return self.real_path or self.path
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Files, each once, sorted by path; what was seen and is not read; what is odd about them."""
+
+    files: Sequence[InputFile] = ()
+    unread: Sequence[Unread] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def match_files(patterns: Iterable[str], *, allow_none: bool = False) -> list[InputFile]:
-    """Patterns of any Beam filesystem in, the files they match out, each once, sorted by path.
+    """The files of `find_files` alone."""
+    return list(find_files(patterns, allow_none=allow_none).files)
 
-    A pattern is a path, a directory (the files in it, not those further below: `DIR/**` gives all)
-    or a glob as Beam reads it (`*` stops at slashes, `**` does not, `?`, `[a-z]`). Local paths
-    become absolute, and a local file whose name holds glob characters is found by that name.
-    Files and directories whose name begins with `.` or `_` (`_SUCCESS`, `.crc`, our `_staging`)
-    are matched only by a pattern that itself has such a name. Raises UsageError for a pattern
-    that cannot be listed, or that matches nothing unless `allow_none`.
+
+def find_files(
+    patterns: Iterable[str],
+    *,
+    allow_none: bool = False,
+    flat: bool = False,
+    output: OwnOutput | None = None,
+) -> Matches:
+    """Patterns of any filesystem in, what they match out.
+
+    A pattern is a path, a folder (all files below it, with `flat` those in it alone), or a glob as
+    Python and shells read it (see `Glob`). What exists by the name of a pattern is what it means.
+    Local paths become absolute. Links are followed; a file that has several names is read under
+    the first of them. Hidden names are matched only by a pattern that has such a name itself, what
+    is of the `output` by none. Raises UsageError for a pattern that cannot be listed, what is
+    named and is no file, and a pattern that matches nothing unless `allow_none`.
     """
     files: dict[str, InputFile] = {}
+    unread: dict[str, Unread] = {}
+    warnings: dict[str, None] = {}
     for pattern in patterns:
-        matched = _match(pattern)
-        if not matched and not allow_none:
-            raise UsageError(
-                f"--input {pattern!r} matches no file (with --allow_no_input that is an empty run)."
-            )
-        for file in matched:
-            try:
-                file.path.encode()
-            except UnicodeEncodeError as error:
-                name = os.fsencode(file.path)
-                raise UsageError(f"The name of the input file {name!r} is not UTF-8.") from error
-            files.setdefault(file.path, file)
-    return [files[path] for path in sorted(files)]
+        try:
+            matches = _match(pattern, flat, output)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UsageError(f"--input {pattern!r} cannot be listed: {reason}.") from error
+        if not matches.files and not allow_none:
+            raise UsageError(_no_file(pattern, matches.unread))
+        files |= {file.path: file for file in matches.files}
+        unread |= {passed.path: passed for passed in matches.unread}
+        warnings.update(dict.fromkeys(matches.warnings))
+    paths = sorted(files)
+    _require_utf8(paths)
+    firsts: dict[str, str] = {}
+    for path in paths:
+        first = firsts.setdefault(files[path].real_path or path, path)
+        if first != path:
+            unread[path] = Unread(path, "the same as another", first)
+    read = list(firsts.values())
+    return Matches(
+        [files[path] for path in read],
+        [unread[path] for path in sorted(unread) if not _is_read(path, unread[path], read)],
+        tuple(warnings),
+    )
 
 
-def _match(pattern: str) -> list[InputFile]:
-    if not pattern:
-        return []
-    glob = pattern.removeprefix("file://")
-    if not is_remote(glob):
-        directory = glob.endswith("/")
-        glob = os.path.abspath(glob)
-        if os.path.isfile(glob):
-            return [_local_file(glob)] if not directory else []
-        if os.path.isdir(glob):
-            return _files_in(pattern, glob)
-    files = _listed(pattern, glob)
-    if not files and is_remote(glob) and not re.search(r"[*?[]", glob):
-        files = _listed(pattern, glob.rstrip("/") + "/*")
-    return files
+def _is_read(path: str, passed: Unread, read: Sequence[str]) -> bool:
+    """Whether another pattern has what one passed: the file, or something in the folder."""
+    at = bisect_left(read, path)
+    if read[at : at + 1] == [path]:
+        return True
+    at = bisect_left(read, f"{path}/")
+    is_same = passed.reason == "the same as another"
+    return not is_same and at < len(read) and read[at].startswith(f"{path}/")
 
 
-def _files_in(pattern: str, directory: str) -> list[InputFile]:
-    """By `scandir`: Beam's globs would walk all that is below, and cannot quote a `[`."""
+def _require_utf8(paths: Sequence[str]) -> None:
     try:
-        with os.scandir(directory) as entries:
-            paths = [entry.path for entry in entries if entry.is_file()]
-    except OSError as error:
-        raise UsageError(f"--input {pattern!r} cannot be listed: {error.strerror}.") from error
-    return [_local_file(path) for path in paths if not _has_hidden(os.path.basename(path))]
+        "".join(paths).encode()  # at once, which takes a third of the time
+    except UnicodeEncodeError as error:
+        wrong = next(path for path in paths if not encodable(path))
+        name = os.fsencode(wrong)
+        raise UsageError(f"The name of the input file {name!r} is not UTF-8.") from error
 
 
-def _listed(pattern: str, glob: str) -> list[InputFile]:
+def _match(pattern: str, flat: bool, output: OwnOutput | None) -> Matches:
+    path = local_path(pattern)
+    if not path:
+        return Matches()
+    return (_match_objects if is_remote(path) else _match_local)(pattern, path, flat, output)
+
+
+def _match_local(pattern: str, path: str, flat: bool, output: OwnOutput | None) -> Matches:
+    wants_folder = path.endswith("/")
+    wildcard = MAGIC.search(path)
+    if wildcard and ".." in path[wildcard.end() :].split("/") and not os.path.lexists(path):
+        raise UsageError(
+            f"--input {pattern!r}: '..' behind a wildcard is not read; name the folder."
+        )
+    path = absolute(path)
+    if os.path.isdir(path):
+        base, glob = path, Glob((), flat)
+    elif os.path.lexists(path):
+        return _named(pattern, path, output) if not wants_folder else Matches()
+    elif MAGIC.search(path):
+        _refuse_classes(pattern, path)
+        base, rest = base_of(f"{path}/" if wants_folder else path)
+        glob = Glob.of(rest, flat=flat)
+        if not os.path.isdir(base):
+            return Matches()
+    else:
+        return Matches()
+    walk = Walk(glob, list_folder, output)
+    files = []
+    for match in walk.matches(base, os.path.realpath(base)):
+        state = look_at(match)
+        if isinstance(state, Unread):
+            walk.unread.append(state)
+        else:
+            files.append(_local_file(match.entry.path, match.real, state))
+    tables = {**tables_above(f"{base.rstrip('/')}/*", os.path.isdir), **walk.tables}
+    return Matches(files, walk.unread, _warnings(pattern, glob, tables, files))
+
+
+def _named(pattern: str, path: str, output: OwnOutput | None) -> Matches:
+    """A path that exists and is no folder."""
+    kind, real = kind_of(path), os.path.realpath(path)
+    if kind == "a link to nothing":
+        return Matches(unread=[Unread(path, "leads to nothing")])
+    if kind:
+        raise UsageError(
+            f"--input {pattern!r} is no regular file but {kind}: gleaner reads files by ranges of "
+            "bytes, so save what comes from it to a file first."
+        )
+    if output and output.holds(real, real):
+        return Matches(unread=[Unread(path, "of the output")])
+    return Matches([_local_file(path, real, os.stat(path))])
+
+
+def _local_file(path: str, real: str, state: os.stat_result) -> InputFile:
+    fingerprint = f"{state.st_size}-{state.st_mtime_ns}"
+    return InputFile(path, state.st_size, fingerprint, real if real != path else "")
+
+
+def _match_objects(pattern: str, url: str, flat: bool, output: OwnOutput | None) -> Matches:
+    wants_folder = url.endswith("/") or not bucket_and_key(url)[1]
+    url = url.rstrip("/")
+    is_glob = MAGIC.search(url)
     try:
-        listed = list_files(glob)
+        listed = [] if wants_folder or is_glob else list_files(url)
+        if not listed:
+            # Beam lists what begins with a text as well, and cannot quote its own wildcards.
+            listed = list_files(f"{MAGIC.split(url)[0]}**" if is_glob else f"{url}/**")
     except Exception as error:  # each filesystem raises errors of its own
         raise UsageError(f"--input {pattern!r} cannot be listed: {refusal(error)}.") from error
-    fixed = re.split(r"[*?[]", glob)[0].rpartition("/")[0]
-    if _has_hidden(glob[len(fixed) :]):
-        wanted = listed
+    tree = ObjectTree((MAGIC.split(url)[0] if is_glob else url).rpartition("/")[0], listed)
+    if url in tree.objects and not wants_folder:
+        is_own = output is not None and output.holds(url, url)
+        if is_own:
+            return Matches(unread=[Unread(url, "of the output")])
+        return Matches([_remote_file(tree.objects[url])])
+    if tree.has_folder(url):
+        base, glob = url, Glob((), flat)
+    elif is_glob:
+        _refuse_classes(pattern, url)
+        base, rest = base_of(f"{url}/" if wants_folder else url)
+        glob = Glob.of(rest, flat=flat)
     else:
-        wanted = [meta for meta in listed if not _has_hidden(meta.path[len(fixed) :])]
-    if is_remote(glob):
-        # Object stores have no directories, but tools leave empty objects with such names.
-        return [_remote_file(meta) for meta in wanted if not meta.path.endswith("/")]
-    return [_local_file(meta.path) for meta in wanted if not os.path.isdir(meta.path)]
+        return Matches()
+    walk = Walk(glob, tree.entries, output)
+    files = [
+        _remote_file(match.entry.metadata)
+        for match in walk.matches(base, base)
+        if isinstance(match.entry, Object) and match.entry.metadata
+    ]
+    return Matches(files, walk.unread, _warnings(pattern, glob, walk.tables, files))
 
 
-def _has_hidden(path: str) -> bool:
-    return any(part.startswith((".", "_")) for part in path.split("/"))
+def _refuse_classes(pattern: str, path: str) -> None:
+    """Raise UsageError for [[:digit:]], which shells know and `Glob` would read otherwise."""
+    if _CLASS.search(path):
+        raise UsageError(
+            f"--input {pattern!r}: classes of characters are not known here; [0-9] is one that is."
+        )
 
 
-def _local_file(path: str) -> InputFile:
-    try:
-        state = os.stat(path)
-    except OSError as error:
-        raise UsageError(f"The input file {path} cannot be read: {error.strerror}.") from error
-    return InputFile(path, state.st_size, f"{state.st_size}-{state.st_mtime_ns}")
+def _warnings(
+    pattern: str, glob: Glob, tables: Mapping[str, str], files: Sequence[InputFile]
+) -> tuple[str, ...]:
+    warnings = [
+        f"{folder} is a {kind}: files that its log has removed may be among those that were read"
+        for folder, kind in sorted(tables.items())
+        if any(file.path.startswith(f"{folder}/") for file in files)
+    ]
+    if any("**" in part and part != "**" for part in glob.parts):
+        warnings.append(
+            f"--input {pattern!r}: ** is read as *, since it stands for folders only where nothing "
+            "is beside it between slashes, as in **/*.jsonl"
+        )
+    return tuple(warnings)
+
+
+def _no_file(pattern: str, unread: Sequence[Unread]) -> str:
+    if pattern == "-":
+        return "--input '-': standard input is not read; save what comes from it to a file first."
+    message = f"--input {pattern!r} matches no file (with --allow_no_input that is an empty run)"
+    if unread:
+        few = [f"{passed.path}: {passed.reason}" for passed in unread[:_NAMED]]
+        more = f", and {len(unread) - _NAMED:,} more" if unread[_NAMED:] else ""
+        return f"{message} that is read: {'; '.join(few)}{more}."
+    told = [hint for sign, hint in _HINTS.items() if sign in pattern]
+    return f"{message}.{' Note: ' + '; '.join(told) + '.' if told else ''}"
 
 
 def _remote_file(meta: "FileMetadata") -> InputFile:

@@ -8,9 +8,13 @@ from typing import BinaryIO, cast
 
 from pipeline.filesystems.beam import open_file
 from pipeline.filesystems.paths import is_remote
-from pipeline.inputs.compression import EXTENSIONS, compression_of, decompressed
+from pipeline.inputs.compression import EXTENSIONS, WINDOW_MB, compression_of, decompressed
+from pipeline.inputs.contents import archive_named
+from pipeline.inputs.encodings import UTF8
 from pipeline.inputs.files import InputFile
 from pipeline.inputs.formats import FILE_FORMATS, FORMATS, ReadConfig
+from pipeline.inputs.formats.json_array import JSON
+from pipeline.inputs.formats.text import TEXT
 from schemas.errors import UsageError
 from schemas.records import Shard
 
@@ -28,12 +32,15 @@ _FORMAT_BY_EXTENSION = {
 
 
 def format_of(path: str) -> str:
-    """A path in, its format by extension out, after `.gz`, `.bz2` or `.zst`.
+    """A path in, its format by extension out, after that of a compression.
 
-    Raises UsageError for an extension that says nothing of the format.
+    An archive counts as text, which reading it then refuses. Raises UsageError for any other
+    extension that says nothing of the format.
     """
     name = path.lower().removesuffix(compression_of(path))
     extension = os.path.splitext(name)[1]
+    if extension not in _FORMAT_BY_EXTENSION and archive_named(path):
+        return TEXT.name
     if extension not in _FORMAT_BY_EXTENSION:
         known = ", ".join(_FORMAT_BY_EXTENSION)
         raise UsageError(
@@ -53,18 +60,26 @@ def plan_shards(
 ) -> list[Shard]:
     """Files in, the shards to read out, in the same order.
 
-    Uncompressed jsonl and lines are cut into equal ranges of at most `range_bytes` (by default
-    4 MiB, on object stores 64 MiB, and more where there would be more than 100,000 ranges); any
-    other file is one shard. `Shard.size` counts the bytes of that range, so sizes add up to the
-    input's. Raises UsageError for unknown or compressed formats that cannot be read.
+    Uncompressed jsonl and lines, but for UTF-16 and UTF-32, are cut into equal ranges of at most
+    `range_bytes` (by default 4 MiB, on object stores 64 MiB, and more where there would be more
+    than 100,000 ranges); any other file is one shard. `Shard.size` counts the bytes of that range,
+    so sizes add up to the input's. Raises UsageError for unknown or compressed formats that cannot
+    be read, and for json in another encoding than UTF-8.
     """
     if range_bytes is not None and range_bytes < 1:
         raise UsageError(f"Byte ranges must hold at least 1 byte, not {range_bytes}.")
     least = sum(file.size for file in files) // MOST_RANGES
+    is_wide = config.is_wide
     shards: list[Shard] = []
     for file in files:
         name = format_read_as(file.path, config.input_format)
+        path = file.path if file.source else ""
         compressed = bool(compression_of(file.path))
+        if name == JSON.name and config.encoding != UTF8.name:
+            raise UsageError(
+                f"--encoding {config.encoding} is for jsonl, lines, text and csv, and {file.path} "
+                "is read as json, which is UTF-8: convert it first, or leave it out"
+            )
         if compressed and not FORMATS[name].compressible:
             title = name.capitalize()
             raise UsageError(
@@ -73,18 +88,22 @@ def plan_shards(
             )
         usual = REMOTE_RANGE_BYTES if is_remote(file.path) else RANGE_BYTES
         bound = range_bytes or max(usual, least)
-        pieces = 1 if compressed or not FORMATS[name].splittable else -(-file.size // bound)
+        is_cut = FORMATS[name].splittable and not compressed and not is_wide
+        pieces = -(-file.size // bound) if is_cut else 1
         if pieces <= 1:
-            shards.append(Shard(file.path, name, 0, None, file.size, file.fingerprint))
+            shards.append(Shard(file.name, name, 0, None, file.size, file.fingerprint, path))
             continue
         cuts = [file.size * piece // pieces for piece in range(pieces + 1)]
         for start, stop in pairwise(cuts):
-            shards.append(Shard(file.path, name, start, stop, stop - start, file.fingerprint))
+            size = stop - start
+            shards.append(Shard(file.name, name, start, stop, size, file.fingerprint, path))
     return shards
 
 
-def open_shard(path: str) -> BinaryIO:
+def open_shard(path: str, window_mb: int = WINDOW_MB) -> BinaryIO:
     """The path of a matched file in, a buffered stream of its decompressed bytes out.
+
+    window_mb: what zstd and xz may need.
 
     Opening raises OSError; reading raises EOFError or OSError, where a compressed stream is
     truncated or damaged.
@@ -94,4 +113,4 @@ def open_shard(path: str) -> BinaryIO:
         # Python's own 8 KiB buffer costs a system call every four documents; this
         # reads about a quarter faster.
         return io.BufferedReader(cast("io.RawIOBase", stream), _BUFFER)
-    return decompressed(stream, path)
+    return decompressed(stream, path, window_mb)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.filesystems.beam import filesystems, list_files, open_file, refusal
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.filesystems.upload import Upload
 from pipeline.outputs.current import manifest_flaw, not_replaced
@@ -159,7 +159,7 @@ def _manifest(path: str) -> Manifest:
 
 def output_root(path: str) -> str:
     """`--output` as it was given in, an absolute path or a URL without a slash at its end out."""
-    path = path.removeprefix("file://")
+    path = local_path(path)
     if not path:
         raise UsageError("--output must not be empty")
     if not is_remote(path):

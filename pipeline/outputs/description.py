@@ -8,9 +8,11 @@ from platform import python_version
 
 from model.drift.last_run import LastRun
 from model.drift.profile import Profile
+from model.installation import installed_version
+from pipeline.inputs.walk import Unread
 from schemas.manifest import Configuration
 
-_PACKAGES = ("gleaner", "apache-beam", "pyarrow", "numpy", "tensorflow")
+_PACKAGES = ("apache-beam", "pyarrow", "numpy", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class RunDescription:
     data are to it; min_confidence: entities below it are not written. max_broken_files: the share
     of the files above which the run fails where they cannot be read to their end, or, with
     quarantine, is committed without what could not be read; None: any may be. fail_on_drift:
-    whether the run fails where it drifts; last: the run to compare it with.
-    forgotten: of the sources, those that are withheld and not named. warnings: sentences on what a
-    person should look at.
+    whether the run fails where it drifts; last: the run to compare it with. language,
+    cuts_characters: the model's, as `language_warnings` takes them. warnings: sentences on what
+    a person should look at. unread: what was seen in the input and is not read. real_paths: of each
+    source that is a link, or stands behind one, its path without links. forgotten: of the sources,
+    those that are withheld and not named.
     """
 
     run_id: str
@@ -63,11 +67,16 @@ class RunDescription:
     last: LastRun | None = None
     forgotten: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    language: str | None = None
+    cuts_characters: bool = True
+    unread: Sequence[Unread] = ()
+    real_paths: Mapping[str, str] = field(default_factory=dict)
 
 
 def installed_versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide about the result."""
-    return {"python": python_version(), **{name: _version(name) for name in _PACKAGES}}
+    own = {"python": python_version(), "gleaner": installed_version()}
+    return own | {name: _version(name) for name in _PACKAGES}
 
 
 def _version(package: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.filesystems.beam import filesystems, open_file, refusal
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.upload import Upload
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Aside
@@ -126,20 +126,28 @@ def write_forgotten(root: str, names: ForgottenNames) -> None:
         os.close(descriptor)
 
 
-def withholding(root: str) -> Callable[[Document | DeadLetter], Aside | None]:
+def withholding(
+    root: str, linked: Collection[str] = ()
+) -> Callable[[Document | DeadLetter], Aside | None]:
     """What says of a record that was read whether it is withheld.
 
+    linked: sources that were forgotten under other names.
     Raises JobError where the list is gone, or out of a worker's reach: erased rows would come back.
     """
     names = read_forgotten(root)
     if names is None:
         raise JobError(f"{forgotten_path(root)} was there when the run began, and is gone")
-    return lambda record: "withheld" if names.withholds(record) else None
+
+    def why_aside(record: Document | DeadLetter) -> Aside | None:
+        is_withheld = record.source in linked or names.withholds(record)
+        return "withheld" if is_withheld else None
+
+    return why_aside
 
 
 def names_file(given: str, source: str) -> bool:
     """Whether `--input` named this file itself; a relative path counts from where it was given."""
-    path = given.removeprefix("file://")
+    path = local_path(given)
     if path == source:
         return True
     if path.startswith("/") or "://" in path:

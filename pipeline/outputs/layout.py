@@ -1,9 +1,10 @@
 """Where everything of an output stands: all of its paths are made here."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from schemas.manifest import Manifest
+from schemas.manifest import TABLE_NAMES, Manifest
 
 STAGING = "_staging"
 REPORTS = "reports"
@@ -12,6 +13,18 @@ PLAN = "plan.json"
 LOCK = ".lock"
 PARTIAL_MANIFEST = "manifest-"
 PARTIAL_REPORT = "report-"
+
+
+# All that gleaner writes into an output, but for what hides behind a dot or an underscore.
+_OWN = re.compile(
+    rf"(?:{'|'.join(TABLE_NAMES)})/run_id=.*|{RUNS}/[^/]+\.json|{REPORTS}/[^/]+\.html|current\.[^/]+"
+    rf"|(?:{STAGING}|{re.escape(LOCK)})(?:/.*)?"
+)
+
+
+def is_own(path: str) -> bool:
+    """Whether a path that counts from an output is of what gleaner writes there."""
+    return _OWN.fullmatch(path) is not None
 
 
 @dataclass(frozen=True, slots=True)

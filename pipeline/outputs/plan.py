@@ -21,6 +21,7 @@ def write_plan(storage: RunStorage, run: RunDescription, shards: Sequence[Shard]
         "inputs": dict(run.inputs),
         "repairs": dict(run.repairs),
         "forgotten": sorted(run.forgotten),
+        "real_paths": dict(run.real_paths),
         "shards": [astuple(shard) for shard in shards],
     }
     with storage.create(storage.plan) as stream:
@@ -35,20 +36,15 @@ def planned_shards(storage: RunStorage) -> Iterator[Shard]:
 
 def without_plan(run: RunDescription) -> RunDescription:
     """A run in, what there is to say of it whatever it reads out."""
-    return replace(run, inputs={}, repairs={}, shards=(), forgotten=frozenset())
+    return replace(run, inputs={}, repairs={}, real_paths={}, shards=(), forgotten=frozenset())
 
 
 def with_plan(run: RunDescription, storage: RunStorage) -> RunDescription:
     """The inverse of `without_plan`, by the plan that was written."""
     plan = _read(storage)
     shards = [(source, start) for source, _format, start, *_ in plan["shards"]]
-    return replace(
-        run,
-        inputs=plan["inputs"],
-        repairs=plan["repairs"],
-        shards=shards,
-        forgotten=frozenset(plan["forgotten"]),
-    )
+    told = {name: plan[name] for name in ("inputs", "repairs", "real_paths")}
+    return replace(run, **told, shards=shards, forgotten=frozenset(plan["forgotten"]))
 
 
 def _read(storage: RunStorage) -> dict[str, Any]:

@@ -1,19 +1,24 @@
 """What is looked up before anything is written: model, inputs, output, and the name of the run."""
 
+import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from model.tagger.artifact import Artifact, load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.filesystems.model_files import read_model, settle_model
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.stores import require_filesystem
-from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.contents import archive_named
+from pipeline.inputs.files import InputFile, Matches, find_files
 from pipeline.inputs.shards import plan_shards
+from pipeline.inputs.walk import OwnOutput, Unread
 from pipeline.outputs.catalog import require_writable
 from pipeline.outputs.description import Part
+from pipeline.outputs.layout import is_own
 from pipeline.outputs.storage import RunStorage, run_storage
-from pipeline.planning.preview import require_columns
+from pipeline.planning.preview import require_columns, separator_warnings
 from pipeline.planning.worklist import dead_letter_files
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
@@ -23,28 +28,50 @@ from schemas.manifest import Manifest
 class CheckedInputs:
     """What the flags stand for, looked up and found in order.
 
-    model: what names it on any worker.
+    model: what names it on any worker. unread: what was seen in the input and is not read.
+    warnings: what is odd about the input, a sentence each.
     """
 
     model: str
     artifact: Artifact
     files: Sequence[InputFile]
+    unread: Sequence[Unread] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def check(config: ExtractionConfig) -> CheckedInputs:
     """Look up model, inputs and output; raises UsageError if one of them is not in order."""
-    for pattern in filter(is_remote, config.inputs):
+    for pattern in filter(is_remote, map(local_path, config.inputs)):
         require_filesystem("--input", pattern)
     model = settle_model(config.model)
     artifact = load_artifact(read_model(model), model)
+    warnings: list[str] = []
     if config.input_format == "dead_letters":
-        files = dead_letter_files(config.inputs, allow_none=config.allow_no_input)
+        found = Matches(dead_letter_files(config.inputs, allow_none=config.allow_no_input))
     else:
-        files = match_files(config.inputs, allow_none=config.allow_no_input)
-        require_columns(plan_shards(files, config.read), config.read)
+        _require_no_archives(config.inputs)
+        root = config.output if is_remote(config.output) else os.path.realpath(config.output)
+        found = find_files(
+            config.inputs,
+            allow_none=config.allow_no_input,
+            flat=config.flat,
+            output=OwnOutput(root, is_own),
+        )
+        shards = plan_shards(found.files, config.read)
+        require_columns(shards, config.read)
+        warnings = separator_warnings(shards, config.read)
     require_writable(config.output)
     require_new(config)
-    return CheckedInputs(model, artifact, files)
+    told = (*found.warnings, *warnings)
+    return CheckedInputs(model, artifact, found.files, found.unread, told)
+
+
+def _require_no_archives(patterns: Iterable[str]) -> None:
+    """No archive is named; what a glob or a folder has of them breaks nothing but itself."""
+    for pattern in patterns:
+        archive = archive_named(pattern)
+        if archive and not re.search(r"[*?[]", pattern) and not os.path.isdir(pattern):
+            raise UsageError(f"--input {pattern} is {archive}: unpack it")
 
 
 def require_new(

@@ -1,6 +1,6 @@
 """The runs of a job: what each reads, and the graph that it will build."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,6 +11,8 @@ from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.graph import ExtractionPlan
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
+from pipeline.inputs.walk import Unread
+from pipeline.languages import LanguageScreen
 from pipeline.outputs.description import Part, RunDescription, installed_versions
 from pipeline.outputs.forgotten import (
     FORGOTTEN,
@@ -30,8 +32,10 @@ from pipeline.planning.worklist import (
     dead_letters_to_repair,
     last_run,
     new_files,
+    with_known_names,
 )
 from pipeline.runners.runner import Workers
+from pipeline.stages.read import LoadScreen
 from pipeline.stages.row_sinks import WriteConfig
 from pipeline.stages.tag import TaggerHandler
 from schemas.manifest import Manifest
@@ -45,7 +49,8 @@ _MB = 1_000_000
 class Run:
     """One run of a job: what it reads, about how many documents, and with which workers.
 
-    text_share: share of the documents whose text is kept, the same in all runs of the job.
+    text_share: share of the documents whose text is kept, the same in all runs of the job;
+    sample_share: that of about SAMPLED_TEXTS of them.
     """
 
     config: ExtractionConfig
@@ -59,6 +64,7 @@ class Run:
     shards: Sequence[Shard]
     documents: int
     text_share: float
+    sample_share: float
     workers: Workers
 
     def description(self, started: datetime) -> RunDescription:
@@ -69,6 +75,7 @@ class Run:
             FORGOTTEN if any(names_file(path, source) for source in withheld) else path
             for path in configuration["input"]
         ]
+        unread = () if self.part and self.part.number > 1 else self.inputs.unread
         repairs = {source: repair.run_id for source, repair in self.work.repairs.items()}
         return RunDescription(
             run_id=self.storage.run_id,
@@ -84,24 +91,52 @@ class Run:
             quarantine=self.config.quarantine,
             last=self.last,
             forgotten=frozenset(withheld),
-            warnings=self.work.warnings,
             fail_on_drift=self.config.fail_on_drift,
             versions=installed_versions(),
             skipped_files=self.work.skipped,
             part=self.part,
             repairs=repairs,
+            unread=tuple(map(self._without_forgotten, unread)),
+            real_paths=self.work.real_paths,
             baseline=profile_of_baseline(self.inputs.artifact.baseline),
             min_confidence=self.config.min_confidence,
+            warnings=self._warnings(withheld),
+            language=self.inputs.artifact.language,
+            cuts_characters=self.inputs.artifact.segmentation.characters,
         )
 
     def forgets(self, source: str) -> bool:
-        """Whether all of a source was forgotten."""
-        return self.forgotten is not None and self.forgotten.has("source", source)
+        """Whether all of a source was forgotten, under this name or the one without links."""
+        names = {source, self.work.real_paths.get(source, source)}
+        return self.forgotten is not None and any(self.forgotten.has("source", n) for n in names)
+
+    def _screens(self) -> tuple[LoadScreen, ...]:
+        """What is not wanted of what is read; what was forgotten is told from all else first."""
+        screens: list[LoadScreen] = []
+        if self.forgotten:
+            linked = tuple(source for source in self.work.real_paths if self.forgets(source))
+            screens.append(partial(withholding, self.storage.root, linked))
+        if self.config.languages:
+            screens.append(LanguageScreen(self.config.languages))
+        return tuple(screens)
+
+    def _warnings(self, withheld: Collection[str]) -> tuple[str, ...]:
+        warnings = (*self.inputs.warnings, *self.work.warnings)
+        for source in withheld:
+            warnings = tuple(warning.replace(source, FORGOTTEN) for warning in warnings)
+        return warnings
+
+    def _without_forgotten(self, unread: Unread) -> Unread:
+        named = (unread.path, unread.detail)
+        is_named = any(name and self.forgets(name) for name in named)
+        return replace(unread, path=FORGOTTEN, detail="") if is_named else unread
 
     def graph(self, described: RunDescription, progress: str | None) -> ExtractionPlan:
         """What the graph needs; progress: where workers report, None where nobody looks."""
         config, model = self.config, described.model
-        rows = RowConfig(model, described.started_at, config.keep_fields, self.text_share)
+        rows = RowConfig(
+            model, described.started_at, config.keep_fields, self.text_share, self.sample_share
+        )
         return ExtractionPlan(
             read=self.read,
             segmentation=self.inputs.artifact.segmentation,
@@ -121,7 +156,7 @@ class Run:
                 expected_share(self.documents),
             ),
             run=described,
-            screens=(partial(withholding, self.storage.root),) if self.forgotten else (),
+            screens=self._screens(),
         )
 
 
@@ -160,6 +195,7 @@ def plan_runs(
             shards=planned,
             documents=about,
             text_share={"none": 0.0, "all": 1.0}.get(config.keep_text, sampled),
+            sample_share=sampled,
             workers=workers_for(planned),
         )
         for part, own, planned, about in zip(parts, works, shards, documents, strict=True)
@@ -174,7 +210,8 @@ def find_work(
     """What is to be done of the inputs, by the manifests of what was done before."""
     if config.input_format == "dead_letters":
         return dead_letters_to_repair(inputs.files, manifests, config.output)
+    files = with_known_names(inputs.files, manifests)
     if config.only_new and not config.backfill:
         model = inputs.artifact.identity
-        return new_files(inputs.files, manifests, model, config.described())
-    return all_files(inputs.files)
+        return new_files(files, manifests, model, config.described())
+    return all_files(files)

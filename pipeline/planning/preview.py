@@ -9,7 +9,15 @@ from typing import BinaryIO, cast
 from pipeline.console.printing import warn
 from pipeline.filesystems.beam import open_file
 from pipeline.inputs.compression import decompressed
-from pipeline.inputs.formats import FORMATS, MissingColumnError, ReadConfig, RecordBuilder
+from pipeline.inputs.formats import (
+    AUTO,
+    FORMATS,
+    DoubledColumnError,
+    MissingColumnError,
+    ReadConfig,
+    RecordBuilder,
+)
+from pipeline.inputs.formats.csv.table import CSV, SEPARATORS, separator_of, usual_separator
 from pipeline.inputs.shards import open_shard
 from schemas.errors import UsageError
 from schemas.records import Shard
@@ -23,10 +31,10 @@ _Look = Callable[[Shard], Mapping[str, str] | None]
 def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
     """Shards and configuration in; raises UsageError if the tables lack columns that it names.
 
-    The first table of each format must have the text. Other fields may be missing from older
-    files, so one table must have them, the newest first; where the columns of a format are not
-    known before its records are (jsonl, json), those could hold any. Of
-    many tables some are looked at, and what they lack is a warning. A table that cannot be read is
+    The first table of each format must have the text, and no field twice. Other fields may be
+    missing from older files, so one table must have them, the newest first; where the columns of a
+    format are not known before its records are (jsonl, json), those could hold any. Of many tables
+    some are looked at, and what they lack is a warning. A table that cannot be read is
     left to the run, which makes a dead letter of it.
     """
     tables = [shard for shard in shards if FORMATS[shard.format].columns]
@@ -36,10 +44,39 @@ def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
             look(shard)
         except MissingColumnError as error:
             raise UsageError(f"--text_field does not fit {shard.source}: {error}") from error
+        except DoubledColumnError as error:
+            flag = {config.text_field: "--text_field", config.id_field: "--id_field"}
+            named = flag.get(error.name, "--keep_fields")
+            raise UsageError(f"{named} does not fit {shard.source}: {error}") from error
     formats = [FORMATS[name] for name in {shard.format for shard in shards}]
     unknown = any(known.has_fields and not known.columns for known in formats)
     if config.named_fields and not unknown:
         _require_named(tables, config, look)
+
+
+def separator_warnings(shards: Sequence[Shard], config: ReadConfig) -> list[str]:
+    """What was found out of csv files that are not separated as their names say, in sentences."""
+    if config.csv_delimiter != AUTO:
+        return []
+    tables = [shard for shard in shards if shard.format == CSV.name]
+    last, steps = len(tables) - 1, max(min(len(tables), _TABLES_SEEN) - 1, 1)
+    seen = [tables[last - last * part // steps] for part in range(min(len(tables), _TABLES_SEEN))]
+    found: dict[str, list[str]] = {}
+    for shard in reversed(seen):
+        with contextlib.suppress(Exception):  # whatever makes it unreadable shows in the run
+            with open_shard(shard.place, config.max_window_mb) as stream:
+                separator = separator_of(stream, RecordBuilder(shard, config))
+            if separator != usual_separator(shard.place):
+                found.setdefault(separator, []).append(shard.source)
+    return [
+        f"--csv_delimiter auto: {SEPARATORS.get(separator, repr(separator))} separate the values "
+        f"of {sources[0]}{_and_others(len(sources) - 1, len(seen))}."
+        for separator, sources in found.items()
+    ]
+
+
+def _and_others(others: int, seen: int) -> str:
+    return f" and of {others} more of the {seen} csv files looked at" if others else ""
 
 
 def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> None:
@@ -48,7 +85,7 @@ def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> 
     nowhere = set(config.named_fields)
     for part in range(min(len(tables), _TABLES_SEEN)):
         shard = tables[last - last * part // steps]
-        with contextlib.suppress(MissingColumnError):
+        with contextlib.suppress(MissingColumnError, DoubledColumnError):
             missing = look(shard)
             if missing is not None:
                 seen.append({field: f"{shard.source}: {why}" for field, why in missing.items()})
@@ -60,6 +97,8 @@ def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> 
         if field in nowhere:
             flag = "--id_field" if field == config.id_field else "--keep_fields"
             message = f"{flag} does not fit {why}{others if len(seen) > 1 else ''}"
+            if any(f"/{field}=" in table.source for table in tables):
+                message += f" Folders named {field}=... are not read as a column."
             if len(tables) <= _TABLES_SEEN:
                 raise UsageError(message)
             warn(f"{message} Where the rest lacks it too, it is null.")
@@ -69,9 +108,9 @@ def _missing_fields(shard: Shard, config: ReadConfig) -> Mapping[str, str] | Non
     """None for a table that cannot be read."""
     columns = FORMATS[shard.format].columns
     try:
-        with open_shard(shard.source) as stream:
+        with open_shard(shard.place, config.max_window_mb) as stream:
             return columns(stream, RecordBuilder(shard, config)) if columns else None
-    except MissingColumnError:
+    except (MissingColumnError, DoubledColumnError):
         raise
     except Exception:  # noqa: BLE001 - whatever makes it unreadable shows in the run
         return None
@@ -86,7 +125,7 @@ def estimate_documents(shards: Sequence[Shard], config: ReadConfig) -> int:
     sizes: dict[str, dict[str, int]] = {}
     for shard in shards:
         files = sizes.setdefault(shard.format, {})
-        files[shard.source] = files.get(shard.source, 0) + shard.size
+        files[shard.place] = files.get(shard.place, 0) + shard.size
     return sum(_estimate(name, files, config) for name, files in sizes.items())
 
 
@@ -100,7 +139,7 @@ def _estimate(name: str, files: Mapping[str, int], config: ReadConfig) -> int:
         builder = RecordBuilder(Shard(path, name, 0, None, files[path], ""), config)
         try:
             stored = open_file(path)
-            with decompressed(stored, path) as stream:
+            with decompressed(stored, path, config.max_window_mb) as stream:
                 counted = FORMATS[name].count(stream, builder)
                 size = _stored(counted.size, stored, stream)
         except Exception:  # noqa: BLE001, S112 - whatever makes it unreadable shows in the run

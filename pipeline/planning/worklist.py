@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from model.drift.last_run import LastRun
 from pipeline.configuration.extraction import DECISIVE
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.formats import run_of
 from pipeline.inputs.shards import format_read_as
@@ -26,7 +26,8 @@ class Worklist:
 
     skipped: files that were left out since they are done. repairs: of each source whose dead
     letters are read again, the run that read it; the sources are those of the dead letters then.
-    warnings: what of that was asked for and is not done.
+    warnings: what was asked for and is not done. real_paths: of each source that is a link, or
+    stands behind one, its path without links.
     """
 
     files: Sequence[InputFile]
@@ -34,6 +35,7 @@ class Worklist:
     skipped: int = 0
     repairs: Mapping[str, Repair] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    real_paths: Mapping[str, str] = field(default_factory=dict)
 
     def in_parts(self, files: int | None) -> Sequence["Worklist"]:
         """The work in parts of so many files; None: all of it. Repairs stay together."""
@@ -46,7 +48,37 @@ class Worklist:
 
 def all_files(files: Sequence[InputFile]) -> Worklist:
     """The files of a run that takes them as they come."""
-    return Worklist(files, {file.path: file.fingerprint for file in files})
+    return Worklist(
+        files,
+        {file.name: file.fingerprint for file in files},
+        real_paths={f.name: f.identity for f in files if f.identity != f.name},
+    )
+
+
+def with_known_names(
+    files: Sequence[InputFile], manifests: Iterable[Manifest]
+) -> Sequence[InputFile]:
+    """Each file under the name under which the runs that count have read it, or else its own.
+
+    A folder may be reached by its path one night and by a link the next: its rows count once. Where
+    a name now leads to another file that is read too, that one has it.
+    """
+    by_id = {manifest["run_id"]: manifest for manifest in manifests}
+    current = current_sources(by_id.values())
+    names: dict[str, str] = {}
+    for run_id in dict.fromkeys(state.run_id for state in current.values()):
+        for entry in by_id[run_id]["inputs"]:
+            source = entry["source"]
+            if current[source].run_id == run_id:
+                identity = entry.get("real_path", source)
+                names[identity] = min(source, names.get(identity, source))
+    taken = {file.path for file in files}
+    known = ((file, names.get(file.identity, file.path)) for file in files)
+    named = [
+        replace(file, source=name) if name not in taken and name != file.path else file
+        for file, name in known
+    ]
+    return sorted(named, key=lambda file: file.name)
 
 
 def new_files(
@@ -68,7 +100,7 @@ def new_files(
         for path, state in current
         if state.complete and state.run_id in alike
     }
-    todo = [file for file in files if (file.path, file.fingerprint) not in done]
+    todo = [file for file in files if (file.name, file.fingerprint) not in done]
     return replace(all_files(todo), skipped=len(files) - len(todo))
 
 
@@ -117,7 +149,8 @@ def _place(configuration: Configuration) -> tuple[object, ...]:
 
 def dead_letter_files(patterns: Iterable[str], *, allow_none: bool) -> list[InputFile]:
     """Patterns in, the Parquet files they match out; a directory stands for all that is below."""
-    globs = [f"{p.rstrip('/')}/**.parquet" if _is_directory(p) else p for p in patterns]
+    paths = map(local_path, patterns)
+    globs = [f"{p.rstrip('/')}/**/*.parquet" if _is_directory(p) else p for p in paths]
     return match_files(globs, allow_none=allow_none)
 
 

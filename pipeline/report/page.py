@@ -70,6 +70,7 @@ def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> st
             "drift": {"level": None, **drift},
             "drift_rows": drift_rows(drift),
             "drift_shares": drift_shares(drift),
+            "unread": _unread(manifest),
             "warnings": Few.of(manifest.get("warnings", [])),
             "reasons": Few.of(figures.reasons.ranked()),
             "losses": _losses(manifest),
@@ -117,6 +118,20 @@ def _losses(manifest: Manifest) -> Few:
     lossy = [entry for entry in inputs if entry["dead_letters"] or not entry["complete"]]
     lossy.sort(key=lambda entry: (entry["complete"], -entry["dead_letters"], entry["source"]))
     return Few.of(lossy)
+
+
+def _unread(manifest: Manifest) -> list[tuple[str, int, Few]]:
+    """Each reason for which something was not read, how often, and the first paths."""
+    counts, entries = manifest.get("counts"), manifest.get("unread", [])
+    reasons = counts.get("unread_by_reason", {}) if counts else {}
+    return [
+        (
+            reason,
+            count,
+            Few.of([e["path"] for e in entries if e["reason"] == reason], _LISTED_PATHS),
+        )
+        for reason, count in sorted(reasons.items(), key=lambda item: -item[1])
+    ]
 
 
 def _why_no_texts(manifest: Manifest, samples: Samples) -> str:

@@ -1,7 +1,7 @@
 """Dead letters in, why they died out: by stage, error and message; and that in one sentence."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -21,6 +21,10 @@ _SHOWN_KIND, _SHOWN_MESSAGE = 40, 120  # characters, in the sentence that ends a
 _FIELD = r"(?s)^(?P<field>The (?:text|id) field '[^']*'|)(?P<rest>.*)$"
 
 
+# A figure that belongs to a word is part of a name, which is no count: UTF-8, 0xfc, U+D83D, int96.
+_COUNT = r"(^|[^\w+-])-?[0-9]+(?:[-.,:/][0-9]+)*\b"
+
+
 class Reason(NamedTuple):
     """Why records died: messages that differ in numbers or in quoted words are one reason."""
 
@@ -32,21 +36,36 @@ class Reason(NamedTuple):
 
 @dataclass
 class Reasons:
-    """Dead letters counted by their reason; further: those whose rare reasons found no room."""
+    """Dead letters counted by their reason; further: those whose rare reasons found no room.
+
+    numbered: of each reason the message with its numbers, None where these differ.
+    """
 
     counts: Counter[Reason] = field(default_factory=Counter)
+    numbered: dict[Reason, str | None] = field(default_factory=dict)
     further: int = 0
 
     def ranked(self) -> list[tuple[Reason, int]]:
-        """The most frequent first."""
+        """The most frequent first, with the numbers that all messages of a reason have."""
+        return [
+            (reason._replace(message=self.numbered[reason] or reason.message), count)
+            for reason, count in self._sorted()
+        ]
+
+    def _sorted(self) -> list[tuple[Reason, int]]:
         return sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
 
-    def add(self, found: Mapping[Reason, int]) -> None:
-        """Count more; where there are too many different ones, the rarer half is only counted."""
-        self.counts.update(found)
+    def add(self, reason: Reason, count: int, numbered: str | None) -> None:
+        """Count more of one reason."""
+        self.counts[reason] += count
+        if self.numbered.setdefault(reason, numbered) != numbered:
+            self.numbered[reason] = None
+
+    def make_room(self) -> None:
+        """Where there are too many different ones, only count the rarer half."""
         if len(self.counts) > _ROOM:
-            for reason, count in self.ranked()[_ROOM // 2 :]:
-                del self.counts[reason]
+            for reason, count in self._sorted()[_ROOM // 2 :]:
+                del self.counts[reason], self.numbered[reason]
                 self.further += count
 
 
@@ -57,24 +76,39 @@ def count_reasons(batches: Iterable[pa.RecordBatch]) -> Reasons:
     """The dead letters of a run, with `COLUMNS`, in; their reasons out."""
     reasons = Reasons()
     for batch in map(resolved, batches):
-        message, is_shard = _alike(batch["message"]), batch["record"].is_null()
-        columns = [batch["stage"], batch["error"], message, is_shard]
-        rows = pa.table(columns, names=Reason._fields).group_by(Reason._fields)
-        counts = rows.aggregate([([], "count_all")]).to_pylist()
-        reasons.add({Reason(*reason): count for *reason, count in map(dict.values, counts)})
+        numbered, is_shard = _unquoted(batch["message"]), batch["record"].is_null()
+        message = _cut(_unnumbered(numbered))
+        columns = [batch["stage"], batch["error"], message, is_shard, _cut(numbered)]
+        rows = pa.table(columns, names=(*Reason._fields, "numbered")).group_by(Reason._fields)
+        sums = rows.aggregate([([], "count_all"), ("numbered", "min"), ("numbered", "max")])
+        for row in sums.to_pylist():
+            reason = Reason(*(row[name] for name in Reason._fields))
+            same = row["numbered_min"] == row["numbered_max"]
+            reasons.add(reason, row["count_all"], row["numbered_min"] if same else None)
+        reasons.make_room()
     return reasons
 
 
-def _alike(messages: pa.Array) -> pa.Array:
-    """Messages without what tells one record from another."""
+def _unquoted(messages: pa.Array) -> pa.Array:
+    """The beginning of messages without what they quote, but for the names of fields."""
     short = pc.utf8_slice_codeunits(messages, 0, _MESSAGE + 1)
     field, rest = pc.extract_regex(short, _FIELD).flatten()
-    unquoted = pc.replace_substring_regex(rest, r"'[^']*'", "'…'")
-    unnumbered = pc.replace_substring_regex(unquoted, r"[0-9][0-9,.]*[0-9]|[0-9]", "N")
-    without = pc.binary_join_element_wise(field, unnumbered, "")
-    is_long = pc.greater(pc.utf8_length(without), _MESSAGE)
-    cut = pc.utf8_slice_codeunits(without, 0, _MESSAGE)
-    return pc.if_else(is_long, pc.binary_join_element_wise(cut, "…", ""), without)
+    unnamed = pc.replace_substring_regex(rest, r"\w+://[^\s]+", "…")
+    unquoted = pc.replace_substring_regex(unnamed, r"'[^']*'", "'…'")
+    return pc.binary_join_element_wise(field, unquoted, "")
+
+
+def _unnumbered(messages: pa.Array) -> pa.Array:
+    """Messages without their numbers, but for those in the names of fields."""
+    field, rest = pc.extract_regex(messages, _FIELD).flatten()
+    unnumbered = pc.replace_substring_regex(rest, _COUNT, r"\1N")
+    return pc.binary_join_element_wise(field, unnumbered, "")
+
+
+def _cut(messages: pa.Array) -> pa.Array:
+    is_long = pc.greater(pc.utf8_length(messages), _MESSAGE)
+    cut = pc.utf8_slice_codeunits(messages, 0, _MESSAGE)
+    return pc.if_else(is_long, pc.binary_join_element_wise(cut, "…", ""), messages)
 
 
 def refusal_in_words(

@@ -8,14 +8,17 @@ from typing import Any
 from model.drift.compare import drift_in_words
 from model.text.escaping import harmless
 from pipeline.console.colour import Paint, plain
+from pipeline.console.commands import called
 from pipeline.console.text import counted, duration
 from pipeline.filesystems.paths import shown_path
+from pipeline.inputs.walk import FAULTS
 from pipeline.outputs.layout import RunPaths
 from schemas.manifest import ASIDES, Counts, Manifest
 
 _WIDTH = 80
 _BROKEN = 100  # files that an event names
 _INDENT = " " * 11
+_MOST_LABELS = 10  # that are all named
 _WARNINGS = 10
 
 
@@ -29,7 +32,8 @@ def format_summary(
     run_id, counts, seconds = manifest["run_id"], manifest["counts"], manifest["timings"]["seconds"]
     where = shown_path(output)
     drift = drift_in_words(manifest.get("drift", {}))
-    facts = {"skipped": _skipped(counts), "read": _read(counts)}
+    unread = "\n".join([*unread_in_words(manifest)])
+    facts = {"skipped": _skipped(counts), "unread": unread, "read": _read(counts)}
     if counts["files"]:
         rate = f"{counts['tokens'] / max(seconds, 1e-9):,.0f} a second, with {manifest['model']}"
         facts["tagged"] = f"{counted(counts['tokens'], 'token')}, {rate}"
@@ -51,7 +55,12 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
     """The same as one event for machines; a warning where a person should look."""
     counts = manifest["counts"]
     warnings = manifest.get("warnings", [])
-    lost = counts["dead_letters"] or counts["broken_files"] or warnings
+    lost = (
+        counts["dead_letters"]
+        or counts["broken_files"]
+        or warnings
+        or FAULTS & counts.get("unread_by_reason", {}).keys()
+    )
     broken = [entry["source"] for entry in manifest.get("inputs", ()) if not entry["complete"]]
     level = manifest.get("drift", {}).get("level")
     paths = RunPaths(output.rstrip("/"), manifest["run_id"])
@@ -62,6 +71,7 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
         "status": manifest["status"],
         "model": manifest["model"],
         "counts": counts,
+        "unread": manifest.get("unread", []),
         "timings": manifest["timings"],
         "drift": level,
         "broken_files": broken[:_BROKEN],
@@ -85,6 +95,20 @@ def _skipped(counts: Counts) -> str:
     return f"{files}, done already with this model and configuration" if skipped else ""
 
 
+def unread_in_words(manifest: Manifest) -> Iterator[str]:
+    """Of each reason a line: how many, and the first names; all but the first line indented."""
+    counts, entries = manifest["counts"].get("unread_by_reason", {}), manifest.get("unread", [])
+    for number, (reason, count) in enumerate(sorted(counts.items(), key=lambda item: -item[1])):
+        told = f"{count:,} {reason}"
+        room = _WIDTH - len(_INDENT) - len(told) - len(" (, ...)")
+        names = [harmless(shown_path(e["path"])) for e in entries if e["reason"] == reason]
+        shown = [name for at, name in enumerate(names) if len(", ".join(names[: at + 1])) <= room]
+        more = ["..."] if count > len(shown) else []
+        if shown:
+            told += f" ({', '.join([*shown, *more])})"
+        yield f"{_INDENT if number else ''}{told}"
+
+
 def _read(counts: Counts) -> str:
     told = f"{counted(counts['files'], 'file')}, {counted(counts['records'], 'record')}"
     if not counts["files"]:
@@ -97,20 +121,35 @@ def _read(counts: Counts) -> str:
 
 
 def _found(counts: Counts) -> str:
-    """The entities, and the labels by how often they are: as many as fit on the line."""
+    """The entities, and every label by how often it is, over as many lines as that takes.
+
+    Of more than ten labels, the commonest that fit on the line, and the others added up.
+    """
     by_label = sorted(counts["entities_by_label"].items(), key=lambda item: (-item[1], item[0]))
     found = f"{counts['entities']:,} {'entity' if counts['entities'] == 1 else 'entities'}"
+    labels = [f"{label} {n:,}" for label, n in by_label]
+    if len(labels) <= _MOST_LABELS:
+        whole = ": ".join(filter(None, [found, ", ".join(labels)]))
+        return f"\n{_INDENT}".join(_broken_after_commas(whole))
     told = found
-    for named in range(len(by_label) + 1):
-        labels = [f"{label} {n:,}" for label, n in by_label[:named]]
-        if by_label[named:]:
+    for named in range(len(labels) + 1):
+        shown = labels[:named]
+        if labels[named:]:
             others = sum(n for _, n in by_label[named:])
-            labels.append(f"{counted(len(by_label) - named, 'other')} {others:,}")
-        longer = ": ".join(filter(None, [found, ", ".join(labels)]))
+            shown.append(f"{counted(len(labels) - named, 'other')} {others:,}")
+        longer = f"{found}: {', '.join(shown)}"
         if named > 1 and len(longer) > _WIDTH - len(_INDENT):
             break
         told = longer
     return told
+
+
+def _broken_after_commas(text: str) -> list[str]:
+    """The text in lines that fit: a label stays with its count."""
+    parts = [part.replace(" ", "\xa0") for part in text.split(", ")]
+    width = _WIDTH - len(_INDENT)
+    lines = wrap(", ".join(parts), width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\xa0", " ") for line in lines]
 
 
 def _lost(counts: Counts, paint: Paint) -> str:
@@ -148,4 +187,4 @@ def _next(manifest: Manifest, where: str) -> str:
     part = manifest.get("part")
     is_last = not part or part["number"] == part["count"]
     is_done = manifest["counts"]["files"] and is_last
-    return f"python -m jobs.runs view --output {shlex.quote(where)}" if is_done else ""
+    return f"{called('jobs.runs')} view --output {shlex.quote(where)}" if is_done else ""

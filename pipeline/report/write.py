@@ -1,5 +1,6 @@
 """The report of a run as a file of its output; whoever makes one needs nothing but the run."""
 
+from pipeline.console.commands import called
 from pipeline.console.printing import warn
 from pipeline.console.text import first_line
 from pipeline.outputs.storage import RunStorage
@@ -59,6 +60,6 @@ def try_report(storage: RunStorage, manifest: Manifest) -> bool:
         write_report(storage, manifest)
     except Exception as error:  # noqa: BLE001 - as above
         cause = first_line(error)
-        warn(f"run {storage.run_id} has no report ({cause}); python -m jobs.report makes one")
+        warn(f"run {storage.run_id} has no report ({cause}); {called('jobs.report')} makes one")
         return False
     return True

@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import PipelineState
 
 from pipeline.console.text import first_line
-from pipeline.runners.runner import Build, Workers
+from pipeline.runners.runner import Build, Workers, keep_loopback_off_proxies
 from schemas.errors import JobError
 from schemas.records import Shard
 
@@ -24,6 +24,7 @@ class ClusterRunner:
     is_here = False
 
     def __init__(self, options: PipelineOptions) -> None:
+        keep_loopback_off_proxies()  # Prism, and Flink's job server, run on this machine
         self._options = options
         self.waiting = f"running on {options.view_as(StandardOptions).runner}"
 

@@ -5,7 +5,7 @@ import re
 _STEP = " [while running '"
 
 
-def cause_of(error: Exception) -> str:
+def cause_of(error: BaseException) -> str:
     """What an error says of its cause, without what Beam, Python and Java put around it."""
     # Of a job that was cancelled, Dataflow says that its error is "None".
     lines = [line for line in str(error).strip().splitlines() if line != "None"]

@@ -29,8 +29,8 @@ from google.protobuf import json_format, text_format
 
 from pipeline.configuration.beam_options import chosen_direct_options
 from pipeline.filesystems.beam import filesystems
-from pipeline.runners.runner import Build, Workers
-from pipeline.runners.worker_pool import Preparation, WorkerPool, last_words
+from pipeline.runners.runner import Build, Workers, keep_loopback_off_proxies
+from pipeline.runners.worker_pool import Preparation, WorkerPool, end_in_words, last_words
 from schemas.errors import UsageError, WorkerLostError
 from schemas.records import Shard
 
@@ -94,6 +94,7 @@ class LocalRunner:
     is_here = True
 
     def __init__(self, options: PipelineOptions) -> None:
+        keep_loopback_off_proxies()  # before the pool forks
         self._options = options
         self._most = most_processes(options, usable_cores())
         self._pool: WorkerPool | None = WorkerPool(self._most)
@@ -120,8 +121,8 @@ class LocalRunner:
             # When a worker dies, Beam hangs, or else fails over the broken connection.
             if not result.done() or (result.exception() and _comes_true(pool.any_lost, _NOTICE)):
                 error = WorkerLostError(
-                    "a worker process died; its work is lost, and the run has no result "
-                    "(out of memory? a smaller --direct_num_workers needs less)"
+                    f"a worker process {end_in_words(pool.exit_code_of_lost())}; its work is lost, "
+                    "and the run has no result"
                 )
                 error.add_note(last_words(scratch))
                 raise error

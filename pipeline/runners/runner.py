@@ -1,5 +1,6 @@
 """What a runner is: where the pipelines of a job run, one after the other."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Protocol
 import apache_beam as beam
 
 from schemas.records import Shard
+
+# gRPC compares the ends of host names with these.
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Build = Callable[[beam.Pipeline], object]
 
@@ -47,3 +51,16 @@ class Runner(Protocol):
     def close(self) -> None:
         """Leave no process behind."""
         ...
+
+
+def keep_loopback_off_proxies() -> None:
+    """Let gRPC, by which Beam's processes talk on one machine, reach that machine directly.
+
+    It takes `http_proxy` and the like for loopback too. `no_grpc_proxy` is read by gRPC alone, and
+    in the place of `no_proxy`, whose hosts it therefore repeats: for all others, and for whatever
+    else reads these variables, nothing changes.
+    """
+    direct = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112 - gRPC reads no other
+    hosts = [host for host in direct.split(",") if host.strip()]
+    hosts += [host for host in _LOOPBACK if host not in hosts]
+    os.environ["no_grpc_proxy"] = ",".join(hosts)  # noqa: SIM112 - gRPC reads no other

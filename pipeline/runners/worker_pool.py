@@ -85,6 +85,11 @@ class WorkerPool:
         """Whether a worker ended otherwise than it should."""
         return any(process.exitcode for process in self.processes)
 
+    def exit_code_of_lost(self) -> int | None:
+        """That of the first worker that ended otherwise than it should; negative: a signal."""
+        codes = (process.exitcode for process in self.processes)
+        return next((code for code in codes if code), None)
+
     def close(self) -> None:
         """Leave no worker behind: killed, since Python drops what else reaches a fresh fork."""
         for worker in [*self._waiting, *self._working]:
@@ -131,6 +136,23 @@ def _context() -> BaseContext:
     """Fork where nothing runs yet that a fork would break, else a new interpreter."""
     alone = threading.active_count() == 1 and "tensorflow" not in sys.modules
     return multiprocessing.get_context("fork" if alone and sys.platform == "linux" else "spawn")
+
+
+def end_in_words(code: int | None) -> str:
+    """How a process ended, by its exit code; memory is named only where that may be the cause."""
+    if code is None or code >= 0:
+        return "died" if code is None else f"ended with exit code {code}"
+    number = -code
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = "unknown"
+    if number == signal.SIGKILL:
+        return (
+            f"was killed (signal {number}, {name}; the system does that where memory runs out, "
+            "and a smaller --direct_num_workers needs less)"
+        )
+    return f"was ended by signal {number} ({name})"
 
 
 def last_words(directory: Path) -> str:

@@ -8,6 +8,7 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import IOTypeHints
 
 from pipeline.console.text import first_line
+from schemas.errors import STOPS
 from schemas.records import RAW_BYTES, DeadLetter, Document, TaggedDocument, TokenizedDocument
 
 DEAD_LETTERS: Final = "dead_letters"
@@ -40,16 +41,19 @@ class DocumentOutputs(NamedTuple, Generic[T]):
 def in_halves(
     items: Sequence[T],
     work: Callable[[Sequence[T]], Iterable[R]],
-    give_up: Callable[[T, Exception], F],
+    give_up: Callable[[T, BaseException], F],
 ) -> list[R | F]:
     """What `work` makes of the items, in order; where it fails at one alone, what `give_up` says.
 
     Where work fails at several items it is tried on each half of them: of n items with k culprits,
-    at most about 2 k log2(n) times. Nothing that a failed try made is kept.
+    at most about 2 k log2(n) times. Nothing that a failed try made is kept. A failure is whatever
+    is raised, memory errors and panics of libraries too, but for a request to stop.
     """
     try:
         return list(work(items))
-    except Exception as error:  # noqa: BLE001 - whatever a document provokes, memory errors too
+    except STOPS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - see above
         if len(items) == 1:
             return [give_up(items[0], error)]
     # Outside of `except`, where the error would hold the arrays of the failed try.
@@ -60,12 +64,12 @@ def in_halves(
 
 def set_aside(
     stage: str,
-) -> Callable[[TokenizedDocument | TaggedDocument, Exception], DeadLetter]:
+) -> Callable[[TokenizedDocument | TaggedDocument, BaseException], DeadLetter]:
     """What makes the dead letter of a document that a stage after tokenizing failed at."""
     return lambda record, error: document_dead_letter(record.document, stage, error)
 
 
-def document_dead_letter(document: Document, stage: str, error: Exception) -> DeadLetter:
+def document_dead_letter(document: Document, stage: str, error: BaseException) -> DeadLetter:
     """The dead letter of a document that was read and then failed; `raw` is its text in UTF-8."""
     raw = document.text.encode()
     return DeadLetter(

@@ -10,10 +10,12 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipeline.console.progress import ProgressLog
 from pipeline.console.text import first_line
+from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import STAGE, ReadConfig, Record, ShardError, read_records
 from pipeline.inputs.shards import open_shard
 from pipeline.stages.dead_letters import DEAD_LETTERS, NamedPTransform, TaggedDeadLetter
+from schemas.errors import STOPS
 from schemas.manifest import Aside
 from schemas.records import DeadLetter, Document, Shard, ShardResult
 
@@ -99,9 +101,10 @@ class _ReadShard(beam.DoFn):
         records: Counter[str] = Counter()
         aside: dict[Aside, Counter[str]] = {}
         complete = True
+        seen = FieldsSeen(self._config.sought)
         try:
-            with open_shard(shard.source) as stream:
-                for record in read_records(stream, shard, self._config):
+            with open_shard(shard.place, self._config.max_window_mb) as stream:
+                for record in read_records(stream, shard, self._config, seen):
                     records[record.source] += 1
                     if self._screens and (why := self._why_aside(record)):
                         aside.setdefault(why, Counter())[record.source] += 1
@@ -111,16 +114,26 @@ class _ReadShard(beam.DoFn):
                     else:
                         self._dead_letters.inc()
                         yield TaggedDeadLetter(DEAD_LETTERS, record)
-            if current_fingerprint(shard.source) != shard.fingerprint:
+            if current_fingerprint(shard.place) != shard.fingerprint:
                 raise ShardError("The file changed after it was matched.")
-        except Exception as error:  # noqa: BLE001 - filesystems and parsers raise what they like
+        except STOPS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - filesystems and parsers raise what they like
             complete = False
             yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records.total(), error))
         if self._log:
             self._log.add(sources=[shard.source])
         (self._shards_read if complete else self._shards_broken).inc()
+        absent = tuple(sorted(seen.missing)) if seen.is_known else None
         result = ShardResult(
-            shard.source, shard.start, shard.fingerprint, dict(records), complete, aside
+            shard.source,
+            shard.start,
+            shard.fingerprint,
+            dict(records),
+            complete,
+            aside,
+            absent=absent,
+            keys=tuple(seen.keys) if absent else (),
         )
         yield _TaggedResult(_SHARD_RESULTS, result)
 
@@ -128,7 +141,7 @@ class _ReadShard(beam.DoFn):
         return next(filter(None, (screen(record) for screen in self._screens)), None)
 
 
-def shard_dead_letter(shard: Shard, records: int, error: Exception) -> DeadLetter:
+def shard_dead_letter(shard: Shard, records: int, error: BaseException) -> DeadLetter:
     """What broke off the reading of `shard` after `records` records in, its dead letter out."""
     where = "" if shard.stop is None else f" (bytes {shard.start} to {shard.stop})"
     message = f"The shard{where} broke off after {records} records: {first_line(error)}."

@@ -1,7 +1,7 @@
 """What stands between records and files: one sink for tagged documents, one for dead letters."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -10,8 +10,16 @@ import pyarrow as pa
 from model.drift.profile import profile_of
 from model.drift.sums import profile_sums
 from pipeline.console.progress import ProgressLog
+from pipeline.languages import language_sums
 from pipeline.outputs.manifest.repeated_ids import sample_ids
-from pipeline.outputs.rows import RowConfig, dead_letter_rows, document_rows, entity_rows
+from pipeline.outputs.rows import (
+    RowConfig,
+    dead_letter_rows,
+    document_rows,
+    entity_pieces,
+    entity_rows,
+    is_kept,
+)
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.table_writer import TableWriter
 from pipeline.stages.dead_letters import in_halves, set_aside
@@ -59,10 +67,13 @@ class RowSink(Protocol[Record_contra]):
 
 
 class _Rows(NamedTuple):
-    """Tagged documents, and the rows that were built of them."""
+    """Tagged documents, and the rows that were built of them.
+
+    entities: tables with what is counted of them, made one at a time where they are many.
+    """
 
     records: Sequence[TaggedDocument]
-    entities: pa.Table
+    entities: Iterable[tuple[pa.Table, RowCounts]]
     documents: pa.Table
 
 
@@ -79,7 +90,8 @@ class TaggedSink:
     def accept(self, record: TaggedDocument) -> int:
         if self._progress:
             self._progress.add(documents=1, tokens=record.tokens)
-        return len(record.document.text)
+        # The id is written again with each entity.
+        return record.document.characters + len(record.document.doc_id) * len(record.labels)
 
     def write(self, records: Sequence[TaggedDocument]) -> list[FileResult | DeadLetter]:
         # Rows are built before any is written; what the disk refuses is no document's fault.
@@ -88,28 +100,47 @@ class TaggedSink:
         return [result for results in written for result in results]
 
     def _built(self, records: Sequence[TaggedDocument]) -> _Rows:
-        return _Rows(records, entity_rows(records, self._rows), document_rows(records, self._rows))
+        pieces = entity_pieces(records)
+        if len(pieces) == 1:
+            entities: Iterable[tuple[pa.Table, RowCounts]] = [*map(self._entity_rows, pieces)]
+        else:  # made once to see that they can be, and again to be written
+            deque(map(self._entity_rows, pieces), maxlen=0)
+            entities = map(self._entity_rows, pieces)
+        return _Rows(records, entities, document_rows(records, self._rows))
+
+    def _entity_rows(self, piece: Sequence[TaggedDocument]) -> tuple[pa.Table, RowCounts]:
+        sources: Counter[str] = Counter()
+        labels: Counter[str] = Counter()
+        for record in piece:
+            if record.labels:
+                sources[record.document.source] += len(record.labels)
+                labels.update(record.labels)
+        return entity_rows(piece, self._rows), RowCounts(sources, labels)
 
     def _write(self, rows: _Rows) -> list[FileResult]:
         records = rows.records
-        entities: Counter[str] = Counter()
-        labels: Counter[str] = Counter()
-        for record in records:
-            if record.labels:
-                entities[record.document.source] += len(record.labels)
-                labels.update(record.labels)
         documents = Counter(record.document.source for record in records)
         totals = {
             "entities": sum(len(record.labels) for record in records),
             "sentences": sum(record.sentences for record in records),
             "characters": sum(len(record.document.text) for record in records),
             **profile_sums(profile_of(records)),
+            **language_sums((record.document.text for record in records), self._sample(rows)),
         }
         ids = sample_ids((record.document.doc_id for record in records), self._id_share)
         return [
-            *self._entities.write(rows.entities, RowCounts(entities, labels)),
+            *(result for entities in rows.entities for result in self._entities.write(*entities)),
             *self._documents.write(rows.documents, RowCounts(documents, totals=totals, ids=ids)),
         ]
+
+    def _sample(self, rows: _Rows) -> Iterator[str]:
+        """The texts whose language is found out."""
+        share = self._rows.language_share
+        if share:
+            hashes = rows.documents["content_hash"].to_pylist()
+            for record, digest in zip(rows.records, hashes, strict=True):
+                if is_kept(digest, share):
+                    yield record.document.text
 
     def close(self) -> list[FileResult]:
         if self._progress:
@@ -124,7 +155,8 @@ class DeadLetterSink:
         self._letters = config.writer("dead_letters", DEAD_LETTERS)
 
     def accept(self, record: DeadLetter) -> int:
-        return len(record.raw or b"")
+        kept = sum(map(len, filter(None, record.kept_fields or ())))
+        return len(record.raw or b"") + len(record.message) + len(record.doc_id or "") + kept
 
     def write(self, records: Sequence[DeadLetter]) -> list[FileResult | DeadLetter]:
         sources = Counter(letter.source for letter in records if letter.record is not None)

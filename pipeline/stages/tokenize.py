@@ -1,6 +1,6 @@
 """TokenizeDocuments: documents in, their sentences and tokens out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
@@ -13,8 +13,10 @@ from pipeline.stages.dead_letters import (
     NamedPTransform,
     TaggedDeadLetter,
     document_dead_letter,
+    in_halves,
+    routed,
 )
-from schemas.records import Document, TokenizedDocument
+from schemas.records import DeadLetter, Document, TokenizedDocument
 
 STAGE = "TokenizeDocuments"
 
@@ -46,12 +48,15 @@ class _Tokenize(beam.DoFn):
         self._sentences = Metrics.counter(STAGE, "sentences")
 
     def process(self, document: Document) -> Iterator[TokenizedDocument | TaggedDeadLetter]:
-        try:
-            tokenized = tokenize_document(document, self._segmentation)
-        except Exception as error:  # noqa: BLE001 - whatever a text provokes is its own fault
-            letter = document_dead_letter(document, STAGE, error)
-            yield TaggedDeadLetter(DEAD_LETTERS, letter)
-            return
-        self._tokens.inc(len(tokenized.words))
-        self._sentences.inc(len(tokenized.sentence_start))
-        yield tokenized
+        for result in in_halves([document], self._tokenized, _give_up):
+            if isinstance(result, TokenizedDocument):
+                self._tokens.inc(len(result.words))
+                self._sentences.inc(len(result.sentence_start))
+            yield routed(result)
+
+    def _tokenized(self, documents: Sequence[Document]) -> list[TokenizedDocument]:
+        return [tokenize_document(document, self._segmentation) for document in documents]
+
+
+def _give_up(document: Document, error: BaseException) -> DeadLetter:
+    return document_dead_letter(document, STAGE, error)

@@ -5,7 +5,9 @@ Spark reads them where the environment names its interpreter (`make test-spark`)
 
 import json
 import os
+import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +20,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
+from jobs.runs.__main__ import run as look_after
+from pipeline.outputs.current import read_table
 from schemas.tables import TABLES, documents_schema
 
+VIEW_WITH_SPARK = Path(__file__).parents[2] / ".ci/view_with_spark.py"
 READ_WITH_SPARK = Path(__file__).parents[2] / ".ci/read_with_spark.py"
 KEPT = ("title", "date")
 
@@ -195,3 +200,20 @@ def test_pandas_has_floats_for_integers_with_nulls_only(two_nights: Path, expect
             }
         else:
             assert not weaker
+
+
+def test_spark_views_show_what_counts(two_nights: Path, tmp_path: Path) -> None:
+    """In a copy whose path has characters of patterns; one run superseded files of another."""
+    interpreter = os.environ.get("GLEANER_SPARK")
+    if not interpreter:
+        pytest.skip("GLEANER_SPARK names no Python that has Spark (`make test-spark` does)")
+    out = Path(shutil.copytree(two_nights / "out", tmp_path / "it's [a] copy"))
+    assert look_after(["view", f"--output={out}", "--engine=spark"]) == 0
+    command = [interpreter, str(VIEW_WITH_SPARK), str(out / "current.spark.sql")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    for table in TABLES:
+        rows = read_table(str(out), table, ["run_id", "source"]).to_pylist()
+        wanted = Counter((row["run_id"], row["source"]) for row in rows)
+        assert found[table] == sorted([*place, count] for place, count in wanted.items())
+        assert wanted

@@ -1,6 +1,7 @@
 """The bundled model and corpus, and accuracy from the command to the Parquet."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import duckdb
@@ -31,6 +32,46 @@ def test_a_run_without_further_flags_finds_entities_of_most_labels(
             WHERE e.text <> substring(d.text, e.start_char + 1, e.end_char - e.start_char)
         """).fetchone()
         assert wrong == (0,)
+
+
+def test_entities_keep_to_lines_and_cells_and_leave_quotation_marks_out(tmp_path: Path) -> None:
+    """Whatever form of Unicode a text has, and wherever a word may be broken."""
+    texts = {
+        "lines": "Paris\nBerlin\nMadrid\n",
+        "cells": "Town | Mayor\nLondon | Angela Merkel\n",
+        "tabs": "Barack Obama\tLondon\nAngela Merkel\tParis\n",
+        "quotes": "They left \u2018London\u2019 and \u201cParis\u201d in 2009.",
+        "composed": "Ren\u00e9 Garc\u00eda visited Bogot\u00e1 on Monday.",
+        "decomposed": "Rene\u0301 Garci\u0301a visited Bogota\u0301 on Monday.",
+        "soft": "On Monday Angela Merkel visited Lon\u00addon.",
+    }
+    documents = tmp_path / "docs.jsonl"
+    documents.write_text(
+        "".join(json.dumps({"id": name, "text": text}) + "\n" for name, text in texts.items())
+    )
+    flags = ["--runner=DirectRunner", f"--input={documents}", f"--output={tmp_path}/out"]
+    assert extract(flags) == 0
+    with duckdb.connect() as db:
+        rows = db.execute(
+            "SELECT doc_id, start_char, end_char, text, label FROM read_parquet(?) ORDER BY ALL",
+            [f"{tmp_path}/out/entities/*/*.parquet"],
+        ).fetchall()
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in texts}
+    for name, start, end, text, label in rows:
+        assert texts[name][start:end] == text
+        found[name].append((text, label))
+    assert [text for text, _ in found["lines"]] == ["Paris", "Berlin", "Madrid"]
+    assert [text for text, _ in found["cells"]][-2:] == ["London", "Angela Merkel"]
+    assert {"Barack Obama", "London", "Angela Merkel", "Paris"} == {t for t, _ in found["tabs"]}
+    assert {"London", "Paris"} <= {text for text, _ in found["quotes"]}
+    assert not any(
+        mark in text for text, _ in found["quotes"] for mark in "\u2018\u2019\u201c\u201d"
+    )
+    assert ("Lon\u00addon", "geo") in found["soft"]
+    assert found["composed"]
+    assert found["composed"] == [
+        (unicodedata.normalize("NFC", text), label) for text, label in found["decomposed"]
+    ]
 
 
 @pytest.mark.slow

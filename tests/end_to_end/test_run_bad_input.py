@@ -4,6 +4,7 @@ import bz2
 import contextlib
 import gzip
 import json
+import lzma
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from pipeline.inputs.files import InputFile, match_files
+from pipeline.inputs.files import Matches, find_files
 from pipeline.inputs.shards import open_shard
 from pipeline.outputs.layout import LOCK
 from pipeline.run import run
@@ -53,8 +54,26 @@ BAD: dict[str, tuple[bytes, list[str], str | None]] = {
     "quote.csv": (b'id,text\n1,a\n2,"never closed\n', [], "The file ends inside a quoted field."),
     "utf16.jsonl": (
         GOOD.decode().encode("utf-16"),
-        ["not valid UTF-8: byte 0xff at offset 0.", "not valid JSON: Expecting value"],
-        None,
+        [],
+        "The file is UTF-16 by its byte order mark: --encoding utf-16.",
+    ),
+    "utf16be.txt": (
+        GOOD.decode().encode("utf-16-be"),
+        [],
+        "looks like UTF-16-BE without a byte order mark: --encoding utf-16-be.",
+    ),
+    "image.jsonl": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), [], "a PNG image: it holds no text"),
+    "zipped.csv": (b"PK\x03\x04" + bytes(30), [], "The file is a zip archive (or what is one"),
+    "docs.zip": (b"PK\x03\x04" + bytes(30), [], "a zip archive by its name: unpack it."),
+    "docs.tar.gz": (gzip.compress(bytes(10_240)), [], "a tar archive by its name: unpack it."),
+    "gzip.jsonl": (gzip.compress(GOOD), [], "The file is gzip: call it .gz."),
+    "twice.jsonl.gz": (gzip.compress(gzip.compress(GOOD)), [], "gzip: unpack it once more."),
+    "plain.jsonl.xz": (GOOD, [], "If it is not compressed, take the extension away."),
+    "cut.jsonl.xz": (lzma.compress(GOOD * 9)[:-20], [], "the file is truncated."),
+    "nuls.md": (
+        b"Maria" + bytes(4000),
+        [],
+        "The file is full of NUL characters: it is no text.",
     ),
     "latin1.txt": ("Zoë".encode("latin-1"), ["not valid UTF-8: byte 0xeb at offset 2."], None),
     "deep.jsonl": (
@@ -183,12 +202,12 @@ def test_a_shard_that_vanishes_after_it_was_matched_is_not_complete(
     for name in ("a.jsonl", "b.jsonl"):
         (tmp_path / "in" / name).write_bytes(GOOD)
 
-    def match_and_remove(*arguments: Any, **options: Any) -> list[InputFile]:
-        files = match_files(*arguments, **options)
+    def match_and_remove(*arguments: Any, **options: Any) -> Matches:
+        found = find_files(*arguments, **options)
         (tmp_path / "in/a.jsonl").unlink()
-        return files
+        return found
 
-    monkeypatch.setattr("pipeline.planning.check.match_files", match_and_remove)
+    monkeypatch.setattr("pipeline.planning.check.find_files", match_and_remove)
     manifest = extract()
     assert [entry["complete"] for entry in manifest["inputs"]] == [False, True]
     (letter,) = rows(tmp_path / "out", "dead_letters")
@@ -208,9 +227,9 @@ def test_a_shard_that_changes_while_it_is_read_is_not_complete(
     path.write_bytes(GOOD * 10)
     read = 0
 
-    def open_and_change(source: str) -> BinaryIO:
+    def open_and_change(source: str, window_mb: int) -> BinaryIO:
         nonlocal read
-        stream = open_shard(source)
+        stream = open_shard(source, window_mb)
         read += 1
         if change == "grows":
             with path.open("ab") as end:

@@ -3,27 +3,33 @@
 What Airflow and Kubernetes themselves say of their files is checked by `make test-schedules`.
 """
 
+import os
 import re
 import runpy
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from configparser import RawConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from unittest.mock import MagicMock, patch
 
 import pytest
 import yaml
 
 from pipeline.configuration.extraction import parse_extraction
+from pipeline.outputs.manifest.encoding import encode_manifest
+from schemas.manifest import Manifest
 
 SCHEDULES = Path(__file__).resolve().parents[2] / "jobs" / "schedules"
 SERVICE, TIMER = "gleaner.service", "gleaner.timer"
+WATCH, WATCH_TIMER = "gleaner-watch.service", "gleaner-watch.timer"
+ALERT = "gleaner-alert@.service"
 
 RETRY = {1}
 NEEDS_A_PERSON = {2, 3, 4}
@@ -55,13 +61,18 @@ def container() -> dict[str, Any]:
     return dict(only)
 
 
-def cron_line() -> str:
-    """The only line of the crontab that starts something."""
-    (line,) = (
+def cron_lines() -> list[str]:
+    """The lines of the crontab that start something: the run, and the look in the morning."""
+    return [
         line
         for line in text_of("crontab").splitlines()
         if line and not line.startswith("#") and not re.match(r"[A-Z]+=", line)
-    )
+    ]
+
+
+def cron_line() -> str:
+    """The only line of the crontab that starts a run."""
+    (line,) = (line for line in cron_lines() if "pipeline.run" in line)
     return line
 
 
@@ -179,9 +190,12 @@ def verify(folder: Path, change: tuple[str, str] = ("", "")) -> str:
         pytest.skip("systemd-analyze is not installed")
     service = text_of(SERVICE).replace("/opt/gleaner/bin/python", sys.executable)
     (folder / SERVICE).write_text(service.replace(*change))
-    (folder / TIMER).write_text(text_of(TIMER))
+    others = (TIMER, WATCH, WATCH_TIMER, ALERT)
+    for name in others:
+        (folder / name).write_text(text_of(name))
+    units = [folder / name.replace("@", "@gleaner") for name in (SERVICE, *others)]
     checked = subprocess.run(
-        [program, "verify", folder / TIMER, folder / SERVICE],
+        [program, "verify", *units],
         capture_output=True,
         text=True,
         check=False,
@@ -234,6 +248,50 @@ def test_systemd_lets_the_job_write_to_its_output_and_to_a_tmp_of_its_own_alone(
     assert service["ReadWritePaths"] == output
     assert service["PrivateTmp"] == "yes"
     assert (service["KillSignal"], service["KillMode"]) == ("SIGTERM", "mixed")
+
+
+def test_systemd_tells_people_of_a_unit_that_failed() -> None:
+    """The unit that does so stands in the folder, and is given the name of the one that failed."""
+    for name in (SERVICE, WATCH):
+        assert unit(name)["Unit"]["OnFailure"] == "gleaner-alert@%N.service"
+    assert unit(ALERT)["Service"]["ExecStart"].count("%i") == 2
+    assert "OnFailure" not in unit(ALERT)["Unit"]
+
+
+def looks() -> dict[str, str]:
+    """What systemd and cron look with each morning, as commands of a shell."""
+    program, flag, command = shlex.split(unit(WATCH)["Service"]["ExecStart"])
+    assert (program, flag) == ("/bin/sh", "-c")
+    (line,) = (line for line in cron_lines() if line != cron_line())
+    return {"systemd": command, "cron": line.split(maxsplit=5)[5]}
+
+
+@pytest.mark.parametrize("name", ["systemd", "cron"])
+@pytest.mark.parametrize(
+    ("status", "days", "is_told"),
+    [("committed", 1, False), ("committed", 3, True), ("empty", 1, True), ("failed", 1, True)],
+)
+def test_each_morning_people_are_told_of_days_without_rows(
+    tmp_path: Path, name: str, status: str, days: int, is_told: bool
+) -> None:
+    """With manifests as runs write them; what is printed is mailed, what fails tells people."""
+    manifests = tmp_path / "runs"
+    manifests.mkdir()
+    for number, (one, age) in enumerate([("committed", 9), (status, days)]):
+        path = manifests / f"r{number}.json"
+        manifest = {"run_id": "r", "status": one, "configuration": {"input": ["a"]}}
+        path.write_bytes(encode_manifest(cast(Manifest, manifest)))
+        at = time.time() - age * 24 * 3600
+        os.utime(path, (at, at))
+    command = looks()[name].replace("/srv/gleaner/entities/runs", str(manifests))
+    assert command != looks()[name]
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert ("no run has brought rows for two days" in done.stdout) is is_told
+    assert bool(done.returncode) is (is_told and name == "systemd")
+
+
+def test_airflow_tells_people_once_no_try_is_left() -> None:
+    assert callable(dag().task.settings["on_failure_callback"])
 
 
 def test_the_crontab_ends_with_a_newline_without_which_cron_ignores_it() -> None:

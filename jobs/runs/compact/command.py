@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 
 from jobs.runs.compact.groups import Group, find_groups
 from jobs.runs.compact.merge import merge
-from jobs.runs.outputs import add_dry_run, changing, days_ago
-from pipeline.console.printing import account
+from jobs.runs.outputs import add_dry_run, changing, days_ago, tell
 from pipeline.outputs.storage import run_storage
 from schemas.errors import UsageError
 
@@ -45,17 +44,18 @@ def run(flags: argparse.Namespace) -> int:
         groups = find_groups(output.manifests, before)
         for group in groups:
             if flags.dry_run:
-                account(f"would be merged: {_described(group)}")
+                tell(flags, f"would be merged: {_described(group)}")
                 continue
             storage = run_storage(output.root, _run_id(datetime.now(UTC)))
             merged = merge(group, storage, flags.target_file_mb * _MB, list(output.manifests))
             files = sum(len(table["files"]) for table in merged["tables"].values())
             size = sum(table["bytes"] for table in merged["tables"].values())
-            account(
-                f"{storage.run_id}: {files:,} files, {size / 1e6:,.2f} MB, of {_described(group)}"
+            tell(
+                flags,
+                f"{storage.run_id}: {files:,} files, {size / 1e6:,.2f} MB, of {_described(group)}",
             )
         if not groups:
-            account("no two runs to be merged")
+            tell(flags, "no two runs to be merged")
     return 0
 
 

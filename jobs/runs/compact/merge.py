@@ -70,9 +70,20 @@ def merged_manifest(
     )
     if forgotten:
         head["forgotten"] = sorted(forgotten, key=lambda entry: entry["at"])
+    real_paths = {
+        entry["source"]: entry.get("real_path")
+        for run in group.runs
+        for entry in run["inputs"]
+        if entry["source"] in group.sources
+        and group.sources[entry["source"]].run_id == run["run_id"]
+    }
     inputs = [
         input_entry(
-            source, state.fingerprint, state.complete, aside=_aside(group, source, state.runs)
+            source,
+            state.fingerprint,
+            state.complete,
+            aside=_aside(group, source, state.runs),
+            real_path=real_paths.get(source),
         )
         for source, state in sorted(group.sources.items())
     ]

@@ -13,7 +13,7 @@ may be writing meanwhile; what runs left there that died without a manifest is n
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from jobs.runs.forget.erase import (
@@ -26,10 +26,9 @@ from jobs.runs.forget.erase import (
     with_records,
 )
 from jobs.runs.forget.selection import Documents, Sources
-from jobs.runs.outputs import Output, add_dry_run, changing
-from pipeline.console.printing import account
+from jobs.runs.outputs import Output, add_dry_run, changing, tell
 from pipeline.filesystems.beam import filesystems
-from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.inputs.formats.records import encodable
 from pipeline.outputs.forgotten import (
     ForgottenNames,
@@ -75,15 +74,17 @@ def run(flags: argparse.Namespace) -> int:
         found = [find(output.root, manifest, selection) for manifest in output.manifests]
         _require_found(selection, found, names)
         if not flags.dry_run:
-            write_forgotten(output.root, _with_selection(names or new_names(), selection))
+            write_forgotten(
+                output.root, _with_selection(names or new_names(), selection, output.manifests)
+            )
         at = datetime.now(UTC).isoformat()
         for own in found:
             if own.is_concerned and not flags.dry_run:
                 erase(output.root, own, selection, at)
             if own.is_concerned:
-                account(f"{own.manifest['run_id']}: {_rows(own.rows)}")
+                tell(flags, f"{own.manifest['run_id']}: {_rows(own.rows)}")
         total = {table: sum(own.rows[table] for own in found) for table in TABLES}
-        account(f"{_rows(total)} {'would be erased' if flags.dry_run else 'erased'}")
+        tell(flags, f"{_rows(total)} {'would be erased' if flags.dry_run else 'erased'}")
         _warn(flags, found)
     return 0
 
@@ -93,7 +94,9 @@ def _selection(
 ) -> Documents | Sources:
     sources = None
     if flags.source:
-        known = {entry["source"] for run in output.manifests for entry in run.get("inputs", ())}
+        entries = [entry for run in output.manifests for entry in run.get("inputs", ())]
+        known = {entry.get("real_path", entry["source"]): entry["source"] for entry in entries}
+        known |= {entry["source"]: entry["source"] for entry in entries}
         sources = frozenset(_source(path, known, output.manifests, names) for path in flags.source)
     if flags.doc_id:
         _refuse([name for name in flags.doc_id if not encodable(name)])
@@ -101,9 +104,14 @@ def _selection(
     return Sources(sources or frozenset())
 
 
-def _with_selection(names: ForgottenNames, selection: Documents | Sources) -> ForgottenNames:
+def _with_selection(
+    names: ForgottenNames, selection: Documents | Sources, manifests: Sequence[Manifest]
+) -> ForgottenNames:
     if isinstance(selection, Sources):
-        return names.with_names("source", ((source,) for source in selection.names))
+        entries = [entry for run in manifests for entry in run.get("inputs", ())]
+        own = [entry for entry in entries if entry["source"] in selection.names]
+        paths = {entry["real_path"] for entry in own if "real_path" in entry}
+        return names.with_names("source", ((source,) for source in {*selection.names, *paths}))
     places = ((source, str(record)) for source, record in selection.records)
     if selection.sources is None:
         return names.with_names("doc_id", ((name,) for name in selection.names)).with_names(
@@ -114,14 +122,20 @@ def _with_selection(names: ForgottenNames, selection: Documents | Sources) -> Fo
 
 
 def _source(
-    path: str, known: set[str], manifests: Sequence[Manifest], names: ForgottenNames | None
+    path: str,
+    known: Mapping[str, str],
+    manifests: Sequence[Manifest],
+    names: ForgottenNames | None,
 ) -> str:
-    """The source that is meant; as with `--input`, a local path may be relative."""
-    own = path.removeprefix("file://")
+    """The source that is meant; as with `--input`, a local path may be relative.
+
+    known: sources by their names, with and without links.
+    """
+    own = local_path(path)
     absolute = own if is_remote(own) else os.path.abspath(own)  # noqa: PTH100 - Path.absolute keeps `..`
-    if own in known:
-        return own
-    if absolute in known or any(names_input(run, absolute) for run in manifests):
+    if own in known or absolute in known:
+        return known.get(own) or known[absolute]
+    if any(names_input(run, absolute) for run in manifests):
         return absolute
     if names and names.has("source", absolute):
         return absolute
@@ -165,21 +179,24 @@ def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
     unknown = [source for source in sources if states[source] is None]
     if there:
         more = f" and {len(there) - _SHOWN:,} more" if len(there) > _SHOWN else ""
-        account(
+        tell(
+            flags,
             f"{', '.join(there[:_SHOWN])}{more} still {'exists' if len(there) == 1 else 'exist'}: "
-            "later runs withhold what was forgotten of it; delete it there"
+            "later runs withhold what was forgotten of it; delete it there",
         )
     if unknown:
         more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
-        account(
+        tell(
+            flags,
             f"{', '.join(unknown[:_SHOWN])}{more} could not be looked up: where it still exists, "
-            "later runs withhold what was forgotten of it"
+            "later runs withhold what was forgotten of it",
         )
     unnamed = sum(own.unnamed[source] for own in found for source in sources)
     if flags.doc_id and unnamed:
-        account(
+        tell(
+            flags,
             f"{unnamed:,} dead letters of the same sources have no id, and none of these ids in "
-            "their bytes: look at them, and forget the --source where they are meant too"
+            "their bytes: look at them, and forget the --source where they are meant too",
         )
 
 

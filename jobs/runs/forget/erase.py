@@ -196,6 +196,14 @@ def _redacted(manifest: Manifest, selection: Selection) -> Manifest:
         for path in configuration["input"]
     ]
     left["configuration"] = {**configuration, "input": given}
+    if "unread" in manifest:
+        left["unread"] = [
+            entry
+            for entry in manifest["unread"]
+            if not {entry["path"], entry.get("detail")}.intersection(selection.names)
+        ]
+        if not left["unread"]:
+            del left["unread"]
     if "inputs" in manifest:
         entries = manifest["inputs"]
         left["inputs"] = [entry for entry in entries if entry["source"] not in selection.names]

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jobs.runs.outputs import Output
 from jobs.runs.verify.counts import Key, values
@@ -156,13 +156,23 @@ def _documents(
     shards: Sequence[Shard], manifest: Manifest, repairs: Mapping[str, Repair]
 ) -> Iterator[Text]:
     """What can be read of the shards; that one breaks off, the run itself has noted."""
-    settings = manifest["configuration"]
+    settings: Mapping[str, Any] = manifest["configuration"]
+    # Older runs, which do not know of them, read as their defaults are.
+    since = ("encoding", "csv_delimiter", "csv_escape", "max_window_mb")
+    known = {name: settings[name] for name in since if name in settings}
     config = ReadConfig(
-        shards[0].format, settings["id_field"], settings["text_field"], repairs=repairs
+        shards[0].format,
+        settings["id_field"],
+        settings["text_field"],
+        repairs=repairs,
+        **known,
     )
     for shard in shards:
         # Filesystems and parsers raise what they like.
-        with contextlib.suppress(Exception), open_shard(shard.source) as stream:
+        with (
+            contextlib.suppress(Exception),
+            open_shard(shard.source, config.max_window_mb) as stream,
+        ):
             for record in read_records(stream, shard, config):
                 if isinstance(record, Document):
                     yield Text((record.source, record.doc_id), record.text)

@@ -4,17 +4,40 @@ import argparse
 import shlex
 from pathlib import Path
 
-from jobs.runs.layout import say
 from jobs.runs.outputs import find_output
-from jobs.runs.view.sql import current_sql
-from pipeline.filesystems.paths import is_remote
+from jobs.runs.view.duckdb_views import duckdb_sql
+from jobs.runs.view.spark_views import spark_sql
+from jobs.runs.view.trino_views import trino_sql
+from model.text.escaping import harmless
+from pipeline.console.printing import account
+from pipeline.filesystems.paths import is_remote, scheme_of
 from pipeline.filesystems.upload import Upload
 from pipeline.outputs import current
 from schemas.errors import UsageError
 
+_ENGINES = ("duckdb", "spark", "trino")
+_COUNT = "SELECT label, count(*) FROM current_entities GROUP BY label"
+# What DuckDB needs to reach a store, as its documentation has it.
+_SECRETS = {
+    "s3": "CREATE SECRET (TYPE s3, PROVIDER credential_chain)",
+    "gs": "CREATE SECRET (TYPE gcs, KEY_ID 'HMAC_KEY', SECRET 'HMAC_SECRET')",
+}
+
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Nothing beside `--output`."""
+    """For whom, and where they find the output."""
+    parser.add_argument(
+        "--engine",
+        choices=_ENGINES,
+        default="duckdb",
+        metavar="NAME",
+        help="duckdb (the default), spark or trino: whose SQL",
+    )
+    parser.add_argument(
+        "--root",
+        metavar="PATH",
+        help="where the engine finds the output, also relative (default: where it is)",
+    )
 
 
 def run(flags: argparse.Namespace) -> int:
@@ -27,29 +50,69 @@ def run(flags: argparse.Namespace) -> int:
     root = output.root
     if not current.committed_runs(output.manifests):
         raise UsageError(f"{root} has no committed run yet, so there is nothing to view")
-    sql, module = f"{root}/current.sql", f"{root}/current.py"
-    _write(sql, current_sql(root))
+    place = root if flags.root is None else flags.root.rstrip("/") or "/"
+    name = "current.sql" if flags.engine == "duckdb" else f"current.{flags.engine}.sql"
+    sql, module = f"{root}/{name}", f"{root}/current.py"
+    if flags.engine == "trino":
+        text, usage = trino_sql(output, place), _trino(sql)
+    elif flags.engine == "spark":
+        text, usage = spark_sql(place), _spark(sql)
+    else:
+        text, usage = duckdb_sql(place), _duckdb(sql)
+    _write(sql, text)
     _write(module, Path(current.__file__).read_text("utf-8"))
-    place = "." if is_remote(root) else root  # to where current.py was copied
-    say(
-        f"""written {sql}
-        {module}
+    told = f"written {sql}\n        {module}\n{usage}\n\n{_python(root)}"
+    account("\n".join(map(harmless, told.split("\n"))))
+    return 0
+
+
+def _duckdb(sql: str) -> str:
+    head = """\
 Both stay true after later runs. With DuckDB (views current_entities, current_documents,
 current_dead_letters and gleaner_runs), in Python or by its own command line:
 
     import duckdb
-    duckdb.execute(open({sql!r}).read())
-    duckdb.sql("SELECT label, count(*) FROM current_entities GROUP BY ALL")
+"""
+    if is_remote(sql):
+        secret = _SECRETS.get(scheme_of(sql), _SECRETS["s3"])
+        setup = f'"INSTALL httpfs; LOAD httpfs; INSTALL aws; LOAD aws; {secret}"'
+        if "gcs" in secret:
+            setup = f'"INSTALL httpfs; LOAD httpfs; {secret}"'
+        asked = f"SELECT content FROM read_text({_quoted(sql)})"  # noqa: S608 - shown, not run
+        return f"""{head}    duckdb.execute({setup})
+    duckdb.execute(duckdb.sql({asked!r}).fetchone()[0])
+    duckdb.sql("{_COUNT}")"""
+    return f"""{head}    duckdb.execute(open({sql!r}).read())
+    duckdb.sql("{_COUNT}")
 
-    duckdb -init {shlex.quote(sql)} -c "SELECT label, count(*) FROM current_entities GROUP BY ALL"
+    duckdb -init {shlex.quote(sql)} -c "{_COUNT}\""""
 
-With pandas, pyarrow or Polars (current.py needs pyarrow alone):
 
-    import sys; sys.path.insert(0, {place!r})
+def _spark(sql: str) -> str:
+    return f"""Spark's views are those of a session, and read what is there when it begins:
+
+    spark-sql -i {shlex.quote(sql)} -e "{_COUNT}\""""
+
+
+def _trino(sql: str) -> str:
+    return f"""The SQL shows what counts now: make it and run it again after each run.
+
+    trino --file {shlex.quote(sql)}"""
+
+
+def _python(root: str) -> str:
+    fetch = f"import sys; sys.path.insert(0, {root!r})"
+    if is_remote(root):
+        fetch = f"from pyarrow import fs; fs.copy_files({f'{root}/current.py'!r}, 'current.py')"
+    return f"""With pandas, pyarrow or Polars (current.py needs pyarrow alone):
+
+    {fetch}
     import current
-    entities = current.read_table({root!r}, "entities").to_pandas()"""  # noqa: S608 - shown, not run
-    )
-    return 0
+    entities = current.read_table({root!r}, "entities").to_pandas()"""
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _write(path: str, text: str) -> None:

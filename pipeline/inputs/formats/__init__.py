@@ -16,12 +16,15 @@ Those of `dead_letters`, which an earlier run set aside, are what they were ther
 a module that makes a `Format`, and its place in `FILE_FORMATS`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from pipeline.inputs.compression import WINDOW_MB
+from pipeline.inputs.encodings import UTF8, encoding_name, is_wide
+from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.formats.avro import AVRO
-from pipeline.inputs.formats.csv_table import CSV
+from pipeline.inputs.formats.csv.table import AUTO, CSV, require_dialect
 from pipeline.inputs.formats.dead_letters import dead_letters_of, run_of
 from pipeline.inputs.formats.json_array import JSON
 from pipeline.inputs.formats.jsonl import JSONL
@@ -29,23 +32,25 @@ from pipeline.inputs.formats.lines import LINES
 from pipeline.inputs.formats.parquet import PARQUET
 from pipeline.inputs.formats.records import (
     STAGE,
+    DoubledColumnError,
     Format,
     MissingColumnError,
     Record,
     RecordBuilder,
-    ShardError,
     Values,
 )
 from pipeline.inputs.formats.text import TEXT
-from schemas.errors import UsageError
+from schemas.errors import ShardError, UsageError
 from schemas.records import Repair, Shard
 from schemas.tables import DOCUMENTS
 
 __all__ = [
+    "AUTO",
     "FILE_FORMATS",
     "FORMATS",
     "MAX_RECORD_MB",
     "STAGE",
+    "DoubledColumnError",
     "Format",
     "MissingColumnError",
     "ReadConfig",
@@ -63,6 +68,8 @@ FORMATS = FILE_FORMATS | {"dead_letters": dead_letters_of(FILE_FORMATS)}
 
 _ID_FIELD = "id"
 _MB = 1_000_000
+# Those of the table, of its partitions, and what the view of it calls a row's file.
+_COLUMNS = (*DOCUMENTS.names, "run_id", "gleaner_file")
 # A document of 50 MB (9.2 million tokens) takes its process 2.3 GB and two minutes.
 MAX_RECORD_MB = 64
 _MOST_MB = 2000  # offsets in a document, and those of a string in Arrow, have 32 bits
@@ -82,6 +89,10 @@ class ReadConfig:
     text_field: str = "text"
     keep_fields: tuple[str, ...] = ()
     max_record_mb: int = MAX_RECORD_MB
+    encoding: str = UTF8.name
+    csv_delimiter: str = AUTO
+    csv_escape: str = ""
+    max_window_mb: int = WINDOW_MB
     repairs: Mapping[str, Repair] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,12 +108,31 @@ class ReadConfig:
                 raise UsageError("--keep_fields holds an empty name.")
             if name in self.keep_fields[:position]:
                 raise UsageError(f"--keep_fields names {name!r} twice.")
-            if name in (*DOCUMENTS.names, "run_id"):  # the name of the tables' partitions
+            self._require_column(name, self.keep_fields[:position])
+        object.__setattr__(self, "encoding", encoding_name(self.encoding))
+        require_dialect(self.csv_delimiter, self.csv_escape)
+        if not 1 <= self.max_record_mb <= _MOST_MB:
+            raise UsageError(f"--max_record_mb is {self.max_record_mb}, expected 1 to {_MOST_MB}.")
+
+    @staticmethod
+    def _require_column(name: str, others: Iterable[str]) -> None:
+        """SQL does not tell names apart that differ in case only."""
+        for column in _COLUMNS:
+            if name == column:
                 raise UsageError(
                     f"--keep_fields {name!r} is already a column of the documents table."
                 )
-        if not 1 <= self.max_record_mb <= _MOST_MB:
-            raise UsageError(f"--max_record_mb is {self.max_record_mb}, expected 1 to {_MOST_MB}.")
+            if name.lower() == column:
+                raise UsageError(
+                    f"--keep_fields {name!r} is the column {column!r} of the documents table to "
+                    "SQL, which does not tell upper from lower case."
+                )
+        for other in others:
+            if name.lower() == other.lower():
+                raise UsageError(
+                    f"--keep_fields {other!r} and {name!r} are one column to SQL, which does not "
+                    "tell upper from lower case."
+                )
 
     @property
     def named_fields(self) -> tuple[str, ...]:
@@ -111,17 +141,33 @@ class ReadConfig:
         return (*identity, *self.keep_fields)
 
     @property
+    def sought(self) -> tuple[str, ...]:
+        """The text and the named fields: a flag is wrong where no record has one of them."""
+        return (self.text_field, *self.named_fields)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a line break may have several bytes: a range does not tell where lines begin."""
+        return is_wide(self.encoding)
+
+    @property
     def longest_record(self) -> int:
         """The bytes of the largest record that is processed."""
         return self.max_record_mb * _MB
 
 
-def read_records(stream: BinaryIO, shard: Shard, config: ReadConfig) -> Iterator[Record]:
+def read_records(
+    stream: BinaryIO, shard: Shard, config: ReadConfig, seen: FieldsSeen | None = None
+) -> Iterator[Record]:
     """The decompressed stream of `shard` in, a `Document` or `DeadLetter` for each record out.
 
     Records come in the order of the file, and one at a time. Errors of a single record become its
-    dead letter. Raises ShardError, OSError or pyarrow's errors where the rest cannot be read.
+    dead letter. seen: takes note of the fields that records have. Raises ShardError, OSError or
+    pyarrow's errors where the rest cannot be read.
     """
     if shard.format not in FORMATS:
         raise UsageError(f"{shard.source} has the unknown format {shard.format!r}.")
-    return FORMATS[shard.format].read(stream, RecordBuilder(shard, config))
+    known = FORMATS[shard.format]
+    if seen and not known.has_fields:
+        seen.look_at_columns((), config.named_fields)
+    return known.read(stream, RecordBuilder(shard, config, seen=seen))

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from pipeline.inputs.formats.parquet import count_rows, open_parquet
 from pipeline.inputs.formats.records import STAGE, Format, Reader, Record, RecordBuilder
-from schemas.errors import RecordError
+from schemas.errors import RecordError, ShardError
 from schemas.records import RAW_BYTES, Document, Repair, Shard
 
 _ROWS = 64  # of up to 64 KiB each
@@ -74,6 +74,7 @@ def _again(
         records = list(read(BytesIO(raw), builder))
         if len(records) != 1:
             raise RecordError(f"What was kept of the record holds {len(records)} records.")
-    except RecordError as error:
-        return replace(builder.dead_letter(0, error, raw, row["doc_id"]), raw_size=size)
+    except (RecordError, ShardError) as error:
+        cause = error if isinstance(error, RecordError) else RecordError(str(error))
+        return replace(builder.dead_letter(0, cause, raw, row["doc_id"]), raw_size=size)
     return records[0]

@@ -12,16 +12,18 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from pipeline.inputs.formats.columns import SHOWN, listed
+from pipeline.console.text import SHOWN, listed
+from pipeline.inputs.encodings import UTF8
 from pipeline.inputs.formats.jsonl import object_parser, read_jsonl, read_object
-from pipeline.inputs.formats.large import BOM, PIECE, LargeRecord
+from pipeline.inputs.formats.large import PIECE, LargeRecord
 from pipeline.inputs.formats.records import (
     Format,
     Record,
     RecordBuilder,
-    ShardError,
     getter,
 )
+from pipeline.inputs.formats.text import open_text
+from schemas.errors import ShardError
 from schemas.records import RAW_BYTES
 
 _KEY_BYTES = 100  # longer ones are not named
@@ -39,10 +41,10 @@ def read_json(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     objects. `record` is the byte offset of the element. Raises ShardError where the array breaks
     off, where there is none, and where more stands behind it. JSON lines are read as jsonl.
     """
-    buffered = cast("io.BufferedReader", stream)
+    buffered = cast("io.BufferedReader", open_text(stream, builder, UTF8.name).stream)
     head, text_field = buffered.peek(), builder.config.text_field
     if _holds_lines(head, text_field):
-        yield from read_jsonl(stream, builder)
+        yield from read_jsonl(buffered, builder, UTF8.name)
         return
     is_long_line = b"\n" not in head and _load(head) is _BROKEN
     scanner = _Scanner(buffered)
@@ -71,7 +73,7 @@ def _holds_lines(head: bytes, text_field: str) -> bool:
     Its first line is then an object with more behind it, or an object that has the text; where it
     is cut off or broken, it names the text on top, or is followed by an object on one line.
     """
-    line, _, rest = head.removeprefix(BOM).lstrip().partition(b"\n")
+    line, _, rest = head.removeprefix(UTF8.mark).lstrip().partition(b"\n")
     value, following = _load(line), rest.lstrip().partition(b"\n")[0]
     if isinstance(value, dict):
         return bool(following) or getter(text_field)(value) is not None
@@ -138,7 +140,8 @@ class _Scanner:
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
-        self._before = len(stream.read(len(BOM))) if stream.peek().startswith(BOM) else 0
+        is_marked = stream.peek().startswith(UTF8.mark)
+        self._before = len(stream.read(len(UTF8.mark))) if is_marked else 0
         self._piece, self._at = b"", 0
         self._depth, self._quoted = 0, False
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from pipeline.inputs.encodings import UTF8, Encoding
 from pipeline.inputs.formats.large import LargeRecord
 from pipeline.inputs.formats.lines import iter_lines
 from pipeline.inputs.formats.records import (
@@ -14,15 +15,69 @@ from pipeline.inputs.formats.records import (
     getter,
     json_kind,
 )
-from schemas.errors import RecordError
+from pipeline.inputs.formats.text import open_text
+from schemas.errors import RecordError, ShardError
+
+_ARRAY = ": a file that is one array takes --input_format json."
+_MARK = "\ufeff"
+_SPACE = " \t\n\r\v\f"  # what `bytes.strip` takes away
 
 
-def read_jsonl(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
-    """A stream of JSON lines in, one record for each line that is not blank out."""
-    parse = object_parser(builder)
-    for position, line in iter_lines(stream, builder):
-        if isinstance(line, LargeRecord) or not line.isspace():
+def read_jsonl(
+    stream: BinaryIO, builder: RecordBuilder, name: str | None = None
+) -> Iterator[Record]:
+    """A stream of JSON lines in, one record for each line that is not blank out.
+
+    name: of the encoding, where it is another than `--encoding`. Raises ShardError for a file that
+    is one JSON document over many lines.
+    """
+    stream, encoding, head = open_text(stream, builder, name)
+    _require_lines(head.removeprefix(encoding.mark).decode(encoding.name, "ignore"))
+    parse = object_parser(builder, encoding)
+    is_blank = bytes.isspace if encoding.width == 1 else _blank(encoding)
+    for position, line in iter_lines(stream, builder, encoding):
+        if isinstance(line, LargeRecord) or not is_blank(line):
             yield builder.record(position, line, parse)
+
+
+def _require_lines(head: str) -> None:
+    """Raise ShardError for what begins as no record does, and goes on as an array or object does.
+
+    A first line that is broken costs itself alone where the next is an object.
+    """
+    first, *others = head.lstrip(_SPACE).split("\n", 2)
+    first = first.strip(_SPACE)
+    second = others[0].strip(_SPACE) if others else ""
+    if not second or _is_json(second):
+        return
+    if first.startswith("[") and not _is_json(first):
+        raise ShardError(
+            "The file is one JSON document, not one object a line: --input_format json reads it, "
+            "and jq -c '.[]' writes it in lines."
+        )
+    if first == "{" and second.startswith('"'):
+        raise ShardError(
+            "The file has JSON objects of several lines, not one object a line: jq -c . writes it "
+            "in lines."
+        )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _blank(encoding: Encoding) -> Callable[[bytes], bool]:
+    blanks = frozenset(sign.encode(encoding.name) for sign in _SPACE)
+
+    def is_blank(line: bytes) -> bool:
+        width = encoding.width
+        return all(line[at : at + width] in blanks for at in range(0, len(line), width))
+
+    return is_blank
 
 
 def read_object(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
@@ -30,29 +85,56 @@ def read_object(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     yield builder.record(0, stream.read(), object_parser(builder))
 
 
-def object_parser(builder: RecordBuilder) -> Callable[[bytes], Values]:
+def read_row_again(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
+    """What a dead letter keeps of a row without bytes of its own in, its record out."""
+    return read_jsonl(stream, builder, UTF8.name)
+
+
+def object_parser(builder: RecordBuilder, encoding: Encoding = UTF8) -> Callable[[bytes], Values]:
     """The configuration of a builder in, a function from the bytes of an object to its values out.
 
     That one raises RecordError or ValueError for what is no JSON object, RecursionError for one
-    that is nested too deeply.
+    that is nested too deeply. A byte order mark before the object, which JSON cannot begin with, is
+    passed over: files were joined there.
     """
     config = builder.config
     get_id, get_text = getter(config.id_field), getter(config.text_field)
+    seen = builder.seen
     get_kept = [getter(name) for name in config.keep_fields]
     # `raw_decode` on stripped text does what `json.loads` does without its two pattern matches
     # and its guess of the encoding: 260 instead of 170 MB/s.
     decode = json.JSONDecoder().raw_decode
 
-    def parse(raw: bytes) -> Values:
-        text = raw.strip().decode()
-        value, end = decode(text)
+    def values(text: str) -> Values:
+        try:
+            value, end = decode(text)
+        except json.JSONDecodeError:
+            if not text.startswith(_MARK):
+                raise
+            text = text[1:].lstrip(_SPACE)
+            value, end = decode(text)
         if end != len(text):
-            raise json.JSONDecodeError("Extra data", text, end)
+            raise _more_behind(text, end)
         if not isinstance(value, dict):
-            raise RecordError(f"The record is {json_kind(value)}, not a JSON object.")
+            is_whole = builder.shard.format == "jsonl" and isinstance(value, list) and value
+            advice = _ARRAY if is_whole and isinstance(value[0], dict) else "."
+            raise RecordError(f"The record is {json_kind(value)}, not a JSON object{advice}")
+        if seen.missing:
+            seen.look(value)
         return Values(get_text(value), get_id(value), tuple([get(value) for get in get_kept]))
 
-    return parse
+    if encoding == UTF8:  # bytes are stripped faster than text
+        return lambda raw: values(raw.strip().decode())
+    return lambda raw: values(encoding.decode(raw).strip(_SPACE))
+
+
+def _more_behind(text: str, end: int) -> Exception:
+    if text[end:].lstrip(_SPACE).startswith(_MARK):
+        return RecordError(
+            f"A byte order mark stands behind the object, at character {end}: files were joined "
+            "there without a line break."
+        )
+    return json.JSONDecodeError("Extra data", text, end)
 
 
 JSONL = Format("jsonl", (".jsonl", ".ndjson"), read_jsonl, splittable=True, read_again=read_jsonl)

@@ -1,9 +1,9 @@
 """Records that are too large to be held: how they are passed over, and what is kept of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-BOM = b"\xef\xbb\xbf"
 PIECE = 2**20  # what is read at a time, in bytes or characters
 
 
@@ -24,16 +24,18 @@ def read_up_to(stream: BinaryIO, most: int) -> bytes:
     return b"".join(pieces)
 
 
-def pass_line(stream: BinaryIO, most: int | None = None) -> int:
+def pass_line(
+    readline: Callable[[int], bytes], newline: bytes = b"\n", most: int | None = None
+) -> int:
     """Read to the end of the line, or `most` bytes where it is longer; returns how many that were.
 
     Whatever the length of the line, 1 MiB of it is held.
     """
     passed = 0
     while most is None or passed < most:
-        piece = stream.readline(PIECE if most is None else min(PIECE, most - passed))
+        piece = readline(PIECE if most is None else min(PIECE, most - passed))
         passed += len(piece)
-        if not piece or piece.endswith(b"\n"):
+        if not piece or (piece.endswith(newline) and len(piece) % len(newline) == 0):
             break
     return passed
 

@@ -8,6 +8,9 @@ from typing import Literal, cast, get_args
 
 from model.drift.compare import compare
 from model.drift.sums import profile_of_sums
+from pipeline.inputs.fields import absent_in_words
+from pipeline.inputs.walk import Unread
+from pipeline.languages import language_warnings
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.forgotten import FORGOTTEN
 from pipeline.outputs.layout import RunPaths
@@ -24,9 +27,12 @@ from schemas.manifest import (
     PartOfJob,
     Status,
     TableEntry,
+    UnreadEntry,
 )
 from schemas.records import FileResult, ShardResult
 from schemas.tables import SCHEMA_VERSION, TABLES
+
+_LISTED = 100  # of what was not read; the counts tell of all
 
 # What each document says of itself, and a manifest of all of them.
 Sum = Literal["sentences", "tokens", "unknown_tokens", "characters"]
@@ -74,19 +80,28 @@ def committed_manifest(
             source not in broken or source in run.forgotten,
             run.repairs.get(source),
             {why: counts[source] for why, counts in aside.items()},
+            None if source in run.forgotten else run.real_paths.get(source),
         )
         for source, fingerprint in run.inputs.items()
     ]
     head = _head(run, "committed" if run.inputs else "empty")
     manifest = with_rows(head, inputs, files, paths, run.skipped_files)
+    manifest["counts"]["unread"] = len(run.unread)
+    reasons = Counter(passed.reason for passed in run.unread)
+    manifest["counts"]["unread_by_reason"] = dict(sorted(reasons.items()))
+    if run.unread:
+        manifest["unread"] = _some_unread(run.unread)
     if run.inputs:
         profile = profile_of_sums(totals)
         drift = compare(run.baseline, profile, run.min_confidence, run.last)
         manifest["drift"] = cast(Drift, drift)
-    broken_files = broken_in_words(manifest) if manifest["counts"]["broken_files"] else None
-    warnings = [w for w in (broken_files, repeated_ids_in_words(files)) if w]
-    if warnings:
-        manifest["warnings"] = [*manifest.get("warnings", ()), *warnings]
+        said = [*language_warnings(totals, run.language, cuts_characters=run.cuts_characters)]
+        said += [broken_in_words(manifest)] if manifest["counts"]["broken_files"] else []
+        said += absent_in_words(run.configuration["id_field"], run.keep_fields, shards)
+        repeated = repeated_ids_in_words(files)
+        said += [repeated] if repeated else []
+        if warnings := [*run.warnings, *said]:
+            manifest["warnings"] = warnings
     return manifest
 
 
@@ -95,12 +110,32 @@ def _named(source: str, fingerprint: str, run: RunDescription) -> tuple[str, str
     return (FORGOTTEN, FORGOTTEN) if source in run.forgotten else (source, fingerprint)
 
 
+def _some_unread(unread: Sequence[Unread]) -> list[UnreadEntry]:
+    """What was not read, as far as there is room; of many, the first of each reason."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for passed in unread:
+        seen[passed.reason] += 1
+        entry = UnreadEntry(path=_in_utf8(passed.path), reason=passed.reason)
+        if passed.detail:
+            entry["detail"] = _in_utf8(passed.detail)
+        ranked.append((seen[passed.reason], entry))
+    ranked.sort(key=lambda pair: pair[0])
+    return sorted((entry for _, entry in ranked[:_LISTED]), key=lambda entry: entry["path"])
+
+
+def _in_utf8(path: str) -> str:
+    """A name that is not UTF-8 with escapes for its other bytes: it is not read."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def input_entry(
     source: str,
     fingerprint: str,
     complete: bool,
     repairs: str | None = None,
     aside: Mapping[Aside, int] | None = None,
+    real_path: str | None = None,
 ) -> InputEntry:
     """A source before its rows are counted (see `with_rows`), with its records that have none."""
     entry = InputEntry(
@@ -117,6 +152,8 @@ def input_entry(
             entry[why] = count
     if repairs:
         entry["repairs"] = repairs
+    if real_path and real_path != source:
+        entry["real_path"] = real_path
     return entry
 
 
@@ -169,6 +206,10 @@ def with_rows(
             counts[why] = total
     if skipped_files is not None:
         counts["skipped_files"] = skipped_files
+    before = manifest.get("counts")
+    if before and "unread" in before:
+        counts["unread"] = before["unread"]
+        counts["unread_by_reason"] = before["unread_by_reason"]
     return {
         **manifest,
         "counts": counts,
@@ -185,6 +226,7 @@ def without_rows(manifest: Manifest) -> Manifest:
     """A manifest in, the same without what it says of rows out: that of a run that has none."""
     left = manifest.copy()
     left.pop("counts", None)
+    left.pop("unread", None)
     left.pop("inputs", None)
     left.pop("tables", None)
     return left

@@ -12,6 +12,7 @@ from jobs.runs.__main__ import COMMANDS, run
 from jobs.runs.layout import cause
 from pipeline.console.text import short_duration
 from schemas.errors import UsageError
+from tests.builders import last_of_each
 
 Manifest = dict[str, Any]
 
@@ -239,7 +240,7 @@ def test_what_cannot_be_is_one_sentence(output: Path, arguments: list[str], mess
     root = output.parent
     given = [argument.format(root=root) for argument in arguments]
     with pytest.raises(UsageError) as caught:
-        run([given[0], f"--output={output}", *given[1:]])
+        run(last_of_each([given[0], f"--output={output}", *given[1:]]))
     assert str(caught.value) == message.format(root=root)
 
 

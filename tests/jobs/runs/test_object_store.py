@@ -1,6 +1,10 @@
 """Every command on an object store: it does what it does on a disk, and refuses in one sentence."""
 
+import ast
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +94,27 @@ def test_commands_that_read_say_what_they_say_of_a_disk(
         assert told[0] == told[1] or command == "view"  # whose words are of the place
     assert keys("out/") == sorted([*before, "out/current.py", "out/current.sql"])
     require_verified(remote, capsys)
+
+
+def test_what_view_prints_for_a_store_can_be_pasted(
+    remote: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of it opens a URL as a file; DuckDB's part needs its extensions, so it is parsed."""
+    assert run(["view", f"--output={remote}"]) == 0
+    told = re.findall(r"^    (\S.*)$", capsys.readouterr().out, re.MULTILINE)
+    program = "\n".join(told)
+    assert "open(" not in program
+    assert "CREATE SECRET (TYPE s3, PROVIDER credential_chain)" in program
+    calls = [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Call)]
+    assert len(calls) >= 5
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join([*program.splitlines()[-3:], "print(len(entities))"])],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == f"{len(_rows(remote, 'entities'))}\n", done.stderr
 
 
 @pytest.mark.parametrize("command", CHANGING)

@@ -285,6 +285,82 @@ def test_what_view_prints_can_be_pasted(
     assert not list(output.glob(".*"))
 
 
+def counted_by_duckdb(sql: Path, *before: str) -> Any:  # noqa: ANN401 - rows as DuckDB has them
+    with duckdb.connect() as connection:
+        for statement in (*before, sql.read_text()):
+            connection.execute(statement)
+        return connection.sql(
+            "SELECT run_id, source, count(*) FROM current_documents GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+
+
+@pytest.fixture
+def moved(output: Path, tmp_path: Path) -> Path:
+    """An output that was viewed, and then moved to where its manifests do not know of it."""
+    assert run(["view", f"--output={output}"]) == 0
+    return Path(shutil.move(output, tmp_path / "mounted [here]?"))
+
+
+def test_an_output_that_was_moved_is_viewed_where_the_session_says_it_is(moved: Path) -> None:
+    place = f"SET VARIABLE gleaner_output = '{moved}'"
+    assert counted_by_duckdb(moved / "current.sql", place) == [("r1", "a", 2)]
+
+
+def test_a_copy_is_not_taken_for_what_it_was_copied_from(output: Path, tmp_path: Path) -> None:
+    assert run(["view", f"--output={output}"]) == 0
+    copy = Path(shutil.copytree(output, tmp_path / "copy"))
+    write(copy, committed("r2", ["b"]))
+    place = f"SET VARIABLE gleaner_output = '{copy}'"
+    assert counted_by_duckdb(copy / "current.sql", place) == [("r1", "a", 2), ("r2", "b", 2)]
+    assert counted_by_duckdb(copy / "current.sql") == [("r1", "a", 2)]
+
+
+def test_a_place_that_is_relative_holds_wherever_the_folder_goes(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["view", f"--output={output}", "--root=."]) == 0
+    there = Path(shutil.move(output, tmp_path / "there"))
+    monkeypatch.chdir(there)
+    assert counted_by_duckdb(Path("current.sql")) == [("r1", "a", 2)]
+
+
+@given(history=histories())
+@settings(max_examples=10)
+def test_what_trino_is_given_shows_the_same_rows(
+    tmp_path_factory: pytest.TempPathFactory, history: list[Manifest]
+) -> None:
+    """DuckDB stands for Trino: it has the tables as Trino would have them, and runs the views."""
+    root = tmp_path_factory.mktemp("out") / "it's"
+    root.mkdir()
+    for told in history:
+        write(root, told)
+    assert run(["view", f"--output={root}", "--engine=trino", "--root=s3://b/out"]) == 0
+    text = (root / "current.trino.sql").read_text()
+    last = max((told["timings"]["started_at"], told["run_id"]) for told in history)[1]
+    assert f"TRUE UP TO RUN {last}:" in text
+    statements = text.split(";\n")
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("ATTACH ':memory:' AS hive; CREATE SCHEMA hive.gleaner")
+        for table in TABLES:
+            (declared,) = (
+                one for one in statements if f"CREATE TABLE hive.gleaner.all_{table}" in one
+            )
+            columns, _, settings = declared.partition(") WITH (")
+            assert f"external_location = 's3://b/out/{table}'" in settings
+            columns = columns.replace("array(varchar)", "varchar[]")
+            connection.execute(f'{columns}, "$path" varchar)')
+            files = f"{root}/{table}/*/*.parquet".replace("'", "''")
+            connection.execute(
+                f"INSERT INTO hive.gleaner.all_{table} BY NAME SELECT *, "  # noqa: S608 - names of ours
+                "regexp_extract(\"$path\", 'run_id=([^/]+)/[^/]+$', 1) AS run_id FROM read_parquet("
+                f"'{files}', hive_partitioning = false, union_by_name = true, filename = '$path')"
+            )
+            (view,) = (one for one in statements if f"VIEW hive.gleaner.current_{table}" in one)
+            connection.execute(view)
+            rows = connection.sql(f"SELECT * FROM hive.gleaner.current_{table}").to_arrow_table()  # noqa: S608 - as above
+            assert comparable(rows.to_pylist()) == comparable(expected(history, table))
+
+
 def test_views_are_written_again_in_one_piece(output: Path) -> None:
     (output / "current.sql").write_text("old")
     run(["view", f"--output={output}"])

@@ -12,6 +12,7 @@ import pytest
 from jobs.train.__main__ import run
 from model.tagger.artifact import load_artifact, read_files
 from schemas.errors import UsageError
+from tests.builders import last_of_each
 
 PEOPLE, PLACES = ("Maria", "Rui", "Tom", "Eva"), ("Lisbon", "Porto", "Faro", "York", "Bath")
 QUICK = (
@@ -109,7 +110,7 @@ def test_conll_with_a_dev_file_becomes_a_model_under_its_name(
     identities = []
     for output in (tmp_path / "a", tmp_path / "b"):
         flags = [f"--train={conll}", f"--dev={dev}", f"--output={output}", "--name=ferry"]
-        assert run([*flags, *QUICK, "--epochs=1"]) == 0
+        assert run(last_of_each([*flags, *QUICK, "--epochs=1"])) == 0
         identities.append(load_artifact(read_files(output), "m").identity)
     assert identities[0] == identities[1]
     assert identities[0].startswith("ferry@")
@@ -128,7 +129,7 @@ def test_words_of_the_vectors_stay_known_at_extraction(conll: Path, tmp_path: Pa
     vectors.write_text("Lisbon 1 2\nAccra 3 4\nbeyond 5 6\n")
     output = tmp_path / "model"
     flags = [f"--train={conll}", f"--output={output}", f"--vectors={vectors}", *QUICK]
-    assert run([*flags, "--epochs=1", "--scheme=BIOES", "--vocabulary_size=14"]) == 0
+    assert run(last_of_each([*flags, "--epochs=1", "--scheme=BIOES", "--vocabulary_size=14"])) == 0
     artifact = load_artifact(read_files(output), "model")
     assert artifact.training["vectors"] == "vectors.txt"
     assert artifact.tags.scheme == "BIOES"
@@ -164,7 +165,7 @@ def test_documents_become_a_model_and_the_report_comes_first(
     path = tmp_path / "toy.jsonl"
     path.write_text("\n".join(lines))
     output = tmp_path / "model"
-    assert run([f"--train={path}", f"--output={output}", *QUICK, "--epochs=1"]) == 0
+    assert run(last_of_each([f"--train={path}", f"--output={output}", *QUICK, "--epochs=1"])) == 0
     artifact = load_artifact(read_files(output), "toy")
     assert artifact.tags.labels == ("geo", "per")
     assert artifact.metrics["scores"]["dev"]["micro"]["support"] == 4
@@ -213,7 +214,7 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
     Path("full", "mine").write_text("mine")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UsageError) as caught:
-        run([f"--train={csv}", "--output=new", *flags])
+        run(last_of_each([f"--train={csv}", "--output=new", *flags]))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.rglob("*")) == before

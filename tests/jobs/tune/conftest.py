@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.tune.__main__ import run
+from tests.builders import last_of_each
 
 # A training whose F1 is best with a dropout of 0.4. It stops for a minute in the trial that the
 # file `hang` names, once, and fails where the file `fail` names the trial. As the real one, it
@@ -63,7 +64,7 @@ class Place:
         self.given = [f"--train={folder / 'data.csv'}", f"--output={self.output}"]
 
     def run(self, *flags: str) -> int:
-        return run([*self.given, *flags], self.trainer)
+        return run(last_of_each([*self.given, *flags]), self.trainer)
 
     def start(self, *flags: str) -> "subprocess.Popen[str]":
         """The same in a process of its own, once its second trial is under way."""
@@ -74,7 +75,7 @@ class Place:
             f"main(lambda arguments: run(arguments, {self.trainer!r}))\n"
         )
         process = subprocess.Popen(
-            [sys.executable, "-c", code, *self.given, *flags],
+            [sys.executable, "-c", code, *last_of_each([*self.given, *flags])],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -163,8 +163,8 @@ def test_an_empty_directory_is_no_model(tmp_path: Path) -> None:
         ),
         (
             "config.json",
-            {"segmentation": {"language": "en", "max_sentence_tokens": 9, "version": 2}},
-            "m: segmentation version 2 is not the one of this release (1): the model",
+            {"segmentation": {"language": "en", "max_sentence_tokens": 9, "version": 3}},
+            "m: segmentation version 3 is not one that this release reads (1 or 2): the model",
         ),
         (
             "config.json",

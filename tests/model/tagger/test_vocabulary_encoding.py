@@ -1,6 +1,7 @@
 """Equal text gives equal ids, and every word has features, known or not."""
 
 import random
+import unicodedata
 
 import numpy as np
 import pytest
@@ -132,3 +133,27 @@ def test_of_a_long_word_head_and_tail_are_read(limit: int, read: str | None) -> 
 def test_no_words_encode_into_empty_arrays() -> None:
     encoded = ENCODER.encode([])
     assert [array.shape for array in encoded] == [(0,), (0,), (0, 1)]
+
+
+@given(WORDS)
+def test_each_form_of_unicode_of_a_word_has_the_same_features(words: list[str]) -> None:
+    composed, decomposed = (
+        ENCODER.encode([unicodedata.normalize(form, word) for word in words])
+        for form in ("NFC", "NFD")
+    )
+    for one, other in zip(composed, decomposed, strict=True):
+        assert one.tolist() == other.tolist()
+
+
+def test_a_word_is_looked_up_without_soft_hyphens_and_composed() -> None:
+    encoder = WordEncoder(Vocabulary.of(["Zoe\u0308", "Zo\u00eb", "fer\u00adry"]))
+    assert encoder.vocabulary.words == ("zo\u00eb", "ferry")
+    first, *others = encoder.encode(["zo\u00eb", "zoe\u0308", "z\u00adoe\u0308"]).word_ids.tolist()
+    assert others == [first, first]
+    assert encoder.encode(["FER\u00adRY", "ferry"]).word_ids.tolist() == [RESERVED + 1] * 2
+
+
+def test_words_that_a_vocabulary_of_old_holds_decomposed_are_found() -> None:
+    old = Vocabulary(("zoe\u0308", "ferry"), ())
+    found = WordEncoder(old).encode(["Zoe\u0308", "Zo\u00eb", "ferry"]).word_ids.tolist()
+    assert found == [RESERVED, RESERVED, RESERVED + 1]

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.tags import Span, spans_of
+from model.text.scripts import count_without_blanks
 from model.text.segmentation import (
     TOKEN_STYLES,
     Segmentation,
@@ -44,6 +45,7 @@ ODD = (
     *("Dr. Ana Reis left. ", "It rained! ", 'He asked: "Why?" ', "a.b", "...", "O'Neil", "3,000"),
     *("U.S.-led", "Ms.", "'s", "-", ".", "AT&T"),
 )
+SHY = "\u00ad"
 STYLES = st.sampled_from(TOKEN_STYLES)
 TEXTS = st.lists(
     st.one_of(
@@ -82,7 +84,7 @@ def test_tokens_cover_every_visible_character_once_and_no_blank(
 @given(TEXTS)
 @settings(max_examples=200)
 def test_without_marks_tokens_are_those_of_the_plain_pattern(text: str) -> None:
-    plain = "".join(c for c in text if not unicodedata.category(c).startswith("M"))
+    plain = "".join(c for c in text if not unicodedata.category(c).startswith("M") and c != SHY)
     assert list(tokenized(plain).words) == re.findall(r"\w+|[^\w\s]", plain)
 
 
@@ -192,8 +194,11 @@ def test_words_and_tags_of_different_number_are_refused() -> None:
 def test_settings_survive_json_and_foreign_ones_are_refused() -> None:
     settings_ = Segmentation("pt", "whole", 99)
     assert Segmentation(**json.loads(json.dumps(settings_.to_json()))) == settings_
-    with pytest.raises(ArtifactError, match="segmentation version 2 is not the one of this"):
-        Segmentation(version=2)
+    assert Segmentation(language="xx", max_sentence_tokens=9, version=1).language
+    with pytest.raises(ArtifactError, match="segmentation version 3 is not one that this release"):
+        Segmentation(version=3)
+    with pytest.raises(ValueError, match="language is 'xx', expected a code that has rules"):
+        Segmentation("xx")
     with pytest.raises(ValueError, match="tokens is 'coarse', expected fine or whole"):
         Segmentation(tokens="coarse")  # type: ignore[arg-type]  # what a foreign file may hold
     with pytest.raises(ValueError, match="max_sentence_tokens is 0, expected >= 1"):
@@ -214,3 +219,78 @@ def test_every_gold_span_of_the_shared_documents_begins_and_ends_with_a_token(
             assert entity["end"] in ends, (document["id"], entity)
             spans += 1
     assert spans > 1000
+
+
+SHORT = st.lists(
+    st.one_of(
+        st.sampled_from(("Zoë", "Ünal", "É.U.", "wash\u00adton", "\u00ad", "が", "한국", "Å")),
+        st.sampled_from((" ", ". ", "\n", "\n\n", "Mr. ", "\u201c", '"', "Ki-\n", "|", "\t", "1")),
+    ),
+    max_size=16,
+).map("".join)
+
+
+@given(SHORT, STYLES, st.booleans())
+@settings(max_examples=300)
+def test_a_text_is_cut_alike_in_each_form_of_unicode(
+    text: str, style: TokenStyle, characters: bool
+) -> None:
+    segmentation = Segmentation(tokens=style, characters=characters)
+    composed, decomposed = (
+        tokenized(unicodedata.normalize(form, text), segmentation) for form in ("NFC", "NFD")
+    )
+    assert [unicodedata.normalize("NFC", word) for word in decomposed.words] == composed.words
+    assert decomposed.sentence_offsets.tolist() == composed.sentence_offsets.tolist()
+
+
+def test_a_word_with_soft_hyphens_is_one_word() -> None:
+    assert list(tokenized("Wash\u00ading\u00adton rose").words) == [
+        "Wash\u00ading\u00adton",
+        "rose",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("王芳访问了Oslo。", ["王", "芳", "访", "问", "了", "Oslo", "。"]),
+        ("東京タワー2号", ["東", "京", "タ", "ワ", "ー", "2", "号"]),
+        ("か\u3099きon", ["か\u3099", "き", "on"]),
+        ("กันที่ A", ["กั", "น", "ที่", "A"]),
+        ("ແມ່ນ", ["ແ", "ມ່", "ນ"]),
+        ("ខ្មែរ", ["ខ្", "មែ", "រ"]),
+        ("မြန်မာ", ["မြ", "န်", "မာ"]),
+        ("2024年5月", ["2024", "年", "5", "月"]),
+        ("한국 हिन्दी Zoë", ["한국", "हिन्दी", "Zoë"]),
+        ("𠀋𠂉a", ["𠀋", "𠂉", "a"]),
+    ],
+)
+def test_scripts_without_blanks_are_cut_into_characters_with_their_marks(
+    text: str, words: list[str]
+) -> None:
+    assert list(tokenized(text, Segmentation(characters=True)).words) == words
+
+
+@given(TEXTS, STYLES)
+@settings(max_examples=200)
+def test_characters_only_add_cuts_and_leave_other_scripts_alone(
+    text: str, style: TokenStyle
+) -> None:
+    whole = token_offsets(text, style)
+    cut = token_offsets(text, style, characters=True)
+    assert set(whole[0].tolist()) <= set(cut[0].tolist())
+    added = {text[start] for start in set(cut[0].tolist()) - set(whole[0].tolist())}
+    if added:
+        assert count_without_blanks(text)
+    else:
+        assert [a.tolist() for a in cut] == [a.tolist() for a in whole]
+
+
+@given(WORDS, STYLES)
+@settings(max_examples=150)
+def test_split_words_are_those_of_the_joined_text_with_characters_too(
+    words: list[str], style: TokenStyle
+) -> None:
+    split = [token for word in words for token in split_word(word, style, characters=True)]
+    segmentation = Segmentation(tokens=style, characters=True)
+    assert split == list(tokenized(" ".join(words), segmentation).words)

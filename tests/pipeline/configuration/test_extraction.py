@@ -42,26 +42,36 @@ def test_without_flags_the_bundled_corpus_and_model_are_used() -> None:
 def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
     arguments = (
         "--input a.jsonl b*.gz gs://c/d --input_format lines --id_field m.id --text_field m.text "
-        "--keep_fields title,year --max_record_mb 3 --allow_no_input --model here --batch_tokens 7 "
+        "--keep_fields title,year --languages en,DE --max_record_mb 3 --encoding UTF16 "
+        "--csv_delimiter tab --csv_escape ! --max_window_mb 2048 --allow_no_input "
+        "--model here --batch_tokens 7 "
         "--folded_words 40000 --min_confidence 0.75 --max_dead_letters=0.5 --run_id nightly-1"
         f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --only_new "
         "--restore_forgotten --max_broken_files 0.25 --quarantine --backfill --commit_shards 5 "
-        "--fail_on_drift --direct_num_workers=4"
+        "--fail_on_drift --flat --direct_num_workers=4"
     )
     config = parse_extraction(arguments.split())
     assert config.inputs == ("a.jsonl", "b*.gz", "gs://c/d")
-    assert config.read == ReadConfig("lines", "m.id", "m.text", ("title", "year"), 3)
+    assert config.read == ReadConfig(
+        "lines", "m.id", "m.text", ("title", "year"), 3, "utf-16", "tab", "!", 2048
+    )
     assert (config.output, config.model) == (f"{tmp_path}/o", "here")
     assert (config.run_id, config.keep_text, config.allow_no_input) == ("nightly-1", "all", True)
     assert (config.batch_tokens, config.target_file_mb) == (7, 3)
     assert config.beam.view_as(DirectOptions).direct_num_workers == 4
     assert config.described() == {
         "input": ["a.jsonl", "b*.gz", "gs://c/d"],
+        "flat": True,
         "input_format": "lines",
         "id_field": "m.id",
+        "languages": ["en", "de"],
         "text_field": "m.text",
         "keep_fields": ["title", "year"],
         "max_record_mb": 3,
+        "encoding": "utf-16",
+        "csv_delimiter": "tab",
+        "csv_escape": "!",
+        "max_window_mb": 2048,
         "keep_text": "all",
         "min_confidence": 0.75,
         "max_dead_letters": 0.5,
@@ -128,6 +138,16 @@ def test_an_unknown_flag_is_refused_with_the_nearest(arguments: list[str], messa
         (["--max_dead_letters=5"], ["--max_dead_letters", "5.0", "0 to 1"]),
         (["--min_confidence=high"], ["--min_confidence", "'high'", "a number"]),
         (["--target_file_mb=0"], ["--target_file_mb", "0", "at least 1"]),
+        (["--encoding", "base64"], ["--encoding is 'base64', expected an encoding of text"]),
+        (["--encoding", "rot13"], ["--encoding is 'rot13', expected an encoding of text"]),
+        (["--encoding", "utf-61"], ["such as utf-16, latin-1 or cp1252, did you mean utf-16?"]),
+        (["--encoding", "cp500"], ["'cp500', whose lines do not end as in ASCII or cannot"]),
+        (["--encoding="], ["--encoding is '', expected"]),
+        (["--csv_delimiter", ";;"], ["--csv_delimiter is ';;', expected auto, tab or one char"]),
+        (["--csv_delimiter", '"'], ["--csv_delimiter is '\"', expected auto"]),
+        (["--csv_escape", "\n"], ["--csv_escape is '\\n', expected one character"]),
+        (["--csv_escape", ",", "--csv_delimiter", ","], ["--csv_escape is ',', expected one"]),
+        (["--max_window_mb=4096"], ["--max_window_mb is 4096, expected 1 to 2048"]),
         (["--max_record_mb=0"], ["--max_record_mb", "0", "1 to 2000"]),
         (["--max_record_mb=2001"], ["--max_record_mb", "2001", "1 to 2000"]),
         (["--keep_text", "some"], ["--keep_text is 'some', expected none, sample or all"]),

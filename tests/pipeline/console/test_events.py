@@ -117,7 +117,7 @@ def test_an_argument_that_is_not_utf8_and_a_usage_error_while_parsing_are_events
         (["--input", "a", "--log_format", "json", "--only_new"], True),
         (["--log_format", "json"], True),
         (["--log_format=text"], False),
-        (["--log_format=json", "--log_format=text"], False),  # as for any flag, the last counts
+        (["--log_format=json", "--log_format=text"], False),  # the parser refuses it, as text
         (["--log_format"], False),
         (["--log_format=jsno"], False),
         (["json"], False),

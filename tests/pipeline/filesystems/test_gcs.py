@@ -25,6 +25,7 @@ from pipeline.filesystems.upload import create_object
 from pipeline.outputs.storage import run_storage
 from pipeline.run import run
 from schemas.errors import UsageError
+from tests.builders import last_of_each
 
 Answering = Callable[[int], AbstractContextManager[list[str]]]
 
@@ -153,7 +154,7 @@ def test_an_object_that_the_store_refuses_is_an_oserror_that_names_it(
 @pytest.mark.parametrize("flag", ["--input", "--model", "--output"])
 def test_a_bucket_that_is_not_there_is_one_sentence(flag: str, bucket: str) -> None:
     with pytest.raises(UsageError, match=f"^{flag} .*: there is no bucket 'nothing-there'$"):
-        run([f"--output={bucket}/out", f"{flag}=gs://nothing-there/a"])
+        run(last_of_each([f"--output={bucket}/out", f"{flag}=gs://nothing-there/a"]))
 
 
 def test_a_store_that_does_not_answer_is_one_sentence_at_once(

@@ -10,9 +10,10 @@ import gzip
 import io
 import itertools
 import json
+import lzma
 import random
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import fastavro
 import numpy as np
@@ -32,6 +33,7 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, 1, mtime=0),
     ".bz2": bz2.compress,
     ".zst": zstandard.ZstdCompressor(level=1, write_checksum=True).compress,
+    ".xz": partial(lzma.compress, preset=0),
 }
 FORMATS = tuple(FILE_FORMATS)
 BOM = b"\xef\xbb\xbf"
@@ -226,7 +228,8 @@ def check_reader(rng: random.Random, name: str) -> int:
         cuts = sorted({0, len(data), *(rng.randrange(len(data) + 1) for _ in range(3))})
         parts = [read(data, name, "", *cut) for cut in itertools.pairwise(cuts)]
         assert [record for part, _ in parts for record in part] == records
-        assert all(done for _, done in parts)
+        # Each range looks at the beginning of the file: all of them refuse what is no text.
+        assert {done for _, done in parts} <= {complete}
         inputs += len(parts)
     suffix = rng.choice(tuple(COMPRESS))
     packed = COMPRESS[suffix](data)

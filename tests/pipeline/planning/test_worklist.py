@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inputs.files import InputFile
-from pipeline.planning.worklist import all_files, new_files
+from pipeline.planning.worklist import all_files, new_files, with_known_names
 
 MODEL = "tiny@0123456789ab"
 CONFIGURATION: Any = {
@@ -17,6 +17,9 @@ CONFIGURATION: Any = {
     "keep_fields": ["year"],
     "keep_text": "sample",
     "max_record_mb": 64,
+    "encoding": "utf-8",
+    "csv_delimiter": "auto",
+    "csv_escape": "",
     "min_confidence": 0.0,
     "batch_tokens": 60_000,
 }
@@ -48,7 +51,17 @@ def test_a_file_is_done_by_one_complete_run_in_its_present_state() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    ["id_field", "text_field", "keep_fields", "max_record_mb", "keep_text", "min_confidence"],
+    [
+        "id_field",
+        "text_field",
+        "keep_fields",
+        "max_record_mb",
+        "keep_text",
+        "min_confidence",
+        "encoding",
+        "csv_delimiter",
+        "csv_escape",
+    ],
 )
 def test_a_configuration_that_changes_rows_makes_all_files_new(changed: str) -> None:
     """Also a model; not a setting that changes no row, nor one that the older run did not know."""
@@ -65,6 +78,32 @@ def test_a_newer_run_with_another_model_takes_a_file_over() -> None:
     """Going back to the first model does it again, since its rows count no longer."""
     runs = [run(entry("a")), run(entry("a"), run_id="r2", model="tiny@ba9876543210")]
     assert todo(*runs) == ["a", "b", "c"]
+
+
+def names_of(files: list[InputFile], *runs: Any) -> list[str]:
+    return [file.name for file in with_known_names(files, runs)]
+
+
+def test_a_file_keeps_the_name_under_which_it_counts() -> None:
+    link = {**entry("/link/a"), "real_path": "/real/a"}
+    by_path, by_link = InputFile("/real/a", 1, "1-1"), InputFile("/link/a", 1, "1-1", "/real/a")
+    assert names_of([by_path], run(link)) == ["/link/a"]
+    assert names_of([by_link], run(entry("/real/a"))) == ["/real/a"]
+    assert names_of([by_path], run(entry("/real/a"))) == ["/real/a"]
+    # Nothing counts of it any more, or nothing did.
+    assert names_of([by_path], run(link, status="rolled_back")) == ["/real/a"]
+    assert names_of([by_path]) == ["/real/a"]
+    work = all_files(with_known_names([by_path], [run(link)]))
+    assert work.fingerprints == {"/link/a": "1-1"}
+    assert work.real_paths == {"/link/a": "/real/a"}
+    assert all_files([by_path]).real_paths == {}
+
+
+def test_a_link_that_leads_elsewhere_now_has_its_own_name() -> None:
+    """Last night's file behind it is read as another source, and none counts twice."""
+    link = {**entry("/latest/a"), "real_path": "/monday/a"}
+    files = [InputFile("/latest/a", 2, "2-2", "/tuesday/a"), InputFile("/monday/a", 1, "1-1")]
+    assert names_of(files, run(link)) == ["/latest/a", "/monday/a"]
 
 
 @given(st.integers(0, 20), st.none() | st.integers(1, 25))

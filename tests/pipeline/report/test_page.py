@@ -237,6 +237,15 @@ def test_documents_without_a_word_have_a_page(make_run: MakeRun) -> None:
     assert "No entity." in text
 
 
+def test_what_was_not_read_is_a_line_of_the_page(make_run: MakeRun) -> None:
+    run = make_run([Made("d", "Bo", [Span(0, 2)])])
+    reasons = {"of the output": 1, "hidden by name": 2000}
+    run.manifest["counts"] |= {"unread": 2001, "unread_by_reason": reasons}
+    run.manifest["unread"] = [{"path": "/in/_<b>", "reason": "hidden by name"}]
+    text = page_of(run).text()
+    assert "Not read: 2,000 hidden by name (first: /in/_<b>). Not read: 1 of the output." in text
+
+
 def test_an_empty_run_has_a_page_that_says_so(make_run: MakeRun) -> None:
     run = make_run()
     assert run.manifest["status"] == "empty"

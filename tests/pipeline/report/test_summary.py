@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.filesystems.paths import shown_path
 from pipeline.outputs.manifest import input_entry
@@ -87,34 +89,66 @@ run r1 empty in 2.0 s
     )
 
 
+def test_what_was_not_read_is_told_by_reason_with_the_first_names() -> None:
+    told = manifest()
+    reasons = {"hidden by name": 4000, "cannot be listed": 1}
+    names = ["_a", ".b" * 9, "c\x1b[31m" + "d" * 90, "_e"]
+    told["counts"] |= {"unread": 4001, "unread_by_reason": reasons}
+    told["counts"] |= {"dead_letters": 0, "broken_files": 0}
+    told["unread"] = [{"path": f"gs://b/{n}", "reason": "hidden by name"} for n in names]
+    told["unread"].append({"path": "gs://b/locked", "reason": "cannot be listed", "detail": "no"})
+    lines = lines_of(told)
+    place = lines.index(
+        "  unread   4,000 hidden by name (gs://b/_a, gs://b/.b.b.b.b.b.b.b.b.b, ...)"
+    )
+    assert lines[place + 1] == "           1 cannot be listed (gs://b/locked)"
+    assert max(map(len, lines)) <= 80
+    event = as_event(told, "gs://b")
+    assert event["unread"] == told["unread"]
+    assert event["level"] == "warning"
+    del reasons["cannot be listed"]
+    assert as_event(told, "gs://b")["level"] == "info"
+
+
 def test_large_figures_and_usual_run_ids_stay_within_80_columns() -> None:
-    """Rare labels are added up where they do not fit."""
+    """Ten labels are all named, over several lines."""
     told = manifest()
     told["run_id"] = "r20261122T020007Z-ab12"
     told["counts"] |= {"records": 5 * 10**6, "documents": 4_995_000, "dead_letters": 5000}
-    labels = {label: 10**6 + n for n, label in enumerate(["geo", "org", "per", "tim", "gpe"])}
+    names = ["geo", "org", "per", "tim", "gpe", "day", "law", "nat"]
+    labels = {label: 10**6 + n for n, label in enumerate(names)}
     told["counts"]["entities_by_label"] = {**labels, "art": 3, "eve": 1}
     told["counts"]["entities"] = sum(labels.values()) + 4
     for table in told["tables"]:
         told["tables"][table] = {"rows": 5 * 10**6, "bytes": 10**9}
     lines = lines_of(told)
     assert max(map(len, lines)) <= 80
-    assert (
-        "  found    5,000,014 entities: gpe 1,000,004, tim 1,000,003, 5 others 3,000,007" in lines
+    place = lines.index(
+        "  found    8,000,032 entities: nat 1,000,007, law 1,000,006, day 1,000,005,"
     )
-
-
-def test_warnings_are_told_whole_and_of_many_the_first() -> None:
-    words = [f"word{number}" for number in range(30)]
-    lines = lines_of(manifest() | {"warnings": [" ".join(words), "a\x1b[2Jb"]})
-    place = lines.index(f"  warning  {' '.join(words[:11])}")
-    assert lines[place + 1 : place + 4] == [
-        f"{' ' * 11}{' '.join(words[11:21])}",
-        f"{' ' * 11}{' '.join(words[21:])}",
-        f"{' ' * 11}a\\x1b[2Jb",
+    assert lines[place + 1 : place + 3] == [
+        "           gpe 1,000,004, tim 1,000,003, per 1,000,002, org 1,000,001,",
+        "           geo 1,000,000, art 3, eve 1",
     ]
-    many = lines_of(manifest() | {"warnings": [f"number {n}" for n in range(100)]})
-    assert f"{' ' * 11}and 90 more, in the manifest" in many
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z]{1,12}", fullmatch=True), st.integers(1, 10**7)))
+def test_labels_are_named_with_their_counts_in_lines_that_fit(labels: dict[str, int]) -> None:
+    """Up to ten all of them; of more, what is not named is added up: nothing is left out."""
+    told = manifest()
+    told["counts"] |= {"entities_by_label": labels, "entities": sum(labels.values())}
+    shown = format_summary(told, "gs://b")
+    assert max(map(len, shown.splitlines())) <= 80
+    found = re.sub(r"\n {11}", " ", shown)
+    (line,) = re.findall(r"^  found +[\d,]+ entit(?:y|ies)(?:: (.*))?$", found, re.MULTILINE)
+    counted = {
+        name: int(number.replace(",", ""))
+        for name, number in (part.rsplit(" ", 1) for part in line.split(", ") if part)
+    }
+    assert sum(counted.values()) == sum(labels.values())
+    if len(labels) <= 10:
+        assert counted == labels
+        assert list(counted.values()) == sorted(labels.values(), reverse=True)
 
 
 def test_the_report_is_named_where_there_is_one() -> None:
@@ -176,6 +210,7 @@ def test_machines_get_the_same_as_one_event() -> None:
         "timings": {"seconds": 2.0},
         "drift": None,
         "broken_files": [],
+        "unread": [],
         "warnings": [],
         "manifest": "gs://b/out/runs/r1.json",
         "report": None,

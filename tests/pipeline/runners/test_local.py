@@ -14,8 +14,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.outputs.layout import LOCK
 from pipeline.runners.local import PARALLEL_BYTES, choose_mode, most_processes
-from pipeline.runners.runner import Workers
-from pipeline.runners.worker_pool import Preparation, WorkerPool, last_words
+from pipeline.runners.runner import Workers, keep_loopback_off_proxies
+from pipeline.runners.worker_pool import Preparation, WorkerPool, end_in_words, last_words
 from schemas.errors import UsageError
 
 ChildrenOf = Callable[[int], list[int]]
@@ -70,6 +70,55 @@ def test_a_choice_that_no_local_run_could_follow_is_refused(flag: str, message: 
     with pytest.raises(UsageError) as refused:
         choose_mode(PipelineOptions([flag]), BIG, 4)
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("code", [None, 0, 1, 3, -6, -11, -15, -200])
+def test_memory_is_named_only_where_the_system_may_have_killed_a_worker(code: int | None) -> None:
+    words = end_in_words(code)
+    assert "memory" not in words
+    assert str(abs(code)) in words if code else words
+    assert "memory" in end_in_words(-signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("given", "direct"),
+    [
+        ({}, "localhost,127.0.0.1,::1"),
+        ({"no_proxy": "in.house,localhost"}, "in.house,localhost,127.0.0.1,::1"),
+        ({"no_proxy": "*"}, "*,localhost,127.0.0.1,::1"),
+        ({"no_proxy": "a", "no_grpc_proxy": "b"}, "b,localhost,127.0.0.1,::1"),
+    ],
+)
+def test_hosts_that_need_no_proxy_are_kept_beside_this_machine(
+    given: dict[str, str], direct: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "no_grpc_proxy"):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.setenv(name, given.get(name, ""))
+    for _ in range(2):  # a process may run several jobs
+        keep_loopback_off_proxies()
+        assert os.environ["no_grpc_proxy"] == direct  # noqa: SIM112 - gRPC reads no other
+        assert os.environ["no_proxy"] == given.get("no_proxy", "")
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "grpc_proxy"])
+def test_workers_are_reached_without_the_proxy_of_the_environment(
+    variable: str, tmp_path: Path, tiny_artifact: Path
+) -> None:
+    """Nobody listens at that address: what goes through it waits a minute and fails."""
+    (tmp_path / "in.jsonl").write_text('{"id": "a", "text": "Maria met Zoe in Oslo."}\n' * 3)
+    flags = ["--direct_num_workers=2", f"--model={tiny_artifact}", f"--output={tmp_path / 'out'}"]
+    unset = ("no_proxy", "NO_PROXY", "no_grpc_proxy")
+    clean = {name: value for name, value in os.environ.items() if name not in unset}
+    found = subprocess.run(
+        [sys.executable, "-m", "pipeline.run", f"--input={tmp_path / 'in.jsonl'}", *flags],
+        check=False,
+        env={**clean, variable: "http://127.0.0.1:9", "no_proxy": "example.org"},
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert found.returncode == 0, found.stderr
 
 
 def test_what_workers_printed_last_is_kept_for_the_manifest(tmp_path: Path) -> None:
@@ -187,8 +236,9 @@ def test_a_killed_worker_ends_the_run_and_leaves_no_rows(
     assert stdout == ""
     assert stderr.splitlines() == [
         (
-            "error: a worker process died; its work is lost, and the run has no result "
-            "(out of memory? a smaller --direct_num_workers needs less)"
+            "error: a worker process was killed (signal 9, SIGKILL; the system does that where "
+            "memory runs out, and a smaller --direct_num_workers needs less); its work is lost, "
+            "and the run has no result"
         )
     ]
     assert wait_for(lambda: not any(map(is_alive, workers)), 5)

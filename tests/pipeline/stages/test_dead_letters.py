@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import ceil, log2
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,3 +47,27 @@ def test_a_long_text_is_cut_and_the_cut_is_marked() -> None:
     assert letter.raw == document.text.encode()[: 64 * 1024]
     assert letter.raw_size == 80_000
     assert (letter.error, letter.message) == ("RuntimeError", "first")
+
+
+class _PanicError(BaseException):
+    """What a library in Rust raises that panics: no Exception."""
+
+
+def test_a_panic_of_a_library_costs_its_item_alone() -> None:
+    def work(items: Sequence[int]) -> list[int]:
+        if 2 in items:
+            raise _PanicError("index out of bounds")
+        return list(items)
+
+    assert in_halves(range(5), work, lambda item, error: f"{item}: {error!r}") == [
+        *(0, 1, "2: _PanicError('index out of bounds')", 3, 4)
+    ]
+
+
+@pytest.mark.parametrize("request_to_stop", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_a_request_to_stop_is_nobodys_fault(request_to_stop: type[BaseException]) -> None:
+    def work(items: Sequence[int]) -> list[int]:
+        raise request_to_stop
+
+    with pytest.raises(request_to_stop):
+        in_halves([0, 1], work, lambda item, _: item)

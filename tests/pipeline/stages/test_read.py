@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import random
 import re
@@ -34,6 +35,8 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
     ".bz2": bz2.compress,
     ".zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+    ".xz": lzma.compress,
+    ".lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
 }
 
 
@@ -44,7 +47,9 @@ def corpus(size: int) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
-def read(path: Path, **config: str) -> tuple[list[Document], list[DeadLetter], list[ShardResult]]:
+def read(
+    path: Path, **config: str | int
+) -> tuple[list[Document], list[DeadLetter], list[ShardResult]]:
     """All shards of a file through the DoFn, without a runner."""
     read_config = ReadConfig(**config)  # type: ignore[arg-type]
     return read_shards(plan_shards(match_files([str(path)]), read_config), read_config)
@@ -183,9 +188,77 @@ def test_zero_bytes_after_a_gzip_member_are_padding(zeros: int) -> None:
 def test_only_zeros_after_a_gzip_member_are_padding(suffix: str) -> None:
     member, zeros = COMPRESS[suffix](b"a"), bytes(10_000)
     damaged = [zeros + member, member + zeros + b"garbage"]
-    for data in damaged if suffix == ".gz" else [*damaged, member + zeros]:
-        with pytest.raises(OSError, match="the compressed stream is damaged"):
+    for data in damaged if suffix in {".gz", ".xz"} else [*damaged, member + zeros]:
+        with pytest.raises(
+            (OSError, EOFError), match=r"the compressed stream (is damaged|ends too)"
+        ):
             decompressed(io.BytesIO(data), f"x{suffix}").read()
+
+
+SKIPPABLE = b"\x50\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"aside"
+
+
+def test_frames_and_skippable_frames_of_zstd_are_one_stream() -> None:
+    """As pzstd and seekable zstd write them."""
+    frame = zstandard.compress(corpus(10))
+    for data in (SKIPPABLE + frame + SKIPPABLE + SKIPPABLE + frame, frame + frame + SKIPPABLE):
+        assert decompressed(io.BytesIO(data), "a.zst").read() == corpus(10) * 2
+    assert decompressed(io.BytesIO(SKIPPABLE), "a.zst").read() == b""
+
+
+@pytest.mark.parametrize("zeros", [4, 8, 4096])
+def test_streams_of_xz_may_be_padded(zeros: int) -> None:
+    data = (lzma.compress(corpus(10)) + bytes(zeros)) * 2
+    assert decompressed(io.BytesIO(data), "a.xz").read() == corpus(10) * 2
+
+
+def long_window(suffix: str, megabytes: int) -> bytes:
+    """What its tools write when they are asked for a window as large as that."""
+    if suffix == ".zst":
+        log = (megabytes * 2**20).bit_length() - 1
+        parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=log)
+        packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+        return packer.compress(corpus(10)) + packer.flush()
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": megabytes * 2**20}]
+    if suffix == ".lzma":
+        # The dictionary that a header asks for, in bytes 1 to 4, is what a decoder sets aside.
+        plain = lzma.compress(corpus(10), lzma.FORMAT_ALONE)
+        return plain[:1] + (megabytes * 2**20).to_bytes(4, "little") + plain[5:]
+    return lzma.compress(corpus(10), filters=filters)
+
+
+@pytest.mark.parametrize("suffix", [".zst", ".xz", ".lzma"])
+def test_a_long_window_is_read_with_the_flag_that_the_dead_letter_names(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"a.jsonl{suffix}"
+    path.write_bytes(long_window(suffix, 512))
+    documents, (letter,), (result,) = read(path)
+    assert (documents, result.complete) == ([], False)
+    assert letter.message == (
+        "The shard broke off after 0 records: the compressed stream needs a window of more than "
+        "128 MB: give --max_window_mb 512, which each process may then hold."
+    )
+    documents, letters, (result,) = read(path, max_window_mb=512)
+    assert (len(documents), letters, result.complete) == (10, [], True)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.jsonl.gz", zstandard.compress(b"{}"), "The file is Zstandard: call it .zst."),
+        ("a.jsonl.zst", gzip.compress(b"{}", mtime=0), "The file is gzip: call it .gz."),
+        ("a.jsonl.xz", bz2.compress(b"{}"), "The file is bzip2: call it .bz2."),
+        ("a.jsonl.bz2", b'{"text": "a"}', "If it is not compressed, take the extension away."),
+    ],
+)
+def test_a_compression_under_the_name_of_another_is_told(
+    tmp_path: Path, name: str, data: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    _, (letter,), _ = read(tmp_path / name)
+    assert "the compressed stream is damaged" in letter.message
+    assert letter.message.endswith(message)
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)

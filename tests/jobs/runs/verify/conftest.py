@@ -15,6 +15,7 @@ import pytest
 import pipeline.run
 from jobs.runs.__main__ import run
 from schemas.errors import BrokenFilesError, DeadLettersError, JobError
+from tests.builders import last_of_each
 
 Manifest = dict[str, Any]
 Change = Callable[[pa.Table], pa.Table]
@@ -98,7 +99,7 @@ def made(tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     assert start([*letters, "--run_id=repair", "--text_field=body"]) == 0
     with pytest.raises(DeadLettersError):
-        start([*job, "--run_id=refused", "--max_dead_letters=0"])
+        start(last_of_each([*job, "--run_id=refused", "--max_dead_letters=0"]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.outputs.transactions.committed_manifest", lambda *_: 1 / 0)
         with pytest.raises(JobError):

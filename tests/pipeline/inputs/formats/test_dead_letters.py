@@ -64,6 +64,23 @@ def test_a_document_of_a_later_stage_comes_back_with_its_fields(version: int) ->
     assert document == Document("a", "in.x", 70, "Bo är här", fields)
 
 
+LINE = '{"text": "Zoë"}\n'
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le", "utf-32-be", "gb18030"])
+def test_what_was_kept_in_another_encoding_is_read_in_it(encoding: str) -> None:
+    """But for rows of tables, which are kept as JSON in UTF-8."""
+    for file_format, kept in (("jsonl", encoding), ("avro", "utf-8"), ("parquet", "utf-8")):
+        (document,) = again(letter(LINE.encode(kept)), file_format, encoding=encoding)
+        assert document == Document("in.x#70", "in.x", 70, "Zoë")
+    (still,) = again(letter(LINE.encode("utf-16-be")), "jsonl", encoding="utf-16")
+    assert isinstance(still, DeadLetter)
+    assert (still.error, still.message) == (
+        "RecordError",
+        "The file has no byte order mark: --encoding utf-16-le or utf-16-be, not utf-16.",
+    )
+
+
 def test_what_still_cannot_be_read_stays_what_it_was() -> None:
     (broken,) = again(letter(b"{broken"), "jsonl")
     assert isinstance(broken, DeadLetter)

@@ -48,7 +48,10 @@ def csv_bytes(rows: list[list[str]]) -> bytes:
 
 
 @given(
-    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=8),
+    # A text full of NUL characters is none.
+    texts=st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=8
+    ),
     escape=st.booleans(),
 )
 def test_any_text_comes_through_jsonl_csv_parquet_and_text_unchanged(
@@ -112,13 +115,8 @@ def test_csv_takes_fields_larger_than_the_module_allows_by_default() -> None:
         (b'"a"b\n', "The header cannot be read: ',' expected after '\"'."),
         (",".join(f"c{n}" for n in range(25)).encode(), "c19 and 5 more."),
         (b"id,Text\n", "There is no column 'text', did you mean Text? The columns are id, Text."),
-        (
-            b"id;text\n1;a\n",
-            "'text'; the columns are id;text. The separator seems to be a semicolon",
-        ),
-        (b"id\ttext\n", "a tab, but csv is read with commas alone: convert the file first."),
-        (b'"id";"text"\n', "',' expected after '\"'. The separator seems to be a semicolon, but"),
-        (b'"a,b";text\n', "The header cannot be read: ',' expected after '\"'."),
+        (b"id;body\n1;a\n", "There is no column 'text'; the columns are id, body."),
+        (b"'id','text'\n", "are 'id', 'text'. Its single quotes are part of the names: csv quotes"),
     ],
 )
 def test_a_csv_that_cannot_be_read_on_raises_a_shard_error(data: bytes, message: str) -> None:
@@ -211,7 +209,7 @@ def test_one_bad_string_in_a_kept_list_or_struct_is_one_dead_letter() -> None:
         good, bad = read(data, "parquet", ReadConfig(keep_fields=("kept",)))
         assert good == Document("in.x#0", "in.x", 0, "a", (shown,))
         assert isinstance(bad, DeadLetter)
-        assert bad.message == "The record is not valid UTF-8: byte 0xff at offset 1."
+        assert bad.message == "The field 'kept' is not valid UTF-8: byte 0xff at offset 1."
 
 
 def test_an_integer_id_that_pandas_wrote_as_a_float_is_that_integer() -> None:

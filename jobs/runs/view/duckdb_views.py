@@ -1,33 +1,38 @@
-"""The fold of `pipeline/outputs/current.py` as SQL for DuckDB: an output's place in, views out."""
+"""The fold of `pipeline/outputs/current.py` as SQL for DuckDB: an output's place in, views out.
+
+The place is what the variable `gleaner_output` says, where a session has one: so the same views
+read an output that was moved, copied or mounted elsewhere.
+"""
 
 import json
 
 from schemas.tables import TABLES
 
-_COUNTS = (
+COUNTS = (
     *("files", "skipped_files", "broken_files", "records", "documents", "dead_letters"),
     *("sentences", "tokens", "unknown_tokens", "characters", "entities"),
 )
 
 
-def current_sql(root: str) -> str:
+def duckdb_sql(root: str) -> str:
     """Statements that make the views `current_*` and `gleaner_runs` over the output at `root`.
 
     They read manifests and tables whenever they are asked, so later runs change what they show,
     not what they are.
     """
-    statements = [_runs(root), _CURRENT_FILES, *(_table(root, table) for table in TABLES)]
+    place = _place(root)
+    statements = [_runs(place), _CURRENT_FILES, *(_table(place, table) for table in TABLES)]
     return "\n\n".join([_HEAD, *statements]) + "\n"
 
 
 # What the views need of a manifest. They take it as text: `read_json` sets aside twice the largest
 # object that it may meet, for each thread, and a run of 100,000 files has a manifest of 25 MB.
-_MANIFEST = {
+MANIFEST = {
     **dict.fromkeys(("run_id", "status", "model", "error"), "VARCHAR"),
     "schema_version": "INTEGER",
     "timings": {"started_at": "VARCHAR", "seconds": "DOUBLE"},
     "part": {"of": "VARCHAR", "number": "BIGINT", "count": "BIGINT"},
-    "counts": dict.fromkeys(_COUNTS, "BIGINT"),
+    "counts": dict.fromkeys(COUNTS, "BIGINT"),
     "configuration": "JSON",
     "replaces": ["VARCHAR"],
     "inputs": [
@@ -43,14 +48,15 @@ _HEAD = """\
 -- What counts of this output, as views for DuckDB; `python -m jobs.runs view` made them.
 -- Of each source the last run counts that read it to its end, with the runs that read its dead
 -- letters again: the rule of current.py, which stands beside this file.
+-- Where the output is found elsewhere, say so first: SET VARIABLE gleaner_output = '/mnt/out';
 -- DuckDB 1 keeps the columns that a view had when it was made: where a later run keeps other fields
 -- of the input, run these statements once more. `duckdb -init` runs them at each start."""
 
 
-def _runs(root: str) -> str:
+def _runs(place: str) -> str:
     """The view of all runs; what only the other views need are its last columns."""
-    structure = json.dumps(_MANIFEST, indent=1).replace("\n", "\n    ")
-    shown = ",\n       ".join(f"counts.{name}" for name in _COUNTS)
+    structure = json.dumps(MANIFEST, indent=1).replace("\n", "\n    ")
+    shown = ",\n       ".join(f"counts.{name}" for name in COUNTS)
     return f"""\
 CREATE OR REPLACE VIEW gleaner_runs AS
 SELECT run_id, CASE WHEN error LIKE 'rolled back on %' THEN 'rolled_back' ELSE status END AS status,
@@ -60,7 +66,7 @@ SELECT run_id, CASE WHEN error LIKE 'rolled back on %' THEN 'rolled_back' ELSE s
        error, configuration, replaces, inputs, tables, timings.started_at AS started
 FROM (
     SELECT unnest(from_json(content, '{structure}'))
-    FROM read_text('{_glob(root)}/runs/*.json')
+    FROM read_text({place} || '/runs/*.json')
 );"""  # noqa: S608 - the place is quoted, the rest is ours
 
 
@@ -90,7 +96,7 @@ SELECT source, last.run_id AS run_id, last.complete AS complete,
 FROM reads LEFT JOIN repaired USING (source);"""
 
 
-def _table(root: str, table: str) -> str:
+def _table(place: str, table: str) -> str:
     """The view of a table: rows in files that a manifest names, of sources that count there."""
     places = (
         "SELECT source, unnest(list_prepend(run_id, repairs)) AS run_id\n"
@@ -114,7 +120,7 @@ WITH places AS (
     FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_runs)
 ), found AS (
     SELECT *, regexp_extract(gleaner_file, 'run_id=([^/]+)/[^/]+$', 1) AS run_id
-    FROM read_parquet('{_glob(root)}/{table}/run_id=*/*.parquet',
+    FROM read_parquet({place} || '/{table}/run_id=*/*.parquet',
         hive_partitioning = false, union_by_name = true, filename = 'gleaner_file')
 )
 SELECT found.* EXCLUDE (gleaner_file)
@@ -123,6 +129,8 @@ JOIN files ON files.run_id = found.run_id AND files.name = parse_filename(found.
 JOIN places ON places.run_id = found.run_id AND places.source = found.source{whole};"""  # noqa: S608 - as above
 
 
-def _glob(path: str) -> str:
-    """A path in, the pattern that matches it alone, inside an SQL string, out."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path).replace("'", "''")
+def _place(root: str) -> str:
+    """An expression for the pattern that matches the output's place alone."""
+    default = root.replace("'", "''")
+    chosen = f"coalesce(getvariable('gleaner_output'), '{default}')"
+    return f"regexp_replace({chosen}, '([*?[])', '[\\1]', 'g')"
