@@ -16,7 +16,7 @@ from pipeline.graph import extract
 from pipeline.outputs.catalog import clean, held
 from pipeline.outputs.current import next_start
 from pipeline.outputs.description import RunDescription
-from pipeline.outputs.manifest.refusal import refusal, too_many_broken_files
+from pipeline.outputs.manifest.refusal import refused_for, too_many_broken_files
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.transactions import Ending, commit_nothing, end_run, tidy_run
@@ -128,7 +128,7 @@ def _committed(run: Run, described: RunDescription, runner: Runner) -> RunOutcom
     if manifest["status"] == "failed":
         has_report = try_report(storage, manifest)
         place = storage.report if has_report else storage.table_directory("dead_letters")
-        refused = refusal(manifest, described) or JobError(manifest.get("error", ""))
+        refused = refused_for(manifest, described)
         raise type(refused)(
             refusal_in_words(storage.root, manifest, place, _DIED.get(type(refused)))
         )

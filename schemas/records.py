@@ -58,6 +58,12 @@ class Document:
     text: str
     fields: tuple[str | None, ...] = ()
 
+    @property
+    def characters(self) -> int:
+        """The characters that it holds in all, of its text, its id and its kept fields."""
+        kept = sum(map(len, filter(None, self.fields))) if self.fields else 0
+        return len(self.text) + len(self.doc_id) + kept
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenizedDocument:
@@ -169,7 +175,8 @@ class ShardResult:
 
     records: by the source they are of, which is the shard's own but for dead letters read again;
     complete: False where reading broke off; aside: of the records, those that were not wanted, by
-    why (see `schemas.manifest.Aside`) and by source.
+    why (see `schemas.manifest.Aside`) and by source. absent: of the fields that flags name, those
+    that no record had, None where no record was seen; keys: what the records had instead.
     """
 
     source: str
@@ -178,6 +185,8 @@ class ShardResult:
     records: Mapping[str, int]
     complete: bool
     aside: Mapping[Aside, Mapping[str, int]] = field(default_factory=dict)
+    absent: tuple[str, ...] | None = None
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import NoReturn
 from jobs.benchmark.corpus import bundled_copies
 from jobs.benchmark.report import chart, table
 from model.runtime import forgo_keras
-from pipeline.console.arguments import Parser, require_file
+from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.commands import called
 from pipeline.console.printing import answer
 from pipeline.console.process import main
@@ -42,9 +42,9 @@ def run(arguments: Sequence[str]) -> int:
             extraction += ["--input", bundled_copies(Path(scratch))]
         figures = measure(extraction, flags.repeats, reference, Path(scratch))
     if flags.json:
-        Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
+        write_file("--json", flags.json, json.dumps(figures, indent=1) + "\n")
     if flags.chart:
-        Path(flags.chart).write_text(chart(figures))
+        write_file("--chart", flags.chart, chart(figures))
     answer(table(figures))
     return 0
 

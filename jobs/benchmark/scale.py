@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from jobs.benchmark.command import run_command
 from model.runtime import forgo_keras
-from pipeline.console.arguments import Parser, require_file
+from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.commands import called
 from pipeline.console.printing import answer
 from pipeline.console.process import main
@@ -38,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     steps.append(Measured("whole command", done.seconds, done.peak_mb))
     if flags.json:
         figures = {"files": flags.files, "steps": [asdict(measured) for measured in steps]}
-        Path(flags.json).write_text(json.dumps(figures, indent=1) + "\n")
+        write_file("--json", flags.json, json.dumps(figures, indent=1) + "\n")
     answer("\n".join(table(steps)))
     return 0
 

@@ -32,5 +32,7 @@ def exit_codes_page() -> str:
 
 
 def _with_subclasses(error: type[JobError]) -> list[type[JobError]]:
-    below = [found for kind in error.__subclasses__() for found in _with_subclasses(kind)]
+    # Narrower kinds that other modules make of these carry details, and the same code.
+    kinds = [kind for kind in error.__subclasses__() if kind.__module__ == JobError.__module__]
+    below = [found for kind in kinds for found in _with_subclasses(kind)]
     return [error, *below]

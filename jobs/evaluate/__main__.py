@@ -8,9 +8,9 @@ kinds; the most frequent mistakes are listed, each with a sentence.
 import json
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
+from jobs.evaluate.gold import scored_corpus
 from jobs.evaluate.page import html_page
 from jobs.evaluate.report import evaluation
 from jobs.evaluate.terminal import format_evaluation
@@ -26,7 +26,7 @@ from model.evaluation.scoring import (
 )
 from model.runtime import start_tensorflow
 from model.tagger.tagger import Tagger
-from pipeline.console.arguments import Parser, require_file
+from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.commands import called
 from pipeline.console.printing import answer
 from pipeline.console.process import main
@@ -42,17 +42,17 @@ def run(arguments: Sequence[str]) -> int:
     require_file("--json", flags.json)
     require_file("--html", flags.html)
     artifact = open_model(flags.model)
-    corpus = read_labelled(flags.data)
+    corpus, warnings = scored_corpus(read_labelled(flags.data), artifact)
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     start_tensorflow()
     scores, texts = _compare(Tagger(artifact), corpus)
-    found = evaluation(artifact.identity, corpus, scores, texts, flags.mistakes)
+    found = evaluation(artifact.identity, corpus, scores, texts, warnings, flags.mistakes)
     if flags.json:
-        _write("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
+        write_file("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
     if flags.html:
-        _write("--html", flags.html, html_page(found))
-    answer(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns))
+        write_file("--html", flags.html, html_page(found))
+    answer(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns, flags.mistakes))
     return 0
 
 
@@ -81,13 +81,6 @@ def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list
         )
         for line, spans, found in zip(lines, gold, tagged, strict=True)
     ]
-
-
-def _write(flag: str, path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, "utf-8")
-    except OSError as error:
-        raise UsageError(f"{flag} {path} cannot be written: {error.strerror}") from error
 
 
 def evaluation_parser() -> Parser:

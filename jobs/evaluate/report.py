@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.corpora import LabelledCorpus
+from model.corpora.records import Remark
 from model.evaluation.entity_scores import EntityScores
 from model.evaluation.matching import Kind
 from model.evaluation.mistakes import (
@@ -23,7 +24,7 @@ class Evaluation:
     """Scores and mistakes of a model on a labelled file.
 
     `kinds` counts all mistakes, `different` those that are not alike; `frequent` holds the most
-    frequent of these, which are listed.
+    frequent of these, which are listed. `warnings` are what makes the scores doubtful.
     """
 
     model: str
@@ -33,6 +34,7 @@ class Evaluation:
     kinds: Mapping[Kind, int]
     different: int
     frequent: Sequence[FrequentMistake]
+    warnings: Sequence[Remark]
 
     @property
     def unlisted(self) -> str:
@@ -65,6 +67,7 @@ class Evaluation:
                 "sentences": len(self.corpus.sentences),
                 "documents": len(self.corpus.documents),
             },
+            "warnings": [remark.text for remark in self.warnings],
             **self.scores.to_json(),
             "muc": self.muc.to_json(),
             "kinds": dict(self.kinds),
@@ -87,6 +90,7 @@ def evaluation(
     corpus: LabelledCorpus,
     scores: EntityScores,
     texts: Sequence[ComparedText],
+    warnings: Sequence[Remark],
     listed: int,
 ) -> Evaluation:
     """All there is to say of the compared texts of a corpus, with `listed` mistakes at most."""
@@ -100,6 +104,7 @@ def evaluation(
         kinds=count_kinds(mistakes),
         different=len(ranked),
         frequent=ranked[:listed],
+        warnings=warnings,
     )
 
 

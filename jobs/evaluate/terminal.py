@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from jobs.evaluate.marked_sentence import Segment, cells, marked_sentence, shorten
 from jobs.evaluate.report import Evaluation
+from model.corpora.records import Remark
 from model.evaluation.entity_scores import EntityScores
 from model.evaluation.mistakes import KINDS, FrequentMistake, Mistake
 from model.evaluation.muc import SCHEMES, VERDICTS, MucScores
@@ -15,14 +16,16 @@ _NARROWEST = 40  # below this, lines are left to the terminal to wrap
 _INDENT = " " * 7
 
 
-def format_evaluation(found: Evaluation, width: int) -> str:
+def format_evaluation(found: Evaluation, width: int, places: int = 10) -> str:
     """Scores, kinds of mistakes and the most frequent ones, mistakes in lines of `width` cells.
 
-    Whatever stood in the data or in a name is harmless to print.
+    places: how many of those that a warning speaks of are named. Whatever stood in the data or in
+    a name is harmless to print.
     """
     width = max(width, _NARROWEST)
     lines = [
         f"{found.model} on {found.corpus.path} ({found.size})",
+        *(["", "warnings", *remark_lines(found.warnings, places), ""] if found.warnings else []),
         *format_scores(found.scores).split("\n"),
         "",
         *_muc_lines(found.muc),
@@ -44,6 +47,16 @@ def format_scores(scores: EntityScores) -> str:
         for name, row in [*labels, ("micro", scores.micro), ("macro", scores.macro)]
     ]
     return "\n".join(aligned(rows))
+
+
+def remark_lines(remarks: Sequence[Remark], listed: int) -> Iterator[str]:
+    """Each remark, and the first `listed` of its places."""
+    for remark in remarks:
+        yield f"- {remark.text}"
+        yield from (f"    {place}" for place in remark.places[:listed])
+        rest = len(remark.places) - listed
+        if rest > 0:
+            yield f"    and {rest:,} more (--mistakes {len(remark.places)} lists all)"
 
 
 def origin(mistake: Mistake) -> str:

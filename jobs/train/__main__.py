@@ -1,18 +1,22 @@
 """Train a tagger on labelled sentences: `python -m jobs.train --train FILE --output DIR`."""
 
+import argparse
+import contextlib
 import os
 import shlex
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
 from jobs.evaluate.terminal import format_scores
+from jobs.train.data_report import format_mistakes
 from jobs.train.flags import configurations, training_parser
-from jobs.train.parts import check_parts, read_parts
+from jobs.train.parts import BrokenFilesError, Parts, check_parts, read_parts
 from jobs.train.state_file import state_file_of
 from jobs.train.trained_model import Recipe, trained_model
 from model.corpora.tokenized import TokenizedSentences
@@ -21,10 +25,12 @@ from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
 from model.training.configuration import EpochLog
 from model.training.word_vectors import NO_VECTORS, read_vectors
-from pipeline.console.printing import account
+from pipeline.console.printing import account, answer
 from pipeline.console.process import main
-from schemas.errors import UsageError
+from pipeline.console.text import first_line
+from schemas.errors import JobError, UsageError
 
+_TRIAL_BYTES = 4096  # the least that a disk has to have left
 _PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
 
 
@@ -33,8 +39,10 @@ def run(arguments: Sequence[str]) -> int:
     flags = training_parser().parse(arguments)
     network, fitting = configurations(flags)
     fitting = replace(fitting, mode=fitting.best)
+    if flags.mistakes < 0:
+        raise UsageError(f"--mistakes is {flags.mistakes}, expected at least 0")
     if flags.check:
-        check_parts(read_parts(flags), in_full=True)
+        check_parts(_checked(flags), flags.mistakes, asked=True)
         return 0
     if flags.output is None:
         raise UsageError("the following arguments are required: --output")
@@ -48,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     _require_packages()
     parts = read_parts(flags)
-    check_parts(parts)
+    check_parts(parts, flags.mistakes)
     vectors = read_vectors(flags.vectors) if flags.vectors else NO_VECTORS
     if flags.resume and not state_file.exists():
         account(f"nothing to resume, since there is no {state_file}: training starts")
@@ -79,15 +87,26 @@ def run(arguments: Sequence[str]) -> int:
         state_file=state_file,
         resumed=state_file if state_file.exists() else None,
     )
-    fitted = fit_tagger(train, dev, network, fitting, vectors, log)
+    with _writing(output, state_file):
+        fitted = fit_tagger(train, dev, network, fitting, vectors, log)
     seconds = time.monotonic() - started
     trained = trained_model(fitted, recipe, dev, test)
-    save_artifact(trained.artifact, output, trained.people)
-    state_file.unlink(missing_ok=True)
+    with _writing(output, state_file):
+        save_artifact(trained.artifact, output, trained.people)
+        state_file.unlink(missing_ok=True)
     tables = [f"\n{part}\n{format_scores(scores)}" for part, scores in trained.scores.items()]
     end = f"\nepoch {fitted.kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
     account("\n".join([*tables, end]))
     return 0
+
+
+def _checked(flags: argparse.Namespace) -> Parts:
+    try:
+        return read_parts(flags)
+    except BrokenFilesError as error:
+        if error.is_list:
+            answer(format_mistakes(error.errors, flags.mistakes))
+        raise
 
 
 def _require_new(output: Path) -> None:
@@ -98,6 +117,23 @@ def _require_new(output: Path) -> None:
     parent = next(path for path in output.absolute().parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise UsageError(f"--output {output} cannot be made: {parent} is no folder to write in")
+    try:
+        with tempfile.TemporaryFile(dir=parent) as trial:
+            trial.write(b"\0" * _TRIAL_BYTES)
+    except OSError as error:
+        problem = f"cannot be written: {first_line(error)}"
+        raise UsageError(f"--output {output} {problem}") from error
+
+
+@contextlib.contextmanager
+def _writing(output: Path, state_file: Path) -> Iterator[None]:
+    """Within, an output that cannot be written ends the job with what became of the training."""
+    try:
+        yield
+    except OSError as error:
+        kept = ", --resume goes on from its last epoch" if state_file.exists() else ""
+        problem = f"cannot be written: {first_line(error)}{kept}"
+        raise JobError(f"--output {output} {problem}") from error
 
 
 def _require_packages() -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+from jobs.evaluate.terminal import remark_lines
 from jobs.train.findings import warnings_of
+from model.corpora.faults import KINDS, BrokenCorpusError
+from model.corpora.records import Remark
 from model.corpora.statistics import DataReport, PartReport
 from model.text.escaping import harmless
 from model.text.segmentation import TokenStyle
 from pipeline.console.text import aligned, counted
+from schemas.errors import CorpusError
 
 LABELS_SHOWN = 40
 
@@ -22,29 +26,37 @@ _NO_SHARE = " " * 8  # shares stand in a column of their own
 Row = tuple[str, Sequence[str]]
 
 
-def format_report(report: DataReport, every_place: bool = False) -> str:
+def format_report(report: DataReport, listed: int) -> str:
     """The files, a table with a column a part, and the warnings; no final newline.
 
-    Of the places that a warning speaks of all are listed, or the first few.
+    listed: how many of the places that a warning speaks of are named.
     """
-    lines = ["data", *_files(report), f"  tokens: {_tokens(report)}", "", *_table(report)]
+    tokens = ": ".join(filter(None, tokens_in_words(report)))
+    lines = ["data", *_files(report), f"  tokens: {tokens}", "", *_table(report)]
     warnings = warnings_of(report)
     if warnings:
-        lines += ["", "warnings"]
-    for warned in warnings:
-        lines.append(f"- {warned.text}")
-        places = warned.places if every_place else warned.places[: warned.listed]
-        lines += [f"    {place}" for place in places]
-        if len(places) < len(warned.places):
-            lines.append(
-                f"    and {len(warned.places) - len(places):,} more (all of them: --check)"
-            )
+        lines += ["", "warnings", *remark_lines(warnings, listed)]
     return "\n".join(lines)
 
 
-def _tokens(report: DataReport) -> str:
+def format_mistakes(errors: Sequence[CorpusError], listed: int) -> str:
+    """What keeps labelled files from being read, the gravest first in each; no final newline."""
+    remarks = []
+    for error in errors:
+        if not isinstance(error, BrokenCorpusError):
+            remarks.append(Remark(harmless(str(error))))
+            continue
+        path = harmless(error.path)
+        for kind, faults in error.by_kind():
+            places = (f"{path}:{fault.line}: {harmless(fault.reason)}" for fault in faults)
+            remarks.append(Remark(f"{path}: {len(faults):,} {KINDS[kind]}", tuple(places)))
+    return "\n".join(["mistakes", *remark_lines(remarks, listed)])
+
+
+def tokens_in_words(report: DataReport) -> tuple[str, str]:
+    """How text is cut, and why so where nobody asked for it."""
     characters = ", and scripts without blanks into characters" if report.characters else ""
-    return _TOKENS[report.tokens] + characters
+    return _TOKENS[report.tokens] + characters, report.why_tokens
 
 
 def _files(report: DataReport) -> list[str]:
@@ -65,6 +77,7 @@ def _written(part: PartReport) -> str:
         facts.insert(1, source.scheme)
     if source.documents:
         facts.append(counted(source.documents, "document"))
+    facts += source.facts
     return ", ".join(facts)
 
 

@@ -1,42 +1,18 @@
 """What a data report gives reason to say: why training would be pointless, and warnings."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sized
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from itertools import chain, combinations
 
-from model.corpora.projection import Misfit
+from model.corpora.records import Remark
 from model.corpora.statistics import DataReport, PartReport
-from model.text.escaping import harmless, shortened
-from pipeline.console.text import counted
+from model.text.escaping import harmless
 
 FEW_SPANS = 20  # a label with fewer in train is hardly learnt
 LONG_SENTENCE = 512  # tokens; no sentence that a person wrote is that long
 REPEATED_SHARE = 0.05
-_ILLEGAL_LISTED = 5
-_MISFITS_LISTED = 20
-_TEXT_SHOWN = 60
 _SLIP_RARITY = 50  # a label one letter off another is a slip where it is so many times rarer
 _SLIP_LENGTH = 3
-
-_FATES = {
-    "boundary": "begins or ends within a token or a blank",
-    "sentence": "crosses sentences",
-    "overlap": "overlaps a span that is tagged instead",
-    "blank": "covers no token",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """A warning in one line that says what to do, and the places it speaks of.
-
-    The first `listed` of them show what is meant.
-    """
-
-    text: str
-    places: tuple[str, ...] = ()
-    listed: int = 0
 
 
 def pointless(report: DataReport) -> str | None:
@@ -62,11 +38,11 @@ def pointless(report: DataReport) -> str | None:
     return None
 
 
-def warnings_of(report: DataReport) -> list[Warned]:
+def warnings_of(report: DataReport) -> list[Remark]:
     """What is odd in the data without making training pointless, what touches most first."""
     parts, others = report.parts, report.others
     return [
-        *chain.from_iterable(map(_about_file, parts)),
+        *chain.from_iterable(part.source.remarks for part in parts if part.source),
         *chain.from_iterable(_about_labels(report.train, part) for part in others),
         *_about_characters(report.train),
         *_about_slips(report),
@@ -76,60 +52,25 @@ def warnings_of(report: DataReport) -> list[Warned]:
     ]
 
 
-def _about_file(part: PartReport) -> Iterator[Warned]:
-    source = part.source
-    if source is None:
-        return
-    path = harmless(source.path)
-    if source.encoding == "cp1252":
-        yield Warned(
-            f"{path} is read as latin-1, but its bytes 0x80-0x9f are quotes and "
-            "dashes in cp1252: if it is that, convert it with iconv -f cp1252 -t utf-8"
-        )
-    if source.illegal_tags:
-        yield Warned(
-            f"{_these(source.illegal_tags, 'tag', path)} illegal in {source.scheme}, and read as "
-            "conlleval would, which may part entities: correct them",
-            tuple(f"{path}:{tag.line}: {harmless(tag.fault)}" for tag in source.illegal_tags),
-            _ILLEGAL_LISTED,
-        )
-    if source.misfits:
-        yield Warned(
-            f"{_these(source.misfits, 'span', path)} not whole tokens of one sentence: "
-            "correct their offsets, or see that what is tagged instead will do",
-            tuple(map(_misfit_place, source.misfits)),
-            _MISFITS_LISTED,
-        )
-
-
-def _misfit_place(misfit: Misfit) -> str:
-    span = misfit.span
-    place = (
-        f"{harmless(misfit.doc_id)} [{span.start}, {span.end}) {harmless(span.label)} "
-        f"{_quoted(misfit.text)} {_FATES[misfit.kind]}"
-    )
-    return f"{place}; tagged: {', '.join(map(_quoted, misfit.tagged))}" if misfit.tagged else place
-
-
-def _about_characters(train: PartReport) -> Iterator[Warned]:
+def _about_characters(train: PartReport) -> Iterator[Remark]:
     if train.cut_words:
-        yield Warned(
+        yield Remark(
             f"{train.cut_words:,} of {train.words:,} words of train "
             f"({train.cut_words / train.words:.1%}) are several characters of scripts without "
             "blanks, and are cut into these: texts to extract from do not show where words end"
         )
 
 
-def _about_labels(train: PartReport, part: PartReport) -> Iterator[Warned]:
+def _about_labels(train: PartReport, part: PartReport) -> Iterator[Remark]:
     lacking = {label: n for label, n in part.entities.items() if label not in train.entities}
     if lacking:
-        yield Warned(
+        yield Remark(
             f"train lacks labels of {part.name}, {_listed(lacking)}, which no model of it can "
             "find: label some in train too, or leave them out"
         )
 
 
-def _about_slips(report: DataReport) -> Iterator[Warned]:
+def _about_slips(report: DataReport) -> Iterator[Remark]:
     counts: Counter[str] = Counter()
     for part in report.parts:
         counts.update(part.entities)
@@ -139,39 +80,39 @@ def _about_slips(report: DataReport) -> Iterator[Warned]:
             counts[rare] * _SLIP_RARITY <= counts[usual]
             and _one_letter_off(rare.casefold(), usual.casefold())
         ):
-            yield Warned(
+            yield Remark(
                 f"the label {_listed({rare: counts[rare]})} looks like a slip for "
                 f"{_listed({usual: counts[usual]})}: if it is, rename it"
             )
 
 
-def _about_rare_labels(train: PartReport) -> Iterator[Warned]:
+def _about_rare_labels(train: PartReport) -> Iterator[Remark]:
     rare = {label: n for label, n in train.entities.items() if n < FEW_SPANS}
     if rare:
-        yield Warned(
+        yield Remark(
             f"train has fewer than {FEW_SPANS} spans of {_listed(rare)}: label more, or expect "
             "them to be missed"
         )
 
 
-def _about_overlap(part: PartReport) -> Iterator[Warned]:
+def _about_overlap(part: PartReport) -> Iterator[Remark]:
     if part.in_train:
-        yield Warned(
+        yield Remark(
             f"{_share(part.in_train, part)} stand in train too, and flatter its scores: "
             "take them out of train"
         )
 
 
-def _about_sentences(part: PartReport) -> Iterator[Warned]:
+def _about_sentences(part: PartReport) -> Iterator[Remark]:
     if part.repeated > REPEATED_SHARE * part.sentences:
-        yield Warned(
+        yield Remark(
             f"{_share(part.repeated, part)} repeat an earlier one: take them out, unless texts to "
             "come repeat themselves as much"
         )
     lengths = part.lengths
     if lengths.longest > LONG_SENTENCE:
         line = "" if lengths.longest_line is None else f" at line {lengths.longest_line:,}"
-        yield Warned(
+        yield Remark(
             f"the longest sentence of {part.name}{line} has {lengths.longest:,} tokens: see "
             "whether the marks between sentences are missing"
         )
@@ -189,15 +130,6 @@ def _named(part: PartReport) -> str:
 
 def _listed(labels: Mapping[str, int]) -> str:
     return ", ".join(f"{harmless(label)} ({count:,})" for label, count in labels.items())
-
-
-def _these(things: Sized, noun: str, path: str) -> str:
-    count = len(things)
-    return f"{counted(count, noun)} of {path} {'is' if count == 1 else 'are'}"
-
-
-def _quoted(text: str) -> str:
-    return repr(shortened(text, _TEXT_SHOWN))
 
 
 def _folded(label: str) -> str:

@@ -40,12 +40,13 @@ def training_parser() -> Parser:
         choices=("auto", *TOKEN_STYLES),
         default="auto",
         metavar="STYLE",
-        help="fine: cut at punctuation, whole: U.S. is one word, auto: as the sentences are "
-        "(default: auto)",
+        help="fine, whole (U.S.) or auto: as --train (default: auto)",
     )
     add("--output", metavar="DIR", help="the model's new directory")
     add("--name", metavar="NAME", help="of the model (default: the directory's)")
     add("--check", action="store_true", help="report on the data and stop")
+    text = "places listed of each finding"
+    add("--mistakes", type=int, default=5, metavar="N", help=text)
     add("--resume", action="store_true", help="go on with an interrupted training")
     add("--logs", metavar="DIR", help="for epochs.csv and TensorBoard's events")
     add_flags(parser.add_argument_group("network"), NetworkConfig)

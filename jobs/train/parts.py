@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from jobs.train.data_report import format_report
+from jobs.train.data_report import format_report, tokens_in_words
 from jobs.train.findings import pointless
 from model.corpora import (
     LabelledCorpus,
@@ -13,13 +13,15 @@ from model.corpora import (
     split_documents,
     split_sentences,
 )
+from model.corpora.faults import BrokenCorpusError
 from model.corpora.projection import project_document
 from model.corpora.statistics import DataReport, LabelledPart, SourceFile, report_of
-from model.corpora.token_style import cuts_characters, token_style
+from model.corpora.token_style import TokenChoice, cuts_characters, token_style
 from model.text.languages import language_code
 from model.text.segmentation import Segmentation
 from pipeline.console.printing import account, answer
-from schemas.errors import UsageError
+from pipeline.console.text import counted
+from schemas.errors import CorpusError, UsageError
 
 
 @dataclass(frozen=True)
@@ -33,40 +35,60 @@ class Parts:
     segmentation: Segmentation
 
     def described(self) -> dict[str, str]:
-        return {
+        sizes = {
             name: f"{len(part):,} sentences, {sum(len(s.words) for s in part):,} words"
             for name, part in (("train", self.train), ("dev", self.dev), ("test", self.test))
             if part
         }
+        return {**sizes, "tokens": ", since ".join(filter(None, tokens_in_words(self.report)))}
+
+
+class BrokenFilesError(UsageError):
+    """Labelled files that cannot be read; the message is that of the first, `errors` has all."""
+
+    def __init__(self, errors: Sequence[CorpusError]) -> None:
+        self.errors = errors
+        # Whether there is more to say than the message does.
+        self.is_list = len(errors) > 1 or isinstance(errors[0], BrokenCorpusError)
+        others = len(errors) - 1
+        super().__init__(f"{errors[0]}" + (f" (and {counted(others, 'file')} more)" * (others > 0)))
 
 
 def read_parts(flags: argparse.Namespace) -> Parts:
-    """The parts that the flags name; raises UsageError for files and flags at fault."""
+    """The parts that the flags name.
+
+    Raises UsageError for flags at fault, BrokenFilesError for files.
+    """
     language = _language(flags.language)
-    corpus = read_labelled(flags.train, allow_overlaps=True)
-    style = token_style(corpus, language) if flags.tokens == "auto" else flags.tokens
+    share = flags.validation_split
+    if not flags.dev and not 0 < share < 1:
+        raise UsageError(f"--validation_split is {share}, expected more than 0 and below 1")
+    corpora = _read([flags.train, *filter(None, (flags.dev, flags.test))])
+    corpus = corpora[flags.train]
+    choice = TokenChoice(flags.tokens)
+    if flags.tokens == "auto":
+        choice = token_style(corpus, language)
     characters = cuts_characters(corpus)
-    segmentation = Segmentation(language=language, tokens=style, characters=characters)
+    segmentation = Segmentation(language=language, tokens=choice.style, characters=characters)
     file = _labelled(corpus, segmentation)
     train = file.part("train")
     if flags.dev:
-        dev = _read(flags.dev, segmentation).part("dev")
+        dev = _labelled(corpora[flags.dev], segmentation).part("dev")
     else:
-        share = flags.validation_split
-        if not 0 < share < 1:
-            raise UsageError(f"--validation_split is {share}, expected more than 0 and below 1")
         sentences, dev_sentences = file.split(share, flags.seed)
         train = replace(train, sentences=sentences)
         origin = f"{100 * share:.3g}% of {flags.train}, apart by text"
         dev = LabelledPart("dev", origin, None, dev_sentences)
     parts = [train, dev]
     if flags.test:
-        parts.append(_read(flags.test, segmentation).part("test"))
+        parts.append(_labelled(corpora[flags.test], segmentation).part("test"))
     return Parts(
         train=train.sentences,
         dev=dev.sentences,
         test=parts[2].sentences if flags.test else (),
-        report=report_of(*parts, tokens=style, characters=characters),
+        report=report_of(
+            *parts, tokens=choice.style, characters=characters, why_tokens=choice.reason
+        ),
         segmentation=segmentation,
     )
 
@@ -78,12 +100,12 @@ def _language(language: str) -> str:
         raise UsageError(f"--language {language or repr(language)}, {error}") from error
 
 
-def check_parts(parts: Parts, *, in_full: bool = False) -> None:
+def check_parts(parts: Parts, listed: int, *, asked: bool = False) -> None:
     """Print the report on the parts; raises UsageError where training on them is pointless.
 
-    in_full: name every place of a finding, not just the first ones.
+    listed: how many places of a finding are named. asked: the report is what was asked for.
     """
-    (answer if in_full else account)(format_report(parts.report, every_place=in_full))
+    (answer if asked else account)(format_report(parts.report, listed))
     reason = pointless(parts.report)
     if reason:
         raise UsageError(reason)
@@ -111,8 +133,17 @@ class _LabelledFile:
         return split_sentences(self.sentences, fraction, seed)
 
 
-def _read(path: str, segmentation: Segmentation) -> _LabelledFile:
-    return _labelled(read_labelled(path, allow_overlaps=True), segmentation)
+def _read(paths: Sequence[str]) -> dict[str, LabelledCorpus]:
+    corpora: dict[str, LabelledCorpus] = {}
+    errors: dict[str, CorpusError] = {}
+    for path in dict.fromkeys(paths):
+        try:
+            corpora[path] = read_labelled(path)
+        except CorpusError as error:
+            errors[path] = error
+    if errors:
+        raise BrokenFilesError(list(errors.values()))
+    return corpora
 
 
 def _labelled(corpus: LabelledCorpus, segmentation: Segmentation) -> _LabelledFile:

@@ -23,7 +23,7 @@ from schemas.errors import UsageError
 # Flags of training that a search sets itself, or that make no sense for many trials.
 _NOT_PASSED = ("check", "logs", "name", "resume")
 # What has no part in a trial's figure.
-_NO_SETTINGS = ("log_format", "output", "verbose", *_NOT_PASSED)
+_NO_SETTINGS = ("log_format", "mistakes", "output", "verbose", *_NOT_PASSED)
 
 
 def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:

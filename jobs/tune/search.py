@@ -1,9 +1,10 @@
 """The search: trials one after the other, until there are enough."""
 
+import contextlib
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from jobs.tune.space import Search
 from jobs.tune.study import FILE, Study, Trial, same_flags
 from jobs.tune.trial import train
 from pipeline.console.printing import account
+from pipeline.console.text import first_line
 from pipeline.outputs.lock import locked
 from schemas.errors import JobError, UsageError
 
@@ -39,11 +41,12 @@ def search(searched: Search, plan: Plan) -> None:
     """Bring the study in the plan's directory to its number of trials, and print what it found.
 
     Raises UsageError where the directory holds something else, OutputBusyError where it is in use,
-    JobError where training fails again and again, or the search is interrupted.
+    JobError where training fails again and again, the directory cannot be written, or the search is
+    interrupted.
     """
     _require_place(plan.output)
     in_use = f"--output {plan.output} is in use by another search, or a training that one left"
-    with locked(str(plan.output), in_use) as lock:
+    with _writing(plan.output), locked(str(plan.output), in_use) as lock:
         study = Study(plan.output / FILE, searched)
         interrupted = False
         try:
@@ -61,6 +64,15 @@ def search(searched: Search, plan: Plan) -> None:
     if study.best() is None:
         why = f": {finished[-1].outcome.error}" if finished else ", there was no time for one"
         raise JobError(f"none of {len(finished)} trials gave a model{why}")
+
+
+@contextlib.contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Within, a study or a log that cannot be written ends the search in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise JobError(f"--output {output} cannot be written: {first_line(error)}") from error
 
 
 def _try_out(study: Study, searched: Search, plan: Plan, lock: int) -> None:

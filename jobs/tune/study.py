@@ -5,22 +5,25 @@ transaction that SQLite takes back, where a journal keeps half a line, which it 
 another follows, and a lock file.
 """
 
+import contextlib
 import logging
+import re
 import sqlite3
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
 from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from jobs.tune.space import Domain, Range, Search
 from jobs.tune.trial import Outcome
 from schemas.errors import UsageError
 
 FILE = "study.db"
+_UNWRITTEN = re.compile("disk|readonly|unable to open")  # as SQLite words it
 _ENOUGH = 10  # finished trials, from which on importances say something
 
 
@@ -39,8 +42,24 @@ def same_flags(trials: Iterable[Trial], values: Mapping[str, str]) -> Trial | No
     return next(alike, None)
 
 
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Within, what SQLite could not write is an OSError, as of any other file."""
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        causes = (error, error.__cause__, error.__context__)
+        failure = next((each for each in causes if isinstance(each, OperationalError)), None)
+        if failure is None or not _UNWRITTEN.search(str(failure.orig)):
+            raise
+        raise OSError(str(failure.orig)) from error
+
+
 class Study:
-    """The trials of one search, on disk. One process at a time may have it open."""
+    """The trials of one search, on disk. One process at a time may have it open.
+
+    Its methods raise OSError where the file cannot be written.
+    """
 
     def __init__(self, path: Path, search: Search) -> None:
         """Open the study in the file at `path`, or begin it there.
@@ -51,22 +70,24 @@ class Study:
         optuna.logging.set_verbosity(logging.ERROR)
         self._search = search
         try:
-            self._study = optuna.create_study(
-                # A connection, not a URL: Optuna formats the URL, and a path may hold braces.
-                storage=optuna.storages.RDBStorage(
-                    "sqlite://", engine_kwargs={"creator": lambda: sqlite3.connect(path)}
-                ),
-                study_name="tune",
-                direction="maximize" if search.mode == "max" else "minimize",
-                load_if_exists=True,
-            )
+            with _writing():
+                self._study = optuna.create_study(
+                    # A connection, not a URL: Optuna formats the URL, and a path may hold braces.
+                    storage=optuna.storages.RDBStorage(
+                        "sqlite://", engine_kwargs={"creator": lambda: sqlite3.connect(path)}
+                    ),
+                    study_name="tune",
+                    direction="maximize" if search.mode == "max" else "minimize",
+                    load_if_exists=True,
+                )
         except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
             raise UsageError(
                 f"{path} is no study that Optuna {optuna.__version__} reads"
             ) from error
-        self._require_same(path)
         self._asked: optuna.Trial | None = None
-        self._resume()
+        with _writing():
+            self._require_same(path)
+            self._resume()
 
     @property
     def finished(self) -> list[Trial]:
@@ -100,19 +121,21 @@ class Study:
         seed = self._search.seed + len(self.finished)
         self._study.sampler = optuna.samplers.TPESampler(seed=seed)
         distributions = {flag: _distribution(d) for flag, d in self._search.space.items()}
-        self._asked = self._study.ask(distributions)
+        with _writing():
+            self._asked = self._study.ask(distributions)
         return self._texts(self._asked.params)
 
     def tell(self, outcome: Outcome) -> None:
         """Record what became of the trial that was asked for last."""
         if self._asked is None:
             raise ValueError("no trial was asked for")
-        self._asked.set_user_attr("seconds", outcome.seconds)
-        if outcome.error is None:
-            self._study.tell(self._asked, outcome.figure)
-        else:
-            self._asked.set_user_attr("error", outcome.error)
-            self._study.tell(self._asked, state=TrialState.FAIL)
+        with _writing():
+            self._asked.set_user_attr("seconds", outcome.seconds)
+            if outcome.error is None:
+                self._study.tell(self._asked, outcome.figure)
+            else:
+                self._asked.set_user_attr("error", outcome.error)
+                self._study.tell(self._asked, state=TrialState.FAIL)
         self._asked = None
 
     def importances(self) -> dict[str, float]:

@@ -1,12 +1,12 @@
-"""What labelled files are read into, and how their faults are worded."""
+"""What labelled files are read into."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from model.corpora.faults import BrokenCorpusError, Fault, broken
 from model.corpora.illegal_tags import IllegalTag, illegal_tags
 from model.tags import OUTSIDE, Span, TagScheme, is_tag, scheme_of, to_iob2
-from schemas.errors import CorpusError
 
 CorpusFormat = Literal["kaggle", "conll", "iob2", "jsonl"]
 # "cp1252": read as latin-1, but its bytes speak for cp1252.
@@ -53,13 +53,22 @@ class LabelledWord(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """A warning in one line that says what to do, and the places it speaks of."""
+
+    text: str
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledCorpus:
     """A labelled file that was read in full.
 
     It holds `documents` where `format` is "jsonl", and `sentences` otherwise; one of the two is
     empty and the other is not. `scheme` names the tag scheme of the file; the sentences' tags are
     IOB2 whatever it was, and read as conlleval does at `illegal_tags`, which are in order of their
-    lines. Documents carry no tags, and their scheme is None.
+    lines. Documents carry no tags, and their scheme is None. `facts` say how the file is laid out
+    where that is not a matter of course, `remarks` what is odd about it.
     """
 
     path: str
@@ -69,26 +78,36 @@ class LabelledCorpus:
     documents: tuple[LabelledDocument, ...] = ()
     encoding: Encoding = "UTF-8"
     illegal_tags: tuple[IllegalTag, ...] = ()
+    facts: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @classmethod
     def of_words(
-        cls, path: str, corpus_format: CorpusFormat, rows: Iterable[LabelledWord]
+        cls, path: str, corpus_format: CorpusFormat, rows: Iterable[LabelledWord | Fault]
     ) -> "LabelledCorpus":
-        """The words of a file as its sentences; raises CorpusError for the first one at fault."""
+        """The words of a file as its sentences; raises BrokenCorpusError with all its faults."""
         sentences: dict[Hashable, tuple[list[str], list[str], list[int]]] = {}
         known_tags: set[str] = set()
-        for line, sentence, word, tag in rows:
+        faults: list[Fault] = []
+        for row in rows:
+            if isinstance(row, Fault):
+                faults.append(row)
+                continue
+            line, sentence, word, tag = row
             # Only spaces: "\x85" is white space to Python, and a word in GMB.
             if not word.strip(" "):
-                raise broken(path, line, "the word is empty")
+                faults.append(Fault(line, "word", "the word is empty"))
             if tag not in known_tags:
                 if not is_tag(tag):
-                    raise broken(path, line, _bad_tag(tag))
+                    faults.append(Fault(line, "tag", _bad_tag(tag)))
+                    continue
                 known_tags.add(tag)
             words, tags, lines = sentences.setdefault(sentence, ([], [], []))
             words.append(word)
             tags.append(tag)
             lines.append(line)
+        if faults:
+            raise BrokenCorpusError(path, faults)
         if not sentences:
             raise broken(path, 1, "the file holds no sentence")
         tags_and_lines = [(tags, lines) for _, tags, lines in sentences.values()]
@@ -111,16 +130,6 @@ class LabelledCorpus:
         labels = {tag[2:] for tag in tags if tag != OUTSIDE}
         labels.update(span.label for document in self.documents for span in document.entities)
         return tuple(sorted(labels))
-
-
-def broken(path: str, line: int, reason: str) -> CorpusError:
-    """The error for a fault at `line` (from 1) of a labelled file: `path:line: reason`."""
-    return CorpusError(f"{path}:{line}: {reason}")
-
-
-def wrong_columns(found: int, expected: str) -> str:
-    """The reason given for a row of too few or too many columns."""
-    return f"{found} column{'' if found == 1 else 's'}, expected {expected}"
 
 
 def _bad_tag(tag: str) -> str:

@@ -9,16 +9,25 @@ import numpy as np
 
 from model.corpora.illegal_tags import IllegalTag
 from model.corpora.projection import Misfit
-from model.corpora.records import CorpusFormat, Encoding, LabelledCorpus, LabelledSentence
+from model.corpora.records import (
+    CorpusFormat,
+    Encoding,
+    LabelledCorpus,
+    LabelledSentence,
+    Remark,
+)
+from model.corpora.remarks import about_encoding, about_misfits, about_tags
 from model.tagger.vocabulary import normalize
 from model.tags import TagScheme
 from model.text.scripts import count_without_blanks
 from model.text.segmentation import TokenStyle, split_word
 
+_MISFITS = "correct their offsets, or see that what is tagged instead will do"
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A labelled file: how it is written, and where it breaks its rules."""
+    """A labelled file: how it is written, where it breaks its rules, and what is to be told."""
 
     path: str
     format: CorpusFormat
@@ -27,6 +36,8 @@ class SourceFile:
     documents: int
     illegal_tags: tuple[IllegalTag, ...]
     misfits: tuple[Misfit, ...]
+    facts: tuple[str, ...]
+    noted: tuple[Remark, ...]  # by its reader
 
     @classmethod
     def of(cls, corpus: LabelledCorpus, misfits: Sequence[Misfit] = ()) -> "SourceFile":
@@ -38,7 +49,19 @@ class SourceFile:
             documents=len(corpus.documents),
             illegal_tags=corpus.illegal_tags,
             misfits=tuple(misfits),
+            facts=corpus.facts,
+            noted=corpus.remarks,
         )
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """All that is odd about the file."""
+        return [
+            *self.noted,
+            *about_encoding(self.path, self.encoding),
+            *about_tags(self.path, self.scheme, self.illegal_tags),
+            *about_misfits(self.path, self.misfits, _MISFITS),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +120,14 @@ class PartReport:
 class DataReport:
     """The parts of a training run that there are, train first.
 
-    tokens, characters: how they are cut, as `Segmentation` has it.
+    tokens, characters: how they are cut, as `Segmentation` has it. why_tokens: what speaks for it
+    where nobody asked for it.
     """
 
     parts: tuple[PartReport, ...]
     tokens: TokenStyle
     characters: bool = False
+    why_tokens: str = ""
 
     @property
     def train(self) -> PartReport:
@@ -118,6 +143,7 @@ def report_of(
     *others: LabelledPart,
     tokens: TokenStyle = "fine",
     characters: bool = False,
+    why_tokens: str = "",
 ) -> DataReport:
     """The report on a training part and on what it is measured with, in tokens that are cut so.
 
@@ -133,7 +159,7 @@ def report_of(
         in_train = sum(text in train_texts for text in cut.texts)
         unknown = sum(n for token, n in cut.tokens.items() if normalize(token) not in known)
         reports.append(_part_report(part, cut, in_train, unknown))
-    return DataReport(tuple(reports), tokens, characters)
+    return DataReport(tuple(reports), tokens, characters, why_tokens)
 
 
 def _part_report(

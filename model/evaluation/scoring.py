@@ -1,6 +1,7 @@
 """Scoring a tagger on labelled data, through the very code that extraction runs."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect, insort
+from collections.abc import Iterable, Iterator, Sequence
 
 from model.corpora import LabelledDocument
 from model.evaluation.entity_scores import EntityScores, entity_scores
@@ -37,6 +38,24 @@ def score_documents(
     )
     tagged = list(tag_documents(tagger, tokenized))
     return entity_scores([d.entities for d in documents], map(character_spans, tagged)), tagged
+
+
+def apart(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
+    """Spans none of which overlap, and those that do, both in order of the text.
+
+    Of spans that overlap the longest is kept, then the earliest, as training does.
+    """
+    kept: list[Span] = []
+    dropped: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start - span.end, span)):
+        # Of the spans in order of the text, only the neighbours of its place can overlap it.
+        place = bisect(kept, span)
+        near = kept[max(place - 1, 0) : place + 1]
+        if any(span.start < other.end and other.start < span.end for other in near):
+            insort(dropped, span)
+        else:
+            kept.insert(place, span)
+    return kept, dropped
 
 
 def character_spans(document: TaggedDocument) -> list[Span]:

@@ -1,8 +1,9 @@
 """What happens around the epochs of a training: scores, the kept epoch, logs, the progress line."""
 
+import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,61 @@ _REDRAW_SECONDS = 0.5
 
 
 def loggers(directory: Path, *, resumed: bool) -> list[keras.callbacks.Callback]:
-    """Keras's own loggers, to a directory; a resumed training appends to what is there."""
+    """Keras's own loggers, to a directory; a resumed training appends to what is there.
+
+    Raises UsageError where there can be no such directory. Where it cannot be written to later on,
+    they raise JobError.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refused("logs", f"{directory}: {error.strerror}") from error
-    return [
+    writers = [
         keras.callbacks.CSVLogger(str(directory / "epochs.csv"), append=resumed),
         keras.callbacks.TensorBoard(str(directory), write_graph=False, profile_batch=0),
     ]
+    return [_Logger(directory, writer) for writer in writers]
+
+
+class _Logger(keras.callbacks.Callback):
+    """A logger whose failure to write is told as that of the flag."""
+
+    def __init__(self, directory: Path, logger: keras.callbacks.Callback) -> None:
+        super().__init__()
+        self.directory = directory
+        self.logger = logger
+
+    def set_params(self, params: Logs) -> None:
+        self.logger.set_params(params)
+
+    def set_model(self, model: keras.Model) -> None:
+        self.logger.set_model(model)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._write(self.logger.on_train_begin, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        self._write(self.logger.on_train_batch_begin, batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._write(self.logger.on_train_batch_end, batch, logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._write(self.logger.on_epoch_begin, epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._write(self.logger.on_epoch_end, epoch, logs)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._write(self.logger.on_train_end, logs)
+
+    def _write(self, call: Callable[..., None], *arguments: object) -> None:
+        try:
+            call(*arguments)
+        except (OSError, tf.errors.OpError) as error:
+            # TensorFlow puts the operation and the file before the reason.
+            problem = getattr(error, "strerror", None) or str(error).rpartition("; ")[2]
+            raise JobError(f"--logs {self.directory} cannot be written: {problem}") from error
 
 
 class DevScores(keras.callbacks.Callback):
@@ -173,17 +220,29 @@ class ProgressLine(keras.callbacks.Callback):
         rate = self.tokens * done / max(seconds, 1e-9)
         line = f"epoch {current:>{len(str(epochs))}}/{epochs}  {text}  {rate:,.0f} tokens/s"
         clear = "\033[K" if self._redraws else ""
-        sys.stdout.write(f"{line}  ETA {left // 60}:{left % 60:02}{clear}{end}")
-        sys.stdout.flush()
+        with contextlib.suppress(OSError):  # a full disk or a reader that left ends no training
+            sys.stdout.write(f"{line}  ETA {left // 60}:{left % 60:02}{clear}{end}")
+            sys.stdout.flush()
 
 
 class StateKeeper(keras.callbacks.Callback):
-    """Saves the state of the training after each epoch. It stands last among the callbacks."""
+    """Saves the state of the training after each epoch. It stands last among the callbacks.
+
+    Raises OSError where it cannot be written: before the first epoch, if it can be known then.
+    """
 
     def __init__(self, state: TrainingState, file: Path) -> None:
         super().__init__()
         self.state = state
         self.file = file
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        # An epoch may take hours, so whether there is room is tried before.
+        trial = self.file.with_name(f"{self.file.name}.trial")
+        try:
+            self.state.save(trial)
+        finally:
+            trial.unlink(missing_ok=True)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.state.save(self.file)

@@ -52,7 +52,10 @@ class TrainingState:
             self.history.setdefault(name, []).append(float(value))
 
     def save(self, file: Path) -> None:
-        """Write all of it; the file is replaced at once, so a kill leaves the one before."""
+        """Write all of it; the file is replaced at once, so a kill leaves the one before.
+
+        Raises OSError where it cannot be written, and leaves the one before then too.
+        """
         arrays = {
             f"{group}.{n:04}": np.asarray(value)
             for group, values in self._groups().items()
@@ -62,11 +65,14 @@ class TrainingState:
         data = safetensors.numpy.save(arrays, {"progress": json.dumps(progress)})
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_name(file.name + ".new")
-        with fresh.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(file)
+        try:
+            with fresh.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            fresh.replace(file)
+        finally:
+            fresh.unlink(missing_ok=True)
 
     def load(self, file: Path) -> None:
         """Go on from a file; raises UsageError where it is no such file, or of another training."""

@@ -16,7 +16,8 @@ from model.training.averaging import WeightAverage
 from model.training.batches import EncodedSentences, EpochPlan
 from model.training.callbacks import DevScores, ProgressLine, StateKeeper, loggers
 from model.training.checkpoint import TrainingState, fingerprint
-from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig, refused
+from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
+from model.training.keras_names import named
 from model.training.network import BiLSTMCRF
 from model.training.optimizer import make_optimizer
 from model.training.word_vectors import NO_VECTORS, WordVectors
@@ -53,7 +54,7 @@ def fit_tagger(
     a training that `log` resumes ends as if it had never been interrupted. Raises UsageError for
     names that Keras does not know, and where what is resumed had other data or settings.
     """
-    _require_initializer(network)
+    network = _known(network)
     keras.utils.set_random_seed(config.seed)
     log = log or EpochLog()
     tags = TagSet.from_tags(train.tags, config.scheme)
@@ -118,9 +119,9 @@ def _parts(config: TrainingConfig) -> int:
     return int(np.clip(config.batch_size // _PART_SENTENCES, 1, os.cpu_count() or 1))
 
 
-def _require_initializer(network: NetworkConfig) -> None:
-    try:
-        keras.initializers.get(network.kernel_initializer)
-    except ValueError as error:
-        problem = f"{network.kernel_initializer}: Keras knows no such initializer"
-        raise refused("kernel_initializer", problem) from error
+def _known(network: NetworkConfig) -> NetworkConfig:
+    """The network with the name of its initializer as Keras spells it."""
+    name = network.kernel_initializer
+    kind = named("kernel_initializer", name, keras.initializers, keras.initializers.Initializer)
+    is_spelt_so = hasattr(keras.initializers, name)
+    return network if is_spelt_so else replace(network, kernel_initializer=kind.__name__)

@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from model.training.configuration import TrainingConfig, refused
+from model.training.configuration import TrainingConfig
+from model.training.keras_names import named
 
 _WARM_UP_STEPS = 300
 
@@ -57,15 +58,9 @@ def make_optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optim
         "learning_rate": WarmedDecay(config.learning_rate, steps, config.final_rate),
         "global_clipnorm": config.clipnorm,
     }
-    if config.optimizer.lower() == "adam":
-        optimizer = LazyAdam(**settings)
-    else:
-        try:
-            # By name alone: with settings, Keras 2.15 takes its legacy optimizers.
-            optimizer = type(keras.optimizers.get(config.optimizer))(**settings)
-        except ValueError as error:
-            problem = f"{config.optimizer}: Keras knows no such optimizer"
-            raise refused("optimizer", problem) from error
+    # `keras.optimizers.get` knows only some of them, and with settings the legacy ones.
+    kind = named("optimizer", config.optimizer, keras.optimizers, keras.optimizers.Optimizer)
+    optimizer = (LazyAdam if kind is keras.optimizers.Adam else kind)(**settings)
     # XLA would compile the sparse update of the embeddings anew for every number of distinct words.
     optimizer.jit_compile = False
     return optimizer

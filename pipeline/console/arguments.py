@@ -5,6 +5,7 @@ Nothing here imports Beam or TensorFlow, so that `--help` and a mistyped flag an
 
 import argparse
 import difflib
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any, NoReturn
 from model.installation import installed_version
 from pipeline.console import events
 from pipeline.console.printing import answer
-from schemas.errors import UsageError
+from pipeline.console.text import first_line
+from schemas.errors import JobError, UsageError
 
 _EXAMPLES = "examples:"
 _KINDS: Mapping[object, str] = {int: "a whole number", float: "a number"}
@@ -185,10 +187,15 @@ def unknown_argument(argument: str, known: Iterable[str]) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a sentence on a word that is none of the known: the nearest, if one is near."""
+    near = nearest(word, known)
+    return f", did you mean {near}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that another one was most likely meant to be; None: it is near none."""
     known = list(known)
     alike = [name for name in known if _letters(name) == _letters(word)]
-    nearest = alike or difflib.get_close_matches(word, known, 1)
-    return f", did you mean {nearest[0]}?" if nearest else ""
+    return next(iter(alike or difflib.get_close_matches(word, known, 1)), None)
 
 
 def _letters(name: str) -> str:
@@ -201,6 +208,33 @@ def _either(choices: Sequence[str]) -> str:
 
 def _name_of(action: argparse.Action) -> str:
     return action.option_strings[-1] if action.option_strings else str(action.metavar)
+
+
+def write_file(flag: str, path: str, text: str) -> None:
+    """Write a file that a flag names, whole or not at all; raises JobError where it cannot be.
+
+    What is no ordinary file, as a pipe or a terminal is, is written to as it is.
+    """
+    file = Path(path).resolve()
+    try:
+        if file.exists() and not file.is_file():
+            file.write_text(text, "utf-8")
+        else:
+            _replace(file, text)
+    except OSError as error:
+        raise JobError(f"{flag} {path} cannot be written: {first_line(error)}") from error
+
+
+def _replace(file: Path, text: str) -> None:
+    fresh = file.with_name(f".{file.name}.new")
+    try:
+        with fresh.open("wb") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def require_file(flag: str, path: str | None) -> None:

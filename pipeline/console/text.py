@@ -5,6 +5,8 @@ from datetime import datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400  # seconds
 
+SHOWN = 20  # names, in a sentence
+
 
 def duration(seconds: float) -> str:
     """Seconds in words: to a tenth below a minute, to a second below an hour."""
@@ -31,6 +33,12 @@ def counted(count: int, word: str) -> str:
     """A count with its word, in the plural unless there is one."""
     plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
     return f"{count:,} {word if count == 1 else plural}"
+
+
+def listed(names: Sequence[str], count: int) -> str:
+    """Of so many names the first in, those shown with commas between them and the rest counted."""
+    more = f" and {count - SHOWN} more" if count > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def first_line(error: BaseException) -> str:

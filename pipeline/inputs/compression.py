@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # they are blank lines, of which no record would show that something is amiss.
 BOMB_BYTES = 128 * 2**20
 BOMB_RATIO = 1000
-_BOMB = (
+BOMB = (
     "{:,} compressed bytes hold more than {:,}: a decompression bomb (over 128 MiB and 1,000-fold),"
     " or else a file to unpack before the run."
 )
@@ -123,7 +123,7 @@ def _unpacked(stream: BinaryIO, codec: _Codec, window_mb: int) -> Iterator[bytes
             raise OSError(message) from error
         bytes_out += len(piece)
         if bytes_out > BOMB_BYTES and bytes_out > BOMB_RATIO * bytes_in:
-            raise ShardError(_BOMB.format(bytes_in, bytes_out))
+            raise ShardError(BOMB.format(bytes_in, bytes_out))
         if piece:
             yield piece
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -15,6 +15,9 @@ from schemas.records import DeadLetter, TaggedDocument
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
 
 _HASHES = 2**32
+# Rows of entities become a table for about so many characters; a row has so many beside its id.
+_PIECE_CHARACTERS = 32_000_000
+_ROW_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,38 @@ class RowConfig:
     keep_fields: tuple[str, ...] = ()
     text_share: float = 0.0
     language_share: float = 0.0
+
+
+def entity_pieces(
+    documents: Sequence[TaggedDocument], most: int = _PIECE_CHARACTERS
+) -> Sequence[Sequence[TaggedDocument]]:
+    """Documents in, the same in pieces whose entities weigh at most so much in characters out.
+
+    One whose own weigh more is cut: an id of 16 KB and a million entities come to 16 GB.
+    """
+    pieces: list[list[TaggedDocument]] = [[]]
+    left = most
+    for document in documents:
+        row, entities = len(document.document.doc_id) + _ROW_CHARACTERS, len(document.labels)
+        if row * entities > left and pieces[-1]:
+            pieces.append([])
+            left = most
+        at_once = max(most // row, 1)
+        for start in range(0, max(entities, 1), at_once):
+            if start:
+                pieces.append([])
+            pieces[-1].append(_with_entities(document, start, min(start + at_once, entities)))
+        left -= row * entities
+    return pieces
+
+
+def _with_entities(document: TaggedDocument, start: int, stop: int) -> TaggedDocument:
+    if stop - start == len(document.labels):
+        return document
+    own = slice(start, stop)
+    names = ("sentence", "sentence_start", "sentence_end", "start_char", "end_char")
+    columns = {name: getattr(document, name)[own] for name in (*names, "labels", "confidence")}
+    return replace(document, **columns)
 
 
 def entity_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Table:

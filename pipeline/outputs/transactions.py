@@ -17,6 +17,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
+from pipeline.inputs.fields import textless_in_words
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.layout import all_files
 from pipeline.outputs.manifest import committed_manifest, failed_manifest, refused_manifest
@@ -63,7 +64,8 @@ def _commit_files(
     if storage.has_manifest():  # by an attempt that a runner repeats
         return _decided(storage)
     manifest = committed_manifest(run, files, shards, storage)
-    error = refusal(manifest, run)
+    textless = textless_in_words(run.configuration["text_field"], shards)
+    error = refusal(manifest, run, textless)
     if error:
         manifest = refused_manifest(manifest, str(error))
     _publish(files, manifest, storage)

@@ -9,7 +9,14 @@ from typing import BinaryIO, cast
 from pipeline.console.printing import warn
 from pipeline.filesystems.beam import open_file
 from pipeline.inputs.compression import decompressed
-from pipeline.inputs.formats import AUTO, FORMATS, MissingColumnError, ReadConfig, RecordBuilder
+from pipeline.inputs.formats import (
+    AUTO,
+    FORMATS,
+    DoubledColumnError,
+    MissingColumnError,
+    ReadConfig,
+    RecordBuilder,
+)
 from pipeline.inputs.formats.csv.table import CSV, SEPARATORS, separator_of, usual_separator
 from pipeline.inputs.shards import open_shard
 from schemas.errors import UsageError
@@ -24,10 +31,10 @@ _Look = Callable[[Shard], Mapping[str, str] | None]
 def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
     """Shards and configuration in; raises UsageError if the tables lack columns that it names.
 
-    The first table of each format must have the text. Other fields may be missing from older
-    files, so one table must have them, the newest first; where the columns of a format are not
-    known before its records are (jsonl, json), those could hold any. Of
-    many tables some are looked at, and what they lack is a warning. A table that cannot be read is
+    The first table of each format must have the text, and no field twice. Other fields may be
+    missing from older files, so one table must have them, the newest first; where the columns of a
+    format are not known before its records are (jsonl, json), those could hold any. Of many tables
+    some are looked at, and what they lack is a warning. A table that cannot be read is
     left to the run, which makes a dead letter of it.
     """
     tables = [shard for shard in shards if FORMATS[shard.format].columns]
@@ -37,6 +44,10 @@ def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
             look(shard)
         except MissingColumnError as error:
             raise UsageError(f"--text_field does not fit {shard.source}: {error}") from error
+        except DoubledColumnError as error:
+            flag = {config.text_field: "--text_field", config.id_field: "--id_field"}
+            named = flag.get(error.name, "--keep_fields")
+            raise UsageError(f"{named} does not fit {shard.source}: {error}") from error
     formats = [FORMATS[name] for name in {shard.format for shard in shards}]
     unknown = any(known.has_fields and not known.columns for known in formats)
     if config.named_fields and not unknown:
@@ -53,9 +64,9 @@ def separator_warnings(shards: Sequence[Shard], config: ReadConfig) -> list[str]
     found: dict[str, list[str]] = {}
     for shard in reversed(seen):
         with contextlib.suppress(Exception):  # whatever makes it unreadable shows in the run
-            with open_shard(shard.source, config.max_window_mb) as stream:
+            with open_shard(shard.place, config.max_window_mb) as stream:
                 separator = separator_of(stream, RecordBuilder(shard, config))
-            if separator != usual_separator(shard.source):
+            if separator != usual_separator(shard.place):
                 found.setdefault(separator, []).append(shard.source)
     return [
         f"--csv_delimiter auto: {SEPARATORS.get(separator, repr(separator))} separate the values "
@@ -74,7 +85,7 @@ def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> 
     nowhere = set(config.named_fields)
     for part in range(min(len(tables), _TABLES_SEEN)):
         shard = tables[last - last * part // steps]
-        with contextlib.suppress(MissingColumnError):
+        with contextlib.suppress(MissingColumnError, DoubledColumnError):
             missing = look(shard)
             if missing is not None:
                 seen.append({field: f"{shard.source}: {why}" for field, why in missing.items()})
@@ -99,7 +110,7 @@ def _missing_fields(shard: Shard, config: ReadConfig) -> Mapping[str, str] | Non
     try:
         with open_shard(shard.place, config.max_window_mb) as stream:
             return columns(stream, RecordBuilder(shard, config)) if columns else None
-    except MissingColumnError:
+    except (MissingColumnError, DoubledColumnError):
         raise
     except Exception:  # noqa: BLE001 - whatever makes it unreadable shows in the run
         return None

@@ -7,6 +7,10 @@ from schemas.records import TokenizedDocument
 
 Batch = list[TokenizedDocument]
 
+# What a document holds beside tokens counts where it is far more than they are: blanks, kept
+# fields. A token of ordinary text has about 6 characters with its blank.
+_TOKEN_CHARACTERS = 100
+
 
 class BatchByTokens(beam.PTransform[PCollection[TokenizedDocument], PCollection[Batch]]):
     """Documents in, batches of at most `tokens` tokens out; a longer document stands alone.
@@ -34,5 +38,8 @@ class BatchByTokens(beam.PTransform[PCollection[TokenizedDocument], PCollection[
 
 
 def batch_weight(document: TokenizedDocument) -> int:
-    """Tokens of a document, at least 1, so that empty documents fill a batch too."""
-    return max(1, len(document.words))
+    """Tokens of a document, or one for each 100 characters that it holds; at least 1.
+
+    So empty documents fill a batch too, and those with large kept fields do not fill the memory.
+    """
+    return max(1, len(document.words), document.document.characters // _TOKEN_CHARACTERS)

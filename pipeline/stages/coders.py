@@ -50,7 +50,7 @@ def record_bytes(record: object) -> int:
     """About how many bytes `record` takes when it is encoded."""
     match record:
         case Document():
-            return _RECORD_BYTES + len(record.text)
+            return _RECORD_BYTES + record.characters
         case TokenizedDocument():
             return record_bytes(record.document) + _TOKEN_BYTES * len(record.words)
         case PaddedBatch():

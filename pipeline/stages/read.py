@@ -10,6 +10,7 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipeline.console.progress import ProgressLog
 from pipeline.console.text import first_line
+from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import STAGE, ReadConfig, Record, ShardError, read_records
 from pipeline.inputs.shards import open_shard
@@ -100,9 +101,10 @@ class _ReadShard(beam.DoFn):
         records: Counter[str] = Counter()
         aside: dict[Aside, Counter[str]] = {}
         complete = True
+        seen = FieldsSeen(self._config.sought)
         try:
             with open_shard(shard.place, self._config.max_window_mb) as stream:
-                for record in read_records(stream, shard, self._config):
+                for record in read_records(stream, shard, self._config, seen):
                     records[record.source] += 1
                     if self._screens and (why := self._why_aside(record)):
                         aside.setdefault(why, Counter())[record.source] += 1
@@ -122,8 +124,16 @@ class _ReadShard(beam.DoFn):
         if self._log:
             self._log.add(sources=[shard.source])
         (self._shards_read if complete else self._shards_broken).inc()
+        absent = tuple(sorted(seen.missing)) if seen.is_known else None
         result = ShardResult(
-            shard.source, shard.start, shard.fingerprint, dict(records), complete, aside
+            shard.source,
+            shard.start,
+            shard.fingerprint,
+            dict(records),
+            complete,
+            aside,
+            absent=absent,
+            keys=tuple(seen.keys) if absent else (),
         )
         yield _TaggedResult(_SHARD_RESULTS, result)
 

@@ -1,7 +1,7 @@
 """What stands between records and files: one sink for tagged documents, one for dead letters."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -15,6 +15,7 @@ from pipeline.outputs.rows import (
     RowConfig,
     dead_letter_rows,
     document_rows,
+    entity_pieces,
     entity_rows,
     is_kept,
 )
@@ -63,10 +64,13 @@ class RowSink(Protocol[Record_contra]):
 
 
 class _Rows(NamedTuple):
-    """Tagged documents, and the rows that were built of them."""
+    """Tagged documents, and the rows that were built of them.
+
+    entities: tables with what is counted of them, made one at a time where they are many.
+    """
 
     records: Sequence[TaggedDocument]
-    entities: pa.Table
+    entities: Iterable[tuple[pa.Table, RowCounts]]
     documents: pa.Table
 
 
@@ -82,7 +86,8 @@ class TaggedSink:
     def accept(self, record: TaggedDocument) -> int:
         if self._progress:
             self._progress.add(documents=1, tokens=record.tokens)
-        return len(record.document.text)
+        # The id is written again with each entity.
+        return record.document.characters + len(record.document.doc_id) * len(record.labels)
 
     def write(self, records: Sequence[TaggedDocument]) -> list[FileResult | DeadLetter]:
         # Rows are built before any is written; what the disk refuses is no document's fault.
@@ -91,16 +96,25 @@ class TaggedSink:
         return [result for results in written for result in results]
 
     def _built(self, records: Sequence[TaggedDocument]) -> _Rows:
-        return _Rows(records, entity_rows(records, self._rows), document_rows(records, self._rows))
+        pieces = entity_pieces(records)
+        if len(pieces) == 1:
+            entities: Iterable[tuple[pa.Table, RowCounts]] = [*map(self._entity_rows, pieces)]
+        else:  # made once to see that they can be, and again to be written
+            deque(map(self._entity_rows, pieces), maxlen=0)
+            entities = map(self._entity_rows, pieces)
+        return _Rows(records, entities, document_rows(records, self._rows))
+
+    def _entity_rows(self, piece: Sequence[TaggedDocument]) -> tuple[pa.Table, RowCounts]:
+        sources: Counter[str] = Counter()
+        labels: Counter[str] = Counter()
+        for record in piece:
+            if record.labels:
+                sources[record.document.source] += len(record.labels)
+                labels.update(record.labels)
+        return entity_rows(piece, self._rows), RowCounts(sources, labels)
 
     def _write(self, rows: _Rows) -> list[FileResult]:
         records = rows.records
-        entities: Counter[str] = Counter()
-        labels: Counter[str] = Counter()
-        for record in records:
-            if record.labels:
-                entities[record.document.source] += len(record.labels)
-                labels.update(record.labels)
         documents = Counter(record.document.source for record in records)
         totals = {
             "entities": sum(len(record.labels) for record in records),
@@ -110,7 +124,7 @@ class TaggedSink:
             **language_sums((record.document.text for record in records), self._sample(rows)),
         }
         return [
-            *self._entities.write(rows.entities, RowCounts(entities, labels)),
+            *(result for entities in rows.entities for result in self._entities.write(*entities)),
             *self._documents.write(rows.documents, RowCounts(documents, totals=totals)),
         ]
 
@@ -136,7 +150,8 @@ class DeadLetterSink:
         self._letters = config.writer("dead_letters", DEAD_LETTERS)
 
     def accept(self, record: DeadLetter) -> int:
-        return len(record.raw or b"")
+        kept = sum(map(len, filter(None, record.kept_fields or ())))
+        return len(record.raw or b"") + len(record.message) + len(record.doc_id or "") + kept
 
     def write(self, records: Sequence[DeadLetter]) -> list[FileResult | DeadLetter]:
         sources = Counter(letter.source for letter in records if letter.record is not None)

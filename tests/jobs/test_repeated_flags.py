@@ -19,7 +19,7 @@ from pipeline.console.arguments import Arguments
 from pipeline.run import run as extract
 from schemas.errors import UsageError
 
-LIST_FLAGS = {"input", "keep_fields", "doc_id", "source", "search"}
+LIST_FLAGS = {"input", "keep_fields", "languages", "doc_id", "source", "search"}
 
 
 def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -50,12 +50,12 @@ def values_of(flag: argparse.Action) -> Sequence[str]:
     """Two values that the flag takes."""
     if flag.choices is not None:
         return [str(choice) for choice in flag.choices][:2]
-    texts = ("1", "2", "0.5", "true", "false")
+    texts = ("1", "2", "0.5", "true", "false", "en", "de", "utf-8", "latin-1")
     taken = []
     for text in texts:
         try:
             flag.type(text) if callable(flag.type) else text
-        except (ValueError, argparse.ArgumentTypeError):
+        except (ValueError, argparse.ArgumentTypeError, UsageError):
             continue
         taken.append(text)
     return taken[:2]

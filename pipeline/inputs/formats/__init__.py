@@ -16,12 +16,13 @@ Those of `dead_letters`, which an earlier run set aside, are what they were ther
 a module that makes a `Format`, and its place in `FILE_FORMATS`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from pipeline.inputs.compression import WINDOW_MB
 from pipeline.inputs.encodings import UTF8, encoding_name, is_wide
+from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.formats.avro import AVRO
 from pipeline.inputs.formats.csv.table import AUTO, CSV, require_dialect
 from pipeline.inputs.formats.dead_letters import dead_letters_of, run_of
@@ -31,6 +32,7 @@ from pipeline.inputs.formats.lines import LINES
 from pipeline.inputs.formats.parquet import PARQUET
 from pipeline.inputs.formats.records import (
     STAGE,
+    DoubledColumnError,
     Format,
     MissingColumnError,
     Record,
@@ -48,6 +50,7 @@ __all__ = [
     "FORMATS",
     "MAX_RECORD_MB",
     "STAGE",
+    "DoubledColumnError",
     "Format",
     "MissingColumnError",
     "ReadConfig",
@@ -65,6 +68,8 @@ FORMATS = FILE_FORMATS | {"dead_letters": dead_letters_of(FILE_FORMATS)}
 
 _ID_FIELD = "id"
 _MB = 1_000_000
+# Those of the table, of its partitions, and what the view of it calls a row's file.
+_COLUMNS = (*DOCUMENTS.names, "run_id", "gleaner_file")
 # A document of 50 MB (9.2 million tokens) takes its process 2.3 GB and two minutes.
 MAX_RECORD_MB = 64
 _MOST_MB = 2000  # offsets in a document, and those of a string in Arrow, have 32 bits
@@ -103,20 +108,42 @@ class ReadConfig:
                 raise UsageError("--keep_fields holds an empty name.")
             if name in self.keep_fields[:position]:
                 raise UsageError(f"--keep_fields names {name!r} twice.")
-            if name in (*DOCUMENTS.names, "run_id"):  # the name of the tables' partitions
-                raise UsageError(
-                    f"--keep_fields {name!r} is already a column of the documents table."
-                )
+            self._require_column(name, self.keep_fields[:position])
         object.__setattr__(self, "encoding", encoding_name(self.encoding))
         require_dialect(self.csv_delimiter, self.csv_escape)
         if not 1 <= self.max_record_mb <= _MOST_MB:
             raise UsageError(f"--max_record_mb is {self.max_record_mb}, expected 1 to {_MOST_MB}.")
+
+    @staticmethod
+    def _require_column(name: str, others: Iterable[str]) -> None:
+        """SQL does not tell names apart that differ in case only."""
+        for column in _COLUMNS:
+            if name == column:
+                raise UsageError(
+                    f"--keep_fields {name!r} is already a column of the documents table."
+                )
+            if name.lower() == column:
+                raise UsageError(
+                    f"--keep_fields {name!r} is the column {column!r} of the documents table to "
+                    "SQL, which does not tell upper from lower case."
+                )
+        for other in others:
+            if name.lower() == other.lower():
+                raise UsageError(
+                    f"--keep_fields {other!r} and {name!r} are one column to SQL, which does not "
+                    "tell upper from lower case."
+                )
 
     @property
     def named_fields(self) -> tuple[str, ...]:
         """The fields that the user named and that a record may lack: not the text, nor `id`."""
         identity = () if self.id_field == _ID_FIELD else (self.id_field,)
         return (*identity, *self.keep_fields)
+
+    @property
+    def sought(self) -> tuple[str, ...]:
+        """The text and the named fields: a flag is wrong where no record has one of them."""
+        return (self.text_field, *self.named_fields)
 
     @property
     def is_wide(self) -> bool:
@@ -129,12 +156,18 @@ class ReadConfig:
         return self.max_record_mb * _MB
 
 
-def read_records(stream: BinaryIO, shard: Shard, config: ReadConfig) -> Iterator[Record]:
+def read_records(
+    stream: BinaryIO, shard: Shard, config: ReadConfig, seen: FieldsSeen | None = None
+) -> Iterator[Record]:
     """The decompressed stream of `shard` in, a `Document` or `DeadLetter` for each record out.
 
     Records come in the order of the file, and one at a time. Errors of a single record become its
-    dead letter. Raises ShardError, OSError or pyarrow's errors where the rest cannot be read.
+    dead letter. seen: takes note of the fields that records have. Raises ShardError, OSError or
+    pyarrow's errors where the rest cannot be read.
     """
     if shard.format not in FORMATS:
         raise UsageError(f"{shard.source} has the unknown format {shard.format!r}.")
-    return FORMATS[shard.format].read(stream, RecordBuilder(shard, config))
+    known = FORMATS[shard.format]
+    if seen and not known.has_fields:
+        seen.look_at_columns((), config.named_fields)
+    return known.read(stream, RecordBuilder(shard, config, seen=seen))

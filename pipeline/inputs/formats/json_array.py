@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
+from pipeline.console.text import SHOWN, listed
 from pipeline.inputs.encodings import UTF8
-from pipeline.inputs.formats.columns import SHOWN, listed
 from pipeline.inputs.formats.jsonl import object_parser, read_jsonl, read_object
 from pipeline.inputs.formats.large import PIECE, LargeRecord
 from pipeline.inputs.formats.records import (

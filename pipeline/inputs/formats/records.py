@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from pipeline.console.text import first_line
 from pipeline.inputs.contents import looks_wide
+from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.formats.large import LargeRecord
+from pipeline.inputs.formats.logical import OtherValue
 from schemas.errors import RecordError, RecordSizeError, ShardError
 from schemas.records import RAW_BYTES, DeadLetter, Document, Shard
 
@@ -21,6 +23,8 @@ STAGE = "ReadDocuments"
 # Above this a float may stand for several integers, so it is no id.
 _EXACT = 2**53
 PREVIEW_BYTES = 256 * 1024
+# Of an id, which is written again with each entity: enough for any URL.
+ID_BYTES = 16_384
 
 Record = Document | DeadLetter
 
@@ -30,6 +34,14 @@ _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 
 class MissingColumnError(ShardError):
     """A table lacks the text column; the message says what it has instead."""
+
+
+class DoubledColumnError(ShardError):
+    """A table has several columns of one name, so that it is not clear which is meant."""
+
+    def __init__(self, name: str, columns: int) -> None:
+        super().__init__(f"The header names the column {name!r} {columns} times.")
+        self.name = name
 
 
 class Values(NamedTuple):
@@ -52,12 +64,20 @@ class RecordBuilder:
     """Turns the values of one record into a `Document`, or into the `DeadLetter` it deserves.
 
     first: the number of the shard's first record, where it stood in another place than it is read.
+    seen: of the text and the fields that were named, which the records have.
     """
 
-    def __init__(self, shard: Shard, config: "ReadConfig", first: int = 0) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        config: "ReadConfig",
+        first: int = 0,
+        seen: FieldsSeen | None = None,
+    ) -> None:
         self.shard = shard
         self.config = config
         self.names = (config.text_field, config.id_field, *config.keep_fields)
+        self.seen = seen or FieldsSeen(config.sought)
         self._first = first
         # Formats without fields (text, lines) have none of the kept ones either.
         self._no_fields = (None,) * len(config.keep_fields)
@@ -78,7 +98,8 @@ class RecordBuilder:
         """A record's values in, its `Document` or `DeadLetter` out; never raises.
 
         `raw` are the record's bytes for the dead letter. Text that UTF-8 cannot write (JSON's
-        escapes can name lone surrogates) is refused in the id, the text and the kept fields.
+        escapes can name lone surrogates) is refused in the id, the text and the kept fields, and so
+        is an id of more than 16 KiB.
         """
         text, identity, kept = values
         doc_id = None
@@ -91,7 +112,8 @@ class RecordBuilder:
             # ASCII is a flag of the string. Looking for the escape in `raw` takes longer: 650 MB/s.
             if not text.isascii():
                 text.encode()
-            doc_id.encode()
+            if len(doc_id.encode()) > ID_BYTES:
+                raise RecordError(self._long_id(doc_id))
             fields = tuple(map(field_text, kept)) if kept else self._no_fields
             for value in fields:
                 if value is not None:
@@ -105,9 +127,9 @@ class RecordBuilder:
     ) -> DeadLetter:
         """The dead letter of one record: class and message of `error`, and up to 64 KiB of `raw`.
 
-        `doc_id` is left out where it holds lone surrogates, since no table could hold it.
+        `doc_id` is left out where no table could hold it: for lone surrogates, or its length.
         """
-        if doc_id is not None and not encodable(doc_id):
+        if doc_id is not None and not (encodable(doc_id) and len(doc_id.encode()) <= ID_BYTES):
             doc_id = None
         source, record = self.shard.source, self._first + number
         name, message = type(error).__name__, explain(error)
@@ -121,6 +143,13 @@ class RecordBuilder:
         )
         letter = self.dead_letter(number, error, large.head)
         return replace(letter, raw_size=large.size)
+
+    def _long_id(self, doc_id: str) -> str:
+        size = len(doc_id.encode())
+        return (
+            f"The id field {self.config.id_field!r} holds {size:,} bytes, more than the "
+            f"{ID_BYTES:,} that an id may have."
+        )
 
     def _doc_id(self, number: int, identity: object) -> str:
         if isinstance(identity, str):
@@ -186,7 +215,7 @@ class Format:
         try:
             for _ in self.read(BufferedReader(BytesIO(data[:end]), PREVIEW_BYTES), builder):
                 records += 1
-        except MissingColumnError:
+        except (MissingColumnError, DoubledColumnError):
             raise
         except Exception:  # noqa: BLE001 - the piece may end within a record
             records += 0 if whole else 1
@@ -236,6 +265,8 @@ def json_kind(value: object) -> str:
         return "a boolean"
     if isinstance(value, int | float):
         return "a number"
+    if isinstance(value, OtherValue):
+        return f"a {value.kind}"
     kinds = {dict: "an object", list: "an array", str: "a string", type(None): "null"}
     return kinds.get(type(value), f"a {type(value).__name__}")
 

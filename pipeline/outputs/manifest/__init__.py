@@ -8,6 +8,7 @@ from typing import Literal, cast, get_args
 
 from model.drift.compare import compare
 from model.drift.sums import profile_of_sums
+from pipeline.inputs.fields import absent_in_words
 from pipeline.inputs.walk import Unread
 from pipeline.languages import language_warnings
 from pipeline.outputs.description import RunDescription
@@ -95,6 +96,7 @@ def committed_manifest(
         manifest["drift"] = cast(Drift, drift)
         said = [*language_warnings(totals, run.language, cuts_characters=run.cuts_characters)]
         said += [broken_in_words(manifest)] if broken else []
+        said += absent_in_words(run.configuration["id_field"], run.keep_fields, shards)
         if warnings := [*run.warnings, *said]:
             manifest["warnings"] = warnings
     return manifest

@@ -8,8 +8,15 @@ from schemas.manifest import Manifest
 _NAMED = 5  # files, in a sentence
 
 
-def refusal(manifest: Manifest, run: RunDescription) -> JobError | None:
-    """Why the run that this manifest would commit is refused, in words; None: it is not."""
+def refusal(
+    manifest: Manifest, run: RunDescription, textless: str | None = None
+) -> JobError | None:
+    """Why the run that this manifest would commit is refused, in words; None: it is not.
+
+    textless: that no record has a text, in words, whatever share of dead letters is allowed.
+    """
+    if textless:
+        return DeadLettersError(textless)
     counts = manifest["counts"]
     failed, records, allowed = counts["dead_letters"], counts["records"], run.max_dead_letters
     if failed > allowed * records:
@@ -22,6 +29,12 @@ def refusal(manifest: Manifest, run: RunDescription) -> JobError | None:
         return broken
     drift = drift_in_words(manifest.get("drift", {})) if run.fail_on_drift else None
     return DriftError(f"the documents are {drift}, and --fail_on_drift is given") if drift else None
+
+
+def refused_for(manifest: Manifest, run: RunDescription) -> JobError:
+    """Why the run of this manifest was refused: if for nothing it counts, no record has a text."""
+    error, counted = manifest["error"], refusal(manifest, run)
+    return counted if counted and str(counted) == error else DeadLettersError(error)
 
 
 def too_many_broken_files(manifest: Manifest, allowed: float | None) -> BrokenFilesError | None:

@@ -48,7 +48,7 @@ def test_the_json_has_exactly_the_keys_of_the_contract(
     tiny_artifact: Path, conll: Path, tmp_path: Path
 ) -> None:
     scores = scores_of(tiny_artifact, conll, tmp_path / "scores.json")
-    assert list(scores) == ["model", "data", *SCORES, "mistakes"]
+    assert list(scores) == ["model", "data", "warnings", *SCORES, "mistakes"]
     assert str(scores["model"]).startswith("tiny@")
     assert scores["data"] == {
         "path": str(conll),
@@ -224,3 +224,84 @@ def test_a_model_on_an_object_store_scores_as_the_same_on_a_disk(
     assert there.read_bytes() == here.read_bytes()
     with pytest.raises(UsageError, match=f"s3://{bucket}/none is not a gleaner model"):
         run([f"--model=s3://{bucket}/none", f"--data={conll}"])
+
+
+def test_a_model_and_a_file_that_share_no_label_are_told_so(
+    tiny_artifact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the terminal, before the scores, in the JSON and on the page."""
+    path, page, figures = tmp_path / "gold.conll", tmp_path / "page.html", tmp_path / "f.json"
+    path.write_text("Maria\tB-PERSON\nmet\tO\nLisbon\tB-PLACE\n")
+    assert (
+        run([f"--model={tiny_artifact}", f"--data={path}", f"--html={page}", f"--json={figures}"])
+        == 0
+    )
+    warning = (
+        f"the model and {path} share no label, so that no entity can be right: "
+        "the model finds geo, org, per, the file has PERSON, PLACE"
+    )
+    out = capsys.readouterr().out
+    assert out.index(f"\nwarnings\n- {warning}\n") < out.index("micro")
+    assert json.loads(figures.read_text())["warnings"] == [warning]
+    assert warning in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("rows", "warnings"),
+    [
+        ("Maria B-per\nLisbon B-geo\nUN B-org\n", []),
+        ("Maria B-per\nLisbon B-geo\n", ["lacks labels of the model, where whatever it finds"]),
+        (
+            "Maria B-per\nFram B-ship\n",
+            ["the model does not know labels of ", "lacks labels of the model"],
+        ),
+        ("Nobody O\ncame O\n", ["holds no entity: whatever the model finds there counts as wrong"]),
+        ("Maria B-per\nUN B-org\nLisbon I-geo\n", ["1 tag of "]),
+    ],
+)
+def test_what_makes_scores_doubtful_is_told(
+    tiny_artifact: Path, tmp_path: Path, rows: str, warnings: list[str]
+) -> None:
+    path = tmp_path / "gold.conll"
+    path.write_text(rows)
+    told = scores_of(tiny_artifact, path, tmp_path / "scores.json")["warnings"]
+    assert len(told) == len(warnings)
+    assert all(warning in text for warning, text in zip(warnings, told, strict=True))
+
+
+def test_all_files_that_training_takes_are_scored_alike(
+    tiny_artifact: Path, tmp_path: Path
+) -> None:
+    """Rows of any layout, and documents of any tool, whose entities may overlap."""
+    rows = [("Maria", "B-per"), ("met", "O"), ("Lisbon", "B-geo"), (".", "O")]
+    text = " ".join(word for word, _ in rows)
+    spans = [[0, 5, "per"], [10, 16, "geo"]]
+    files = {
+        "two": "".join(f"{word}\t{tag}\n" for word, tag in rows),
+        "three": "".join(f"{word} NN {tag}\n" for word, tag in rows),
+        "numbered": "".join(f"{n} {word} {tag}\n" for n, (word, tag) in enumerate(rows)),
+        "commented": "# id 7\n" + "".join(f"{word}\t{tag}\n" for word, tag in rows),
+        "csv": "sentence #;word;tag\n" + "".join(f"1;{word};{tag}\n" for word, tag in rows),
+        "doccano": json.dumps({"id": 1, "text": text, "label": spans}),
+        "overlaps": json.dumps({"id": 1, "text": text, "label": [*spans, [1, 5, "org"]]}),
+    }
+    figures = {}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+        scores = scores_of(tiny_artifact, tmp_path / name, tmp_path / "scores.json")
+        figures[name] = [scores[part] for part in SCORES]
+        told = " ".join(scores["warnings"])
+        assert ("of the entities of" in told) == (name == "overlaps")
+    assert all(each == figures["two"] for each in figures.values())
+
+
+def test_spans_that_the_model_cannot_find_are_told(
+    tiny_artifact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "gold.jsonl"
+    path.write_text(json.dumps({"id": 1, "text": "Maria left.", "label": [[0, 4, "per"]]}))
+    assert run([f"--model={tiny_artifact}", f"--data={path}"]) == 0
+    assert (
+        f"\n- 1 span of {path} is not whole tokens of one sentence: as the model cuts text, "
+        "it cannot find them\n    1 [0, 4) per 'Mari' begins or ends within a token or a blank\n"
+    ) in capsys.readouterr().out

@@ -8,6 +8,7 @@ from jobs.evaluate.page import html_page
 from jobs.evaluate.report import Evaluation, evaluation
 from jobs.evaluate.terminal import format_evaluation
 from model.corpora import LabelledCorpus, LabelledDocument
+from model.corpora.records import Remark
 from model.evaluation.entity_scores import entity_scores
 from model.evaluation.mistakes import KINDS, ComparedText
 from model.evaluation.muc import SCHEMES
@@ -58,7 +59,9 @@ def found_in(
         text, gold, predicted, [0.25] * len(predicted), line=3, doc_id=document.doc_id
     )
     corpus = LabelledCorpus(path, "jsonl", None, documents=(document,))
-    return evaluation("m@1", corpus, entity_scores([gold], [predicted]), [compared], listed)
+    return evaluation(
+        "m@1", corpus, entity_scores([gold], [predicted]), [compared], (Remark(path),), listed
+    )
 
 
 @pytest.fixture

@@ -236,18 +236,84 @@ def test_check_tells_all_that_is_odd_in_one_go(
         assert f"\n{warning}" in told
 
 
-def test_check_lists_every_place_and_training_the_first(
+def test_of_many_places_the_first_are_listed_and_all_where_asked(
     toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     illegal = "".join(f"Mull{n} I-geo\nrose O\n\n" for n in range(30))
     (toy / "odd.conll").write_text("Ada B-per\n\n" + illegal)
-    files = ("--train=odd.conll", "--dev=dev.conll")
-    check_parts(parts(*files), in_full=True)
-    assert capsys.readouterr().out.count("\n    odd.conll:") == 30
-    check_parts(parts(*files))
+    files = ("--check", "--train=odd.conll", "--dev=dev.conll")
+    assert run(files) == 0
     told = capsys.readouterr().out
     assert told.count("\n    odd.conll:") == 5
-    assert "\n    and 25 more (all of them: --check)\n" in told
+    assert "\n    and 25 more (--mistakes 30 lists all)\n" in told
+    assert run([*files, "--mistakes=30"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("\n    odd.conll:") == 30
+    assert "lists all" not in told
+
+
+def test_check_names_all_mistakes_of_all_files_the_gravest_first(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In few lines, however many there are; the error is about the first of them."""
+    rows = [f"Ada{n} B-per\nleft x O\n B-per\nOban geo\n\n" for n in range(5000)]
+    (toy / "bad.conll").write_text("Ada O\n" + "".join(rows))
+    (toy / "bad.jsonl").write_text('{"id": 1, "text": "Ada", "label": [[0, 9, "per"]]}\n[]')
+    files = ("--train=bad.conll", "--dev=bad.jsonl", "--test=gone.conll")
+    with pytest.raises(UsageError) as caught:
+        run(["--check", *files])
+    assert str(caught.value) == (
+        "bad.conll:3: 3 columns, expected 2 as in line 1 (and 14,999 more mistakes) "
+        "(and 2 files more)"
+    )
+    told = capsys.readouterr().out.splitlines()
+    assert [line for line in told if not line.startswith("    ")] == [
+        "mistakes",
+        "- bad.conll: 10,000 rows of another shape",
+        "- bad.conll: 5,000 tags that are none",
+        "- bad.jsonl: 1 rows of another shape",
+        "- bad.jsonl: 1 entities that cannot be in their text",
+        "- gone.conll: cannot be read: No such file or directory",
+    ]
+    assert len(told) <= 20
+    assert "    and 9,995 more (--mistakes 10000 lists all)" in told
+    assert "    bad.conll:5: 'geo' is not a tag, expected O" in "\n".join(told)
+    with pytest.raises(UsageError, match=r"bad\.conll:3: .* \(and 14,999 more mistakes\)"):
+        run(["--output=new", *files])
+    assert capsys.readouterr().out == ""
+
+
+def test_one_mistake_is_told_once(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (toy / "bad.conll").write_bytes(b"PK\x03\x04\x00")
+    with pytest.raises(UsageError, match="this is a ZIP archive"):
+        run(["--check", "--train=bad.conll"])
+    assert capsys.readouterr().out == ""
+
+
+def test_what_its_reader_saw_is_told_of_each_file(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"s{n},Ada{n},B-per\n,left,O\n,Oban,B-geo\n" for n in range(30))
+    more = "s3,Bo,B-per\n,left,O\n,Mull,B-geo\n"
+    (toy / "twice.csv").write_text(f"Sentence #,Word,Tag\n{rows}sentence #,word,tag\n{more}")
+    assert run(["--check", "--train=twice.csv", "--dev=dev.conll"]) == 0
+    told = capsys.readouterr().out
+    assert "  train  twice.csv  Kaggle CSV, IOB2, UTF-8, 1 more header left out\n" in told
+    assert "\n- 1 of 31 sentences of twice.csv have an id that stood before" in told
+    assert "\n    twice.csv:93: 's3' stood in line 11 too" in told
+
+
+def test_why_words_are_whole_is_said_in_the_report_and_for_the_card(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (toy / "us.conll").write_text("U.S. B-geo\nships O\n\nAda B-per\nsank O\n")
+    files = ("--train=us.conll", "--dev=dev.conll")
+    check_parts(parts(*files), 5)
+    told = "whole words (U.S. stays one token)"
+    why = "1 words such as U.S. are whole, 0 cut"
+    assert f"\n  tokens: {told}: {why}\n" in capsys.readouterr().out
+    assert parts(*files).described()["tokens"] == f"{told}, since {why}"
+    assert parts(*files, "--tokens=whole").described()["tokens"] == told
 
 
 def test_the_report_counts_in_the_tokens_of_the_run(toy: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.tune.study import FILE
 from model.training.configuration import TrainingConfig
-from schemas.errors import UsageError
+from schemas.errors import JobError, UsageError
 
 if TYPE_CHECKING:
     from tests.jobs.tune.conftest import Place
@@ -134,7 +134,7 @@ def test_missing_vectors_are_told_before_the_first_trial(
 def test_a_mistyped_flag_costs_no_heavy_import() -> None:
     code = (
         "import sys, jobs.tune.__main__\n"
-        "from schemas.errors import UsageError\n"
+        "from schemas.errors import JobError, UsageError\n"
         "try:\n    jobs.tune.__main__.run(['--train=a', '--output=b', '--trails=1'])\n"
         "except UsageError as error:\n    print(error)\n"
         "heavy = ('tensorflow', 'keras', 'apache_beam', 'optuna', 'pandas')\n"
@@ -144,3 +144,44 @@ def test_a_mistyped_flag_costs_no_heavy_import() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert told.stdout.splitlines() == ["unknown flag --trails, did you mean --trials?", "[]"]
+
+
+def test_a_search_on_a_full_disk_ends_with_one_sentence(place: "Place") -> None:
+    """As a process whose files may not grow beyond what a study needs."""
+    code = (
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))\n"
+        "from pipeline.console.process import main\n"
+        "from jobs.tune.__main__ import run\n"
+        f"main(lambda arguments: run(arguments, {place.trainer!r}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *place.given, *place.search],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: --output {place.output} cannot be written: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_disk_that_fills_up_during_a_search_ends_it_and_the_search_goes_on(
+    place: "Place", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says so when the outcome of the first trial is written."""
+    import optuna
+    from sqlalchemy.exc import OperationalError
+
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("UPDATE", {}, sqlite3.OperationalError("database or disk is full"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "tell", full)
+        with pytest.raises(JobError) as caught:
+            place.run(*place.search)
+    assert (
+        str(caught.value) == f"--output {place.output} cannot be written: database or disk is full"
+    )
+    assert place.run(*place.search) == 0

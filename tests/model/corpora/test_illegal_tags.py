@@ -79,15 +79,13 @@ def test_lines_are_exact(tmp_path: Path, content: str, newline: str) -> None:
     assert any(("c", "B-x") in zip(s.words, s.tags, strict=True) for s in corpus.sentences)
 
 
-def test_faults_are_in_order_of_their_lines_also_where_rows_are_not_adjacent(
-    tmp_path: Path,
-) -> None:
+def test_an_entity_does_not_go_on_where_the_id_of_its_sentence_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "labelled"
-    path.write_text("Sentence #,Word,Tag\n1,a,B-x\n2,a,I-x\n1,b,I-y\n2,b,I-y\n1,c,O\n")
+    path.write_text("Sentence #,Word,Tag\n1,a,B-x\n2,a,I-x\n2,b,I-y\n1,b,I-x\n1,c,O\n")
     assert read_labelled(path).illegal_tags == (
         IllegalTag(3, "I-x at the start of a sentence"),
-        IllegalTag(4, "I-y after B-x"),
-        IllegalTag(5, "I-y after I-x"),
+        IllegalTag(4, "I-y after I-x"),
+        IllegalTag(5, "I-x at the start of a sentence"),
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.corpora import LabelledDocument, read_labelled
+from model.corpora.faults import BrokenCorpusError
 from model.tags import Span
 from schemas.errors import CorpusError
 
@@ -80,14 +81,23 @@ def test_a_line_of_any_length_that_speaks_of_other_formats_is_a_document(tmp_pat
         ),
         (line(entities=[entity(-1, 2)]), "the entity [-1, 2) is empty or outside the text"),
         (line(entities=[entity(2, 2)]), "the entity [2, 2) is empty or outside the text"),
+        ('{"text": "x"}', "'id' should be a string, found nothing; the keys there are 'text'"),
+        ('{"id": 1, "body": "x"}', "'text' should be a string, found nothing; the keys there are"),
+        ('{"id": 1, "tokens": ["x"], "tags": ["O"]}', "'tokens' holds words that are cut already"),
         (
-            line(entities=[entity(3, 6), entity(0, 4)]),
-            "the entities [0, 4) and [3, 6) overlap",
+            '{"id": 1, "text": "Oban", "label": [[0, 4, "geo"]], "entities": [{}]}',
+            "both 'entities' and 'label' are there: leave one of them",
         ),
         (
-            line(entities=[entity(0, 4), entity(0, 4, "x")]),
-            "the entities [0, 4) and [0, 4) overlap",
+            '{"id": 1, "text": "Oban", "label": "geo"}',
+            "'label' should be a list, found a string; the keys there are 'id', 'text', 'label'",
         ),
+        (line(entities=[[0, 4]]), "an entity should be [start, end, label], found [0, 4]"),
+        (
+            line(entities=[[0, "4", "geo"]]),
+            "an entity's 'end' should be an integer, found a string",
+        ),
+        (line(entities=[[0, 40, "geo"]]), "the entity [0, 40) is empty or outside the text of 11"),
     ],
 )
 def test_a_broken_document_is_refused(tmp_path: Path, content: str, message: str) -> None:
@@ -99,14 +109,63 @@ def test_a_broken_document_is_refused(tmp_path: Path, content: str, message: str
         assert str(caught.value).startswith(f"{path}:{number}: {message}")
 
 
-def test_overlaps_are_read_where_they_are_allowed_and_nothing_else_is(tmp_path: Path) -> None:
+def test_overlaps_are_read_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "documents"
     path.write_text(line(entities=[entity(3, 6), entity(0, 4), entity(0, 4)]))
     spans = (Span(0, 4, "geo"), Span(0, 4, "geo"), Span(3, 6, "geo"))
-    assert read_labelled(path, allow_overlaps=True).documents[0].entities == spans
-    path.write_text(line(entities=[entity(3, 60)]))
-    with pytest.raises(CorpusError, match="outside the text"):
-        read_labelled(path, allow_overlaps=True)
+    assert read_labelled(path).documents[0].entities == spans
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"text": "Oban 🚢 Mull", "label": [[7, 11, "geo"], [0, 4, "geo"]], "Comments": []},
+        {"data": "Oban 🚢 Mull", "label": [[0, 4, "geo"], [7, 11, "geo"]]},
+        {"text": "Oban 🚢 Mull", "labels": [[0, 4, "geo"], [7, 11, "geo"]], "entities": []},
+        {
+            "text": "Oban 🚢 Mull",
+            "relations": [],
+            "entities": [
+                {"id": n, "start_offset": start, "end_offset": start + 4, "label": "geo"}
+                for n, start in enumerate((0, 7))
+            ],
+        },
+        {"text": "Oban 🚢 Mull", "spans": [entity(0, 4), entity(7, 11)], "tokens": []},
+        {
+            "text": "Oban 🚢 Mull",
+            "label": [{"start": s, "end": s + 4, "labels": ["geo"]} for s in (0, 7)],
+        },
+    ],
+    ids=["doccano", "doccano, data", "labels", "offsets", "spans", "labels of a span"],
+)
+def test_exports_of_annotation_tools_are_read_as_the_same_documents(
+    tmp_path: Path, record: dict[str, object]
+) -> None:
+    """And how they call things is told, unless it is as gleaner does."""
+    path = tmp_path / "export"
+    path.write_text(json.dumps({"id": 1, **record}))
+    (document,) = read_labelled(path).documents
+    assert document == LabelledDocument(
+        "1", "Oban 🚢 Mull", (Span(0, 4, "geo"), Span(7, 11, "geo"))
+    )
+    names = {"text", "data", "entities", "label", "labels", "spans"} & record.keys()
+    told = " ".join(read_labelled(path).facts)
+    assert all(name in told for name in names) == (names != {"text", "entities"})
+
+
+def test_all_lines_at_fault_are_in_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "documents"
+    lines = [line(), line(entities=[entity(9, 99)]), "{", line(text=7), line(), "[]"]
+    path.write_text("\n".join(lines))
+    with pytest.raises(BrokenCorpusError) as caught:
+        read_labelled(path)
+    assert [(fault.line, fault.kind) for fault in caught.value.faults] == [
+        (3, "row"),
+        (6, "row"),
+        (4, "document"),
+        (2, "span"),
+    ]
+    assert str(caught.value).endswith(" (and 3 more mistakes)")
 
 
 def test_another_kind_of_line_among_documents_is_refused(tmp_path: Path) -> None:

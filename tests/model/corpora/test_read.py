@@ -1,10 +1,9 @@
 """Labelled files of every format are read as written, or refused with file, line and reason."""
 
-import builtins
 import csv
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.corpora import LabelledCorpus, read_labelled
-from schemas.errors import CorpusError, UsageError
+from schemas.errors import CorpusError
 
 Write = Callable[[str | bytes], Path]
 
@@ -73,13 +72,6 @@ def test_kaggle_sentences_do_not_depend_on_how_the_sentence_column_is_filled(
 def test_kaggle_columns_are_found_by_name_and_others_left_out(write: Write) -> None:
     corpus = read_labelled(write('Tag,,"Word",x,x, Sentence #\nB-geo,0,Oban,,,7\nO,1,.,,,7\n'))
     assert pairs(corpus) == [[("Oban", "B-geo"), (".", "O")]]
-
-
-def test_kaggle_rows_of_one_id_are_one_sentence_also_when_apart(write: Write) -> None:
-    """As the recipe's groupby has it, in the order of first appearance."""
-    corpus = read_labelled(write(HEADER + "9,a,,O\n2,b,,O\n9,c,,B-x\n"))
-    assert pairs(corpus) == [[("a", "O"), ("c", "B-x")], [("b", "O")]]
-    assert [sentence.line for sentence in corpus.sentences] == [2, 3]
 
 
 ODD_WORDS = [
@@ -185,30 +177,6 @@ def test_a_broken_kaggle_csv_is_refused(write: Write, content: str, message: str
         assert refusal(write(ending)).startswith(f"labelled.data:{message}")
 
 
-def test_without_pandas_the_message_names_the_extra(
-    write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real_import = builtins.__import__
-
-    def no_pandas(
-        name: str,
-        globals_: Mapping[str, object] | None = None,
-        locals_: Mapping[str, object] | None = None,
-        fromlist: Sequence[str] = (),
-        level: int = 0,
-    ) -> object:
-        if name == "pandas":
-            raise ImportError(name)
-        return real_import(name, globals_, locals_, fromlist, level)
-
-    monkeypatch.setattr(builtins, "__import__", no_pandas)
-    with pytest.raises(
-        UsageError, match=r"pandas, which is missing: .* -m pip install -e .*\[train\]"
-    ):
-        read_labelled(write(f"{HEADER}1,a,,O\n"))
-    assert len(read_labelled(write("a O\n")).sentences) == 1
-
-
 # ---------------------------------------------------------------- CoNLL and .iob2
 
 TEA = [
@@ -279,8 +247,14 @@ def test_iob2_leaves_out_comments_ranges_and_empty_nodes(write: Write) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a\n", "1: 1 column, expected 2 or 4 (CoNLL), or a CSV with 'Sentence #', 'Word' and"),
-        ("\na X O\n", "2: 3 columns, expected 2 or 4 (CoNLL), or a CSV"),
+        (
+            "a\n",
+            "1: 1 column, expected a word, its tag and perhaps others between (CoNLL), or a CSV",
+        ),
+        (
+            "\na X Y\n",
+            "2: none of 3 columns holds tags, expected a word, its tag and perhaps others",
+        ),
         ("a O\nb X Y O\n", "2: 4 columns, expected 2 as in line 1"),
         ("a\tO\n\nb\n", "3: 1 column, expected 2 as in line 1"),
         ("a\tO\n\tO\n", "2: the word is empty"),
@@ -293,8 +267,9 @@ def test_iob2_leaves_out_comments_ranges_and_empty_nodes(write: Write) -> None:
         (" \n\n", "1: the file is empty"),
         (b"a O\nb\xe9 O\n", "2: byte 0xe9 is not valid UTF-8"),
         (b"\xef\xbb\xbfa O\n\nb\xff O\n", "3: byte 0xff is not valid UTF-8"),
-        ("a O\n".encode("utf-16-le"), "1: a NUL character, so this is not a text file in UTF-8"),
-        ("# c\n1\ta\tO\n", "2: 3 columns, expected 5 between tabs (id, word, tag, -, annotator)"),
+        ("a O\n".encode("utf-16-le"), "1: this is text in UTF-16LE: convert it with iconv"),
+        ("a O\nb\0 O\n", "2: a NUL character, so this is not a text file in UTF-8"),
+        ("# c\n1\ta\tO\t-\t-\n2\tb\tO\n", "3: 3 columns, expected 5 between tabs (id, word, tag,"),
         ("1\ta\tO\t-\t-\nx\tb\tO\t-\t-\n", "2: 'x' is not the number of a token"),
         ("1\ta\tO\t-\t-\n2\t\tO\t-\t-\n", "2: the word is empty"),
         ("1\ta\tO\t-\t-\n2\tb\tQ\t-\t-\n", "2: 'Q' is not a tag"),

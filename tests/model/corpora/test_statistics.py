@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.train.data_report import LABELS_SHOWN, format_report
-from jobs.train.findings import Warned, pointless, warnings_of
+from jobs.train.findings import pointless, warnings_of
 from model.corpora import LabelledCorpus, LabelledSentence
 from model.corpora.illegal_tags import IllegalTag
 from model.corpora.projection import Misfit
-from model.corpora.records import Encoding
+from model.corpora.records import Encoding, Remark
 from model.corpora.statistics import DataReport, LabelledPart, SourceFile, report_of
 from model.tagger.vocabulary import normalize
 from model.tags import Span, spans_of, tags_of
@@ -96,7 +96,7 @@ def test_sound_data_gives_no_reason_to_speak() -> None:
     report = report_of(TRAIN, DEV)
     assert pointless(report) is None
     assert warnings_of(report) == []
-    assert "warnings" not in format_report(report)
+    assert "warnings" not in format_report(report, 5)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_pointless_training_is_named_in_one_sentence(
     assert told is not None
     assert told.startswith(reason)
     assert "\n" not in told
-    assert format_report(report)
+    assert format_report(report, 5)
 
 
 def test_a_test_part_never_makes_training_pointless() -> None:
@@ -141,10 +141,10 @@ def test_a_test_part_never_makes_training_pointless() -> None:
 # ---------------------------------------------------------------- warnings
 
 
-def only_warning(report: DataReport) -> Warned:
+def only_warning(report: DataReport) -> Remark:
     (warned,) = warnings_of(report)
     assert "\n" not in warned.text
-    assert f"- {warned.text}" in format_report(report).splitlines()
+    assert f"- {warned.text}" in format_report(report, 5).splitlines()
     return warned
 
 
@@ -155,12 +155,12 @@ def test_illegal_tags_are_counted_and_the_first_listed() -> None:
     warned = only_warning(report)
     assert warned.text.startswith("9 tags of a.conll are illegal in IOB2, and read as conlleval")
     assert warned.places == tuple(f"a.conll:{n}: I-x after O" for n in range(3, 12))
-    few, every = format_report(report), format_report(report, every_place=True)
-    assert few.endswith("\n    a.conll:7: I-x after O\n    and 4 more (all of them: --check)")
+    few, every = format_report(report, 5), format_report(report, 9)
+    assert few.endswith("\n    a.conll:7: I-x after O\n    and 4 more (--mistakes 9 lists all)")
     assert every.endswith("\n    a.conll:10: I-x after O\n    a.conll:11: I-x after O")
 
 
-def test_misfits_are_counted_the_first_twenty_listed_and_their_text_escaped() -> None:
+def test_misfits_are_counted_the_first_listed_and_their_text_escaped() -> None:
     cut = Misfit("d\x1b", 1, Span(0, 3, "g\x07"), "Ob\x1b[2J", "boundary", ("Oban\n",))
     long = Misfit("e", 1, Span(0, 99, "geo"), "é" * 99, "overlap")
     source = replace(FILE, misfits=(cut, long, *[cut] * 20))
@@ -173,9 +173,9 @@ def test_misfits_are_counted_the_first_twenty_listed_and_their_text_escaped() ->
     )
     assert warned.places[1] == f"e [0, 99) geo '{'é' * 59}…' overlaps a span that is tagged instead"
     assert len(warned.places) == 22
-    text, every = format_report(report), format_report(report, every_place=True)
+    text, every = format_report(report, 20), format_report(report, 22)
     assert text.count("\n    d\\x1b [0, 3)") == 19
-    assert text.endswith("\n    and 2 more (all of them: --check)")
+    assert text.endswith("\n    and 2 more (--mistakes 22 lists all)")
     assert every.count("\n    d\\x1b [0, 3)") == 21
     assert all(line.isprintable() for line in every.split("\n"))
 
@@ -187,7 +187,7 @@ def test_only_bytes_of_cp1252_are_warned_of(encoding: Encoding) -> None:
         assert "convert it with iconv -f cp1252 -t utf-8" in only_warning(report).text
     else:
         assert warnings_of(report) == []
-        assert f"CoNLL, IOB2, {encoding}\n" in format_report(report)
+        assert f"CoNLL, IOB2, {encoding}\n" in format_report(report, 5)
 
 
 def test_labels_that_train_lacks_are_named() -> None:
@@ -267,7 +267,7 @@ def test_a_sentence_of_impossible_length_is_warned_of() -> None:
 def test_the_text_is_a_table_with_a_column_a_part() -> None:
     dev = part("dev", sentence("Mull rose", "geo"), source=None, origin="10% of a.conll")
     train = replace(TRAIN, origin="a.conll")
-    assert format_report(report_of(train, dev)) == (
+    assert format_report(report_of(train, dev), 5) == (
         "data\n"
         "  train  a.conll         CoNLL, IOB2, UTF-8\n"
         "  dev    10% of a.conll\n"
@@ -292,12 +292,12 @@ def test_the_style_of_the_tokens_is_named_and_counted_in() -> None:
     train = part("train", *TRAIN.sentences, sentence("Oban joined the U.S. in part", "geo"))
     fine, whole = (report_of(train, DEV, tokens=style) for style in TOKEN_STYLES)
     assert (fine.train.tokens, whole.train.tokens) == (84 + 9, 84 + 6)
-    assert "\n  tokens: whole words (U.S. stays one token)\n" in format_report(whole)
+    assert "\n  tokens: whole words (U.S. stays one token)\n" in format_report(whole, 5)
 
 
 def test_of_very_many_labels_the_most_frequent_are_shown() -> None:
     sentences = [sentence("x", f"label{i:03}") for i in range(90) for _ in range(90 - i)]
-    lines = format_report(report_of(part("train", *sentences), DEV)).splitlines()
+    lines = format_report(report_of(part("train", *sentences), DEV), 5).splitlines()
     shown = [line.split()[0] for line in lines if line.startswith("    label")]
     assert shown == [f"label{i:03}" for i in range(LABELS_SHOWN)]
     assert f"    and {91 - LABELS_SHOWN} labels more" in lines

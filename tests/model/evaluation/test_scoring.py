@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model.corpora import LabelledDocument
 from model.evaluation.entity_scores import ScoreRow
 from model.evaluation.scoring import (
+    apart,
     character_spans,
     score_documents,
     score_sentences,
@@ -133,3 +136,23 @@ def test_nothing_to_score_scores_nothing(tagger: Tagger) -> None:
     assert score_documents(tagger, []) == score_sentences(tagger, [], [])
     scores, _ = score_documents(tagger, [LabelledDocument("d", " \n", (), 1)])
     assert scores.micro == ScoreRow(0.0, 0.0, 0.0, 0)
+
+
+bounds = st.lists(st.integers(0, 12), min_size=2, max_size=2, unique=True).map(sorted)
+
+
+@given(
+    st.lists(
+        st.builds(lambda pair, label: Span(pair[0], pair[1], label), bounds, st.sampled_from("ab"))
+    )
+)
+def test_of_spans_that_overlap_the_longest_is_kept_then_the_earliest(spans: list[Span]) -> None:
+    """As a plain loop has it that compares each with all that are kept."""
+    expected: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start - span.end, span)):
+        if all(span.end <= other.start or other.end <= span.start for other in expected):
+            expected.append(span)
+    kept, dropped = apart(spans)
+    assert kept == sorted(expected)
+    assert sorted([*kept, *dropped]) == sorted(spans)
+    assert dropped == sorted(dropped)

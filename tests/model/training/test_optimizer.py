@@ -1,5 +1,7 @@
 """The optimizer: Adam for what a step saw, a rate that rises and falls, averaged weights."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -45,24 +47,59 @@ def test_the_rate_rises_and_falls_to_its_end() -> None:
     assert float(short(2)) == pytest.approx(0.01 * (1 - 0.5 * 0.1))
 
 
-@pytest.mark.parametrize("name", ["adam", "Adam", "rmsprop", "SGD", "Nadam"])
-def test_any_optimizer_of_keras_is_taken_with_rate_and_clipping(name: str) -> None:
+def test_any_optimizer_of_keras_is_taken_in_any_case_with_rate_and_clipping() -> None:
+    """Those that its own look-up does not know too, such as AdamW."""
     import keras
 
     from model.training.optimizer import LazyAdam, make_optimizer
 
-    optimizer = make_optimizer(TrainingConfig(optimizer=name, clipnorm=2.0), 100)
-    assert isinstance(optimizer, keras.optimizers.Optimizer)
-    assert isinstance(optimizer, LazyAdam) == (name.lower() == "adam")
-    assert optimizer.global_clipnorm == 2.0
-    assert float(optimizer.learning_rate) == pytest.approx(0.004 / 10)
+    base = keras.optimizers.Optimizer
+    kinds = {name: kind for name, kind in vars(keras.optimizers).items() if isinstance(kind, type)}
+    names = [name for name, kind in kinds.items() if issubclass(kind, base) and kind is not base]
+    assert {"Adam", "AdamW", "RMSprop", "SGD", "Nadam", "Lion"} <= set(names)
+    for name in names:
+        for spelt in (name, name.lower(), name.upper()):
+            optimizer: Any = make_optimizer(TrainingConfig(optimizer=spelt, clipnorm=2.0), 100)
+            expected = LazyAdam if name == "Adam" else kinds[name]
+            kind: type = type(optimizer)
+            assert kind is expected
+            assert optimizer.global_clipnorm == 2.0
+            assert float(optimizer.learning_rate) == pytest.approx(0.004 / 10)
 
 
-def test_an_optimizer_that_keras_lacks_is_a_usage_error() -> None:
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        ("adamm", "did you mean Adam?"),
+        ("adam_w2", "did you mean AdamW?"),
+        ("zzz", "it has Adadelta, Adafactor, Adagrad, Adam, AdamW,"),
+        ("Optimizer", "it has Adadelta,"),
+        ("get", "it has Adadelta,"),
+    ],
+)
+def test_an_optimizer_that_keras_lacks_is_a_usage_error_that_names_the_nearest(
+    name: str, rest: str
+) -> None:
     from model.training.optimizer import make_optimizer
 
-    with pytest.raises(UsageError, match="--optimizer adamm: Keras knows no such optimizer"):
-        make_optimizer(TrainingConfig(optimizer="adamm"), 100)
+    with pytest.raises(UsageError) as caught:
+        make_optimizer(TrainingConfig(optimizer=name), 100)
+    expected = f"--optimizer {name}: Keras knows no such optimizer, {rest}"
+    assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["glorot_uniform", "GlorotUniform", "HE_NORMAL", "henormal"])
+def test_an_initializer_is_taken_in_any_case(name: str) -> None:
+    import keras
+
+    from model.training.configuration import NetworkConfig
+    from model.training.fit import _known
+
+    spelt = _known(NetworkConfig(kernel_initializer=name)).kernel_initializer
+    assert spelt.replace("_", "").lower() == name.replace("_", "").lower()
+    assert keras.initializers.get(spelt)
+    with pytest.raises(UsageError, match=r"initializer he_norml: .* did you mean he_normal\?"):
+        _known(NetworkConfig(kernel_initializer="he_norml"))
 
 
 def test_the_average_is_that_of_the_weights_so_far() -> None:

@@ -8,7 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.outputs.rows import RowConfig, dead_letter_rows, document_rows, entity_rows, is_kept
+from pipeline.outputs.rows import (
+    RowConfig,
+    dead_letter_rows,
+    document_rows,
+    entity_pieces,
+    entity_rows,
+    is_kept,
+)
 from schemas.records import DeadLetter, Document, TaggedDocument
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
 
@@ -123,3 +130,19 @@ def test_confidence_is_not_rounded_on_its_way(make_tagged: MakeTagged) -> None:
     value = float(np.nextafter(np.float32(0.7), np.float32(1)))
     tagged = make_tagged(Document("a", "x", 0, "Oslo"), ("Oslo", "geo", value))
     assert entity_rows([tagged], CONFIG)["confidence"].to_pylist() == [value]
+
+
+@pytest.mark.parametrize("most", [1, 150, 250, 10_000])
+def test_pieces_of_entities_are_all_of_them_in_their_order(
+    documents: list[TaggedDocument], most: int
+) -> None:
+    """A document with more than a piece may weigh is cut; one row is always taken."""
+    pieces = entity_pieces(documents, most)
+    tables = [entity_rows(piece, CONFIG) for piece in pieces]
+    assert pa.concat_tables(tables).to_pylist() == entity_rows(documents, CONFIG).to_pylist()
+    row = 101  # an id of one character
+    for piece in pieces:
+        entities = sum(len(document.labels) for document in piece)
+        assert entities <= 1 or entities * row <= most
+    if most == 10_000:
+        assert pieces == [documents]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import apache_beam as beam
 import pytest
@@ -69,3 +70,14 @@ def test_a_document_without_tokens_weighs_something(make_tokenized: MakeTokenize
     """Else a million empty documents would be one batch."""
     assert batch_weight(make_tokenized("a", " ")) == 1
     assert batch_weight(make_tokenized("a", "Ada met Bo.")) == 4
+
+
+def test_what_a_document_carries_beside_its_tokens_fills_a_batch_too(
+    make_tokenized: MakeTokenized,
+) -> None:
+    """Blanks and kept fields of many documents would else be held at once."""
+    tokenized = make_tokenized("a", "word " * 30)
+    assert batch_weight(tokenized) == 30
+    kept = replace(tokenized.document, fields=("x" * 10_000, None))
+    assert batch_weight(replace(tokenized, document=kept)) == (150 + 1 + 10_000) // 100
+    assert batch_weight(make_tokenized("b", " " * 9000)) == 90

@@ -1,10 +1,13 @@
 """WriteTables: every record becomes its rows, whatever the bundles, and every file is reported."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import apache_beam as beam
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
@@ -13,10 +16,11 @@ from apache_beam.testing.util import assert_that
 from pipeline.console.progress import ProgressReader
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import run_storage
+from pipeline.outputs.table_writer import TableWriter
 from pipeline.stages import write
 from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 from pipeline.stages.write import TableInputs, WriteTables, _WriteRecords
-from schemas.records import DeadLetter, Document, FileResult, TaggedDocument
+from schemas.records import DeadLetter, Document, FileResult, RowCounts, TaggedDocument
 
 MakeTagged = Callable[..., TaggedDocument]
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -124,3 +128,67 @@ def test_a_doc_fn_is_used_for_one_bundle_after_the_other(
         results = [windowed.value for windowed in writer.finish_bundle()]
         rows.append({result.table: result.rows for result in results})
     assert rows == [{"entities": 9, "documents": 10}, {"entities": 3, "documents": 3}, {}]
+
+
+def test_long_ids_are_written_in_pieces_and_counted_in_their_files(
+    config: WriteConfig, make_tagged: MakeTagged, tmp_path: Path
+) -> None:
+    """100 entities and an id of 8 KB, 90 times: 74 MB of ids, which are weighed."""
+    ships = (("Vega", "shp", 0.5),) * 100
+    ids = [f"{n:02}" + "x" * 8190 for n in range(90)]
+    documents = [make_tagged(Document(i, "s", n, "Vega left."), *ships) for n, i in enumerate(ids)]
+    pieces = []
+
+    class Watched(TaggedSink):
+        def write(self, records: Sequence[TaggedDocument]) -> list[FileResult | DeadLetter]:
+            pieces.append(len(records))
+            return super().write(records)
+
+    writer = _WriteRecords(Watched, replace(config, target_bytes=10_000))
+    writer.start_bundle()
+    results = [result for record in documents for result in writer.process(record)]
+    results += [windowed.value for windowed in writer.finish_bundle()]
+    assert max(pieces) == 10
+    found = []
+    for result in results:
+        rows = pq.ParquetFile(result.path).read()
+        assert result.rows == len(rows) == sum(result.sources.values())
+        if result.table == "entities":
+            assert result.labels == {"shp": result.rows}
+            found += rows["doc_id"].to_pylist()
+    assert sorted(found) == sorted(ids * 100)
+
+
+def test_one_document_of_many_entities_and_a_long_id_is_written_in_bounded_memory(
+    config: WriteConfig, make_tagged: MakeTagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ids alone come to 330 MB."""
+    entities = 40_000
+    nothing = np.zeros(entities, np.int32)
+    document = make_tagged(Document("x" * 8192, "s", 0, "Vega left."), ("Vega", "shp", 0.5))
+    many = replace(
+        document,
+        labels=("shp",) * entities,
+        sentence=nothing,
+        sentence_start=nothing,
+        sentence_end=nothing,
+        start_char=nothing,
+        end_char=nothing,
+        confidence=np.ones(entities, np.float32),
+    )
+    before = pa.total_allocated_bytes()
+    peaks = []
+
+    write_rows = TableWriter.write
+
+    def watched(writer: TableWriter, rows: pa.Table, counts: RowCounts) -> list[FileResult]:
+        peaks.append(pa.total_allocated_bytes() - before)
+        return write_rows(writer, rows, counts)
+
+    monkeypatch.setattr(TableWriter, "write", watched)
+    sink = TaggedSink(config)
+    assert sink.accept(many) == 10 + 8192 + 8192 * entities
+    results = [*sink.write([many]), *sink.close()]
+    rows = {r.table: (r.rows, r.labels.get("shp", 0)) for r in results if isinstance(r, FileResult)}
+    assert rows == {"entities": (entities, entities), "documents": (1, 0)}
+    assert max(peaks) < 150_000_000

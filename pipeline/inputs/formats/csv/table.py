@@ -8,6 +8,7 @@ from pipeline.inputs.formats.columns import missing_column
 from pipeline.inputs.formats.csv.rows import CsvRows
 from pipeline.inputs.formats.large import LargeRecord
 from pipeline.inputs.formats.records import (
+    DoubledColumnError,
     Format,
     MissingColumnError,
     Record,
@@ -67,6 +68,7 @@ def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
         return
     text_column = _column(header, builder, config.text_field, required=True)
     columns = [text_column, *(_column(header, builder, name) for name in builder.names[1:])]
+    builder.seen.look_at_columns(header, set(config.named_fields).difference(header))
     for number, row in enumerate(rows.below(len(header))):
         if isinstance(row, LargeRecord):
             yield builder.large(number, row)
@@ -99,7 +101,8 @@ def _missing(stream: BinaryIO, builder: RecordBuilder) -> dict[str, str]:
     _, header = _opened(stream, builder)
     if header is None:
         raise ShardError("The file is empty.")
-    _column(header, builder, config.text_field, required=True)
+    for name in builder.names:
+        _column(header, builder, name, required=name == config.text_field)
     missing = [field for field in config.named_fields if field not in header]
     return {field: missing_column(field, header) for field in missing}
 
@@ -109,7 +112,7 @@ def _column(
 ) -> int | None:
     matches = [position for position, column in enumerate(header) if column == name]
     if len(matches) > 1:
-        raise ShardError(f"The header names the column {name!r} {len(matches)} times.")
+        raise DoubledColumnError(name, len(matches))
     if not matches and required:
         raise MissingColumnError(missing_column(name, header, _hint(header, builder, name)))
     return matches[0] if matches else None

@@ -4,13 +4,16 @@ import datetime as dt
 import gzip
 import io
 import json
+import tracemalloc
 import uuid
+import zlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, BinaryIO
 
 import fastavro
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -236,3 +239,188 @@ def test_a_large_value_is_a_dead_letter() -> None:
     assert isinstance(letter, DeadLetter)
     assert (letter.record, letter.error, letter.raw_size) == (1, "RecordSizeError", 1_000_001)
     assert letter.raw == large.encode()[: 2**16]
+
+
+def logical(kind: object, logical_type: str, **more: object) -> dict[str, object]:
+    return {"type": kind, "logicalType": logical_type, **more}
+
+
+def to_millis(time: dt.time) -> dt.time:
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+DECIMAL = logical("bytes", "decimal", precision=20, scale=3)
+LOGICAL: dict[str, tuple[object, st.SearchStrategy[Any]]] = {
+    "date": (logical("int", "date"), st.dates()),
+    "time": (logical("int", "time-millis"), st.times().map(to_millis)),
+    "clock": (logical("long", "time-micros"), st.times()),
+    "at": (logical("long", "timestamp-millis"), st.datetimes(timezones=st.just(dt.UTC))),
+    "exact": (logical("long", "timestamp-micros"), st.datetimes(timezones=st.just(dt.UTC))),
+    "here": (logical("long", "local-timestamp-micros"), st.datetimes()),
+    "price": (DECIMAL, st.decimals(-(10**9), 10**9, places=3)),
+    "key": (logical("string", "uuid"), st.uuids()),
+    "list": (
+        {"type": "array", "items": ["null", logical("int", "date")]},
+        st.lists(st.none() | st.dates(), max_size=3),
+    ),
+    "inner": (
+        {"type": "record", "name": "D", "fields": [{"name": "d", "type": DECIMAL}]},
+        st.fixed_dictionaries({"d": st.decimals(-9, 9, places=3)}),
+    ),
+}
+
+
+@given(
+    row=st.fixed_dictionaries({name: values for name, (_, values) in LOGICAL.items()}),
+)
+def test_logical_types_are_spelled_as_fastavro_and_python_do(row: dict[str, Any]) -> None:
+    fields = [{"name": name, "type": kind} for name, (kind, _) in LOGICAL.items()]
+    data = avro([{"text": "x", **row}], [{"name": "text", "type": "string"}, *fields])
+    (stored,) = fastavro.reader(io.BytesIO(data))
+    assert isinstance(stored, dict)
+    expected = [
+        json.dumps(stored[name], default=str) if name in {"list", "inner"} else str(stored[name])
+        for name in LOGICAL
+    ]
+    (record,) = read(data, ReadConfig(keep_fields=tuple(LOGICAL)))
+    assert isinstance(record, Document)
+    assert list(record.fields) == expected
+    for name in ("date", "at", "price", "key"):
+        assert read(data, ReadConfig(id_field=name))[0].doc_id == str(stored[name])
+
+
+HEADER_FIELDS = [
+    {"name": "magic", "type": {"type": "fixed", "name": "Magic", "size": 4}},
+    {"name": "meta", "type": {"type": "map", "values": "bytes"}},
+    {"name": "sync", "type": {"type": "fixed", "name": "Sync", "size": 16}},
+]
+
+
+def without_logical(kind: object) -> object:
+    if not isinstance(kind, dict):
+        return kind
+    return {key: without_logical(part) for key, part in kind.items() if key != "logicalType"}
+
+
+def raw_column(kind: dict[str, Any], *values: object) -> bytes:
+    """Values of a logical type as the file stores them: fastavro writes none that it could not."""
+    plain = without_logical(kind)
+    rows = [{"text": "x", "kept": value} for value in values]
+    text = {"name": "text", "type": "string"}
+    data = avro(rows, [text, {"name": "kept", "type": plain}])
+    schema = {"type": "record", "name": "n.Row", "fields": [text, {"name": "kept", "type": kind}]}
+    sync = data[-16:]
+    return header(schema, sync) + data[data.index(sync) + 16 :]
+
+
+def header(schema: object, sync: bytes, codec: bytes = b"null") -> bytes:
+    meta = {"avro.schema": json.dumps(schema).encode(), "avro.codec": codec}
+    parts = {"name": "H", "type": "record", "fields": HEADER_FIELDS}
+    sink = io.BytesIO()
+    fastavro.schemaless_writer(sink, parts, {"magic": b"Obj\x01", "meta": meta, "sync": sync})
+    return sink.getvalue()
+
+
+def block(records: int, data: bytes, sync: bytes) -> bytes:
+    sink = io.BytesIO()
+    for number in (records, len(data)):
+        fastavro.schemaless_writer(sink, {"type": "long"}, number)
+    return sink.getvalue() + data + sync
+
+
+def test_zstandard_needs_no_other_package() -> None:
+    """Several frames, the first of which does not say its size."""
+    sync, packer = bytes(16), zstandard.ZstdCompressor()
+    frames = packer.compressobj()
+    data = frames.compress(b"\x02a") + frames.flush() + packer.compress(b"\x02b")
+    schema = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
+    records = read(header(schema, sync, b"zstandard") + block(2, data, sync))
+    assert [record.text for record in records if isinstance(record, Document)] == ["a", "b"]
+
+
+def test_a_codec_that_needs_a_package_names_it() -> None:
+    sync = bytes(16)
+    schema = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
+    for codec, data in ((b"snappy", b"\x01xxxxx"), (b"lz4", b"\x01\0\0\0xx")):
+        _, error = read_all(io.BytesIO(header(schema, sync, codec) + block(1, data, sync)))
+        assert "you need to install" in str(error)
+    for codec, data in ((b"snappy", b"\xff\xff\xff\xff\x0f"), (b"lz4", b"\0\0\0\xff")):
+        _, error = read_all(io.BytesIO(header(schema, sync, codec) + block(1, data, sync)))
+        assert "unpacks to more than the 402,653,184 that are held at once" in str(error)
+    _, error = read_all(io.BytesIO(header(schema, sync, b"brotli") + block(1, b"x", sync)))
+    assert "brotli" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "odd", "expected"),
+    [
+        (logical("long", "timestamp-millis"), 253402300800000, "10000-01-01 00:00:00+00:00"),
+        (logical("long", "local-timestamp-micros"), -(10**17), "-1199-02-15 14:13:20"),
+        (logical("int", "date"), 2932897, "10000-01-01"),
+        (logical("int", "date"), -719163, "0000-12-31"),
+        (logical("bytes", "decimal", precision=4, scale=2), b"\x01\xe2\x40", "1234.56"),
+        (logical("string", "uuid"), "no uuid", "no uuid"),
+        (
+            logical("fixed", "uuid", name="U", size=16),
+            uuid.UUID(int=5).bytes,
+            str(uuid.UUID(int=5)),
+        ),
+    ],
+)
+def test_a_value_that_python_lacks_is_written_too(
+    kind: dict[str, Any], odd: object, expected: str
+) -> None:
+    data = raw_column(kind, odd, odd)
+    for config in (ReadConfig(keep_fields=("kept",)), ReadConfig(id_field="kept")):
+        for record in read(data, config):
+            assert isinstance(record, Document)
+            assert (record.fields or (record.doc_id,)) == (expected,)
+
+
+def test_a_value_that_cannot_be_written_is_one_dead_letter_that_names_its_field() -> None:
+    time = logical("int", "time-millis")
+    for kind, values in (
+        (time, (0, -1, 86_400_000, 1000)),
+        ({"type": "array", "items": time}, ([0], [-1], [0, 86_400_000], [1000])),
+    ):
+        data = raw_column(kind, *values)
+        first, *bad, last = read(data, ReadConfig(keep_fields=("kept",)))
+        assert isinstance(first, Document)
+        assert isinstance(last, Document)
+        for letter in bad:
+            assert isinstance(letter, DeadLetter)
+            assert letter.message.startswith("The field 'kept' cannot be read: no day has the time")
+
+
+def test_a_date_is_no_text() -> None:
+    (letter,) = read(column(logical("int", "date"), dt.date(2026, 11, 26)))
+    assert isinstance(letter, DeadLetter)
+    assert letter.message == "The text field 'text' holds a date, not a string."
+
+
+def test_a_block_that_unpacks_to_too_much_breaks_the_file_off_before_it_is_held() -> None:
+    """500 MB in half a megabyte; other blocks before it come out."""
+    good = column("string", "a", codec="deflate")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = b"".join(packer.compress(bytes(10**6)) for _ in range(500)) + packer.flush()
+    data = good + block(10, bomb, good[-16:])
+    tracemalloc.start()
+    records, error = read_all(io.BytesIO(data))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [record.record for record in records] == [0]
+    assert str(error).startswith("A block of 4")
+    assert "unpacks to more than the 402,653,184 that are held at once" in str(error)
+    assert peak < 900_000_000
+
+
+def test_a_block_of_nothing_promises_no_records() -> None:
+    """Records without a byte could be any number of them."""
+    good = column("string", "a")
+    records, error = read_all(io.BytesIO(good + block(10**12, b"", good[-16:])))
+    assert len(records) == 1
+    assert str(error) == "A block promises 1,000,000,000,000 records in 0 bytes."
+    nothing = {"type": "array", "items": {"type": "record", "name": "N", "fields": []}}
+    fields = [{"name": "text", "type": "string"}, {"name": "kept", "type": nothing}]
+    records, error = read_all(io.BytesIO(avro([], fields)))
+    assert str(error) == "A list of nothing may be of any length, and cannot be read."

@@ -229,6 +229,10 @@ def test_range_that_skips_a_long_line_reads_no_further_than_its_end() -> None:
         ({"keep_fields": ("a", "")}, "--keep_fields holds an empty name."),
         ({"keep_fields": ("a", "b", "a")}, "--keep_fields names 'a' twice."),
         ({"keep_fields": ("text",)}, "--keep_fields 'text' is already a column of the documents"),
+        ({"keep_fields": ("RUN_ID",)}, "'RUN_ID' is the column 'run_id' of the documents table to"),
+        ({"keep_fields": ("Source",)}, "'Source' is the column 'source' of the documents table to"),
+        ({"keep_fields": ("gleaner_file",)}, "'gleaner_file' is already a column of the documents"),
+        ({"keep_fields": ("Étage", "étage")}, "'Étage' and 'étage' are one column to SQL, which"),
     ],
 )
 def test_a_configuration_that_fits_no_input_is_refused(
@@ -237,6 +241,21 @@ def test_a_configuration_that_fits_no_input_is_refused(
     with pytest.raises(UsageError) as caught:
         ReadConfig(**config)  # type: ignore[arg-type]  # by name
     assert message in str(caught.value)
+
+
+def test_an_id_may_have_so_many_bytes_and_no_more() -> None:
+    for long, fits in (("x" * 16_384, True), ("x" * 16_385, False), ("é" * 8193, False)):
+        (record,) = read(json.dumps({"id": long, "text": "a"}).encode(), "jsonl")
+        if fits:
+            assert isinstance(record, Document)
+            assert record.doc_id == long
+        else:
+            assert isinstance(record, DeadLetter)
+            assert record.doc_id is None
+            assert record.message == (
+                f"The id field 'id' holds {len(long.encode()):,} bytes, more than the 16,384 that "
+                "an id may have."
+            )
 
 
 def test_manifests_and_documentation_name_every_format() -> None:

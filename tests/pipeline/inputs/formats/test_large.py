@@ -209,9 +209,9 @@ def test_large_parquet_values_are_read_few_at_a_time(monkeypatch: pytest.MonkeyP
     asked: list[int] = []
     read_batches = pq.ParquetFile.iter_batches
 
-    def noted(self: pq.ParquetFile, batch_size: int, columns: list[str]) -> Iterator[object]:
+    def noted(self: pq.ParquetFile, batch_size: int, **options: object) -> Iterator[object]:
         asked.append(batch_size)
-        return read_batches(self, batch_size=batch_size, columns=columns)  # type: ignore[no-any-return]  # pyarrow ships no types
+        return read_batches(self, batch_size=batch_size, **options)  # type: ignore[no-any-return]  # pyarrow ships no types
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
     shard = Shard("in.x", "parquet", 0, None, 0, "")

@@ -209,7 +209,7 @@ def test_one_bad_string_in_a_kept_list_or_struct_is_one_dead_letter() -> None:
         good, bad = read(data, "parquet", ReadConfig(keep_fields=("kept",)))
         assert good == Document("in.x#0", "in.x", 0, "a", (shown,))
         assert isinstance(bad, DeadLetter)
-        assert bad.message == "The record is not valid UTF-8: byte 0xff at offset 1."
+        assert bad.message == "The field 'kept' is not valid UTF-8: byte 0xff at offset 1."
 
 
 def test_an_integer_id_that_pandas_wrote_as_a_float_is_that_integer() -> None:

@@ -1,0 +1,1 @@
+"""How labelled files are written: a reader a file, and what is known for something else."""
