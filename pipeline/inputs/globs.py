@@ -72,8 +72,6 @@ class Glob:
         by_name: the positions of patterns that are names here, as `read_by_name` gives them.
         """
         hidden = is_hidden(name) and not hidden_too
-        if positions == self._all and not hidden and not (is_folder and self.flat):
-            return positions  # by far the most names
         reached = set()
         for at in positions:
             if at == self._end:
@@ -94,6 +92,10 @@ class Glob:
     def is_matched(self, positions: Positions) -> bool:
         """Whether that what stands there is meant."""
         return self._end in positions
+
+    def takes_all(self, positions: Positions) -> bool:
+        """Whether every file there is meant, but for hidden ones, and no other can be."""
+        return positions == {self._end}
 
     def is_open(self, positions: Positions) -> bool:
         """Whether whatever comes next may be on the way: all is meant, or any folder."""
@@ -121,10 +123,6 @@ class Glob:
     @cached_property
     def _end(self) -> int:
         return len(self.parts)
-
-    @cached_property
-    def _all(self) -> Positions:
-        return frozenset([self._end])
 
     @cached_property
     def _fits(self) -> list[Callable[[str], object] | None]:
