@@ -49,6 +49,7 @@ class Configuration(TypedDict):
     flat: NotRequired[bool]
     only_new: NotRequired[bool]
     backfill: NotRequired[bool]
+    restore_forgotten: NotRequired[bool]
     max_broken_files: NotRequired[float]
     quarantine: NotRequired[bool]
     commit_shards: NotRequired[int | None]

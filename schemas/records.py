@@ -190,12 +190,24 @@ class ShardResult:
 
 
 @dataclass(frozen=True, slots=True)
+class IdSample:
+    """Hashes of ids, 8 bytes each, one for each record; share: of all hashes, the lowest of them.
+
+    See `pipeline.outputs.manifest.repeated_ids`.
+    """
+
+    share: float = 1.0
+    hashes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class RowCounts:
     """What is counted of some rows of a table: as in `FileResult`."""
 
     sources: Mapping[str, int] = field(default_factory=dict)
     labels: Mapping[str, int] = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
+    ids: IdSample = IdSample()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +215,7 @@ class FileResult:
     """A Parquet file that was written in full, and what is counted of its rows.
 
     sources, labels: rows by source, without dead letters of whole shards, and entities by label;
-    totals: what documents count, by name, added up.
+    totals: what documents count, by name, added up; ids: those of documents that a run wrote.
     """
 
     table: str
@@ -214,3 +226,4 @@ class FileResult:
     sources: Mapping[str, int]
     labels: Mapping[str, int] = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
+    ids: IdSample = IdSample()

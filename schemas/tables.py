@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -35,6 +35,13 @@ ENTITIES = _table(
     [
         _field("doc_id", pa.string(), "the input's id, or made from source and record"),
         _field("source", _NAME, "the shard's path"),
+        _field(
+            "record",
+            pa.int64(),
+            "as in `documents`: joins by source and record are right where ids repeat",
+            nullable=True,
+            since=4,
+        ),
         _field("sentence", pa.int32(), "number of the sentence in the document, from 0"),
         _field("sentence_start", pa.int64(), "where that sentence starts, in code points"),
         _field("sentence_end", pa.int64(), "where that sentence ends, half-open"),
@@ -95,7 +102,7 @@ TABLES = {"entities": ENTITIES, "documents": DOCUMENTS, "dead_letters": DEAD_LET
 
 # The order of the rows in each row group of a file, ascending, nulls last; files declare it.
 SORTED_BY = {
-    "entities": ("source", "doc_id", "start_char"),
+    "entities": ("source", "doc_id", "record", "start_char"),
     "documents": ("source", "record"),
     "dead_letters": ("source", "record"),
 }

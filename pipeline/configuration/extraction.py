@@ -98,6 +98,9 @@ class ExtractionConfig:
     )
     only_new: bool = flag("leave out files that are done and unchanged", default=False)
     backfill: bool = flag("do them all, in spite of --only_new", default=False)
+    restore_forgotten: bool = flag(
+        "read what jobs.runs forget erased as well", default=False, decisive=True
+    )
     allow_no_input: bool = flag(
         "no file is an empty run, not an error", default=False, recorded=False
     )

@@ -43,7 +43,8 @@ class RunDescription:
     whether the run fails where it drifts; last: the run to compare it with. language,
     cuts_characters: the model's, as `language_warnings` takes them. warnings: sentences on what
     a person should look at. unread: what was seen in the input and is not read. real_paths: of each
-    source that is a link, or stands behind one, its path without links.
+    source that is a link, or stands behind one, its path without links. forgotten: of the sources,
+    those that are withheld and not named.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class RunDescription:
     quarantine: bool = False
     fail_on_drift: bool = False
     last: LastRun | None = None
+    forgotten: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
     language: str | None = None
     cuts_characters: bool = True

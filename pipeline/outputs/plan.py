@@ -20,6 +20,7 @@ def write_plan(storage: RunStorage, run: RunDescription, shards: Sequence[Shard]
     plan = {
         "inputs": dict(run.inputs),
         "repairs": dict(run.repairs),
+        "forgotten": sorted(run.forgotten),
         "real_paths": dict(run.real_paths),
         "shards": [astuple(shard) for shard in shards],
     }
@@ -35,7 +36,7 @@ def planned_shards(storage: RunStorage) -> Iterator[Shard]:
 
 def without_plan(run: RunDescription) -> RunDescription:
     """A run in, what there is to say of it whatever it reads out."""
-    return replace(run, inputs={}, repairs={}, real_paths={}, shards=())
+    return replace(run, inputs={}, repairs={}, real_paths={}, shards=(), forgotten=frozenset())
 
 
 def with_plan(run: RunDescription, storage: RunStorage) -> RunDescription:
@@ -43,7 +44,7 @@ def with_plan(run: RunDescription, storage: RunStorage) -> RunDescription:
     plan = _read(storage)
     shards = [(source, start) for source, _format, start, *_ in plan["shards"]]
     told = {name: plan[name] for name in ("inputs", "repairs", "real_paths")}
-    return replace(run, **told, shards=shards)
+    return replace(run, **told, shards=shards, forgotten=frozenset(plan["forgotten"]))
 
 
 def _read(storage: RunStorage) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def entity_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Ta
     columns = {
         "doc_id": _repeated((d.document.doc_id for d in documents), counts),
         "source": _repeated((d.document.source for d in documents), counts),
+        "record": np.repeat(np.array([d.document.record for d in documents], np.int64), counts),
         "sentence": _joined([d.sentence for d in documents]),
         "sentence_start": _joined([d.sentence_start for d in documents]),
         "sentence_end": _joined([d.sentence_end for d in documents]),

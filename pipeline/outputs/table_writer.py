@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.filesystems.upload import Writer
-from schemas.records import FileResult, RowCounts
+from pipeline.outputs.manifest.repeated_ids import merged
+from schemas.records import FileResult, IdSample, RowCounts
 from schemas.tables import SCHEMA_VERSION, SORTED_BY
 
 # Query engines read row groups in parallel and skip them by their statistics: 128 Ki rows is about
@@ -32,6 +33,8 @@ _WITHOUT_DICTIONARY = frozenset(
         *("record", "content_hash", "raw"),
     )
 )
+# But for columns that repeat in a table of their own: the record of an entity is its document's.
+_WITH_DICTIONARY = frozenset({("entities", "record")})
 # One document among many: row groups without it are skipped, for 1 % more bytes.
 _BLOOM_FILTER = "doc_id"
 _FALSE_POSITIVES = 0.01
@@ -102,6 +105,7 @@ class _OpenFile:
         self._sources: Counter[str] = Counter()
         self._labels: Counter[str] = Counter()
         self._totals: Counter[str] = Counter()
+        self._ids: list[IdSample] = []
 
     @property
     def bytes(self) -> int:
@@ -119,6 +123,8 @@ class _OpenFile:
         self._sources.update(counts.sources)
         self._labels.update(counts.labels)
         self._totals.update(counts.totals)
+        if counts.ids.hashes:
+            self._ids = [merged([*self._ids, counts.ids])]
         # No more than the file's target waits, or a small target would be overshot.
         if self._waiting_bytes >= min(ROW_GROUP_BYTES, self._table.target_bytes):
             self._write_groups(at_least=1)
@@ -138,6 +144,7 @@ class _OpenFile:
             sources=dict(self._sources),
             labels=dict(self._labels),
             totals=dict(self._totals),
+            ids=merged(self._ids),
         )
 
     def _write_groups(self, at_least: int, *, last: bool = False) -> None:
@@ -182,22 +189,29 @@ class _OpenFile:
             self._stream,
             schema,
             compression="zstd",
-            use_dictionary=[name for name in schema.names if name not in _WITHOUT_DICTIONARY],
+            use_dictionary=[
+                name
+                for name in schema.names
+                if name not in _WITHOUT_DICTIONARY or (self._table.table, name) in _WITH_DICTIONARY
+            ],
             write_statistics=True,
             write_page_index=True,
-            sorting_columns=pq.SortingColumn.from_ordering(schema, _keys(self._table.table)),
+            sorting_columns=pq.SortingColumn.from_ordering(
+                schema, _keys(self._table.table, schema)
+            ),
             bloom_filter_options={_BLOOM_FILTER: {"ndv": documents, "fpp": _FALSE_POSITIVES}},
         )
 
 
-def _keys(table: str) -> list[tuple[str, str]]:
-    return [(key, "ascending") for key in SORTED_BY[table]]
+def _keys(table: str, schema: pa.Schema) -> list[tuple[str, str]]:
+    """Those columns of its order that a table has: older versions lack some."""
+    return [(key, "ascending") for key in SORTED_BY[table] if key in schema.names]
 
 
 def _order(rows: pa.Table, table: str) -> pa.Array:
     """The numbers of the rows, in the order of the table's files."""
-    ranks = {key: _rank(rows[key]) for key in SORTED_BY[table]}
-    return pc.sort_indices(pa.table(ranks), sort_keys=_keys(table))
+    keys = _keys(table, rows.schema)
+    return pc.sort_indices(pa.table({key: _rank(rows[key]) for key, _ in keys}), sort_keys=keys)
 
 
 def _rank(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:

@@ -1,8 +1,9 @@
 """The runs of a job: what each reads, and the graph that it will build."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from model.drift.last_run import LastRun
 from model.drift.profile import profile_of_baseline
@@ -10,8 +11,17 @@ from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.graph import ExtractionPlan
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
+from pipeline.inputs.walk import Unread
 from pipeline.languages import LanguageScreen
 from pipeline.outputs.description import Part, RunDescription, installed_versions
+from pipeline.outputs.forgotten import (
+    FORGOTTEN,
+    ForgottenNames,
+    names_file,
+    read_forgotten,
+    withholding,
+)
+from pipeline.outputs.manifest.repeated_ids import expected_share
 from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.planning.check import CheckedInputs, require_new
@@ -25,6 +35,7 @@ from pipeline.planning.worklist import (
     with_known_names,
 )
 from pipeline.runners.runner import Workers
+from pipeline.stages.read import LoadScreen
 from pipeline.stages.row_sinks import WriteConfig
 from pipeline.stages.tag import TaggerHandler
 from schemas.manifest import Manifest
@@ -48,6 +59,7 @@ class Run:
     part: Part | None
     work: Worklist
     last: LastRun | None
+    forgotten: ForgottenNames | None
     read: ReadConfig
     shards: Sequence[Shard]
     documents: int
@@ -57,12 +69,19 @@ class Run:
 
     def description(self, started: datetime) -> RunDescription:
         """What is known of the run before it starts."""
+        withheld = {file for file in self.work.fingerprints if self.forgets(file)}
+        configuration = self.config.described()
+        configuration["input"] = [
+            FORGOTTEN if any(names_file(path, source) for source in withheld) else path
+            for path in configuration["input"]
+        ]
+        unread = () if self.part and self.part.number > 1 else self.inputs.unread
         repairs = {source: repair.run_id for source, repair in self.work.repairs.items()}
         return RunDescription(
             run_id=self.storage.run_id,
             started_at=started,
             model=self.inputs.artifact.identity,
-            configuration=self.config.described(),
+            configuration=configuration,
             inputs=self.work.fingerprints,
             shards=tuple((shard.source, shard.start) for shard in self.shards),
             keep_fields=self.config.keep_fields,
@@ -71,19 +90,46 @@ class Run:
             max_broken_files=None if repairs else self.config.max_broken_files,
             quarantine=self.config.quarantine,
             last=self.last,
+            forgotten=frozenset(withheld),
             fail_on_drift=self.config.fail_on_drift,
             versions=installed_versions(),
             skipped_files=self.work.skipped,
             part=self.part,
             repairs=repairs,
-            unread=() if self.part and self.part.number > 1 else self.inputs.unread,
+            unread=tuple(map(self._without_forgotten, unread)),
             real_paths=self.work.real_paths,
             baseline=profile_of_baseline(self.inputs.artifact.baseline),
             min_confidence=self.config.min_confidence,
-            warnings=self.inputs.warnings,
+            warnings=self._warnings(withheld),
             language=self.inputs.artifact.language,
             cuts_characters=self.inputs.artifact.segmentation.characters,
         )
+
+    def forgets(self, source: str) -> bool:
+        """Whether all of a source was forgotten, under this name or the one without links."""
+        names = {source, self.work.real_paths.get(source, source)}
+        return self.forgotten is not None and any(self.forgotten.has("source", n) for n in names)
+
+    def _screens(self) -> tuple[LoadScreen, ...]:
+        """What is not wanted of what is read; what was forgotten is told from all else first."""
+        screens: list[LoadScreen] = []
+        if self.forgotten:
+            linked = tuple(source for source in self.work.real_paths if self.forgets(source))
+            screens.append(partial(withholding, self.storage.root, linked))
+        if self.config.languages:
+            screens.append(LanguageScreen(self.config.languages))
+        return tuple(screens)
+
+    def _warnings(self, withheld: Collection[str]) -> tuple[str, ...]:
+        warnings = (*self.inputs.warnings, *self.work.warnings)
+        for source in withheld:
+            warnings = tuple(warning.replace(source, FORGOTTEN) for warning in warnings)
+        return warnings
+
+    def _without_forgotten(self, unread: Unread) -> Unread:
+        named = (unread.path, unread.detail)
+        is_named = any(name and self.forgets(name) for name in named)
+        return replace(unread, path=FORGOTTEN, detail="") if is_named else unread
 
     def graph(self, described: RunDescription, progress: str | None) -> ExtractionPlan:
         """What the graph needs; progress: where workers report, None where nobody looks."""
@@ -102,9 +148,15 @@ class Run:
                 config.folded_words,
                 config.min_confidence,
             ),
-            write=WriteConfig(self.storage, rows, config.target_file_mb * _MB, progress),
+            write=WriteConfig(
+                self.storage,
+                rows,
+                config.target_file_mb * _MB,
+                progress,
+                expected_share(self.documents),
+            ),
             run=described,
-            screens=(LanguageScreen(config.languages),) if config.languages else (),
+            screens=self._screens(),
         )
 
 
@@ -124,6 +176,7 @@ def plan_runs(
     shards = [plan_shards(part.files, read) for part in works]
     documents = [estimate_documents(some, read) for some in shards]
     sampled = min(1.0, SAMPLED_TEXTS / max(sum(documents), 1))
+    forgotten = None if config.restore_forgotten else read_forgotten(config.output)
     labels = inputs.artifact.tags.labels
     last = last_run(manifests, config.described(), labels)
     parts = [Part(config.run_id, number, len(works)) for number in range(1, len(works) + 1)]
@@ -137,6 +190,7 @@ def plan_runs(
             part=part if config.commit_shards else None,
             work=own,
             last=None if own.repairs else last,
+            forgotten=forgotten,
             read=read,
             shards=planned,
             documents=about,

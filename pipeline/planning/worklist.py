@@ -17,6 +17,8 @@ from schemas.errors import UsageError
 from schemas.manifest import Configuration, Manifest
 from schemas.records import Repair
 
+_NAMED = 5  # runs, in a sentence
+
 
 @dataclass(frozen=True)
 class Worklist:
@@ -24,13 +26,15 @@ class Worklist:
 
     skipped: files that were left out since they are done. repairs: of each source whose dead
     letters are read again, the run that read it; the sources are those of the dead letters then.
-    real_paths: of each source that is a link, or stands behind one, its path without links.
+    warnings: what was asked for and is not done. real_paths: of each source that is a link, or
+    stands behind one, its path without links.
     """
 
     files: Sequence[InputFile]
     fingerprints: Mapping[str, str]
     skipped: int = 0
     repairs: Mapping[str, Repair] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     real_paths: Mapping[str, str] = field(default_factory=dict)
 
     def in_parts(self, files: int | None) -> Sequence["Worklist"]:
@@ -160,11 +164,14 @@ def dead_letters_to_repair(
 ) -> Worklist:
     """Files of dead letters below an output in, those of their runs that still count out.
 
-    What a later run repaired or read anew is done. A run's files are taken together. Raises
-    UsageError for a file that no committed run of this output has.
+    What a later run repaired or read anew is done. A run's files are taken together. Those of
+    failed runs are passed over: no other rows of these runs count, so their files are read again
+    whole. Raises UsageError for a file that no run of this output has.
     """
     by_id = {manifest["run_id"]: manifest for manifest in manifests}
-    chosen = {_run_of(file, by_id, root) for file in files}
+    named = {_run_of(file, by_id, root) for file in files}
+    failed = sorted(run_id for run_id in named if by_id[run_id]["status"] == "failed")
+    chosen = named.difference(failed)
     current = current_sources(by_id.values())
     repairs = {}
     for source, state in current.items():
@@ -182,12 +189,29 @@ def dead_letters_to_repair(
         match_files(paths),
         {source: current[source].fingerprint for source in repairs},
         repairs=repairs,
+        warnings=_passed_over(failed),
     )
+
+
+def _passed_over(failed: Sequence[str]) -> tuple[str, ...]:
+    if not failed:
+        return ()
+    more = f" and {len(failed) - _NAMED:,} more" if len(failed) > _NAMED else ""
+    which = f"{'run' if len(failed) == 1 else 'runs'} {', '.join(failed[:_NAMED])}{more}"
+    told = (
+        f"the dead letters of {which} were passed over, since a failed run counts for nothing: its "
+        "files are to be read again"
+    )
+    return (told,)
 
 
 def _run_of(file: InputFile, by_id: Mapping[str, Manifest], root: str) -> str:
     run = by_id.get(run_of(file.path) or "")
-    if run is None or run["status"] != "committed" or not file.path.startswith(f"{root}/"):
+    if (
+        run is None
+        or run["status"] not in ("committed", "failed")
+        or not file.path.startswith(f"{root}/")
+    ):
         raise UsageError(
             f"--input {file.path}: --input_format dead_letters reads the dead letters of runs that "
             f"are committed in --output {root}"

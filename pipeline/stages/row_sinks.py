@@ -11,6 +11,7 @@ from model.drift.profile import profile_of
 from model.drift.sums import profile_sums
 from pipeline.console.progress import ProgressLog
 from pipeline.languages import language_sums
+from pipeline.outputs.manifest.repeated_ids import sample_ids
 from pipeline.outputs.rows import (
     RowConfig,
     dead_letter_rows,
@@ -34,13 +35,15 @@ Record_contra = TypeVar("Record_contra", contravariant=True)
 class WriteConfig:
     """Where and how the tables are written.
 
-    progress: the directory where workers report, None where nobody looks.
+    progress: the directory where workers report, None where nobody looks; id_share: of the ids,
+    those that are looked at for repeated ones.
     """
 
     storage: RunStorage
     rows: RowConfig
     target_bytes: int
     progress: str | None = None
+    id_share: float = 1.0
 
     def writer(self, table: str, schema: pa.Schema) -> TableWriter:
         directory = self.storage.writing_directory(table)
@@ -79,6 +82,7 @@ class TaggedSink:
 
     def __init__(self, config: WriteConfig) -> None:
         self._rows = config.rows
+        self._id_share = config.id_share
         self._entities = config.writer("entities", ENTITIES)
         self._documents = config.writer("documents", documents_schema(config.rows.keep_fields))
         self._progress = ProgressLog(config.progress) if config.progress else None
@@ -123,9 +127,10 @@ class TaggedSink:
             **profile_sums(profile_of(records)),
             **language_sums((record.document.text for record in records), self._sample(rows)),
         }
+        ids = sample_ids((record.document.doc_id for record in records), self._id_share)
         return [
             *(result for entities in rows.entities for result in self._entities.write(*entities)),
-            *self._documents.write(rows.documents, RowCounts(documents, totals=totals)),
+            *self._documents.write(rows.documents, RowCounts(documents, totals=totals, ids=ids)),
         ]
 
     def _sample(self, rows: _Rows) -> Iterator[str]:

@@ -44,6 +44,7 @@ def _extract(folder: Path, started: datetime) -> None:
         patch.setattr("pipeline.outputs.manifest.datetime", Clock)
         flags = [f"--input={folder}/in", f"--output={folder}/out", "--keep_fields=title,date"]
         done = [f"--run_id=r{started:%Y%m%d}", "--only_new", "--max_dead_letters=0.2"]
+        done += ["--max_broken_files=0.5"]
         assert extract([*flags, *done]) == 0
 
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import lzma
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -248,3 +249,26 @@ def test_a_shard_that_changes_while_it_is_read_is_not_complete(
     (letter,) = rows(tmp_path / "out", "dead_letters")
     assert letter["record"] is None
     assert letter["message"].endswith("The file changed after it was matched.")
+
+
+def test_ids_that_come_more_than_once_are_warned_of_and_joins_stay_right(
+    tmp_path: Path, extract: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one file and over two."""
+    texts = [f"{'Far away, ' * n}Maria{n} left Lisbon." for n in range(4)]
+    same = [{"id": "same", "text": text} for text in texts[:3]]
+    (tmp_path / "in/a.jsonl").write_bytes(jsonl(*same, {"id": "alone", "text": texts[3]}))
+    (tmp_path / "in/b.jsonl").write_bytes(jsonl(same[0], {"text": texts[1]}))
+    manifest = extract()
+    expected = "1 document id came more than once, in 4 records: join entities to documents by"
+    assert manifest["warnings"] == [f"{expected} source and record"]
+    assert expected in " ".join(capsys.readouterr().out.split())
+    by_place = {(row["source"], row["record"]): row for row in rows(tmp_path / "out", "documents")}
+    entities = rows(tmp_path / "out", "entities")
+    assert len(entities) > 4
+    for entity in entities:
+        document = by_place[entity["source"], entity["record"]]
+        assert entity["doc_id"] == document["doc_id"]
+        assert entity["text"] == document["text"][entity["start_char"] : entity["end_char"]]
+    counted = Counter((entity["source"], entity["record"]) for entity in entities)
+    assert counted == {place: row["entities"] for place, row in by_place.items() if row["entities"]}

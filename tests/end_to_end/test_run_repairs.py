@@ -12,7 +12,7 @@ import pytest
 from model.text.segmentation import Segmentation, tokenize_document
 from pipeline.outputs.current import read_table
 from pipeline.run import run
-from schemas.errors import UsageError
+from schemas.errors import DeadLettersError, UsageError
 from schemas.records import Document, TokenizedDocument
 from tests.builders import last_of_each
 
@@ -146,6 +146,32 @@ def test_a_record_that_was_cut_stays_a_dead_letter(
     (letter,) = rows(tmp_path, "dead_letters")
     assert (letter["doc_id"], letter["raw_size"]) == ("long", len(text))
     assert letter["message"] == "Only its first 65536 bytes were kept: process the file again."
+
+
+def test_a_failed_night_keeps_no_other_from_being_repaired(
+    extract: Callable[..., Any],
+    repair: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its dead letters are passed over, which is said; where there are no others, too."""
+    with monkeypatch.context() as patch:
+        break_tokenizer(patch, "day 2")
+        with pytest.raises(DeadLettersError):
+            extract("failed", "--max_dead_letters=0")
+        empty = repair("early")
+        extract("night")
+    expected = (
+        "the dead letters of run failed were passed over, since a failed run counts for nothing: "
+        "its files are to be read again"
+    )
+    assert (empty["status"], empty["warnings"]) == ("empty", [expected])
+    capsys.readouterr()
+    repaired = repair("again")
+    assert repaired["counts"]["documents"] == 3
+    assert repaired["warnings"] == [expected]
+    assert "the dead letters of run failed were passed over" in capsys.readouterr().out
 
 
 def test_dead_letters_of_elsewhere_are_refused(

@@ -155,12 +155,6 @@ assert not {"apache_beam", "tensorflow", "pandas"} & set(sys.modules), "imported
         (parse_runs, ["lst"], "unknown command 'lst', expected list, show, verify, .* mean list?"),
         (parse_runs, ["verfy"], "unknown command 'verfy', .*, did you mean verify?"),
         (parse_runs, ["expire", "--older_than=x"], "--older_than is 'x', expected a whole number"),
-        (parse_runs, ["forget"], "one of the arguments --doc_id --source is required"),
-        (
-            parse_runs,
-            ["forget", "--doc_id", "a", "--source", "b"],
-            "--source: not allowed with argument --doc_id",
-        ),
         (
             COMMANDS["jobs.train"][1],
             ["--train=a", "--tokens=hole"],

@@ -16,6 +16,7 @@ def test_entities_are_as_documented() -> None:
     assert columns(ENTITIES) == {
         "doc_id": "string",
         "source": NAME,
+        "record": "int64?",
         "sentence": "int32",
         "sentence_start": "int64",
         "sentence_end": "int64",
@@ -69,4 +70,4 @@ def test_every_column_says_what_it_holds(schema: pa.Schema) -> None:
 
 def test_the_version_goes_up_when_the_columns_change() -> None:
     """Whoever changes a column above changes this number and the manifest's schema with it."""
-    assert SCHEMA_VERSION == 3
+    assert SCHEMA_VERSION == 4

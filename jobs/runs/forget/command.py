@@ -3,7 +3,9 @@
 Entities, documents with their texts and dead letters with their bytes go; files are written again
 without them, manifests say how many rows went and when, not which, and reports are made anew. A
 record that could not be read has no id: --doc_id erases it where the id stands in its bytes as a
-whole JSON or CSV value.
+whole JSON or CSV value. With --source as well, --doc_id means the documents of these files alone.
+
+Later runs withhold what was forgotten: `forgotten.json` keeps salted hashes, no names.
 
 It goes run by run: after a kill, the same command again does the rest. On an object store no run
 may be writing meanwhile; what runs left there that died without a manifest is not looked at.
@@ -23,11 +25,17 @@ from jobs.runs.forget.erase import (
     remove_unnamed,
     with_records,
 )
-from jobs.runs.forget.selection import Documents, Selection, Sources
+from jobs.runs.forget.selection import Documents, Sources
 from jobs.runs.outputs import Output, add_dry_run, changing, tell
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.inputs.formats.records import encodable
+from pipeline.outputs.forgotten import (
+    ForgottenNames,
+    new_names,
+    read_forgotten,
+    write_forgotten,
+)
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
 from schemas.tables import TABLES
@@ -37,21 +45,38 @@ _SHOWN = 5
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """What to erase."""
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--doc_id", nargs="+", metavar="ID", help="documents with these ids")
-    which.add_argument("--source", nargs="+", metavar="PATH", help="all that these files gave")
+    parser.add_argument(
+        "--doc_id", nargs="+", action="extend", metavar="ID", help="documents with these ids"
+    )
+    parser.add_argument(
+        "--source",
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="all that these files gave, or with --doc_id these documents of them",
+    )
     add_dry_run(parser)
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Erase it from the oldest run first, so that nothing superseded counts again meanwhile."""
+    """Erase it from the oldest run first, so that nothing superseded counts again meanwhile.
+
+    It is on the list before the first row goes: no run that comes between brings it back.
+    """
+    if not (flags.doc_id or flags.source):
+        raise UsageError("--doc_id or --source is missing: what is to be forgotten")
     with changing(flags) as output:
         if not flags.dry_run:
             remove_unnamed(output)
             remove_ownerless_reports(output)
-        selection = _selection(flags, output)
+        names = read_forgotten(output.root)
+        selection = _selection(flags, output, names)
         found = [find(output.root, manifest, selection) for manifest in output.manifests]
-        _require_found(flags, selection, found)
+        _require_found(selection, found, names)
+        if not flags.dry_run:
+            write_forgotten(
+                output.root, _with_selection(names or new_names(), selection, output.manifests)
+            )
         at = datetime.now(UTC).isoformat()
         for own in found:
             if own.is_concerned and not flags.dry_run:
@@ -64,17 +89,44 @@ def run(flags: argparse.Namespace) -> int:
     return 0
 
 
-def _selection(flags: argparse.Namespace, output: Output) -> "Selection":
+def _selection(
+    flags: argparse.Namespace, output: Output, names: ForgottenNames | None
+) -> Documents | Sources:
+    sources = None
+    if flags.source:
+        entries = [entry for run in output.manifests for entry in run.get("inputs", ())]
+        known = {entry.get("real_path", entry["source"]): entry["source"] for entry in entries}
+        known |= {entry["source"]: entry["source"] for entry in entries}
+        sources = frozenset(_source(path, known, output.manifests, names) for path in flags.source)
     if flags.doc_id:
         _refuse([name for name in flags.doc_id if not encodable(name)])
-        return with_records(output, Documents(frozenset(flags.doc_id)))
-    entries = [entry for run in output.manifests for entry in run.get("inputs", ())]
-    known = {entry.get("real_path", entry["source"]): entry["source"] for entry in entries}
-    known |= {entry["source"]: entry["source"] for entry in entries}
-    return Sources(frozenset(_source(path, known, output.manifests) for path in flags.source))
+        return with_records(output, Documents(frozenset(flags.doc_id), sources=sources))
+    return Sources(sources or frozenset())
 
 
-def _source(path: str, known: Mapping[str, str], manifests: Sequence[Manifest]) -> str:
+def _with_selection(
+    names: ForgottenNames, selection: Documents | Sources, manifests: Sequence[Manifest]
+) -> ForgottenNames:
+    if isinstance(selection, Sources):
+        entries = [entry for run in manifests for entry in run.get("inputs", ())]
+        own = [entry for entry in entries if entry["source"] in selection.names]
+        paths = {entry["real_path"] for entry in own if "real_path" in entry}
+        return names.with_names("source", ((source,) for source in {*selection.names, *paths}))
+    places = ((source, str(record)) for source, record in selection.records)
+    if selection.sources is None:
+        return names.with_names("doc_id", ((name,) for name in selection.names)).with_names(
+            "record", places
+        )
+    pairs = ((source, name) for source in selection.sources for name in selection.names)
+    return names.with_names("pair", pairs).with_names("record", places)
+
+
+def _source(
+    path: str,
+    known: Mapping[str, str],
+    manifests: Sequence[Manifest],
+    names: ForgottenNames | None,
+) -> str:
     """The source that is meant; as with `--input`, a local path may be relative.
 
     known: sources by their names, with and without links.
@@ -85,14 +137,27 @@ def _source(path: str, known: Mapping[str, str], manifests: Sequence[Manifest]) 
         return known.get(own) or known[absolute]
     if any(names_input(run, absolute) for run in manifests):
         return absolute
+    if names and names.has("source", absolute):
+        return absolute
     raise UsageError(f"--source {path}: no run has read it; nothing was changed")
 
 
 def _require_found(
-    flags: argparse.Namespace, selection: "Selection", found: Sequence["Found"]
+    selection: Documents | Sources, found: Sequence["Found"], names: ForgottenNames | None
 ) -> None:
-    if flags.doc_id:  # sources were found in the manifests
-        _refuse(sorted(set(selection.names).difference(*(own.names for own in found))))
+    """What was forgotten before need not be there: an earlier try may have been stopped."""
+    if isinstance(selection, Sources):  # these were found in the manifests
+        return
+    missing = set(selection.names).difference(*(own.names for own in found))
+    if names:
+        within = selection.sources
+        missing -= {
+            name
+            for name in missing
+            if names.has("doc_id", name)
+            or (within and all(names.has("pair", source, name) for source in within))
+        }
+    _refuse(sorted(missing))
 
 
 def _refuse(missing: Sequence[str]) -> None:
@@ -117,14 +182,14 @@ def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
         tell(
             flags,
             f"{', '.join(there[:_SHOWN])}{more} still {'exists' if len(there) == 1 else 'exist'}: "
-            "a later run would read it again; delete it there",
+            "later runs withhold what was forgotten of it; delete it there",
         )
     if unknown:
         more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
         tell(
             flags,
-            f"{', '.join(unknown[:_SHOWN])}{more} could not be looked up: where it still exists, a "
-            "later run would read it again",
+            f"{', '.join(unknown[:_SHOWN])}{more} could not be looked up: where it still exists, "
+            "later runs withhold what was forgotten of it",
         )
     unnamed = sum(own.unnamed[source] for own in found for source in sources)
     if flags.doc_id and unnamed:

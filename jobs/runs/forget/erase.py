@@ -1,6 +1,5 @@
 """One run of an output without some of its rows: found, then written again."""
 
-import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -8,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow.compute as pc
 
-from jobs.runs.forget.selection import FORGOTTEN, Documents, Selection, Sources
+from jobs.runs.forget.selection import Documents, Selection, Sources
 from jobs.runs.outputs import Output
 from jobs.runs.recount import recount_file, tally
-from pipeline.filesystems.paths import is_remote, local_path
+from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import ownerless_reports
+from pipeline.outputs.forgotten import FORGOTTEN, names_file
 from pipeline.outputs.layout import table_files
 from pipeline.outputs.manifest import with_rows, without_rows
 from pipeline.outputs.storage import RunStorage, run_storage
@@ -44,7 +44,7 @@ class Found:
 
 def names_input(manifest: Manifest, source: str) -> bool:
     """Whether a run was told to read exactly this file."""
-    return any(_is_path_of(given, source) for given in manifest["configuration"]["input"])
+    return any(names_file(given, source) for given in manifest["configuration"]["input"])
 
 
 def with_records(output: Output, selection: Documents) -> Documents:
@@ -186,11 +186,13 @@ def _redacted(manifest: Manifest, selection: Selection) -> Manifest:
     left = manifest.copy()
     if "error" in manifest:
         left["error"] = selection.without(manifest["error"])
+    if "warnings" in manifest:
+        left["warnings"] = [selection.without(warning) for warning in manifest["warnings"]]
     if not isinstance(selection, Sources):
         return left
     configuration = manifest["configuration"]
     given = [
-        FORGOTTEN if any(_is_path_of(path, source) for source in selection.names) else path
+        FORGOTTEN if any(names_file(path, source) for source in selection.names) else path
         for path in configuration["input"]
     ]
     left["configuration"] = {**configuration, "input": given}
@@ -206,13 +208,3 @@ def _redacted(manifest: Manifest, selection: Selection) -> Manifest:
         entries = manifest["inputs"]
         left["inputs"] = [entry for entry in entries if entry["source"] not in selection.names]
     return left
-
-
-def _is_path_of(given: str, source: str) -> bool:
-    """Whether `--input` named this file itself; a relative path counts from where it was given."""
-    path = local_path(given)
-    if path == source:
-        return True
-    if path.startswith("/") or "://" in path:
-        return False
-    return source.endswith("/" + re.sub(r"^(\.{0,2}/)+", "", path))

@@ -3,15 +3,14 @@
 import json
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-FORGOTTEN = "(forgotten)"  # stands where a name was
-
+from pipeline.outputs.forgotten import FORGOTTEN
 
 _MORE = {"entities": (), "documents": ("record",), "dead_letters": ("record", "raw")}
 
@@ -62,7 +61,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Documents:
-    """The documents with these ids, from whatever source.
+    """The documents with these ids, from whatever source, or from these `sources` alone.
 
     A record that could not be read has no id. It is meant where an id stands in its bytes as a
     whole value, in quotes or between separators, where the id is the one that its source and its
@@ -71,16 +70,27 @@ class Documents:
 
     names: Collection[str]
     records: Collection[tuple[str, int]] = frozenset()
+    sources: Collection[str] | None = None
 
     def columns(self, table: str) -> Sequence[str]:
         return ["doc_id", "source", *_MORE[table]]
 
     def matches(self, table: str, rows: pa.Table) -> Matches:
+        if self.sources is not None:
+            wanted = pa.array(sorted(self.sources), pa.string())
+            within = pc.is_in(rows["source"], value_set=wanted)
+            own = replace(self, sources=None).matches(table, rows.filter(within))
+            meant = iter(own.rows.to_pylist())
+            every = [is_within and next(meant) for is_within in within.to_pylist()]
+            return Matches(pa.array(every, pa.bool_()), own.names)
         named = _named(rows["doc_id"], self.names)
         if table != "dead_letters":
             return named
         meant = named.rows.to_pylist()
-        for place in pc.indices_nonzero(pc.is_null(rows["doc_id"])).to_pylist():
+        # Not by `indices_nonzero`, which ends the process where a column has no chunk (pyarrow 25).
+        for place, is_null in enumerate(pc.is_null(rows["doc_id"]).to_pylist()):
+            if not is_null:
+                continue
             (row,) = rows.slice(place, 1).to_pylist()
             names = self._names_of(row["source"], row["record"], row["raw"] or b"")
             named.names.update(names)

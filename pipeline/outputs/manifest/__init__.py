@@ -12,8 +12,10 @@ from pipeline.inputs.fields import absent_in_words
 from pipeline.inputs.walk import Unread
 from pipeline.languages import language_warnings
 from pipeline.outputs.description import RunDescription
+from pipeline.outputs.forgotten import FORGOTTEN
 from pipeline.outputs.layout import RunPaths
 from pipeline.outputs.manifest.refusal import broken_in_words
+from pipeline.outputs.manifest.repeated_ids import repeated_ids_in_words
 from schemas.errors import JobError
 from schemas.manifest import (
     ASIDES,
@@ -74,12 +76,11 @@ def committed_manifest(
         )
     inputs = [
         input_entry(
-            source,
-            fingerprint,
-            source not in broken,
+            *_named(source, fingerprint, run),
+            source not in broken or source in run.forgotten,
             run.repairs.get(source),
             {why: counts[source] for why, counts in aside.items()},
-            run.real_paths.get(source),
+            None if source in run.forgotten else run.real_paths.get(source),
         )
         for source, fingerprint in run.inputs.items()
     ]
@@ -95,11 +96,18 @@ def committed_manifest(
         drift = compare(run.baseline, profile, run.min_confidence, run.last)
         manifest["drift"] = cast(Drift, drift)
         said = [*language_warnings(totals, run.language, cuts_characters=run.cuts_characters)]
-        said += [broken_in_words(manifest)] if broken else []
+        said += [broken_in_words(manifest)] if manifest["counts"]["broken_files"] else []
         said += absent_in_words(run.configuration["id_field"], run.keep_fields, shards)
+        repeated = repeated_ids_in_words(files)
+        said += [repeated] if repeated else []
         if warnings := [*run.warnings, *said]:
             manifest["warnings"] = warnings
     return manifest
+
+
+def _named(source: str, fingerprint: str, run: RunDescription) -> tuple[str, str]:
+    """Name and state of a source; of one that was forgotten, neither is written down."""
+    return (FORGOTTEN, FORGOTTEN) if source in run.forgotten else (source, fingerprint)
 
 
 def _some_unread(unread: Sequence[Unread]) -> list[UnreadEntry]:

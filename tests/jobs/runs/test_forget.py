@@ -1,6 +1,7 @@
 """Forget: nothing of a document or a source is left in any byte below the output."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from jobs.runs.__main__ import run
 from jobs.runs.forget.selection import Documents
+from pipeline.outputs.forgotten import read_forgotten
 from pipeline.run import run as extract
 from schemas.errors import UsageError
 from schemas.records import DeadLetter, TaggedDocument
@@ -186,7 +188,7 @@ def test_forgetting_the_last_row_of_a_failed_run_leaves_its_account(output: "Mad
     assert forget(output.root, "--source", "/in/a") == 0
     (told,) = output.manifests().values()
     assert (told["status"], told["forgotten"][0]["dead_letters"]) == ("failed", 1)
-    assert output.files() == {"runs/r1.json"}
+    assert output.files() == {"runs/r1.json", "forgotten.json"}
     output.require_sound()
 
 
@@ -200,9 +202,36 @@ def test_what_is_not_there_is_refused_and_nothing_changes(filled: "MadeOutput") 
     with pytest.raises(UsageError, match=r"^--source /in/x: no run has read it"):
         forget(filled.root, "--source", "/in/a", "/in/x")
     assert filled.data() == files
-    for flags in ([], ["--doc_id", "a", "--source", "b"]):
-        with pytest.raises(UsageError):
-            forget(filled.root, *flags)
+    with pytest.raises(UsageError, match="--doc_id or --source is missing"):
+        forget(filled.root)
+    with pytest.raises(UsageError, match=r"^--doc_id 'b1': no run has it"):
+        forget(filled.root, "--doc_id", "b1", "--source", "/in/a")
+    assert filled.data() == files
+
+
+def test_ids_are_forgotten_of_the_named_sources_alone(filled: "MadeOutput") -> None:
+    """Also where each flag is given more than once."""
+    filled.commit("more", filled.read("/in/d", ("secret", "b1"), ("hidden",)))
+    before = filled.view()
+    flags = ["--doc_id", "secret", "--doc_id", "b1", "--source", "/in/a", "--source", "/in/b"]
+    assert forget(filled.root, *flags) == 0
+    assert filled.view() == {
+        table: [row for row in rows if "/in/d" in row or not re.search("secret|'b1'", row)]
+        for table, rows in before.items()
+    }
+    assert mentions(filled.root / "documents/run_id=more", "secret")
+    assert not mentions(filled.root / "documents/run_id=r2", "secret")
+    assert not mentions(filled.root / "dead_letters/run_id=r1", "b1")
+    filled.require_sound()
+
+
+def test_a_second_try_forgets_what_an_earlier_one_left(filled: "MadeOutput") -> None:
+    """What is gone already is on the list: it is no unknown name."""
+    assert forget(filled.root, "--doc_id", "a1") == 0
+    assert forget(filled.root, "--doc_id", "a1", "secret") == 0
+    assert not mentions(filled.root, "secret")
+    with pytest.raises(UsageError, match=r"^--doc_id 'nobody': no run has it"):
+        forget(filled.root, "--doc_id", "a1", "nobody")
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(
@@ -325,7 +354,7 @@ def test_real_runs_forget_and_say_where_it_still_stands(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Read again once it is gone there: the next run has all but what was forgotten."""
+    """Where the input is as it was, the next run withholds it."""
     monkeypatch.chdir(tmp_path)
     source = tmp_path / "in.jsonl"
     rows: list[dict[str, Any]] = [
@@ -336,7 +365,7 @@ def test_real_runs_forget_and_say_where_it_still_stands(
     assert extract([*flags, "--run_id=r1", "--keep_text=all"]) == 0
     capsys.readouterr()
     assert forget(Path("out"), "--doc_id", "d4") == 0
-    assert f"{source} still exists: a later run would read it again; delete it there" in (
+    assert f"{source} still exists: later runs withhold what was forgotten of it; delete it" in (
         capsys.readouterr().out
     )
     assert not mentions(tmp_path / "out", "Maria4")
@@ -344,7 +373,9 @@ def test_real_runs_forget_and_say_where_it_still_stands(
     assert not mentions(tmp_path / "out", "in.jsonl")
     assert json.loads((tmp_path / "out/runs/r1.json").read_text())["status"] == "empty"
     assert extract([*flags, "--run_id=r2", "--keep_text=all"]) == 0
-    assert json.loads((tmp_path / "out/runs/r2.json").read_text())["counts"]["documents"] == 9
+    counts = json.loads((tmp_path / "out/runs/r2.json").read_text())["counts"]
+    assert (counts["documents"], counts["withheld"]) == (0, 9)
+    assert not mentions(tmp_path / "out", "in.jsonl")
     source.unlink()
     capsys.readouterr()
     assert forget(Path("out"), "--source", str(source)) == 0
@@ -362,6 +393,9 @@ def test_whatever_stops_it_each_run_is_as_before_or_as_after(
     for _ in every_kill(output.root, lambda: forget(output.root, "--doc_id", "secret")):
         output.require_sound()
         told = output.manifests()
+        names = read_forgotten(str(output.root))
+        assert names is None or names.has("doc_id", "secret")
+        assert names or not any("forgotten" in told[name] for name in ("r1", "r2"))
         done.append([name for name in ("r1", "r2") if "forgotten" in told[name]])
         for table, rows in output.view().items():
             assert set(rows) <= set(before[table])

@@ -47,8 +47,8 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "--model here --batch_tokens 7 "
         "--folded_words 40000 --min_confidence 0.75 --max_dead_letters=0.5 --run_id nightly-1"
         f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --only_new "
-        "--max_broken_files 0.25 --quarantine --backfill --commit_shards 5 --fail_on_drift --flat "
-        "--direct_num_workers=4"
+        "--restore_forgotten --max_broken_files 0.25 --quarantine --backfill --commit_shards 5 "
+        "--fail_on_drift --flat --direct_num_workers=4"
     )
     config = parse_extraction(arguments.split())
     assert config.inputs == ("a.jsonl", "b*.gz", "gs://c/d")
@@ -82,6 +82,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "target_file_mb": 3,
         "only_new": True,
         "backfill": True,
+        "restore_forgotten": True,
         "commit_shards": 5,
         "fail_on_drift": True,
         "runner": "DirectRunner",

@@ -45,7 +45,7 @@ def test_entity_rows_are_those_written_by_hand(documents: list[TaggedDocument]) 
     for d in documents:
         for n in range(len(d.labels)):
             start, end = int(d.start_char[n]), int(d.end_char[n])
-            row = [d.document.doc_id, d.document.source, int(d.sentence[n])]
+            row = [d.document.doc_id, d.document.source, d.document.record, int(d.sentence[n])]
             row += [int(d.sentence_start[n]), int(d.sentence_end[n]), start, end]
             row += [d.document.text[start:end], d.labels[n], float(d.confidence[n]), CONFIG.model]
             expected.append(dict(zip(ENTITIES.names, row, strict=True)))

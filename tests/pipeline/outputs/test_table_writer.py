@@ -18,6 +18,7 @@ import pytest
 from pipeline.outputs import table_writer as parquet
 from pipeline.outputs.table_writer import TableWriter
 from schemas.records import FileResult, RowCounts
+from schemas.tables import SCHEMA_VERSION
 
 SCHEMA = pa.schema(
     [
@@ -108,7 +109,7 @@ def test_files_are_what_query_engines_like(written: list[FileResult]) -> None:
             assert chunk.has_column_index
             has_dictionary = "RLE_DICTIONARY" in chunk.encodings
             assert has_dictionary == (chunk.path_in_schema != "record")
-    assert file.schema_arrow.metadata[b"gleaner.schema_version"] == b"3"
+    assert file.schema_arrow.metadata[b"gleaner.schema_version"] == str(SCHEMA_VERSION).encode()
     assert file.schema_arrow.equals(SCHEMA)
     assert file.schema_arrow.metadata[b"doc"] == b"a table"
     assert file.schema_arrow.field("record").metadata[b"doc"] == b"a number"

@@ -89,14 +89,14 @@ REBUILT: "dict[str, tuple[str, Change, str]]" = {
     "a column more": (
         "documents",
         lambda rows: rows.append_column("year", pa.nulls(len(rows), pa.string())),
-        "has a column year that version 3 of documents does not know",
+        "has a column year that version 4 of documents does not know",
     ),
     "a type": (
         "documents",
         lambda rows: rows.set_column(5, "tokens", pc.cast(rows["tokens"], pa.int64())),
         "has int64 in the column tokens, expected int32",
     ),
-    "a version": ("entities", other_version, "has the schema version '9', expected 1 to 3"),
+    "a version": ("entities", other_version, "has the schema version '9', expected 1 to 4"),
 }
 
 

@@ -1,0 +1,173 @@
+"""What `jobs.runs forget` erased, as salted hashes: what comes back in an input is withheld.
+
+`forgotten.json` below an output holds a salt of its own and a hash for each id, source, id within a
+source, and place of a record that had one of these ids. None of them can be read from it; whoever
+has it can only try whether a name that he knows is among them.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pipeline.filesystems.beam import filesystems, open_file, refusal
+from pipeline.filesystems.paths import is_remote, local_path
+from pipeline.filesystems.upload import Upload
+from schemas.errors import JobError, UsageError
+from schemas.manifest import Aside
+from schemas.records import DeadLetter, Document
+
+FORGOTTEN = "(forgotten)"  # stands where a name was
+
+_FILE = "forgotten.json"
+_VERSION = 1
+_SALT_BYTES = 32
+_HASH_BYTES = 16
+
+# doc_id: everywhere; pair: source and doc_id; record: source and number, where no id can be read.
+Kind = Literal["doc_id", "source", "pair", "record"]
+
+
+@dataclass(frozen=True)
+class ForgottenNames:
+    """Names that can be recognized and not told."""
+
+    salt: bytes
+    hashes: frozenset[str] = frozenset()
+
+    def has(self, kind: Kind, *names: str) -> bool:
+        """Whether this name was forgotten."""
+        return self._hash(kind, names) in self.hashes
+
+    def with_names(self, kind: Kind, names: Iterable[tuple[str, ...]]) -> "ForgottenNames":
+        """These and more."""
+        return replace(self, hashes=self.hashes.union(self._hash(kind, each) for each in names))
+
+    def withholds(self, record: Document | DeadLetter) -> bool:
+        """Whether a record is not to be written. One without an id may have it in its bytes."""
+        source, doc_id = record.source, record.doc_id
+        if self.has("source", source):
+            return True
+        if doc_id is not None:
+            return self._has_id(source, doc_id)
+        if isinstance(record, Document) or record.record is None:
+            return False
+        made = f"{source}#{record.record}"
+        return self.has("record", source, str(record.record)) or any(
+            self._has_id(source, value) for value in {made, *_values(record.raw or b"")}
+        )
+
+    def _has_id(self, source: str, doc_id: str) -> bool:
+        return self.has("doc_id", doc_id) or self.has("pair", source, doc_id)
+
+    def _hash(self, kind: Kind, names: Collection[str]) -> str:
+        # With their lengths, no two lists of names are one.
+        parts = [kind, *(f"{len(name)}:{name}" for name in names)]
+        data = "\0".join(parts).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data, key=self.salt, digest_size=_HASH_BYTES).hexdigest()
+
+
+def forgotten_path(root: str) -> str:
+    """Where an output keeps them."""
+    return f"{root}/{_FILE}"
+
+
+def read_forgotten(root: str) -> ForgottenNames | None:
+    """What was forgotten of an output; None where nothing was.
+
+    Raises UsageError where that cannot be read: without it, erased rows would come back.
+    """
+    path = forgotten_path(root)
+    try:
+        if not filesystems().exists(path):
+            return None
+        with open_file(path) as stream:
+            data = stream.read()
+    except Exception as error:  # each filesystem raises errors of its own
+        raise UsageError(f"{path} cannot be read: {refusal(error)}") from error
+    try:
+        told = json.loads(data)
+        names = ForgottenNames(bytes.fromhex(told["salt"]), frozenset(map(str, told["hashes"])))
+        is_known = told["version"] == _VERSION and len(names.salt) == _SALT_BYTES
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is no list of what was forgotten, it may be damaged") from error
+    if not is_known:
+        raise UsageError(f"{path} is of another version of gleaner, or damaged")
+    return names
+
+
+def new_names() -> ForgottenNames:
+    """A list without a name, with a salt that no other has."""
+    return ForgottenNames(secrets.token_bytes(_SALT_BYTES))
+
+
+def write_forgotten(root: str, names: ForgottenNames) -> None:
+    """Write the list, whole or not at all and for good, in the place of the one that is there."""
+    told = {"version": _VERSION, "salt": names.salt.hex(), "hashes": sorted(names.hashes)}
+    data, path = json.dumps(told).encode() + b"\n", forgotten_path(root)
+    if is_remote(root):
+        with Upload(path) as stream:
+            stream.write(data)
+        return
+    partial = f"{root}/.{_FILE}.partial"  # one process at a time holds the output
+    with open(partial, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def withholding(
+    root: str, linked: Collection[str] = ()
+) -> Callable[[Document | DeadLetter], Aside | None]:
+    """What says of a record that was read whether it is withheld.
+
+    linked: sources that were forgotten under other names.
+    Raises JobError where the list is gone, or out of a worker's reach: erased rows would come back.
+    """
+    names = read_forgotten(root)
+    if names is None:
+        raise JobError(f"{forgotten_path(root)} was there when the run began, and is gone")
+
+    def why_aside(record: Document | DeadLetter) -> Aside | None:
+        is_withheld = record.source in linked or names.withholds(record)
+        return "withheld" if is_withheld else None
+
+    return why_aside
+
+
+def names_file(given: str, source: str) -> bool:
+    """Whether `--input` named this file itself; a relative path counts from where it was given."""
+    path = local_path(given)
+    if path == source:
+        return True
+    if path.startswith("/") or "://" in path:
+        return False
+    return source.endswith("/" + re.sub(r"^(\.{0,2}/)+", "", path))
+
+
+def _values(raw: bytes) -> Iterator[str]:
+    """Whole values in the bytes of a record of JSON or CSV, in quotes or between separators."""
+    text = raw.decode("utf-8", "replace")
+    for match in re.finditer(r'"((?:[^"\\]|\\.|"")*)"', text, re.DOTALL):
+        quoted = match[1]
+        yield quoted.replace('""', '"')
+        if "\\" in quoted:
+            try:
+                yield json.loads(f'"{quoted}"', strict=False)
+            except ValueError:
+                continue
+    numbers = [match[1] for match in re.finditer(r":\s*([^\s,}]+)", text)]
+    lines = re.split(r"[\r\n]+", text)
+    for bare in (*numbers, *(v for line in lines for sep in ",;\t" for v in line.split(sep))):
+        yield bare.strip()
+        yield re.sub(r"\.0+$", "", bare.strip())  # pandas writes 7 as 7.0 beside gaps
