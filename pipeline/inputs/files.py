@@ -5,13 +5,21 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.filesystems.beam import filesystems, list_files, refusal
 from pipeline.filesystems.paths import bucket_and_key, is_remote, local_path
 from pipeline.inputs.formats.records import encodable
 from pipeline.inputs.globs import MAGIC, Glob
-from pipeline.inputs.local_tree import absolute, base_of, kind_of, list_folder, look_at
+from pipeline.inputs.local_tree import (
+    absolute,
+    base_of,
+    is_file,
+    kind_of,
+    kind_of_mode,
+    list_folder,
+    why_lost,
+)
 from pipeline.inputs.object_tree import Object, ObjectTree
 from pipeline.inputs.walk import OwnOutput, Unread, Walk, tables_above
 from schemas.errors import UsageError
@@ -30,8 +38,7 @@ _HINTS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class InputFile:
+class InputFile(NamedTuple):
     """A file that was matched: absolute path or URL, size in bytes, state when it was matched.
 
     real_path: the path without links, where that is another. source: the name in the tables, where
@@ -99,16 +106,15 @@ def find_files(
         files |= {file.path: file for file in matches.files}
         unread |= {passed.path: passed for passed in matches.unread}
         warnings.update(dict.fromkeys(matches.warnings))
-    paths = sorted(files)
-    _require_utf8(paths)
+    _require_utf8(files)
     firsts: dict[str, str] = {}
-    for path in paths:
+    for path in sorted(files):
         first = firsts.setdefault(files[path].real_path or path, path)
         if first != path:
             unread[path] = Unread(path, "the same as another", first)
     read = list(firsts.values())
     return Matches(
-        [files[path] for path in read],
+        list(map(files.__getitem__, read)),
         [unread[path] for path in sorted(unread) if not _is_read(path, unread[path], read)],
         tuple(warnings),
     )
@@ -124,7 +130,7 @@ def _is_read(path: str, passed: Unread, read: Sequence[str]) -> bool:
     return not is_same and at < len(read) and read[at].startswith(f"{path}/")
 
 
-def _require_utf8(paths: Sequence[str]) -> None:
+def _require_utf8(paths: Iterable[str]) -> None:
     try:
         "".join(paths).encode()  # at once, which takes a third of the time
     except UnicodeEncodeError as error:
@@ -162,12 +168,16 @@ def _match_local(pattern: str, path: str, flat: bool, output: OwnOutput | None) 
         return Matches()
     walk = Walk(glob, list_folder, output)
     files = []
-    for match in walk.matches(base, os.path.realpath(base)):
-        state = look_at(match)
-        if isinstance(state, Unread):
-            walk.unread.append(state)
+    for entry, real in walk.matches(base, os.path.realpath(base)):
+        try:
+            state = os.stat(entry.path)
+        except OSError as error:
+            walk.unread.append(why_lost(entry, error))
+            continue
+        if is_file(state.st_mode, real):
+            files.append(_local_file(entry.path, real, state))
         else:
-            files.append(_local_file(match.entry.path, match.real, state))
+            walk.unread.append(Unread(entry.path, "no regular file", kind_of_mode(state.st_mode)))
     tables = {**tables_above(f"{base.rstrip('/')}/*", os.path.isdir), **walk.tables}
     return Matches(files, walk.unread, _warnings(pattern, glob, tables, files))
 

@@ -72,9 +72,7 @@ class Glob:
         by_name: the positions of patterns that are names here, as `read_by_name` gives them.
         """
         hidden = is_hidden(name) and not hidden_too
-        if positions == self._all and not hidden and not (is_folder and self.flat):
-            return positions  # by far the most names
-        reached = set()
+        reached, passing = set(), set()
         for at in positions:
             if at == self._end:
                 if not hidden and not (is_folder and self.flat):
@@ -84,16 +82,23 @@ class Glob:
             if part == "**":
                 if not hidden:
                     reached.add(at)
+                    passing.add(at)
             elif fits is None or at in by_name:
                 if name == part:
                     reached.add(at + 1)
             elif fits(name) and (not hidden or is_hidden(part)):
                 reached.add(at + 1)
-        return self._settled(reached, is_folder=is_folder) if reached else _NONE
+        # `a/**` is what is in `a`, and no file of that name.
+        settling = reached if is_folder else passing
+        return frozenset(reached) | self._settled(settling, is_folder=is_folder)
 
     def is_matched(self, positions: Positions) -> bool:
         """Whether that what stands there is meant."""
         return self._end in positions
+
+    def takes_all(self, positions: Positions) -> bool:
+        """Whether every file there is meant, but for hidden ones, and no other can be."""
+        return positions == {self._end}
 
     def is_open(self, positions: Positions) -> bool:
         """Whether whatever comes next may be on the way: all is meant, or any folder."""
@@ -121,10 +126,6 @@ class Glob:
     @cached_property
     def _end(self) -> int:
         return len(self.parts)
-
-    @cached_property
-    def _all(self) -> Positions:
-        return frozenset([self._end])
 
     @cached_property
     def _fits(self) -> list[Callable[[str], object] | None]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.inputs.globs import MAGIC
-from pipeline.inputs.walk import Entry, Match, Reason, Unread
+from pipeline.inputs.walk import Entry, Unread
 
 # Their files say that they are empty, or a page long, whatever they hold.
 _VIRTUAL = ("/proc/", "/sys/")
@@ -70,29 +70,27 @@ def kind_of(path: str) -> str:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         return "a link to nothing" if os.path.islink(path) else "nothing"
-    if stat.S_ISREG(mode):
-        real = os.path.realpath(path)
-        is_file = not real.startswith(_VIRTUAL) and os.path.exists(real)
-        return "" if is_file else "a window into the system"
-    return kind_of_mode(mode)
+    real = os.path.realpath(path)
+    return "" if is_file(mode, real) and os.path.exists(real) else kind_of_mode(mode)
 
 
 def kind_of_mode(mode: int) -> str:
-    """The mode of what is neither file nor folder in, its name out."""
-    kinds = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    """The mode of what is neither folder nor file on a disk in, its name out."""
+    kinds = (
+        (stat.S_ISREG, "a window into the system"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+    )
     return next((kind for test, kind in kinds if test(mode)), "a device")
 
 
-def look_at(match: Match) -> "os.stat_result | Unread":
-    """A match in; size and time of the file out, or why it is not read."""
-    path = match.entry.path
-    reason: Reason = "cannot be read"
-    try:
-        state = os.stat(path)
-    except FileNotFoundError:
-        return Unread(path, "leads to nothing" if match.entry.is_symlink() else reason)
-    except OSError as error:
-        return Unread(path, reason, error.strerror or str(error))
-    if not stat.S_ISREG(state.st_mode):
-        return Unread(path, "no regular file", kind_of_mode(state.st_mode))
-    return Unread(path, reason, "no file on a disk") if match.real.startswith(_VIRTUAL) else state
+def is_file(mode: int, real: str) -> bool:
+    """Whether what has this mode, and this path without links, is a file on a disk."""
+    return stat.S_ISREG(mode) and not real.startswith(_VIRTUAL)
+
+
+def why_lost(entry: Entry, error: OSError) -> Unread:
+    """Why an entry is not read of which the system tells nothing but this error."""
+    if isinstance(error, FileNotFoundError) and entry.is_symlink():
+        return Unread(entry.path, "leads to nothing")
+    return Unread(entry.path, "cannot be read", error.strerror or str(error))

@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Literal, NamedTuple, Protocol
 
 from pipeline.inputs.globs import Glob, Positions, is_hidden
@@ -106,13 +107,14 @@ class Walk:
     unread: list[Unread] = field(default_factory=list)
     tables: dict[str, str] = field(default_factory=dict)
 
-    def matches(self, base: str, real: str) -> Iterator[Match]:
+    def matches(self, base: str, real: str) -> list[Match]:
         """What the pattern matches from a folder on; raises OSError where that has no list."""
         self._entered: dict[str, tuple[str, Positions]] = {}
         self._base = real
         if self.output and self.output.holds(real, real):
             self.unread.append(Unread(base, "of the output"))
-            return
+            return []
+        matches: list[Match] = []
         ahead = [(base, real, self.glob.start)]
         while ahead:
             path, real, positions = ahead.pop()
@@ -123,7 +125,7 @@ class Walk:
             self._entered[real] = (first, done | positions)
             try:
                 entries = sorted(
-                    self.entries(path, self.glob.literals(positions)), key=lambda e: e.name
+                    self.entries(path, self.glob.literals(positions)), key=attrgetter("name")
                 )
             except OSError as error:
                 if path == base:
@@ -132,8 +134,9 @@ class Walk:
                 self.unread.append(Unread(path, "cannot be listed", reason))
                 continue
             folders: list[tuple[str, str, Positions]] = []
-            yield from self._in_folder(path, real, positions - done, entries, folders)
+            matches += self._in_folder(path, real, positions - done, entries, folders)
             ahead.extend(reversed(folders))
+        return matches
 
     def _in_folder(
         self,
@@ -142,10 +145,11 @@ class Walk:
         positions: Positions,
         entries: Sequence[Entry],
         folders: list[tuple[str, str, Positions]],
-    ) -> Iterator[Match]:
+    ) -> list[Match]:
         """The matches in one folder; the folders in it that are to be entered join `folders`."""
         glob, output = self.glob, self.output
         is_near = output is not None and output.is_near(real)
+        logs = _LOGS
         by_name: Positions = Positions()
         if any("[" in part for part in glob.parts):
             by_name, left = glob.read_by_name(positions, {entry.name for entry in entries})
@@ -154,18 +158,23 @@ class Walk:
         if real != self._base and glob.is_open(positions) and _is_iceberg(path, entries):
             self.unread.append(Unread(path, "metadata of a table"))
             self.tables[path.rpartition("/")[0]] = "Iceberg table"
-            return
+            return []
+        matches = []
         below = f"{real.rstrip('/')}/"
+        # Most names are those of files in a folder that is read whole: they take a third less so.
+        takes_all = glob.takes_all(positions) and not is_near
         for entry in entries:
             name = entry.name
-            if name in _LOGS:
-                self.tables[path] = _LOGS[name]
+            if takes_all and not (is_hidden(name) or entry.is_symlink() or entry.is_dir()):
+                matches.append(Match(entry, below + name))
+                continue
+            if name in logs:
+                self.tables[path] = logs[name]
+            problem = None
             try:
                 is_folder = entry.is_dir()
             except OSError as error:  # links that go round in circles
                 is_folder, problem = False, error.strerror
-            else:
-                problem = None
             behind = glob.behind(positions, name, is_folder=is_folder, by_name=by_name)
             is_meant = bool(behind) if is_folder else glob.is_matched(behind)
             if not is_meant:
@@ -180,7 +189,8 @@ class Walk:
             elif is_folder:
                 folders.append((entry.path, its_real, behind))
             else:
-                yield Match(entry, its_real)
+                matches.append(Match(entry, its_real))
+        return matches
 
     def _pass(self, entry: Entry, real: str, positions: Positions, *, is_folder: bool) -> None:
         """Note a name that would be meant but for a rule that its user may not think of."""

@@ -75,7 +75,7 @@ def with_known_names(
     taken = {file.path for file in files}
     known = ((file, names.get(file.identity, file.path)) for file in files)
     named = [
-        replace(file, source=name) if name not in taken and name != file.path else file
+        file._replace(source=name) if name not in taken and name != file.path else file
         for file, name in known
     ]
     return sorted(named, key=lambda file: file.name)

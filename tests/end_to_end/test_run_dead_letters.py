@@ -179,7 +179,7 @@ def test_too_many_dead_letters_fail_the_run_and_are_all_that_is_written(
         "3 of 23 records became dead letters, a share of 0.13, and --max_dead_letters is 0.12; "
         "no other rows were written. The most frequent cause (1 time) is JSONDecodeError: "
         "The record is not valid JSON: Expecting property name enclosed in double quotes at "
-        f"character N; see {output}/reports/refused.html"
+        f"character 1; see {output}/reports/refused.html"
     )
     assert ds.dataset(letters, format="parquet").count_rows() == 3
     added = {path for path in output.rglob("*") if path.is_file()} - set(before)

@@ -58,7 +58,11 @@ def test_rows_are_those_that_the_job_writes(
     expected = ds.dataset(tmp_path / "out/entities", format="parquet").to_table().to_pylist()
     assert len(expected) > 3
 
-    documents = [Document(f"d{n}", str(file), n, text) for n, text in enumerate(TEXTS)]
+    starts = [sum(len(line.encode()) + 1 for line in lines[:n]) for n in range(len(lines))]
+    documents = [
+        Document(f"d{n}", str(file), start, text)
+        for n, (start, text) in enumerate(zip(starts, TEXTS, strict=True))
+    ]
     with BeamPipeline("FnApiRunner") as pipeline:
         found = (
             pipeline

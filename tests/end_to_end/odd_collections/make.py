@@ -49,7 +49,6 @@ ENCODINGS = (
     "utf-16",
     "utf-16-le",
     "utf-32",
-    "cp037",
 )
 
 

@@ -55,8 +55,12 @@ def matches(patterns: Sequence[str]) -> Iterator[str]:
         # Its semantics are the promise.
         for path in glob.glob(pattern, recursive=True, include_hidden=True):  # noqa: PTH207
             rest = path.removeprefix(fixed).split("/")
-            if not any(part.startswith((".", "_")) for part in rest) and Path(path).is_file():
+            if any(part.startswith((".", "_")) for part in rest):
+                continue
+            if Path(path).is_file():
                 yield path
+            elif Path(path).is_dir():  # it stands for what is in it
+                yield from _below(path, set())
 
 
 def _below(folder: str, entered: set[str]) -> Iterator[str]:

@@ -226,12 +226,12 @@ def test_every_setting_of_the_recipe_is_accepted() -> None:
         (
             replace(FAST, optimizer="adamm"),
             SMALL,
-            "--optimizer adamm: Keras knows no such optimizer",
+            "--optimizer adamm: Keras knows no such optimizer, did you mean Adam?",
         ),
         (
             FAST,
             replace(SMALL, kernel_initializer="glorot"),
-            "--kernel_initializer glorot: Keras knows no such initializer",
+            "--kernel_initializer glorot: Keras knows no such initializer, did you mean glorot_normal?",
         ),
     ],
 )

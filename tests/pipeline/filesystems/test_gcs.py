@@ -137,9 +137,9 @@ def test_of_two_who_end_a_run_at_once_the_first_decides(
 ) -> None:
     monkeypatch.setattr(filesystems(), "exists", lambda path: False)  # both have looked before
     storage = run_storage(f"{bucket}/out", "r1")
-    assert storage.create_manifest(b'{"status": "failed"}')
+    assert storage.create_manifest(b'{"run_id": "r1", "status": "failed"}')
     assert not storage.create_manifest(b'{"status": "committed"}')
-    assert dict(storage.read_manifest()) == {"status": "failed"}
+    assert dict(storage.read_manifest()) == {"run_id": "r1", "status": "failed"}
 
 
 def test_an_object_that_the_store_refuses_is_an_oserror_that_names_it(

@@ -132,7 +132,7 @@ def test_of_two_who_end_a_run_at_once_the_first_decides(
     """Else a run would be committed whose files the other, who takes it for failed, removes."""
     monkeypatch.setattr(filesystems(), "exists", lambda path: False)  # both have looked before
     storage = run_storage(f"s3://{bucket}/out", "r1")
-    assert storage.create_manifest(b'{"status": "failed"}')
+    assert storage.create_manifest(b'{"run_id": "r1", "status": "failed"}')
     assert not storage.create_manifest(b'{"status": "committed"}')
-    assert dict(storage.read_manifest()) == {"status": "failed"}
+    assert dict(storage.read_manifest()) == {"run_id": "r1", "status": "failed"}
     assert keys("") == ["out/runs/r1.json"]
