@@ -19,9 +19,10 @@ _LIMITS = (2.0, 3.0)
 # Fewer that were to be expected say little, and so does what a run in a million has by chance.
 _EXPECTED = 20
 _CHANCE = 1e-6
-# Entities of one label stand together in some documents: such a fall is believed only where one of
-# five times fewer entities would be.
-_ALIKE = 5
+# Entities stand together in some documents, those of one label all the more: a fall is believed only
+# where one of so many times fewer entities would be. Of 4,000 pairs of draws of three documents from
+# a collection of books 2 came out as drift, of ten documents or more none, and of newswire none.
+_ALIKE, _ALIKE_OF_LABEL = 2, 5
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,17 @@ def compare_with_last(last: LastRun, tokens: int, entities: Mapping[str, int]) -
 
 def _falls(last: LastRun, tokens: int, entities: Mapping[str, int]) -> Iterator[_Fall]:
     """All entities, then each label that fell further than chance would have it."""
-    counts: list[tuple[str | None, int, int, int]] = [(None, last.total, sum(entities.values()), 1)]
-    counts += [(name, n, entities.get(name, 0), _ALIKE) for name, n in last.entities.items()]
+    total = sum(entities.values())
+    # Where nothing at all was found, no document is like another.
+    alike = _ALIKE if total else 1
+    counts: list[tuple[str | None, int, int, int]] = [(None, last.total, total, alike)]
+    labels = last.entities.items()
+    counts += [(name, n, entities.get(name, 0), _ALIKE_OF_LABEL) for name, n in labels]
     for label, before, now, alike in counts:
         expected = before * tokens / last.tokens
         ratio = (expected + 0.5) / (now + 0.5)
-        is_chance = _log_chance(before, now, tokens / (last.tokens + tokens)) / alike >= math.log(
-            _CHANCE
-        )
+        chance = _log_chance(before, now, tokens / (last.tokens + tokens)) / alike
+        is_chance = chance >= math.log(_CHANCE)
         if label is None or not (is_chance or expected < _EXPECTED):
             rates = (1000 * before / last.tokens, 1000 * now / tokens)
             yield _Fall(min(ratio, _LIMITS[0]) if is_chance else ratio, *rates, label)

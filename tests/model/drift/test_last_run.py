@@ -36,7 +36,7 @@ def test_the_bound_is_never_below_the_chance_and_exact_where_nothing_was_found(
         (2_000, {}, "drift", None),
         (2_000, {"per": 120, "geo": 80}, "stable", None),
         (2_000, {"per": 30, "geo": 20}, "drift", None),
-        (2_000, {"per": 50, "geo": 30}, "moderate", None),
+        (2_000, {"per": 48, "geo": 26}, "moderate", None),
         (20_000, {"per": 1_200, "geo": 0}, "drift", "geo"),
         (2_000, {"per": 120, "new": 80}, "stable", None),  # 80 of one label may be one document's
         (500, {}, "drift", None),
