@@ -19,9 +19,9 @@ _LIMITS = (2.0, 3.0)
 # Fewer that were to be expected say little, and so does what a run in a million has by chance.
 _EXPECTED = 20
 _CHANCE = 1e-6
-# Entities stand together in some documents, those of one label all the more: a fall is believed only
-# where one of so many times fewer entities would be. Of 4,000 pairs of draws of three documents from
-# a collection of books 2 came out as drift, of ten documents or more none, and of newswire none.
+# Entities stand together in some documents, those of one label all the more: a fall is believed
+# only where one of so many times fewer entities would be. Of 4,000 pairs of draws of three documents
+# from a collection of books 2 came out as drift, of ten documents or more and of newswire none.
 _ALIKE, _ALIKE_OF_LABEL = 2, 5
 
 
