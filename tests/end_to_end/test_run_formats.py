@@ -64,7 +64,7 @@ def rows(tmp_path: Path, table: str, name: str) -> list[tuple[Any, ...]]:
     """What is in the table of one source; where a record stands is a matter of its format."""
     columns = {
         "documents": "* EXCLUDE (run_id, source, record, processed_at)",
-        "entities": "* EXCLUDE (run_id, source, confidence)",
+        "entities": "* EXCLUDE (run_id, source, record, confidence)",
         "dead_letters": "doc_id, stage, error, message",
     }[table]
     return duckdb.execute(
