@@ -18,6 +18,7 @@ import pytest
 from jobs.train.__main__ import run
 from model.tagger.artifact import load_artifact, read_files
 from schemas.errors import JobError, UsageError
+from tests.builders import last_of_each
 
 pytestmark = [pytest.mark.training, pytest.mark.usefixtures("eager")]
 
@@ -84,7 +85,7 @@ def test_a_disk_that_fills_up_keeps_the_epochs_before_and_the_training_goes_on(
 ) -> None:
     """Wherever it did: in the last epoch, or in a file of the model. The model is the same."""
     flags.append("--name=toy")
-    assert run([*flags, "--output=whole"]) == 0
+    assert run(last_of_each([*flags, "--output=whole"])) == 0
     with monkeypatch.context() as patch:
         full, calls = failing_at(3, os.fsync)  # the trial, an epoch, and the last one
         patch.setattr("model.training.checkpoint.os.fsync", full)
@@ -112,7 +113,7 @@ def test_a_folder_that_nothing_can_be_written_to_is_refused_before_the_data_are_
 ) -> None:
     full, _ = failing_at(1, open)
     monkeypatch.setattr("jobs.train.__main__.tempfile.TemporaryFile", full)
-    error = refused([*flags, "--train=gone.conll"])
+    error = refused(last_of_each([*flags, "--train=gone.conll"]))
     assert str(error) == "--output models/toy cannot be written: No space left on device"
     assert isinstance(error, UsageError)
     assert not Path("models").exists()

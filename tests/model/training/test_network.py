@@ -231,7 +231,8 @@ def test_every_setting_of_the_recipe_is_accepted() -> None:
         (
             FAST,
             replace(SMALL, kernel_initializer="glorot"),
-            "--kernel_initializer glorot: Keras knows no such initializer, did you mean glorot_normal?",
+            "--kernel_initializer glorot: Keras knows no such initializer, "  # noqa: ISC004 - one
+            "did you mean glorot_normal?",
         ),
     ],
 )
