@@ -20,8 +20,8 @@ _LIMITS = (2.0, 3.0)
 _EXPECTED = 20
 _CHANCE = 1e-6
 # Entities stand together in some documents, those of one label all the more: a fall is believed
-# only where one of so many times fewer entities would be. Of 4,000 pairs of draws of three documents
-# from a collection of books 2 came out as drift, of ten documents or more and of newswire none.
+# only where one of so many times fewer entities would be. Of 4,000 pairs of draws of three
+# documents from a collection of books 2 came out as drift; of ten or more, and of newswire, none.
 _ALIKE, _ALIKE_OF_LABEL = 2, 5
 
 
