@@ -20,7 +20,7 @@ from jobs.train.parts import BrokenFilesError, Parts, check_parts, read_parts
 from jobs.train.state_file import state_file_of
 from jobs.train.trained_model import Recipe, trained_model
 from model.corpora.tokenized import TokenizedSentences
-from model.installation import install_command
+from model.host.installation import install_command
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
 from model.training.configuration import EpochLog

@@ -13,7 +13,7 @@ from typing import NoReturn
 from jobs.train.flags import configurations, training_parser
 from jobs.tune.space import DEFAULT_SPACE, Domain, Search, parse_space
 from jobs.tune.trial import TRAINER
-from model.installation import install_command
+from model.host.installation import install_command
 from model.training.word_vectors import require_vectors
 from pipeline.console.arguments import Parser, unknown_argument
 from pipeline.console.commands import called

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from model.host.durable_files import replace_file
 from model.tagger.vocabulary import Vocabulary
 from model.training.averaging import WeightAverage
 from model.training.batches import EncodedSentences
@@ -64,15 +64,7 @@ class TrainingState:
         progress = {name: getattr(self, name) for name in ("identity", *_PROGRESS)}
         data = safetensors.numpy.save(arrays, {"progress": json.dumps(progress)})
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_name(file.name + ".new")
-        try:
-            with fresh.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            fresh.replace(file)
-        finally:
-            fresh.unlink(missing_ok=True)
+        replace_file(file, data)
 
     def load(self, file: Path) -> None:
         """Go on from a file; raises UsageError where it is no such file, or of another training."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.installation import install_command
+from model.host.installation import install_command
 from model.tagger.vocabulary import normalize
 from model.training.configuration import refused
 from schemas.errors import CorpusError

@@ -5,13 +5,13 @@ Nothing here imports Beam or TensorFlow, so that `--help` and a mistyped flag an
 
 import argparse
 import difflib
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from model.installation import installed_version
+from model.host.durable_files import replace_file
+from model.host.installation import installed_version
 from pipeline.console import events
 from pipeline.console.printing import answer
 from pipeline.console.text import first_line
@@ -220,21 +220,9 @@ def write_file(flag: str, path: str, text: str) -> None:
         if file.exists() and not file.is_file():
             file.write_text(text, "utf-8")
         else:
-            _replace(file, text)
+            replace_file(file, text.encode())
     except OSError as error:
         raise JobError(f"{flag} {path} cannot be written: {first_line(error)}") from error
-
-
-def _replace(file: Path, text: str) -> None:
-    fresh = file.with_name(f".{file.name}.new")
-    try:
-        with fresh.open("wb") as stream:
-            stream.write(text.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(file)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def require_file(flag: str, path: str | None) -> None:

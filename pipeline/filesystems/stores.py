@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 
-from model.installation import install_command
+from model.host.installation import install_command
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.gcs import GoogleStorage
 from pipeline.filesystems.paths import bucket_and_key, scheme_of

@@ -8,7 +8,7 @@ from platform import python_version
 
 from model.drift.last_run import LastRun
 from model.drift.profile import Profile
-from model.installation import installed_version
+from model.host.installation import installed_version
 from pipeline.inputs.walk import Unread
 from schemas.manifest import Configuration
 

@@ -7,13 +7,14 @@ has it can only try whether a name that he knows is among them.
 
 import hashlib
 import json
-import os
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
+from model.host.durable_files import replace_file, sync_path
 from pipeline.filesystems.beam import filesystems, open_file, refusal
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.upload import Upload
@@ -113,17 +114,8 @@ def write_forgotten(root: str, names: ForgottenNames) -> None:
         with Upload(path) as stream:
             stream.write(data)
         return
-    partial = f"{root}/.{_FILE}.partial"  # one process at a time holds the output
-    with open(partial, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    descriptor = os.open(root, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace_file(Path(path), data)
+    sync_path(root)
 
 
 def withholding(

@@ -20,7 +20,7 @@ from jobs.runs.__main__ import COMMANDS as RUNS_COMMANDS
 from jobs.runs.__main__ import EXAMPLES, runs_parser
 from jobs.train.flags import training_parser
 from jobs.tune.__main__ import tuning_parser
-from model.installation import installed_version
+from model.host.installation import installed_version
 from pipeline.configuration.extraction import extraction_parser, parse_extraction
 from schemas.errors import UsageError
 

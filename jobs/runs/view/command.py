@@ -8,6 +8,7 @@ from jobs.runs.outputs import find_output
 from jobs.runs.view.duckdb_views import duckdb_sql
 from jobs.runs.view.spark_views import spark_sql
 from jobs.runs.view.trino_views import trino_sql
+from model.host.durable_files import replace_file
 from model.text.escaping import harmless
 from pipeline.console.printing import account
 from pipeline.filesystems.paths import is_remote, scheme_of
@@ -122,8 +123,6 @@ def _write(path: str, text: str) -> None:
             with Upload(path) as stream:
                 stream.write(text.encode())
         else:
-            partial = Path(path).with_name(f".{Path(path).name}.partial")
-            partial.write_bytes(text.encode())
-            partial.replace(path)
+            replace_file(Path(path), text.encode())
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from model.corpora.faults import Fault, broken, wrong_columns
 from model.corpora.records import LabelledCorpus, LabelledWord, Remark
-from model.installation import install_command
+from model.host.installation import install_command
 from model.tags import is_tag
 from model.text.escaping import harmless
 from schemas.errors import UsageError

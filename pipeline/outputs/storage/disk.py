@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from model.host.durable_files import sync_path
 from pipeline.filesystems.upload import Writer
 from pipeline.outputs.layout import PARTIAL_MANIFEST, PARTIAL_REPORT
 from pipeline.outputs.storage.base import RunStorage
@@ -38,7 +39,7 @@ class DiskStorage(RunStorage):
 
     def sync(self, paths: Iterable[str]) -> None:
         with ThreadPoolExecutor(_SYNCS) as pool:
-            list(pool.map(_sync, paths))  # which raises what one of them raised
+            list(pool.map(sync_path, paths))  # which raises what one of them raised
 
     def publish(self, table: str, names: Collection[str]) -> None:
         """Rename the staged table once it has the named files alone, all of them on the disk.
@@ -135,11 +136,3 @@ class DiskStorage(RunStorage):
         shutil.rmtree(self.staging, ignore_errors=True)
         with contextlib.suppress(OSError):  # another run stages there, or there was nothing
             os.rmdir(os.path.dirname(self.staging))
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

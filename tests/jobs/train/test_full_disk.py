@@ -72,7 +72,7 @@ def test_a_disk_too_small_for_the_state_is_told_before_the_first_epoch(
     flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full, calls = failing_at(1, os.fsync)
-    monkeypatch.setattr("model.training.checkpoint.os.fsync", full)
+    monkeypatch.setattr("model.host.durable_files.os.fsync", full)
     error = refused(flags)
     assert str(error) == "--output models/toy cannot be written: No space left on device"
     assert error.exit_code == 1
@@ -88,7 +88,7 @@ def test_a_disk_that_fills_up_keeps_the_epochs_before_and_the_training_goes_on(
     assert run(last_of_each([*flags, "--output=whole"])) == 0
     with monkeypatch.context() as patch:
         full, calls = failing_at(3, os.fsync)  # the trial, an epoch, and the last one
-        patch.setattr("model.training.checkpoint.os.fsync", full)
+        patch.setattr("model.host.durable_files.os.fsync", full)
         error = refused(flags)
     assert str(error) == (
         "--output models/toy cannot be written: No space left on device, "

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from model import installation
-from model.installation import install_command, installed_version
+from model.host import installation
+from model.host.installation import install_command, installed_version
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # As the build backend writes them.
 METADATA = """Metadata-Version: 2.4

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "gleaner-ner"
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 
 
 def installed_version() -> str:

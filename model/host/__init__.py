@@ -1,0 +1,1 @@
+"""The machine that gleaner runs on: how it is installed there, and files on its disks."""
