@@ -28,7 +28,7 @@ from pipeline.outputs.rows import RowConfig
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import commit_run
 from pipeline.planning.preview import estimate_documents, require_columns
-from pipeline.planning.worklist import new_files
+from pipeline.planning.worklist import History, new_files
 from pipeline.stages.row_sinks import WriteConfig
 from pipeline.stages.tag import TaggerHandler
 from schemas.records import FileResult, Shard, ShardResult
@@ -131,7 +131,7 @@ def find_new(_files: int, place: Path) -> Measured:
     listed = match_files([f"{place}/flat"])
     started = time.monotonic()
     manifests = clean(f"{place}/out")
-    left = new_files(listed, manifests, _MODEL, parse_extraction([]).described())
+    left = new_files(listed, History(manifests), _MODEL, parse_extraction([]).described())
     measured = _measured("find what is new", started)
     _require(len(left.files), 0)
     return measured

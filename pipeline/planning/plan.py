@@ -27,6 +27,7 @@ from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.planning.check import CheckedInputs, require_new
 from pipeline.planning.preview import estimate_documents
 from pipeline.planning.worklist import (
+    History,
     Worklist,
     all_files,
     dead_letters_to_repair,
@@ -208,10 +209,11 @@ def find_work(
     config: ExtractionConfig, inputs: CheckedInputs, manifests: Sequence[Manifest]
 ) -> Worklist:
     """What is to be done of the inputs, by the manifests of what was done before."""
+    history = History(manifests)
     if config.input_format == "dead_letters":
-        return dead_letters_to_repair(inputs.files, manifests, config.output)
-    files = with_known_names(inputs.files, manifests)
+        return dead_letters_to_repair(inputs.files, history, config.output)
+    files = with_known_names(inputs.files, history)
     if config.only_new and not config.backfill:
         model = inputs.artifact.identity
-        return new_files(files, manifests, model, config.described())
+        return new_files(files, history, model, config.described())
     return all_files(files)

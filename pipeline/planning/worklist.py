@@ -5,19 +5,36 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from model.drift.last_run import LastRun
 from pipeline.configuration.extraction import DECISIVE
+from pipeline.console.text import listed
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.inputs.files import InputFile, match_files
 from pipeline.inputs.formats import run_of
 from pipeline.inputs.shards import format_read_as
-from pipeline.outputs.current import committed_runs, current_sources
+from pipeline.outputs.current import CurrentSource, committed_runs, current_sources
 from schemas.errors import UsageError
 from schemas.manifest import Configuration, Manifest
 from schemas.records import Repair
 
 _NAMED = 5  # runs, in a sentence
+
+
+@dataclass(frozen=True)
+class History:
+    """The runs of an output, and what counts of them, which is found out once."""
+
+    manifests: Collection[Manifest]
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Manifest]:
+        return {manifest["run_id"]: manifest for manifest in self.manifests}
+
+    @cached_property
+    def current(self) -> Mapping[str, CurrentSource]:
+        return current_sources(self.by_id.values())
 
 
 @dataclass(frozen=True)
@@ -55,19 +72,16 @@ def all_files(files: Sequence[InputFile]) -> Worklist:
     )
 
 
-def with_known_names(
-    files: Sequence[InputFile], manifests: Iterable[Manifest]
-) -> Sequence[InputFile]:
+def with_known_names(files: Sequence[InputFile], history: History) -> Sequence[InputFile]:
     """Each file under the name under which the runs that count have read it, or else its own.
 
     A folder may be reached by its path one night and by a link the next: its rows count once. Where
     a name now leads to another file that is read too, that one has it.
     """
-    by_id = {manifest["run_id"]: manifest for manifest in manifests}
-    current = current_sources(by_id.values())
+    current = history.current
     names: dict[str, str] = {}
     for run_id in dict.fromkeys(state.run_id for state in current.values()):
-        for entry in by_id[run_id]["inputs"]:
+        for entry in history.by_id[run_id]["inputs"]:
             source = entry["source"]
             if current[source].run_id == run_id:
                 identity = entry.get("real_path", source)
@@ -82,22 +96,18 @@ def with_known_names(
 
 
 def new_files(
-    files: Sequence[InputFile],
-    manifests: Iterable[Manifest],
-    model: str,
-    configuration: Configuration,
+    files: Sequence[InputFile], history: History, model: str, configuration: Configuration
 ) -> Worklist:
     """Those files that no run has done in their present state, with this model and configuration.
 
     A file that could not be read to its end is not done. A setting that an older run did not know
     had the value that is now the default.
     """
-    by_id = {manifest["run_id"]: manifest for manifest in manifests}
-    alike = {run_id for run_id, run in by_id.items() if _is_alike(run, model, configuration)}
-    current = current_sources(by_id.values()).items()
+    runs = history.by_id.items()
+    alike = {run_id for run_id, run in runs if _is_alike(run, model, configuration)}
     done = {
         (path, state.fingerprint)
-        for path, state in current
+        for path, state in history.current.items()
         if state.complete and state.run_id in alike
     }
     todo = [file for file in files if (file.name, file.fingerprint) not in done]
@@ -159,20 +169,17 @@ def _is_directory(pattern: str) -> bool:
     return not pattern.endswith(".parquet") if is_remote(pattern) else os.path.isdir(pattern)
 
 
-def dead_letters_to_repair(
-    files: Sequence[InputFile], manifests: Iterable[Manifest], root: str
-) -> Worklist:
+def dead_letters_to_repair(files: Sequence[InputFile], history: History, root: str) -> Worklist:
     """Files of dead letters below an output in, those of their runs that still count out.
 
     What a later run repaired or read anew is done. A run's files are taken together. Those of
     failed runs are passed over: no other rows of these runs count, so their files are read again
     whole. Raises UsageError for a file that no run of this output has.
     """
-    by_id = {manifest["run_id"]: manifest for manifest in manifests}
+    by_id, current = history.by_id, history.current
     named = {_run_of(file, by_id, root) for file in files}
     failed = sorted(run_id for run_id in named if by_id[run_id]["status"] == "failed")
     chosen = named.difference(failed)
-    current = current_sources(by_id.values())
     repairs = {}
     for source, state in current.items():
         holder = state.runs[-1]
@@ -196,8 +203,7 @@ def dead_letters_to_repair(
 def _passed_over(failed: Sequence[str]) -> tuple[str, ...]:
     if not failed:
         return ()
-    more = f" and {len(failed) - _NAMED:,} more" if len(failed) > _NAMED else ""
-    which = f"{'run' if len(failed) == 1 else 'runs'} {', '.join(failed[:_NAMED])}{more}"
+    which = f"{'run' if len(failed) == 1 else 'runs'} {listed(failed, most=_NAMED)}"
     told = (
         f"the dead letters of {which} were passed over, since a failed run counts for nothing: its "
         "files are to be read again"

@@ -14,7 +14,7 @@ from jobs.runs.__main__ import run
 from pipeline.inputs.files import InputFile
 from pipeline.outputs import table_writer as parquet
 from pipeline.outputs.current import current_sources
-from pipeline.planning.worklist import new_files
+from pipeline.planning.worklist import History, new_files
 from pipeline.run import run as extract
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
@@ -144,7 +144,7 @@ def to_do(output: "MadeOutput") -> dict[tuple[str, float], list[str]]:
         for least in (0.0, 0.5):
             settings = next(iter(manifests))["configuration"].copy()
             settings.update({"input_format": "jsonl", "min_confidence": least})
-            work = new_files(files, manifests, model, settings)
+            work = new_files(files, History(manifests), model, settings)
             found[model, least] = [file.path for file in work.files]
     return found
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inputs.files import InputFile
-from pipeline.planning.worklist import all_files, new_files, with_known_names
+from pipeline.planning.worklist import History, all_files, new_files, with_known_names
 
 MODEL = "tiny@0123456789ab"
 CONFIGURATION: Any = {
@@ -36,7 +36,7 @@ def entry(source: str, fingerprint: str = "1-1", *, complete: bool = True) -> di
 
 
 def todo(*runs: Any, **configuration: Any) -> list[str]:
-    work = new_files(FILES, runs, MODEL, CONFIGURATION | configuration)
+    work = new_files(FILES, History(runs), MODEL, CONFIGURATION | configuration)
     assert work.skipped == len(FILES) - len(work.files)
     assert work.fingerprints == {file.path: file.fingerprint for file in work.files}
     return [file.path for file in work.files]
@@ -81,7 +81,7 @@ def test_a_newer_run_with_another_model_takes_a_file_over() -> None:
 
 
 def names_of(files: list[InputFile], *runs: Any) -> list[str]:
-    return [file.name for file in with_known_names(files, runs)]
+    return [file.name for file in with_known_names(files, History(runs))]
 
 
 def test_a_file_keeps_the_name_under_which_it_counts() -> None:
@@ -93,7 +93,7 @@ def test_a_file_keeps_the_name_under_which_it_counts() -> None:
     # Nothing counts of it any more, or nothing did.
     assert names_of([by_path], run(link, status="rolled_back")) == ["/real/a"]
     assert names_of([by_path]) == ["/real/a"]
-    work = all_files(with_known_names([by_path], [run(link)]))
+    work = all_files(with_known_names([by_path], History([run(link)])))
     assert work.fingerprints == {"/link/a": "1-1"}
     assert work.real_paths == {"/link/a": "/real/a"}
     assert all_files([by_path]).real_paths == {}
