@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from jobs.runs.outputs import Output
+from pipeline.console.text import listed
 from schemas.manifest import Manifest
 
 _NAMED = 3
@@ -45,5 +46,4 @@ def why_not(output: Output, manifest: Manifest) -> str:
 
 def named(run_ids: Sequence[str]) -> str:
     """The first of these runs, and how many there are beside."""
-    more = len(run_ids) - _NAMED
-    return ", ".join(run_ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return listed(run_ids, most=_NAMED)

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -14,7 +13,7 @@ from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import BUCKET_CELLS
 from model.text.identification import identifiable
 from pipeline.configuration.beam_options import beam_options, is_local, runs_here
-from pipeline.console.arguments import Parser
+from pipeline.console.arguments import Parser, nearest
 from pipeline.console.commands import called
 from pipeline.console.flags import add_flags, flag, flags_of, from_flags, recorded, require_bounds
 from pipeline.inputs.compression import MOST_WINDOW_MB, WINDOW_MB
@@ -151,8 +150,8 @@ class ExtractionConfig:
     def _require_identifiable(self) -> None:
         for code in self.languages:
             if code not in identifiable():
-                near = get_close_matches(code, identifiable(), 1, 0.6) or ["en"]
-                raise UsageError(f"--languages {code}, expected codes such as {near[0]}")
+                near = nearest(code, sorted(identifiable())) or "en"
+                raise UsageError(f"--languages {code}, expected codes such as {near}")
 
     @cached_property
     def read(self) -> ReadConfig:

@@ -35,10 +35,13 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word if count == 1 else plural}"
 
 
-def listed(names: Sequence[str], count: int) -> str:
-    """Of so many names the first in, those shown with commas between them and the rest counted."""
-    more = f" and {count - SHOWN} more" if count > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def listed(names: Sequence[str], count: int | None = None, most: int = SHOWN) -> str:
+    """Names in, those that fit with commas between them out, and how many there are beside.
+
+    count: how many there are in all, where `names` are the first alone.
+    """
+    further = (len(names) if count is None else count) - most
+    return ", ".join(names[:most]) + (f" and {further:,} more" if further > 0 else "")
 
 
 def first_line(error: BaseException) -> str:

@@ -105,4 +105,4 @@ def _instead(name: str, keys: Sequence[str]) -> str:
     near = nearest(name, keys)
     if near:
         return f"; the nearest key is {near!r}"
-    return f"; the keys are {listed(shown, len(shown))}"
+    return f"; the keys are {listed(shown)}"

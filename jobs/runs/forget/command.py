@@ -27,6 +27,7 @@ from jobs.runs.forget.erase import (
 )
 from jobs.runs.forget.selection import Documents, Sources
 from jobs.runs.outputs import Output, add_dry_run, changing, tell
+from pipeline.console.text import listed
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.inputs.formats.records import encodable
@@ -178,17 +179,15 @@ def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
     there = [source for source in sources if states[source]]
     unknown = [source for source in sources if states[source] is None]
     if there:
-        more = f" and {len(there) - _SHOWN:,} more" if len(there) > _SHOWN else ""
         tell(
             flags,
-            f"{', '.join(there[:_SHOWN])}{more} still {'exists' if len(there) == 1 else 'exist'}: "
+            f"{listed(there, most=_SHOWN)} still {'exists' if len(there) == 1 else 'exist'}: "
             "later runs withhold what was forgotten of it; delete it there",
         )
     if unknown:
-        more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
         tell(
             flags,
-            f"{', '.join(unknown[:_SHOWN])}{more} could not be looked up: where it still exists, "
+            f"{listed(unknown, most=_SHOWN)} could not be looked up: where it still exists, "
             "later runs withhold what was forgotten of it",
         )
     unnamed = sum(own.unnamed[source] for own in found for source in sources)

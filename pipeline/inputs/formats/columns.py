@@ -49,7 +49,7 @@ def missing_column(name: str, columns: Sequence[str], hint: str = "") -> str:
     quoted = [repr(column)[1:-1] for column in columns]
     near = "" if hint else did_you_mean(name, quoted)
     joint = f"{near} The" if near else "; the"
-    return f"There is no column {name!r}{joint} columns are {listed(quoted, len(quoted))}.{hint}"
+    return f"There is no column {name!r}{joint} columns are {listed(quoted)}.{hint}"
 
 
 def row_record(builder: RecordBuilder, number: int, values: Sequence[Any]) -> Record:

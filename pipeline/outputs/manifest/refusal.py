@@ -1,6 +1,7 @@
 """Why a run that is done is not committed: too much of it was lost, or it drifted."""
 
 from model.drift.compare import drift_in_words
+from pipeline.console.text import listed
 from pipeline.outputs.description import RunDescription
 from schemas.errors import BrokenFilesError, DeadLettersError, DriftError, JobError
 from schemas.manifest import Manifest
@@ -49,7 +50,6 @@ def too_many_broken_files(manifest: Manifest, allowed: float | None) -> BrokenFi
 def broken_in_words(manifest: Manifest) -> str:
     """How many files could not be read to their end, and which."""
     broken = [entry["source"] for entry in manifest["inputs"] if not entry["complete"]]
-    more = f" and {len(broken) - _NAMED:,} more" if len(broken) > _NAMED else ""
     end = "its end" if len(broken) == 1 else "their end"
     count = f"{len(broken):,} of {len(manifest['inputs']):,} files"
-    return f"{count} could not be read to {end} ({', '.join(broken[:_NAMED])}{more})"
+    return f"{count} could not be read to {end} ({listed(broken, most=_NAMED)})"
