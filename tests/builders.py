@@ -1,7 +1,13 @@
 """What tests of several packages build their data with."""
 
+import tarfile
+import zipfile
 from collections.abc import Sequence
+from io import BytesIO
 from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
 from schemas.manifest import Configuration
@@ -50,3 +56,28 @@ def records_until_error(
     except (ShardError, EOFError) as error:
         return records, error
     return records, None
+
+
+def zip_of(name: str, content: bytes) -> bytes:
+    """A zip archive with one file, the same whenever it is made: its bytes may name a test."""
+    sink = BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(name), content)
+    return sink.getvalue()
+
+
+def tar_of(name: str, content: bytes) -> bytes:
+    """A tar archive with one file."""
+    sink = BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, BytesIO(content))
+    return sink.getvalue()
+
+
+def parquet_of(**columns: list[str]) -> bytes:
+    """A Parquet file with these columns."""
+    sink = BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()

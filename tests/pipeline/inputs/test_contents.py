@@ -6,15 +6,13 @@ import io
 import lzma
 import sqlite3
 import struct
-import tarfile
-import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import fastavro
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import zstandard
 from hypothesis import given
@@ -25,6 +23,7 @@ from pipeline.inputs.files import InputFile
 from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
 from pipeline.inputs.shards import plan_shards
 from schemas.records import DeadLetter, Document, Shard
+from tests.builders import parquet_of, tar_of, zip_of
 
 TEXT = b"Maria left Lisbon on Tuesday.\n" * 20
 LETTERS = [b"BZh", b"PAR1", b"ORC", b"RIFF", b"OggS", b"ID3", b"MZ", b"GIF89a", b"PK", b"Rar!"]
@@ -33,28 +32,6 @@ LETTERS = [b"BZh", b"PAR1", b"ORC", b"RIFF", b"OggS", b"ID3", b"MZ", b"GIF89a", 
 def read(data: bytes, name: str = "lines", source: str = "in.x", **config: str) -> list[Record]:
     shard = Shard(source, name, 0, None, len(data), "")
     return list(read_records(io.BytesIO(data), shard, ReadConfig(**config)))  # type: ignore[arg-type]  # by name
-
-
-def tar() -> bytes:
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w") as archive:
-        member = tarfile.TarInfo("a.txt")
-        member.size = len(TEXT)
-        archive.addfile(member, io.BytesIO(TEXT))
-    return sink.getvalue()
-
-
-def zipped() -> bytes:
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w") as archive:
-        archive.writestr("a.txt", TEXT)
-    return sink.getvalue()
-
-
-def parquet() -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(pa.table({"text": ["Maria"]}), sink)
-    return sink.getvalue()
 
 
 def avro() -> bytes:
@@ -92,9 +69,15 @@ def arrow() -> bytes:
         (lambda: zstandard.compress(TEXT), "The file is Zstandard: call it .zst."),
         (lambda: lzma.compress(TEXT), "The file is xz: call it .xz."),
         (lambda: lzma.compress(TEXT, lzma.FORMAT_ALONE), "The file is lzma: call it .lzma."),
-        (tar, "The file is a tar archive: unpack it."),
-        (zipped, "The file is a zip archive (or what is one inside, as .docx and .xlsx are): unpa"),
-        (parquet, "The file is Parquet: name it .parquet, or give --input_format parquet."),
+        (partial(tar_of, "a.txt", TEXT), "The file is a tar archive: unpack it."),
+        (
+            partial(zip_of, "a.txt", TEXT),
+            "The file is a zip archive (or what is one inside, as .docx and .xlsx are): unpa",
+        ),
+        (
+            partial(parquet_of, text=["Maria"]),
+            "The file is Parquet: name it .parquet, or give --input_format parquet.",
+        ),
         (avro, "The file is Avro: name it .avro, or give --input_format avro."),
         (arrow, "The file is Arrow: convert it to Parquet."),
         (database, "The file is an SQLite database: export its table as csv."),

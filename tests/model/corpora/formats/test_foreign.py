@@ -2,47 +2,21 @@
 
 import bz2
 import gzip
-import io
 import json
 import lzma
 import pickle
 import shutil
 import subprocess
-import tarfile
-import zipfile
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import zstandard
 
 from model.corpora import read_labelled
 from schemas.errors import CorpusError
+from tests.builders import parquet_of, tar_of, zip_of
 
 ROWS = b"Ada B-per\nleft O\n\n" * 20
-
-
-def zipped() -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("a.conll", ROWS)
-    return stream.getvalue()
-
-
-def tarred() -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        member = tarfile.TarInfo("a.conll")
-        member.size = len(ROWS)
-        archive.addfile(member, io.BytesIO(ROWS))
-    return stream.getvalue()
-
-
-def parquet() -> bytes:
-    stream = io.BytesIO()
-    pq.write_table(pa.table({"word": ["Ada"]}), stream)
-    return stream.getvalue()
 
 
 def refusal(path: Path, content: bytes) -> str:
@@ -60,9 +34,9 @@ def refusal(path: Path, content: bytes) -> str:
         (bz2.compress(ROWS), "a bzip2 file: unpack it"),
         (lzma.compress(ROWS), "an xz file: unpack it"),
         (zstandard.compress(ROWS), "a zstandard file: unpack it"),
-        (zipped(), "a ZIP archive, or a document of an office: unpack it"),
-        (tarred(), "a tar archive: unpack it"),
-        (parquet(), "a Parquet file: write its rows as JSON lines or CoNLL"),
+        (zip_of("a.conll", ROWS), "a ZIP archive, or a document of an office: unpack it"),
+        (tar_of("a.conll", ROWS), "a tar archive: unpack it"),
+        (parquet_of(word=["Ada"]), "a Parquet file: write its rows as JSON lines or CoNLL"),
         (pickle.dumps([{"text": "Ada"}]), "a pickle: write its rows"),
         (ROWS.decode().encode("utf-16"), "text in UTF-16: convert it with iconv -f UTF-16 -t"),
         (ROWS.decode().encode("utf-16-be"), "text in UTF-16BE: convert it with iconv -f UTF-16BE"),
