@@ -16,7 +16,7 @@ from pipeline.graph import extract
 from pipeline.outputs.catalog import clean, held
 from pipeline.outputs.current import next_start
 from pipeline.outputs.description import RunDescription
-from pipeline.outputs.manifest.refusal import refused_for, too_many_broken_files
+from pipeline.outputs.manifest.refusal import refused_for, too_much_lost
 from pipeline.outputs.plan import write_plan
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.transactions import Ending, commit_nothing, end_run, tidy_run
@@ -58,9 +58,9 @@ def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
 
     Raises UsageError before anything is written, JobError after a failure that left no rows. Where
     a run is refused, only its dead letters are written: DeadLettersError where these are too many,
-    BrokenFilesError where files could not be read, DriftError. With quarantine, BrokenFilesError
-    comes last, once what could be read is committed. Parts of a job are runs of their own: what
-    others commit stays, and a part that is refused keeps no other from running.
+    BrokenFilesError where files could not be read, DriftError. With quarantine, the first two come
+    last, once what could be read is committed. Parts of a job are runs of their own: what others
+    commit stays, and a part that is refused keeps no other from running.
     """
     started = datetime.now(UTC)
     filesystems().set_options(config.beam)
@@ -89,10 +89,9 @@ def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
                 refused.append(error)
                 continue
             yield outcome
-            broken = too_many_broken_files(outcome.manifest, described.max_broken_files)
-            if broken:
+            if lost := too_much_lost(outcome.manifest, described):
                 committed = f"; all else of run {run.storage.run_id} is committed"
-                refused.append(BrokenFilesError(f"{broken}{committed}"))
+                refused.append(type(lost)(f"{lost}{committed}"))
     if refused:
         raise refused[0]
 

@@ -16,8 +16,8 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 COMMAND = (
-    "/opt/gleaner/bin/python -m pipeline.run --runner=DirectRunner --only_new --allow_no_input "
-    "--input /srv/gleaner/documents --output /srv/gleaner/entities"
+    "/opt/gleaner/bin/python -m pipeline.run --runner=DirectRunner --only_new --quarantine "
+    "--allow_no_input --input /srv/gleaner/documents --output /srv/gleaner/entities"
 )
 
 log = logging.getLogger(__name__)

@@ -129,7 +129,7 @@ class ExtractionConfig:
     max_broken_files: float = flag(
         "share: with more unreadable files, exit code 3 (default: 0)", "S", 0.0, least=0, most=1
     )
-    quarantine: bool = flag("commit all else in spite of such files", default=False)
+    quarantine: bool = flag("commit all else in spite of such files, exit code 3", default=False)
     commit_shards: int | None = flag("commit after every N files", "N", None, least=1)
     fail_on_drift: bool = flag("drift commits nothing: exit code 4", default=False)
 

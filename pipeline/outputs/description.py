@@ -38,8 +38,8 @@ class RunDescription:
     were left out since they are done. part: which part of a job the run is. repairs: for sources
     whose dead letters are read again, the run that read them first. baseline: what the model's dev
     data are to it; min_confidence: entities below it are not written. max_broken_files: the share
-    of the files above which the run fails where they cannot be read to their end, or, with
-    quarantine, is committed without what could not be read; None: any may be. fail_on_drift:
+    of the files above which the run fails where they cannot be read to their end; None: any may be.
+    quarantine: what is good is committed in spite of both shares. fail_on_drift:
     whether the run fails where it drifts; last: the run to compare it with. language,
     cuts_characters: the model's, as `language_warnings` takes them. warnings: sentences on what
     a person should look at. unread: what was seen in the input and is not read. real_paths: of each

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.outputs.current import read_table
 from pipeline.run import run
-from schemas.errors import BrokenFilesError
+from schemas.errors import BrokenFilesError, DeadLettersError
 
 Extract = Callable[..., dict[str, Any]]
 
@@ -33,12 +33,12 @@ def corpus(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def extract(corpus: Path, tiny_artifact: Path, tmp_path: Path) -> Extract:
-    """Runs as r1, all in one process; returns the manifest."""
+    """Runs, as r1 if not told, all in one process; returns the manifest."""
 
-    def attempt(*flags: str) -> dict[str, Any]:
+    def attempt(*flags: str, run_id: str = "r1") -> dict[str, Any]:
         own = [f"--input={corpus}", f"--output={tmp_path}/out", f"--model={tiny_artifact}"]
-        assert run([*own, "--run_id=r1", "--direct_num_workers=1", *flags]) == 0
-        return manifest_of(tmp_path)
+        assert run([*own, f"--run_id={run_id}", "--direct_num_workers=1", *flags]) == 0
+        return manifest_of(tmp_path, run_id)
 
     return attempt
 
@@ -88,6 +88,40 @@ def test_in_quarantine_it_keeps_no_other_from_being_committed(
         *(f"{name}{n}" for name in "ab" for n in range(3)),
         *(f"c{n}" for n in range(cut["documents"])),
     }
+
+
+def test_a_file_full_of_dead_letters_is_set_aside_as_well(
+    extract: Extract, corpus: Path, tmp_path: Path
+) -> None:
+    """Its good records count too, and the next night, which is done with it, ends well."""
+    (corpus / "cut.jsonl.gz").unlink()
+    (corpus / "odd.jsonl").write_bytes(lines("d", 2) + 8 * b'{"id": 1, "body": "Maria"}\n')
+    few = "8 of 16 records became dead letters"
+    with pytest.raises(DeadLettersError, match=rf"^{few}, a share of .* no other rows"):
+        extract(run_id="r0")
+    with pytest.raises(DeadLettersError) as caught:
+        extract("--quarantine")
+    assert caught.value.exit_code == 3
+    said = f"{few} (of {corpus}/odd.jsonl), a share of 0.5, and --max_dead_letters is 0.05"
+    assert str(caught.value) == f"{said}; all else of run r1 is committed"
+    manifest = manifest_of(tmp_path)
+    assert (manifest["status"], said in manifest["warnings"]) == ("committed", True)
+    assert ids(tmp_path) == {*(f"{name}{n}" for name in "ab" for n in range(3)), "d0", "d1"}
+    later = extract("--quarantine", "--only_new", run_id="r2")
+    assert (later["status"], later["counts"]["skipped_files"]) == ("empty", 3)
+
+
+def test_a_run_of_dead_letters_in_every_file_is_refused_in_quarantine_too(
+    extract: Extract, corpus: Path, tmp_path: Path
+) -> None:
+    """More often than not it is a wrong flag, and half a corpus is worse than none."""
+    for name in ("a.jsonl", "b.jsonl", "cut.jsonl.gz"):
+        (corpus / name).unlink()
+    for name in "xy":
+        (corpus / f"{name}.jsonl").write_bytes(lines(name, 2) + 3 * b'{"id": 1, "body": "Maria"}\n')
+    with pytest.raises(DeadLettersError, match=r"^6 of 10 .* no other rows were written"):
+        extract("--quarantine")
+    assert manifest_of(tmp_path)["status"] == "failed"
 
 
 @pytest.mark.parametrize("flags", [["--max_broken_files=0.34"], ["--max_broken_files=1"]])

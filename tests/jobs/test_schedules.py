@@ -168,6 +168,7 @@ def test_the_command_is_a_nightly_run_that_pipeline_run_takes(name: str) -> None
     assert (Path(interpreter).name, flag, module) == ("python", "-m", "pipeline.run")
     config = parse_extraction(arguments)
     assert config.only_new
+    assert config.quarantine
     assert config.allow_no_input
     assert config.is_local
     assert config.inputs == ("/srv/gleaner/documents",)
@@ -268,18 +269,25 @@ def looks() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["systemd", "cron"])
 @pytest.mark.parametrize(
-    ("status", "days", "is_told"),
-    [("committed", 1, False), ("committed", 3, True), ("empty", 1, True), ("failed", 1, True)],
+    ("status", "days", "documents", "is_told"),
+    [
+        ("committed", 1, 3, False),
+        ("committed", 3, 3, True),
+        ("committed", 1, 0, True),  # of a broken file alone, which is tried each night
+        ("empty", 1, 0, True),
+        ("failed", 1, 3, True),
+    ],
 )
 def test_each_morning_people_are_told_of_days_without_rows(
-    tmp_path: Path, name: str, status: str, days: int, is_told: bool
+    tmp_path: Path, name: str, status: str, days: int, documents: int, is_told: bool
 ) -> None:
     """With manifests as runs write them; what is printed is mailed, what fails tells people."""
     manifests = tmp_path / "runs"
     manifests.mkdir()
-    for number, (one, age) in enumerate([("committed", 9), (status, days)]):
+    for number, (one, age, rows) in enumerate([("committed", 9, 5), (status, days, documents)]):
         path = manifests / f"r{number}.json"
-        manifest = {"run_id": "r", "status": one, "configuration": {"input": ["a"]}}
+        counts = {"files": 1, "documents": rows, "entities": 2, "entities_by_label": {"geo": 2}}
+        manifest = {"run_id": "r", "status": one, "counts": counts}
         path.write_bytes(encode_manifest(cast(Manifest, manifest)))
         at = time.time() - age * 24 * 3600
         os.utime(path, (at, at))

@@ -14,9 +14,9 @@ from pipeline.languages import language_warnings
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.forgotten import FORGOTTEN
 from pipeline.outputs.layout import RunPaths
-from pipeline.outputs.manifest.refusal import broken_in_words
+from pipeline.outputs.manifest.refusal import broken_in_words, too_much_lost
 from pipeline.outputs.manifest.repeated_ids import repeated_ids_in_words
-from schemas.errors import JobError
+from schemas.errors import DeadLettersError, JobError
 from schemas.manifest import (
     ASIDES,
     Aside,
@@ -97,6 +97,8 @@ def committed_manifest(
         manifest["drift"] = cast(Drift, drift)
         said = [*language_warnings(totals, run.language, cuts_characters=run.cuts_characters)]
         said += [broken_in_words(manifest)] if manifest["counts"]["broken_files"] else []
+        lost = too_much_lost(manifest, run) if run.quarantine else None
+        said += [str(lost)] if isinstance(lost, DeadLettersError) else []
         said += absent_in_words(run.configuration["id_field"], run.keep_fields, shards)
         repeated = repeated_ids_in_words(files)
         said += [repeated] if repeated else []

@@ -18,18 +18,44 @@ def refusal(
     """
     if textless:
         return DeadLettersError(textless)
+    lost = too_much_lost(manifest, run)
+    if lost and not (run.quarantine and _is_of_some_files(lost, manifest, run)):
+        return lost
+    drift = drift_in_words(manifest.get("drift", {})) if run.fail_on_drift else None
+    return DriftError(f"the documents are {drift}, and --fail_on_drift is given") if drift else None
+
+
+def too_much_lost(manifest: Manifest, run: RunDescription) -> JobError | None:
+    """Why a run would be refused without --quarantine, in words; None: it has lost too little.
+
+    With --quarantine, dead letters are said with the files that have more of them than the share.
+    """
     counts = manifest["counts"]
     failed, records, allowed = counts["dead_letters"], counts["records"], run.max_dead_letters
     if failed > allowed * records:
+        full = _full_of_dead_letters(manifest, run) if run.quarantine else []
+        of = f" (of {listed(full, most=_NAMED)})" if full else ""
         return DeadLettersError(
-            f"{failed:,} of {records:,} records became dead letters, a share of "
+            f"{failed:,} of {records:,} records became dead letters{of}, a share of "
             f"{failed / records:.3g}, and --max_dead_letters is {allowed:g}"
         )
-    broken = None if run.quarantine else too_many_broken_files(manifest, run.max_broken_files)
-    if broken:
-        return broken
-    drift = drift_in_words(manifest.get("drift", {})) if run.fail_on_drift else None
-    return DriftError(f"the documents are {drift}, and --fail_on_drift is given") if drift else None
+    return _too_many_broken_files(manifest, run.max_broken_files)
+
+
+def _is_of_some_files(lost: JobError, manifest: Manifest, run: RunDescription) -> bool:
+    """Whether files are left that have not too many dead letters; broken ones have rows as well."""
+    with_records = sum(1 for entry in manifest["inputs"] if entry["records"])
+    return isinstance(lost, BrokenFilesError) or with_records > len(
+        _full_of_dead_letters(manifest, run)
+    )
+
+
+def _full_of_dead_letters(manifest: Manifest, run: RunDescription) -> list[str]:
+    return [
+        entry["source"]
+        for entry in manifest["inputs"]
+        if entry["dead_letters"] > run.max_dead_letters * entry["records"]
+    ]
 
 
 def refused_for(manifest: Manifest, run: RunDescription) -> JobError:
@@ -38,8 +64,7 @@ def refused_for(manifest: Manifest, run: RunDescription) -> JobError:
     return counted if counted and str(counted) == error else DeadLettersError(error)
 
 
-def too_many_broken_files(manifest: Manifest, allowed: float | None) -> BrokenFilesError | None:
-    """More files than the allowed share are broken, or all of them; None: that is not so."""
+def _too_many_broken_files(manifest: Manifest, allowed: float | None) -> BrokenFilesError | None:
     broken, files = manifest["counts"]["broken_files"], manifest["counts"]["files"]
     if allowed is None or not broken or (broken <= allowed * files and broken < files):
         return None
