@@ -31,23 +31,17 @@ _Look = Callable[[Shard], Mapping[str, str] | None]
 def require_columns(shards: Sequence[Shard], config: ReadConfig) -> None:
     """Shards and configuration in; raises UsageError if the tables lack columns that it names.
 
-    The first table of each format must have the text, and no field twice. Other fields may be
+    Where all shards are tables, one must have the text, and no field twice; beside one that has it,
+    or files of other formats, a table without it is a file that cannot be read. Other fields may be
     missing from older files, so one table must have them, the newest first; where the columns of a
     format are not known before its records are (jsonl, json), those could hold any. Of many tables
-    some are looked at, and what they lack is a warning. A table that cannot be read is
-    left to the run, which makes a dead letter of it.
+    some are looked at, and what they lack is a warning. A table that cannot be read is left to the
+    run, which makes a dead letter of it.
     """
     tables = [shard for shard in shards if FORMATS[shard.format].columns]
     look = functools.cache(functools.partial(_missing_fields, config=config))
-    for shard in {shard.format: shard for shard in reversed(tables)}.values():
-        try:
-            look(shard)
-        except MissingColumnError as error:
-            raise UsageError(f"--text_field does not fit {shard.source}: {error}") from error
-        except DoubledColumnError as error:
-            flag = {config.text_field: "--text_field", config.id_field: "--id_field"}
-            named = flag.get(error.name, "--keep_fields")
-            raise UsageError(f"{named} does not fit {shard.source}: {error}") from error
+    if len(tables) == len(shards):
+        _require_text(tables, config, look)
     formats = [FORMATS[name] for name in {shard.format for shard in shards}]
     unknown = any(known.has_fields and not known.columns for known in formats)
     if config.named_fields and not unknown:
@@ -59,8 +53,7 @@ def separator_warnings(shards: Sequence[Shard], config: ReadConfig) -> list[str]
     if config.csv_delimiter != AUTO:
         return []
     tables = [shard for shard in shards if shard.format == CSV.name]
-    last, steps = len(tables) - 1, max(min(len(tables), _TABLES_SEEN) - 1, 1)
-    seen = [tables[last - last * part // steps] for part in range(min(len(tables), _TABLES_SEEN))]
+    seen = _some(tables)
     found: dict[str, list[str]] = {}
     for shard in reversed(seen):
         with contextlib.suppress(Exception):  # whatever makes it unreadable shows in the run
@@ -79,12 +72,32 @@ def _and_others(others: int, seen: int) -> str:
     return f" and of {others} more of the {seen} csv files looked at" if others else ""
 
 
-def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> None:
+def _some(tables: Sequence[Shard]) -> list[Shard]:
+    """So many tables as are looked at, from the last to the first with even steps."""
     last, steps = len(tables) - 1, max(min(len(tables), _TABLES_SEEN) - 1, 1)
+    return [tables[last - last * part // steps] for part in range(min(len(tables), _TABLES_SEEN))]
+
+
+def _require_text(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> None:
+    """Tables in; raises UsageError if all that can be read lack the text or have a field twice."""
+    flags = {config.text_field: "--text_field", config.id_field: "--id_field"}
+    first: UsageError | None = None
+    for shard in reversed(_some(tables)):
+        try:
+            if look(shard) is not None:
+                return
+        except (MissingColumnError, DoubledColumnError) as error:
+            field = error.name if isinstance(error, DoubledColumnError) else config.text_field
+            flag = flags.get(field, "--keep_fields")
+            first = first or UsageError(f"{flag} does not fit {shard.source}: {error}")
+    if first:
+        raise first
+
+
+def _require_named(tables: Sequence[Shard], config: ReadConfig, look: _Look) -> None:
     seen: list[dict[str, str]] = []
     nowhere = set(config.named_fields)
-    for part in range(min(len(tables), _TABLES_SEEN)):
-        shard = tables[last - last * part // steps]
+    for shard in _some(tables):
         with contextlib.suppress(MissingColumnError, DoubledColumnError):
             missing = look(shard)
             if missing is not None:

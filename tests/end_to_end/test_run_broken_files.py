@@ -111,6 +111,16 @@ def test_a_file_full_of_dead_letters_is_set_aside_as_well(
     assert (later["status"], later["counts"]["skipped_files"]) == ("empty", 3)
 
 
+def test_a_stray_table_is_one_file_that_cannot_be_read(
+    extract: Extract, corpus: Path, tmp_path: Path
+) -> None:
+    (corpus / "cut.jsonl.gz").unlink()
+    (corpus / "a contents.csv").write_bytes(b"file,owner\na.jsonl,Maria\n")
+    with pytest.raises(BrokenFilesError, match=r"^1 of 3 files .*a contents\.csv.* is committed$"):
+        extract("--quarantine")
+    assert ids(tmp_path) == {f"{name}{n}" for name in "ab" for n in range(3)}
+
+
 def test_a_run_of_dead_letters_in_every_file_is_refused_in_quarantine_too(
     extract: Extract, corpus: Path, tmp_path: Path
 ) -> None:
