@@ -4,15 +4,18 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate
 
+_SEPARATORS = 4  # that lines of prose hardly have as rows do: as many on each
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n?|\n|\Z)")
 
 
 def lines_before_rows(lines: Sequence[str], width: int, separator: str, escape: str) -> int:
     """Lines that a quote made one row in; how many stand before the first that is a row out.
 
-    0 where they are more likely text of that row. They are rows if the quote at which reading
-    failed begins a field, or there was none, and if at least half of them have `width` fields, as
-    it takes a second field to tell. A last line without its end was cut off, and says nothing.
+    0 where they are more likely text of that row. They are rows if at least half of them have
+    `width` fields, as it takes a second field to tell; and where the quote at which reading failed
+    stands within a field, as quotes in prose do, if no line but that one is another, and they hold
+    what prose does not: a tab, or four separators. A last line without its end was cut off, and
+    says nothing.
     """
     text = "".join(lines[1:])
     if width == 1 or not text:
@@ -21,8 +24,7 @@ def lines_before_rows(lines: Sequence[str], width: int, separator: str, escape: 
     escaped = f"|{barred}." if escape else ""
     to_quote = rf'(?:[^"{barred}]|""{escaped})*+"'
     closing = re.match(to_quote, text, re.DOTALL)
-    if closing and closing[0].rstrip('"')[-1:] not in (separator, "\n", "\r", ""):
-        return 0
+    is_within = closing and closing[0].rstrip('"')[-1:] not in (separator, "\n", "\r", "")
     field = rf'(?:"{to_quote}|(?:[^"{sign}\r\n{barred}]{escaped})*+)'
     row = re.compile(rf"{field}(?:{sign}{field}){{{width - 1}}}(?:\r\n?|\n|\Z)", re.DOTALL)
     fitting = others = position = 0
@@ -35,6 +37,8 @@ def lines_before_rows(lines: Sequence[str], width: int, separator: str, escape: 
             others += bool(match[0].strip("\r\n"))
         position = match.end() if match else len(text)
     if first is None or fitting < others:
+        return 0
+    if is_within and (others > 1 or (separator != "\t" and fitting * (width - 1) < _SEPARATORS)):
         return 0
     before = accumulate(map(len, lines[1:]), initial=0)
     return 1 + list(before).index(first)

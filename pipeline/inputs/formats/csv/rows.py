@@ -20,6 +20,7 @@ from schemas.records import RAW_BYTES
 _FIELD_LIMIT = 2**31 - 1
 _CUT_OFF = "The file ends inside a quoted field."
 _JOINED = "The row begins with a byte order mark: files were joined there."
+_REPEATED = "The row repeats the header: files were joined there."
 _NO_END = "The row has a quote that does not end; the rows behind it were read."
 _MARK = "\ufeff"
 _ESCAPING, _ESCAPED = "gleaner-bytes", 0xDC00  # plus a byte: what no encoding decodes to
@@ -80,14 +81,14 @@ class CsvRows:
         escape = self._escape or None
         return csv.reader(self._lines, delimiter=self.separator, escapechar=escape, strict=True)
 
-    def below(self, width: int) -> Iterator[Row]:
-        """Each row below the header, of `width` fields, or what is wrong with it.
+    def below(self, header: Sequence[str]) -> Iterator[Row]:
+        """Each row below the header, of as many fields, or what is wrong with it.
 
         A row with a quote that does not end ends before the next line that is a whole row, where
-        those behind it show that they are rows (`_quoted_rows`). Raises ShardError where the file
+        those behind it show that they are rows (`lines_before_rows`). Raises ShardError where the file
         ends inside a quoted field.
         """
-        rows = self._reader()
+        rows, width = self._reader(), len(header)
         while True:
             self._lines.begin_row()
             try:
@@ -96,6 +97,8 @@ class CsvRows:
                     return
                 if row:
                     self._require_whole(row, width)
+                    if row == header and width > 1:  # one word alone may be a text
+                        raise RecordError(_REPEATED)
                     yield row
             except _LargeRowError:
                 if self._end_before_rows(width):

@@ -69,7 +69,7 @@ def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     text_column = _column(header, builder, config.text_field, required=True)
     columns = [text_column, *(_column(header, builder, name) for name in builder.names[1:])]
     builder.seen.look_at_columns(header, set(config.named_fields).difference(header))
-    for number, row in enumerate(rows.below(len(header))):
+    for number, row in enumerate(rows.below(header)):
         if isinstance(row, LargeRecord):
             yield builder.large(number, row)
             continue

@@ -250,3 +250,40 @@ def test_a_separator_that_was_found_out_is_told_where_it_is_not_the_usual_one(
     ]
     config = ReadConfig(csv_delimiter=";")
     assert told() == []
+
+
+@given(
+    width=st.integers(2, 5),
+    rows=st.integers(4, 9),
+    behind=st.integers(0, 3),
+    separator=st.sampled_from(SEPARATORS),
+)
+def test_a_quote_within_a_later_value_ends_no_row_that_swallowed_others(
+    width: int, rows: int, behind: int, separator: str
+) -> None:
+    """Values that are not quoted may hold quotes; of four rows none looks like prose."""
+    names = ["text", *(f"c{number}" for number in range(1, width))]
+    lines = [separator.join([f"t{n}", *["v"] * (width - 1)]) for n in range(rows + behind)]
+    quoting = separator.join(['a "b" c', *["v"] * (width - 1)])
+    table = [separator.join(names), f'"open{lines[0]}', *lines[:rows], quoting, *lines[rows:]]
+    records = read(("\n".join(table) + "\n").encode(), csv_delimiter=separator)
+    good = [f"t{n}" for n in range(rows + behind)]
+    assert texts(records) == [None, *good[:rows], 'a "b" c', *good[rows:]]
+
+
+def test_one_row_with_tabs_is_enough() -> None:
+    records = read(b'id\ttext\n1\t"open\n2\tgood\n3\ta "b" c\n4\tz\n', "in.tsv")
+    assert texts(records) == [None, "good", 'a "b" c', "z"]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_a_header_within_a_file_is_no_document(quoting: int) -> None:
+    """Files were joined, as `cat` does; one column alone may hold the word that names it."""
+    part = written([["id", "text"], ["1", "Maria left."]], ",", quoting=quoting)
+    records = read(part * 3)
+    assert texts(records) == ["Maria left.", None, "Maria left.", None, "Maria left."]
+    letter = records[1]
+    assert isinstance(letter, DeadLetter)
+    assert letter.message == "The row repeats the header: files were joined there."
+    assert letter.raw == part.splitlines(keepends=True)[0]
+    assert texts(read(b"text\na\ntext\n")) == ["a", "text"]

@@ -84,7 +84,7 @@ def rows(data: bytes, longest: int) -> Iterator[Row]:
     """
     reader = CsvRows(io.BufferedReader(io.BytesIO(data)), longest)
     try:
-        for row in reader.below(1):
+        for row in reader.below(["text"]):
             if isinstance(row, LargeRecord):
                 yield "large", row.size
             else:
