@@ -39,7 +39,8 @@ def read_json(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
 
     The array is the file, or the first member of the object on top whose value is an array of
     objects. `record` is the byte offset of the element. Raises ShardError where the array breaks
-    off, where there is none, and where more stands behind it. JSON lines are read as jsonl.
+    off, where there is none or another that has texts, and where more stands behind it. JSON lines
+    are read as jsonl.
     """
     buffered = cast("io.BufferedReader", open_text(stream, builder, UTF8.name).stream)
     head, text_field = buffered.peek(), builder.config.text_field
@@ -54,13 +55,8 @@ def read_json(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
         while scanner.sign(b"]") != b"]":
             offset = scanner.offset
             yield builder.record(offset, scanner.value(builder.config.longest_record), parse)
-        if opening == b"{" and not is_long_line:
-            scanner.value(0, depth=1)
-        elif opening == b"{" and _finds_key(scanner, text_field):
-            raise ShardError(
-                f"The object has the field {text_field!r} behind its array: if it is a document, "
-                "it takes --input_format jsonl."
-            )
+        if opening == b"{":
+            _pass_rest(scanner, text_field, may_be_document=is_long_line)
     elif opening not in {b"{", b""}:
         raise ShardError("The file holds neither an array nor an object.")
     if scanner.sign():
@@ -96,16 +92,49 @@ def _load(data: bytes) -> object:
         return _BROKEN
 
 
-def _finds_key(scanner: "_Scanner", path: str) -> bool:
-    """Go on through the members of an object to the one where a path begins, or to its end."""
+def _keys(scanner: "_Scanner") -> Iterator[bytes | LargeRecord]:
+    """Go on through the members of an object: each key out, behind which the value is to pass."""
     while scanner.sign(b"}") != b"}":
         key = scanner.value(_KEY_BYTES)
-        if isinstance(key, bytes) and _load(key) in (path, path.partition(".")[0]):
-            return True
         if scanner.sign(b":") != b":":
             raise scanner.broken()
+        yield key
+
+
+def _is_key(key: bytes | LargeRecord, path: str) -> bool:
+    """Whether a dotted path begins with that key."""
+    return isinstance(key, bytes) and _load(key) in (path, path.partition(".")[0])
+
+
+def _finds_key(scanner: "_Scanner", path: str) -> bool:
+    """Go on through the members of an object to the one where a path begins, or to its end."""
+    for key in _keys(scanner):
+        if _is_key(key, path):
+            return True
         scanner.value(0)
     return False
+
+
+def _pass_rest(scanner: "_Scanner", text_field: str, *, may_be_document: bool) -> None:
+    """Pass what stands behind the array in its object; raises ShardError where that has texts."""
+    for key in _keys(scanner):
+        if may_be_document and _is_key(key, text_field):
+            raise ShardError(
+                f"The object has the field {text_field!r} behind its array: if it is a document, "
+                "it takes --input_format jsonl."
+            )
+        if scanner.sign(b"[") != b"[":
+            scanner.value(0)
+            continue
+        if scanner.sign() == b"{":
+            scanner.sign(b"{")
+            if _finds_key(scanner, text_field):
+                name = key.decode(errors="replace") if isinstance(key, bytes) else "a long name"
+                raise ShardError(
+                    f"The object has a further array of objects with the field {text_field!r}, "
+                    f"{name.strip()}, and the first alone was read: give each a file."
+                )
+        scanner.value(0, depth=1)
 
 
 def _enter_array(scanner: "_Scanner") -> bool:
@@ -115,13 +144,10 @@ def _enter_array(scanner: "_Scanner") -> bool:
     """
     keys: list[str] = []
     count = empty = 0
-    while scanner.sign(b"}") != b"}":
-        key = scanner.value(_KEY_BYTES)
+    for key in _keys(scanner):
         count += 1
         if len(keys) < SHOWN:
             keys.append(key.decode(errors="replace").strip() if isinstance(key, bytes) else "...")
-        if scanner.sign(b":") != b":":
-            raise scanner.broken()
         if scanner.sign(b"[") != b"[":
             scanner.value(0)
         elif (first := scanner.sign()) == b"{":

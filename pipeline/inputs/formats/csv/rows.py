@@ -85,8 +85,8 @@ class CsvRows:
         """Each row below the header, of as many fields, or what is wrong with it.
 
         A row with a quote that does not end ends before the next line that is a whole row, where
-        those behind it show that they are rows (`lines_before_rows`). Raises ShardError where the file
-        ends inside a quoted field.
+        those behind it show that they are rows (`lines_before_rows`). Raises ShardError where the
+        file ends inside a quoted field.
         """
         rows, width = self._reader(), len(header)
         while True:

@@ -133,7 +133,7 @@ def test_any_array_gives_what_jsonl_gives(
         (b'{"rows": []}', []),
         (b'{"errors": [], "rows": [{"text": "a"}]}', ["a"]),
         (b'{"tags": ["x", {"text": "no"}], "rows": [{"text": "a"}]}', ["a"]),
-        (b'{"rows": [{"text": "a"}], "more": [{"text": "no"}]}', ["a"]),
+        (b'{"rows": [{"text": "a"}], "more": [{"word": "no"}], "x": [[{"text": "no"}]]}', ["a"]),
         (BOM + b'[{"text": "a"},\n{"text": "b"}]\n', ["a", "b"]),
         (b'[{"text": "a"},{"text": "b"},]', ["a", "b"]),
         (b'{\n "text": "of the object",\n "rows": [{"text": "a"}]\n}', ["a"]),
@@ -161,6 +161,12 @@ def test_the_array_is_the_file_or_the_first_of_objects_in_it(
         (b'{"rows": ', [], "The JSON breaks off at byte 9."),
         (b'{"rows"', [], "The JSON breaks off at byte 7."),
         (b'[{"text": "a"}] []', ["a"], "More stands behind the JSON, at byte 16."),
+        (
+            b'{"rows": [{"text": "a"}], "n": {}, "more": [{"id": 1, "text": "b"}]}',
+            ["a"],
+            "The object has a further array of objects with the field 'text', \"more\", and the first",
+        ),
+        (b'{"rows": [{"text": "a"}], "more": [{"id": 1', ["a"], "The JSON breaks off at byte 43."),
         (b'"text"', [], "The file holds neither an array nor an object."),
         (b"Maria left Lisbon.", [], "The file holds neither an array nor an object."),
         (
