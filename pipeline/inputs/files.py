@@ -3,8 +3,8 @@
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.filesystems.beam import filesystems, list_files, refusal
@@ -21,7 +21,7 @@ from pipeline.inputs.local_tree import (
     why_lost,
 )
 from pipeline.inputs.object_tree import Object, ObjectTree
-from pipeline.inputs.walk import OwnOutput, Unread, Walk, tables_above
+from pipeline.inputs.walk import OwnOutput, Reason, Unread, Walk, tables_above
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ _HINTS: Mapping[str, str] = {
 class InputFile(NamedTuple):
     """A file that was matched: absolute path or URL, size in bytes, state when it was matched.
 
-    real_path: the path without links, where that is another. source: the name in the tables, where
-    an earlier run read the same file under another one.
+    real_path: the path without links, where that is another. inode: of a file that has hard links,
+    the same for all of them; others: the names of those that are not read. source: the name in the
+    tables, where an earlier run read the same file under another one.
     """
 
     path: str
@@ -50,6 +51,8 @@ class InputFile(NamedTuple):
     fingerprint: str
     real_path: str = ""
     source: str = ""
+    inode: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -64,11 +67,15 @@ class InputFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Matches:
-    """Files, each once, sorted by path; what was seen and is not read; what is odd about them."""
+    """Files, each once, sorted by path; what was seen and is not read; what is odd about them.
+
+    is_named: whether it is one file, which the pattern named.
+    """
 
     files: Sequence[InputFile] = ()
     unread: Sequence[Unread] = ()
     warnings: tuple[str, ...] = ()
+    is_named: bool = False
 
 
 def match_files(patterns: Iterable[str], *, allow_none: bool = False) -> list[InputFile]:
@@ -82,6 +89,7 @@ def find_files(
     allow_none: bool = False,
     flat: bool = False,
     output: OwnOutput | None = None,
+    is_known: Callable[[str], bool] | None = None,
 ) -> Matches:
     """Patterns of any filesystem in, what they match out.
 
@@ -89,15 +97,17 @@ def find_files(
     Python and shells read it (see `Glob`). What exists by the name of a pattern is what it means.
     Local paths become absolute. Links are followed; a file that has several names is read under
     the first of them. Hidden names are matched only by a pattern that has such a name itself, what
-    is of the `output` by none. Raises UsageError for a pattern that cannot be listed, what is
-    named and is no file, and a pattern that matches nothing unless `allow_none`.
+    is of the `output` by none. A file is passed whose name is not UTF-8, or says of no format that
+    `is_known`, unless it is named or the pattern matches no other. Raises UsageError for a pattern
+    that cannot be listed, what is named and is no file, names that are not UTF-8 where they are not
+    passed, and a pattern that matches nothing unless `allow_none`.
     """
     files: dict[str, InputFile] = {}
     unread: dict[str, Unread] = {}
     warnings: dict[str, None] = {}
     for pattern in patterns:
         try:
-            matches = _match(pattern, flat, output)
+            matches = _readable(_match(pattern, flat, output), is_known)
         except OSError as error:
             reason = error.strerror or str(error)
             raise UsageError(f"--input {pattern!r} cannot be listed: {reason}.") from error
@@ -108,16 +118,50 @@ def find_files(
         warnings.update(dict.fromkeys(matches.warnings))
     _require_utf8(files)
     firsts: dict[str, str] = {}
+    others: dict[str, list[str]] = {}
     for path in sorted(files):
-        first = firsts.setdefault(files[path].real_path or path, path)
+        file = files[path]
+        first = firsts.setdefault(file.inode or file.real_path or path, path)
         if first != path:
             unread[path] = Unread(path, "the same as another", first)
+            others.setdefault(first, []).append(file.identity)
     read = list(firsts.values())
+    for path, names in others.items():
+        files[path] = files[path]._replace(others=tuple(names))
     return Matches(
         list(map(files.__getitem__, read)),
-        [unread[path] for path in sorted(unread) if not _is_read(path, unread[path], read)],
+        [
+            _encodable(unread[path])
+            for path in sorted(unread)
+            if not _is_read(path, unread[path], read)
+        ],
         tuple(warnings),
     )
+
+
+def _readable(matches: Matches, is_known: Callable[[str], bool] | None) -> Matches:
+    """Without files that some others show to be there by chance; all where there are no others."""
+    reasons: dict[str, Reason] = {}
+    for path in () if matches.is_named else (file.path for file in matches.files):
+        if not encodable(path):
+            reasons[path] = "not UTF-8 by its name"
+        elif is_known and not is_known(path):
+            reasons[path] = "of no known format"
+    if len(reasons) == len(matches.files):
+        return matches
+    passed = (Unread(path, reason) for path, reason in reasons.items())
+    files = (
+        [file for file in matches.files if file.path not in reasons] if reasons else matches.files
+    )
+    return replace(matches, files=files, unread=[*matches.unread, *passed])
+
+
+def _encodable(unread: Unread) -> Unread:
+    """The same with escapes for the bytes of names that are not UTF-8."""
+    path, detail = (
+        os.fsencode(name).decode(errors="backslashreplace") for name in (unread.path, unread.detail)
+    )
+    return replace(unread, path=path, detail=detail)
 
 
 def _is_read(path: str, passed: Unread, read: Sequence[str]) -> bool:
@@ -194,12 +238,14 @@ def _named(pattern: str, path: str, output: OwnOutput | None) -> Matches:
         )
     if output and output.holds(real, real):
         return Matches(unread=[Unread(path, "of the output")])
-    return Matches([_local_file(path, real, os.stat(path))])
+    return Matches([_local_file(path, real, os.stat(path))], is_named=True)
 
 
 def _local_file(path: str, real: str, state: os.stat_result) -> InputFile:
     fingerprint = f"{state.st_size}-{state.st_mtime_ns}"
-    return InputFile(path, state.st_size, fingerprint, real if real != path else "")
+    inode = f"{state.st_dev}:{state.st_ino}" if state.st_nlink > 1 else ""
+    real_path = real if real != path else ""
+    return InputFile(path, state.st_size, fingerprint, real_path, inode=inode)
 
 
 def _match_objects(pattern: str, url: str, flat: bool, output: OwnOutput | None) -> Matches:
@@ -218,7 +264,7 @@ def _match_objects(pattern: str, url: str, flat: bool, output: OwnOutput | None)
         is_own = output is not None and output.holds(url, url)
         if is_own:
             return Matches(unread=[Unread(url, "of the output")])
-        return Matches([_remote_file(tree.objects[url])])
+        return Matches([_remote_file(tree.objects[url])], is_named=True)
     if tree.has_folder(url):
         base, glob = url, Glob((), flat)
     elif is_glob:

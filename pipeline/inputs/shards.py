@@ -12,7 +12,7 @@ from pipeline.inputs.compression import EXTENSIONS, WINDOW_MB, compression_of, d
 from pipeline.inputs.contents import archive_named
 from pipeline.inputs.encodings import UTF8
 from pipeline.inputs.files import InputFile
-from pipeline.inputs.formats import FILE_FORMATS, FORMATS, ReadConfig
+from pipeline.inputs.formats import FILE_FORMATS, FORMATS, ReadConfig, no_outer_compression
 from pipeline.inputs.formats.json_array import JSON
 from pipeline.inputs.formats.text import TEXT
 from schemas.errors import UsageError
@@ -50,9 +50,31 @@ def format_of(path: str) -> str:
     return _FORMAT_BY_EXTENSION[extension]
 
 
+def is_known(path: str, input_format: str) -> bool:
+    """Whether a path and `--input_format` say in which format it is read."""
+    if input_format != "auto" or os.path.splitext(path)[1] in _FORMAT_BY_EXTENSION:
+        return True
+    try:
+        format_of(path)
+    except UsageError:
+        return False
+    return True
+
+
 def format_read_as(path: str, input_format: str) -> str:
     """A path and `--input_format` in, the format that it is read in out; raises as `format_of`."""
     return format_of(path) if input_format == "auto" else input_format
+
+
+def unreadable_named(path: str, input_format: str) -> str | None:
+    """Why a file cannot be read that is called so, in a sentence; None where it may be."""
+    if archive := archive_named(path):
+        return f"{path} is {archive}: unpack it"
+    if compression_of(path) and is_known(path, input_format):
+        name = format_read_as(path, input_format)
+        if not FORMATS[name].compressible:
+            return f"{path} is a compressed {name.capitalize()} file; {no_outer_compression(name)}"
+    return None
 
 
 def plan_shards(
@@ -63,8 +85,8 @@ def plan_shards(
     Uncompressed jsonl and lines, but for UTF-16 and UTF-32, are cut into equal ranges of at most
     `range_bytes` (by default 4 MiB, on object stores 64 MiB, and more where there would be more
     than 100,000 ranges); any other file is one shard. `Shard.size` counts the bytes of that range,
-    so sizes add up to the input's. Raises UsageError for unknown or compressed formats that cannot
-    be read, and for json in another encoding than UTF-8.
+    so sizes add up to the input's. Raises UsageError for unknown formats, and for json in another
+    encoding than UTF-8.
     """
     if range_bytes is not None and range_bytes < 1:
         raise UsageError(f"Byte ranges must hold at least 1 byte, not {range_bytes}.")
@@ -79,12 +101,6 @@ def plan_shards(
             raise UsageError(
                 f"--encoding {config.encoding} is for jsonl, lines, text and csv, and {file.path} "
                 "is read as json, which is UTF-8: convert it first, or leave it out"
-            )
-        if compressed and not FORMATS[name].compressible:
-            title = name.capitalize()
-            raise UsageError(
-                f"{file.path} is a compressed {title} file; {title} is compressed inside, and can "
-                "only be read without an outer compression."
             )
         usual = REMOTE_RANGE_BYTES if is_remote(file.path) else RANGE_BYTES
         bound = range_bytes or max(usual, least)

@@ -20,11 +20,20 @@ Reason = Literal[
     "in a folder, with --flat",
     "read as a pattern",
     "metadata of a table",
+    "of no known format",
+    "not UTF-8 by its name",
 ]
 
 # What somebody may have to mend.
 FAULTS: frozenset[Reason] = frozenset(
-    {"cannot be listed", "cannot be read", "no regular file", "leads to nothing"}
+    {
+        "cannot be listed",
+        "cannot be read",
+        "no regular file",
+        "leads to nothing",
+        "of no known format",
+        "not UTF-8 by its name",
+    }
 )
 
 # What stands beside the files of a table whose log says which of them count.

@@ -1,18 +1,18 @@
 """What is looked up before anything is written: model, inputs, output, and the name of the run."""
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from model.tagger.artifact import Artifact, load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.filesystems.model_files import read_model, settle_model
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.stores import require_filesystem
-from pipeline.inputs.contents import archive_named
 from pipeline.inputs.files import InputFile, Matches, find_files
-from pipeline.inputs.shards import plan_shards
+from pipeline.inputs.globs import MAGIC
+from pipeline.inputs.shards import is_known, plan_shards, unreadable_named
 from pipeline.inputs.walk import OwnOutput, Unread
 from pipeline.outputs.catalog import require_writable
 from pipeline.outputs.description import Part
@@ -49,13 +49,14 @@ def check(config: ExtractionConfig) -> CheckedInputs:
     if config.input_format == "dead_letters":
         found = Matches(dead_letter_files(config.inputs, allow_none=config.allow_no_input))
     else:
-        _require_no_archives(config.inputs)
+        _require_readable(config.inputs, config.input_format)
         root = config.output if is_remote(config.output) else os.path.realpath(config.output)
         found = find_files(
             config.inputs,
             allow_none=config.allow_no_input,
             flat=config.flat,
             output=OwnOutput(root, is_own),
+            is_known=partial(is_known, input_format=config.input_format),
         )
         shards = plan_shards(found.files, config.read)
         require_columns(shards, config.read)
@@ -66,12 +67,12 @@ def check(config: ExtractionConfig) -> CheckedInputs:
     return CheckedInputs(model, artifact, found.files, found.unread, told)
 
 
-def _require_no_archives(patterns: Iterable[str]) -> None:
+def _require_readable(patterns: Iterable[str], input_format: str) -> None:
     """No archive is named; what a glob or a folder has of them breaks nothing but itself."""
     for pattern in patterns:
-        archive = archive_named(pattern)
-        if archive and not re.search(r"[*?[]", pattern) and not os.path.isdir(pattern):
-            raise UsageError(f"--input {pattern} is {archive}: unpack it")
+        problem = unreadable_named(pattern, input_format)
+        if problem and not MAGIC.search(pattern) and not os.path.isdir(pattern):
+            raise UsageError(f"--input {problem}")
 
 
 def require_new(

@@ -32,6 +32,7 @@ from pipeline.planning.worklist import (
     all_files,
     dead_letters_to_repair,
     last_run,
+    moved_in_words,
     new_files,
     with_known_names,
 )
@@ -213,7 +214,7 @@ def find_work(
     if config.input_format == "dead_letters":
         return dead_letters_to_repair(inputs.files, history, config.output)
     files = with_known_names(inputs.files, history)
+    work = all_files(files)
     if config.only_new and not config.backfill:
-        model = inputs.artifact.identity
-        return new_files(files, history, model, config.described())
-    return all_files(files)
+        work = new_files(files, history, inputs.artifact.identity, config.described())
+    return replace(work, warnings=moved_in_words(work.files, history))

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from model.drift.last_run import LastRun
 from pipeline.configuration.extraction import DECISIVE
+from pipeline.console.commands import called
 from pipeline.console.text import listed
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.inputs.files import InputFile, match_files
@@ -60,7 +61,7 @@ class Worklist:
             return [self]
         groups = [self.files[at : at + files] for at in range(0, len(self.files), files)]
         first, *others = map(all_files, groups)
-        return [replace(first, skipped=self.skipped), *others]
+        return [replace(first, skipped=self.skipped, warnings=self.warnings), *others]
 
 
 def all_files(files: Sequence[InputFile]) -> Worklist:
@@ -87,12 +88,41 @@ def with_known_names(files: Sequence[InputFile], history: History) -> Sequence[I
                 identity = entry.get("real_path", source)
                 names[identity] = min(source, names.get(identity, source))
     taken = {file.path for file in files}
-    known = ((file, names.get(file.identity, file.path)) for file in files)
+    known = ((file, _known(file, names) or file.path) for file in files)
     named = [
         file._replace(source=name) if name not in taken and name != file.path else file
         for file, name in known
     ]
     return sorted(named, key=lambda file: file.name)
+
+
+def _known(file: InputFile, names: Mapping[str, str]) -> str | None:
+    identities = (file.identity, *file.others)
+    return next((names[each] for each in identities if each in names), None)
+
+
+def moved_in_words(files: Sequence[InputFile], history: History) -> tuple[str, ...]:
+    """A sentence where files have a new name since a run read them: their rows would count twice.
+
+    Such a file has the size and time of one that is gone. Object stores give copies a new time.
+    """
+    current = history.current
+    names = {state.fingerprint: source for source, state in current.items()}
+    moved = [
+        f"{file.name}, once {old}"
+        for file in files
+        if file.name not in current
+        and (old := names.get(file.fingerprint))
+        and os.path.isabs(old)
+        and not os.path.lexists(old)
+    ]
+    if not moved:
+        return ()
+    told = "1 file was" if len(moved) == 1 else f"{len(moved):,} files were"
+    few = "; ".join([*moved[:_NAMED], *(["..."] if moved[_NAMED:] else [])])
+    advice = f"until {called('jobs.runs')} forget --source erases the old one"
+    seen = f"{told} moved, it seems, since a run read them ({few})"
+    return (f"{seen}: the rows of both names count, {advice}",)
 
 
 def new_files(

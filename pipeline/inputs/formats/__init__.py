@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from pipeline.inputs.compression import WINDOW_MB
+from pipeline.inputs.compression import WINDOW_MB, compression_of
 from pipeline.inputs.encodings import UTF8, encoding_name, is_wide
 from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.formats.avro import AVRO
@@ -58,6 +58,7 @@ __all__ = [
     "RecordBuilder",
     "ShardError",
     "Values",
+    "no_outer_compression",
     "read_records",
     "run_of",
 ]
@@ -156,6 +157,12 @@ class ReadConfig:
         return self.max_record_mb * _MB
 
 
+def no_outer_compression(name: str) -> str:
+    """What is wrong with a compressed file of a format that none may be around."""
+    title = name.capitalize()
+    return f"{title} is compressed inside, and can only be read without an outer compression"
+
+
 def read_records(
     stream: BinaryIO, shard: Shard, config: ReadConfig, seen: FieldsSeen | None = None
 ) -> Iterator[Record]:
@@ -168,6 +175,8 @@ def read_records(
     if shard.format not in FORMATS:
         raise UsageError(f"{shard.source} has the unknown format {shard.format!r}.")
     known = FORMATS[shard.format]
+    if not known.compressible and compression_of(shard.place):
+        raise ShardError(f"{no_outer_compression(shard.format)}.")
     if seen and not known.has_fields:
         seen.look_at_columns((), config.named_fields)
     return known.read(stream, RecordBuilder(shard, config, seen=seen))

@@ -1,8 +1,10 @@
 """Patterns become files and shards: each file once, every byte in one shard, or one sentence."""
 
+import io
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inputs.files import InputFile, Matches, current_fingerprint, find_files, match_files
-from pipeline.inputs.formats import FILE_FORMATS, ReadConfig
-from pipeline.inputs.shards import format_of, plan_shards
+from pipeline.inputs.formats import FILE_FORMATS, ReadConfig, ShardError, read_records
+from pipeline.inputs.shards import format_of, is_known, plan_shards, unreadable_named
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.stages.match import MatchShards
 from schemas.errors import UsageError
@@ -35,7 +37,7 @@ def unread_of(matches: Matches, folder: Path) -> dict[str, str]:
     return {os.path.relpath(passed.path, folder): passed.reason for passed in matches.unread}
 
 
-def names(files: list[InputFile], folder: Path) -> list[str]:
+def names(files: Sequence[InputFile], folder: Path) -> list[str]:
     return [os.path.relpath(file.path, folder) for file in files]
 
 
@@ -114,6 +116,59 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("a")
     with pytest.raises(UsageError, match=r"The name of the input file .*caf\\xe9\.txt' is not UTF"):
         match_files([str(tmp_path)])
+    (tmp_path / "b.txt").write_text("b")
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        match_files([str(tmp_path), os.fsdecode(bytes(tmp_path / os.fsdecode(b"caf\xe9.txt")))])
+
+
+def test_names_that_are_not_utf8_are_passed_beside_others(tmp_path: Path) -> None:
+    """Hidden ones too; they are told with escapes, since no manifest can hold them."""
+    for name in (b"caf\xe9.txt", b".\xff", b"b.txt"):
+        (tmp_path / os.fsdecode(name)).write_text("a")
+    found = find_files([str(tmp_path)])
+    assert names(found.files, tmp_path) == ["b.txt"]
+    assert [(passed.path, passed.reason) for passed in found.unread] == [
+        (f"{tmp_path}/.\\xff", "hidden by name"),
+        (f"{tmp_path}/caf\\xe9.txt", "not UTF-8 by its name"),
+    ]
+
+
+def test_files_of_no_known_format_are_passed_beside_others(tmp_path: Path) -> None:
+    """And refused where they are named, or matched alone."""
+    for name in ("a.jsonl", "a.jsonl.bak", "noext", "C.JSONL.GZ", "s.pdf"):
+        (tmp_path / name).write_text("{}")
+    known = partial(is_known, input_format="auto")
+
+    def found(*patterns: str) -> Matches:
+        return find_files([f"{tmp_path}/{pattern}" for pattern in patterns], is_known=known)
+
+    for pattern in ("", "*", "**"):
+        matches = found(pattern)
+        assert names(matches.files, tmp_path) == ["C.JSONL.GZ", "a.jsonl"]
+        assert {passed.reason for passed in matches.unread} == {"of no known format"}
+        assert len(matches.unread) == 3
+    for refused in (["s.pdf", ""], ["*.pdf", "*.jsonl"], ["s.pdf"]):
+        assert f"{tmp_path}/s.pdf" in [file.path for file in found(*refused).files]
+    with pytest.raises(UsageError, match=r"The format of .*s\.pdf is not clear from its name"):
+        plan_shards(found("*.pdf").files, ReadConfig())
+    assert (
+        len(find_files([str(tmp_path)], is_known=partial(is_known, input_format="text")).files) == 5
+    )
+
+
+def test_hard_links_are_one_file(tmp_path: Path) -> None:
+    """Also behind a link; copies are files of their own."""
+    (tmp_path / "x.txt").write_text("a")
+    (tmp_path / "copy.txt").write_text("a")
+    (tmp_path / "a.txt").hardlink_to(tmp_path / "x.txt")
+    (tmp_path / "z.txt").symlink_to(tmp_path / "x.txt")
+    found = find_files([str(tmp_path)])
+    assert names(found.files, tmp_path) == ["a.txt", "copy.txt"]
+    assert [(Path(passed.path).name, passed.detail) for passed in found.unread] == [
+        ("x.txt", f"{tmp_path}/a.txt"),
+        ("z.txt", f"{tmp_path}/a.txt"),
+    ]
+    assert set(found.files[0].others) == {f"{tmp_path}/x.txt"}
 
 
 def test_a_dangling_link_is_left_out_of_globs(tmp_path: Path) -> None:
@@ -197,11 +252,20 @@ def test_a_large_input_gets_larger_ranges_and_not_ever_more() -> None:
     assert len(plan_shards(files[:10], ReadConfig())) == 10 * 5 * 2**30 // (4 * 2**20)
 
 
+def test_a_compressed_table_is_refused_by_name_and_breaks_itself_alone_below_a_folder() -> None:
+    message = (
+        "a.parquet.gz is a compressed Parquet file; Parquet is compressed inside, and can only"
+    )
+    assert (unreadable_named("a.parquet.gz", "auto") or "").startswith(message)
+    assert (unreadable_named("a.gz", "parquet") or "").startswith("a.gz is a compressed Parquet")
+    for path, name in (("a.parquet", "auto"), ("a.jsonl.gz", "auto"), ("a.gz", "auto")):
+        assert unreadable_named(path, name) is None
+    (shard,) = plan_shards([InputFile("a.parquet.gz", 1, "")], ReadConfig())
+    with pytest.raises(ShardError, match=r"^Parquet is compressed inside, and can only be"):
+        list(read_records(io.BytesIO(b"x"), shard, ReadConfig()))
+
+
 def test_what_cannot_be_planned_is_refused() -> None:
-    with pytest.raises(
-        UsageError, match=r"a\.parquet\.gz is a compressed Parquet file; Parquet is"
-    ):
-        plan_shards([InputFile("a.parquet.gz", 1, "")], ReadConfig())
     with pytest.raises(UsageError, match="Byte ranges must hold at least 1 byte, not 0"):
         plan_shards([], ReadConfig(), 0)
 

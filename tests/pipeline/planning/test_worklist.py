@@ -1,5 +1,7 @@
 """What a run has to do: every file that is not done in its present state, in parts of a size."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inputs.files import InputFile
-from pipeline.planning.worklist import History, all_files, new_files, with_known_names
+from pipeline.planning.worklist import (
+    History,
+    all_files,
+    moved_in_words,
+    new_files,
+    with_known_names,
+)
 
 MODEL = "tiny@0123456789ab"
 CONFIGURATION: Any = {
@@ -114,3 +122,39 @@ def test_parts_hold_every_file_once_in_order(count: int, size: int | None) -> No
     for part in parts:
         assert part.fingerprints == {file.path: file.fingerprint for file in part.files}
         assert len(part.files) == (size or count) or part is parts[-1]
+
+
+def test_a_hard_link_goes_by_the_name_that_a_run_has_read() -> None:
+    """Though another of its names comes first now."""
+    file = InputFile("/in/a", 1, "1-1", inode="1:2", others=("/in/x",))
+    (named,) = with_known_names([file], History([run(entry("/in/x"))]))
+    assert (named.name, named.path) == ("/in/x", "/in/a")
+    assert new_files([named], History([run(entry("/in/x"))]), MODEL, CONFIGURATION).files == []
+
+
+def test_a_file_that_was_moved_is_told(tmp_path: Path) -> None:
+    """It has the size and time of one that is gone; copies, and names used anew, are none."""
+    kept = tmp_path / "kept"
+    kept.write_text("a")
+    history = History(
+        [run(entry("/gone/x", "3-7"), entry(str(kept), "1-9"), entry("(forgotten)", "5-5"))]
+    )
+    (told,) = moved_in_words([InputFile("/new/x", 3, "3-7")], history)
+    assert told.startswith(
+        "1 file was moved, it seems, since a run read them (/new/x, once /gone/x)"
+    )
+    assert told.endswith("jobs.runs forget --source erases the old one")
+    others = [
+        InputFile("/new/y", 3, "3-8"),
+        InputFile("/new/copy", 1, "1-9"),
+        InputFile("/gone/x", 3, "3-7"),
+        InputFile("/new/f", 5, "5-5"),
+    ]
+    assert moved_in_words(others, history) == ()
+    many = [InputFile(f"/new/{n}", 3, "3-7") for n in range(9)]
+    (told,) = moved_in_words(many, history)
+    assert "9 files were moved" in told
+    assert "/new/4, once /gone/x; ...)" in told
+    work = all_files(many)
+    first, *_ = replace(work, warnings=(told,)).in_parts(4)
+    assert first.warnings == (told,)

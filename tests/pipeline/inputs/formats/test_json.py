@@ -164,7 +164,7 @@ def test_the_array_is_the_file_or_the_first_of_objects_in_it(
         (
             b'{"rows": [{"text": "a"}], "n": {}, "more": [{"id": 1, "text": "b"}]}',
             ["a"],
-            "The object has a further array of objects with the field 'text', \"more\", and the first",
+            "The object has a further array of objects with the field 'text', \"more\", and",
         ),
         (b'{"rows": [{"text": "a"}], "more": [{"id": 1', ["a"], "The JSON breaks off at byte 43."),
         (b'"text"', [], "The file holds neither an array nor an object."),
