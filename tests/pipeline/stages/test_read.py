@@ -243,6 +243,19 @@ def test_a_long_window_is_read_with_the_flag_that_the_dead_letter_names(
     assert (len(documents), letters, result.complete) == (10, [], True)
 
 
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zst", ".xz"])
+@pytest.mark.parametrize("stray", [b"\n", b"x", b"appended by hand, and long enough"])
+def test_what_follows_a_stream_is_not_called_truncated(suffix: str, stray: bytes) -> None:
+    """All that stands before it comes out."""
+    stream = decompressed(io.BytesIO(COMPRESS[suffix](corpus(10)) + stray), f"x{suffix}")
+    assert stream.read(len(corpus(10))) == corpus(10)
+    with pytest.raises(OSError, match="damaged: what follows its end belongs to no such stream"):
+        stream.read()
+    cut = COMPRESS[suffix](corpus(10))
+    with pytest.raises(EOFError, match="the file is truncated"):
+        decompressed(io.BytesIO(cut + cut[:2]), f"x{suffix}").read()
+
+
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
