@@ -21,7 +21,7 @@ class Object:
     def is_dir(self) -> bool:
         return self.metadata is None
 
-    def is_file(self, *, follow_symlinks: bool) -> bool:  # noqa: ARG002 - stores have no links
+    def is_file(self, *, follow_symlinks: bool) -> bool:
         return self.metadata is not None
 
     def is_symlink(self) -> bool:
