@@ -107,12 +107,14 @@ def find_files(
         unread |= {passed.path: passed for passed in matches.unread}
         warnings.update(dict.fromkeys(matches.warnings))
     _require_utf8(files)
-    firsts: dict[str, str] = {}
-    for path in sorted(files):
-        first = firsts.setdefault(files[path].real_path or path, path)
-        if first != path:
-            unread[path] = Unread(path, "the same as another", first)
-    read = list(firsts.values())
+    read = sorted(files)
+    if any(file.real_path for file in files.values()):
+        firsts: dict[str, str] = {}
+        for path in read:
+            first = firsts.setdefault(files[path].real_path or path, path)
+            if first != path:
+                unread[path] = Unread(path, "the same as another", first)
+        read = list(firsts.values())
     return Matches(
         list(map(files.__getitem__, read)),
         [unread[path] for path in sorted(unread) if not _is_read(path, unread[path], read)],
@@ -229,9 +231,9 @@ def _match_objects(pattern: str, url: str, flat: bool, output: OwnOutput | None)
         return Matches()
     walk = Walk(glob, tree.entries, output)
     files = [
-        _remote_file(match.entry.metadata)
-        for match in walk.matches(base, base)
-        if isinstance(match.entry, Object) and match.entry.metadata
+        _remote_file(entry.metadata)
+        for entry, _ in walk.matches(base, base)
+        if isinstance(entry, Object) and entry.metadata
     ]
     return Matches(files, walk.unread, _warnings(pattern, glob, walk.tables, files))
 
