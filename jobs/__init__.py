@@ -4,10 +4,11 @@ import os
 import sys
 
 # `python -m` looks into the working folder first, where a `model.py` or `json.py` of somebody's
-# would be taken for the module of that name. (So nothing is imported for this that could be one.)
+# would be taken for the module of that name, and last of all still for one that a library tries
+# whether it is there. (So nothing is imported for this that could be one.)
 if (
     sys.argv[:1] == ["-m"]
     and not sys.flags.safe_path
     and sys.path[0] != os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - as above
 ):
-    sys.path.append(sys.path.pop(0))
+    del sys.path[0]

@@ -13,7 +13,7 @@ if (
     and not sys.flags.safe_path
     and sys.path[0] != os.path.dirname(os.path.dirname(__file__))
 ):
-    sys.path.append(sys.path.pop(0))
+    del sys.path[0]
 
 from typing import TYPE_CHECKING, Any
 

@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     if flags.repeats < 1:
         raise UsageError(f"--repeats is {flags.repeats}, expected at least 1")
     require_file("--json", flags.json)
-    require_file("--chart", flags.chart)
+    require_file("--chart", flags.chart, [("--json", flags.json)])
     named = {flag.partition("=")[0] for flag in extraction}
     for own in named.intersection(("--output", "--run_id")):
         raise UsageError(f"{own} is the benchmark's own: what it writes is thrown away")

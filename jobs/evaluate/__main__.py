@@ -8,6 +8,7 @@ kinds; the most frequent mistakes are listed, each with a sentence.
 import json
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from jobs.evaluate.gold import scored_corpus
@@ -39,9 +40,10 @@ def run(arguments: Sequence[str]) -> int:
     flags = evaluation_parser().parse(arguments)
     if flags.mistakes < 0:
         raise UsageError(f"--mistakes is {flags.mistakes}, expected at least 0")
-    require_file("--json", flags.json)
-    require_file("--html", flags.html)
     artifact = open_model(flags.model)
+    taken = [("--data", flags.data), *_files_of(flags.model)]
+    require_file("--json", flags.json, taken)
+    require_file("--html", flags.html, [("--json", flags.json), *taken])
     corpus, warnings = scored_corpus(read_labelled(flags.data), artifact)
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
@@ -54,6 +56,13 @@ def run(arguments: Sequence[str]) -> int:
         write_file("--html", flags.html, html_page(found))
     answer(format_evaluation(found, shutil.get_terminal_size((100, 24)).columns, flags.mistakes))
     return 0
+
+
+def _files_of(model: str) -> list[tuple[str, str]]:
+    """The files of a model that is a folder, each with the flag that names it."""
+    checksums = Path(model, "checksums.json")
+    names = json.loads(checksums.read_text("utf-8")) if checksums.is_file() else ()
+    return [("--model", str(checksums.with_name(name))) for name in (checksums.name, *names)]
 
 
 def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list[ComparedText]]:

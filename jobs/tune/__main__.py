@@ -10,7 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
+from jobs.train.findings import pointless
 from jobs.train.flags import configurations, training_parser
+from jobs.train.parts import read_parts
 from jobs.tune.space import DEFAULT_SPACE, Domain, Search, parse_space
 from jobs.tune.trial import TRAINER
 from model.host.installation import install_command
@@ -113,6 +115,9 @@ def _training_flags(given: Sequence[str]) -> argparse.Namespace:
             raise UsageError(f"--{name} {path} is no file")
     if training.vectors:
         require_vectors(training.vectors)
+    reason = pointless(read_parts(training).report)
+    if reason:
+        raise UsageError(reason)
     return training
 
 

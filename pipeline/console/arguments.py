@@ -225,7 +225,20 @@ def write_file(flag: str, path: str, text: str) -> None:
         raise JobError(f"{flag} {path} cannot be written: {first_line(error)}") from error
 
 
-def require_file(flag: str, path: str | None) -> None:
-    """Raise UsageError where `flag` names a file that cannot be written; None is no file."""
-    if path and (Path(path).is_dir() or not Path(path).parent.is_dir()):
+def require_file(
+    flag: str, path: str | None, others: Iterable[tuple[str, str | None]] = ()
+) -> None:
+    """Raise UsageError where `flag` names a file that cannot be written; None is no file.
+
+    others: flags and their files, read or written, none of which it may overwrite.
+    """
+    if not path:
+        return
+    file = Path(path).resolve()
+    if file.is_dir() or not file.parent.is_dir():
         raise UsageError(f"{flag} {path} cannot be written: not a file in a folder")
+    if file.exists() and not file.is_file():
+        return  # a terminal takes what comes from several
+    for other, taken in others:
+        if taken and Path(taken).resolve() == file:
+            raise UsageError(f"{flag} {path} would overwrite the file of {other}")

@@ -19,6 +19,8 @@ from schemas.errors import JobError, UsageError
 def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     """Run a job with the process's arguments and leave with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # Helpers that Python starts by itself, as multiprocessing does, look for no module here either.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     _open_closed_streams()
     _keep_standard_error()
     console = choose_console(sys.argv[1:])
@@ -26,8 +28,9 @@ def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     try:
         _require_utf8(sys.argv[1:])
         code = run(sys.argv[1:])
-    except SystemExit as left:  # argparse, once it has shown the help
-        code = int(left.code or 0)
+    except SystemExit as left:  # argparse, once it has shown the help; others give a reason
+        is_reason = isinstance(left.code, str)
+        code = console.error(str(left.code), 1) if is_reason else int(left.code or 0)
     except JobError as error:
         code = console.error(str(error), error.exit_code)
     except KeyboardInterrupt as error:

@@ -196,10 +196,8 @@ class _Decompressed(io.RawIOBase):
 
 def compression_of(path: str) -> str:
     """A path in, the extension out that says how it is compressed, "" where it is not."""
-    lowered = path.lower()
-    if not lowered.endswith(EXTENSIONS):  # once for each of 100,000 files
-        return ""
-    return next(extension for extension in EXTENSIONS if lowered.endswith(extension))
+    extension = path[path.rfind(".") :].lower()
+    return extension if extension in _CODECS else ""
 
 
 def decompressed(stream: BinaryIO, path: str, window_mb: int = WINDOW_MB) -> BinaryIO:

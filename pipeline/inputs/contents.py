@@ -79,12 +79,14 @@ def archive_named(path: str) -> str | None:
     return next(kind for extension, kind in _ARCHIVES.items() if name.endswith(extension))
 
 
-def no_text(head: bytes, *, packed: bool = False, wide: bool = False) -> str | None:
+def no_text(head: bytes, *, packed: bool = False, wide: str = "") -> str | None:
     """The beginning of a file in, what it is instead of text, and what to do, in a sentence out.
 
-    packed: whether it came out of a compression. wide: whether it is said to be in an encoding
-    that has NUL bytes. None where it may be text.
+    packed: whether it came out of a compression. wide: the encoding that it is said to be in, if
+    that has NUL bytes: in UTF-32 a `]` is what lzma begins with. None where it may be text.
     """
+    if wide and (text := _decoded(head, wide)) and not _CONTROL_SIGN.search(text):
+        return None
     for offset, signature, kind, advice in _SIGNATURES:
         if not head.startswith(signature, offset):
             continue

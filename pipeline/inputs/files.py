@@ -117,17 +117,19 @@ def find_files(
         unread |= {passed.path: passed for passed in matches.unread}
         warnings.update(dict.fromkeys(matches.warnings))
     _require_utf8(files)
-    firsts: dict[str, str] = {}
-    others: dict[str, list[str]] = {}
-    for path in sorted(files):
-        file = files[path]
-        first = firsts.setdefault(file.inode or file.real_path or path, path)
-        if first != path:
-            unread[path] = Unread(path, "the same as another", first)
-            others.setdefault(first, []).append(file.identity)
-    read = list(firsts.values())
-    for path, names in others.items():
-        files[path] = files[path]._replace(others=tuple(names))
+    read = sorted(files)
+    if any(file.real_path or file.inode for file in files.values()):
+        firsts: dict[str, str] = {}
+        others: dict[str, list[str]] = {}
+        for path in read:
+            file = files[path]
+            first = firsts.setdefault(file.inode or file.identity, path)
+            if first != path:
+                unread[path] = Unread(path, "the same as another", first)
+                others.setdefault(first, []).append(file.identity)
+        read = list(firsts.values())
+        for path, names in others.items():
+            files[path] = files[path]._replace(others=tuple(names))
     return Matches(
         list(map(files.__getitem__, read)),
         [
@@ -249,9 +251,9 @@ def _named(pattern: str, path: str, output: OwnOutput | None) -> Matches:
 def _local_file(path: str, real: str, state: os.stat_result) -> InputFile:
     fingerprint = f"{state.st_size}-{state.st_mtime_ns}"
     file = InputFile(path, state.st_size, fingerprint, real if real != path else "")
-    if state.st_nlink == 1:
-        return file
-    return file._replace(inode=f"{state.st_dev}:{state.st_ino}")
+    if state.st_nlink > 1 and state.st_ino:  # which some filesystems leave 0
+        return file._replace(inode=f"{state.st_dev}:{state.st_ino}")
+    return file
 
 
 def _match_objects(pattern: str, url: str, flat: bool, output: OwnOutput | None) -> Matches:
@@ -281,9 +283,9 @@ def _match_objects(pattern: str, url: str, flat: bool, output: OwnOutput | None)
         return Matches()
     walk = Walk(glob, tree.entries, output)
     files = [
-        _remote_file(match.entry.metadata)
-        for match in walk.matches(base, base)
-        if isinstance(match.entry, Object) and match.entry.metadata
+        _remote_file(entry.metadata)
+        for entry, _ in walk.matches(base, base)
+        if isinstance(entry, Object) and entry.metadata
     ]
     return Matches(files, walk.unread, _warnings(pattern, glob, walk.tables, files))
 

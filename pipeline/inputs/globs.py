@@ -14,7 +14,7 @@ from functools import cached_property
 MAGIC = re.compile(r"[*?[]")
 
 # Names that tools give to what is no data: `_SUCCESS`, `.crc`, `_delta_log`, our `_staging`.
-_HIDING = (".", "_")
+HIDING = (".", "_")
 
 # A set of characters, of all others behind `!` or `^`. A `]` that stands first is one of it.
 _SET = re.compile(r"\[([!^]?+)(\]?+[^]]*)\]")
@@ -25,7 +25,7 @@ _NONE = Positions()
 
 def is_hidden(name: str) -> bool:
     """Whether wildcards and folders leave a name out."""
-    return name.startswith(_HIDING)
+    return name.startswith(HIDING)
 
 
 @dataclass(frozen=True)

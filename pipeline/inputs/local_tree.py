@@ -22,6 +22,9 @@ class _Named:
     def is_dir(self) -> bool:
         return os.path.isdir(self.path)
 
+    def is_file(self, *, follow_symlinks: bool) -> bool:
+        return os.path.isfile(self.path) and (follow_symlinks or not self.is_symlink())
+
     def is_symlink(self) -> bool:
         return os.path.islink(self.path)
 

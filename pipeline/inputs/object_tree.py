@@ -21,6 +21,9 @@ class Object:
     def is_dir(self) -> bool:
         return self.metadata is None
 
+    def is_file(self, *, follow_symlinks: bool) -> bool:
+        return self.metadata is not None
+
     def is_symlink(self) -> bool:
         return False
 

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
-from pipeline.inputs.globs import Glob, Positions, is_hidden
+from pipeline.inputs.globs import HIDING, Glob, Positions, is_hidden
 
 Reason = Literal[
     "hidden by name",
@@ -65,14 +65,12 @@ class Entry(Protocol):
     @property
     def path(self) -> str: ...
     def is_dir(self) -> bool: ...
+    def is_file(self, *, follow_symlinks: bool) -> bool: ...
     def is_symlink(self) -> bool: ...
 
 
-class Match(NamedTuple):
-    """What a pattern matches that is no folder; real: its path without links."""
-
-    entry: Entry
-    real: str
+# What a pattern matches that is no folder, and its path without links.
+Match = tuple[Entry, str]
 
 
 # The entries of a folder: all of them, or those of these names.
@@ -171,11 +169,11 @@ class Walk:
         matches = []
         below = f"{real.rstrip('/')}/"
         # Most names are those of files in a folder that is read whole: they take a third less so.
-        takes_all = glob.takes_all(positions) and not is_near
+        takes_all, is_real = glob.takes_all(positions) and not is_near, path == real
         for entry in entries:
             name = entry.name
-            if takes_all and not (is_hidden(name) or entry.is_symlink() or entry.is_dir()):
-                matches.append(Match(entry, below + name))
+            if takes_all and entry.is_file(follow_symlinks=False) and not name.startswith(HIDING):
+                matches.append((entry, entry.path if is_real else below + name))
                 continue
             if name in logs:
                 self.tables[path] = logs[name]
@@ -198,7 +196,7 @@ class Walk:
             elif is_folder:
                 folders.append((entry.path, its_real, behind))
             else:
-                matches.append(Match(entry, its_real))
+                matches.append((entry, its_real))
         return matches
 
     def _pass(self, entry: Entry, real: str, positions: Positions, *, is_folder: bool) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ _FILE = "forgotten.json"
 _VERSION = 1
 _SALT_BYTES = 32
 _HASH_BYTES = 16
+_WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+", re.ASCII)
 
 # doc_id: everywhere; pair: source and doc_id; record: source and number, where no id can be read.
 Kind = Literal["doc_id", "source", "pair", "record"]
@@ -45,8 +47,9 @@ class ForgottenNames:
         return self._hash(kind, names) in self.hashes
 
     def with_names(self, kind: Kind, names: Iterable[tuple[str, ...]]) -> "ForgottenNames":
-        """These and more."""
-        return replace(self, hashes=self.hashes.union(self._hash(kind, each) for each in names))
+        """These and more; of an id its usual spelling too."""
+        more = {each for given in names for each in (given, _in_usual_spelling(kind, given))}
+        return replace(self, hashes=self.hashes.union(self._hash(kind, each) for each in more))
 
     def withholds(self, record: Document | DeadLetter) -> bool:
         """Whether a record is not to be written. One without an id may have it in its bytes."""
@@ -63,13 +66,31 @@ class ForgottenNames:
         )
 
     def _has_id(self, source: str, doc_id: str) -> bool:
-        return self.has("doc_id", doc_id) or self.has("pair", source, doc_id)
+        return any(
+            self.has("doc_id", spelling) or self.has("pair", source, spelling)
+            for spelling in {doc_id, usual_spelling(doc_id)}
+        )
 
     def _hash(self, kind: Kind, names: Collection[str]) -> str:
         # With their lengths, no two lists of names are one.
         parts = [kind, *(f"{len(name)}:{name}" for name in names)]
         data = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(data, key=self.salt, digest_size=_HASH_BYTES).hexdigest()
+
+
+def usual_spelling(doc_id: str) -> str:
+    """An id as most would write it, whichever format it comes from.
+
+    In Unicode's form NFC, without blanks around it, and a whole number without the `.0` that pandas
+    writes beside gaps and decimals have. Case and leading zeros tell ids apart.
+    """
+    spelling = unicodedata.normalize("NFC", doc_id.strip())
+    number = _WHOLE_NUMBER.fullmatch(spelling)
+    return number[1] if number else spelling or doc_id
+
+
+def _in_usual_spelling(kind: Kind, names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*names[:-1], usual_spelling(names[-1])) if kind in ("doc_id", "pair") else names
 
 
 def forgotten_path(root: str) -> str:

@@ -17,7 +17,10 @@ from schemas.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a person may have lying about, each of them the end of whoever imports it.
-STRANGERS = ("model", "schemas", "json", "logging", "random", "numpy", "pyarrow", "jinja2")
+STRANGERS = (
+    *("model", "schemas", "json", "logging", "random", "numpy", "pyarrow", "jinja2"),
+    *("regex", "chardet", "orjson", "msvcrt"),  # libraries look for these, and do without
+)
 
 
 @pytest.fixture

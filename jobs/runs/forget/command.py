@@ -158,14 +158,20 @@ def _require_found(
             if names.has("doc_id", name)
             or (within and all(names.has("pair", source, name) for source in within))
         }
-    _refuse(sorted(missing))
+    _refuse(sorted(missing), _spelt_otherwise(found))
 
 
-def _refuse(missing: Sequence[str]) -> None:
+def _refuse(missing: Sequence[str], held: Sequence[str] = ()) -> None:
     if missing:
+        others = f", but {listed(held, most=_SHOWN)}, spelt otherwise" if held else ""
         raise UsageError(
-            f"--doc_id {' '.join(map(repr, missing))}: no run has it; nothing was changed"
+            f"--doc_id {' '.join(map(repr, missing))}: no run has it{others}; nothing was changed"
         )
+
+
+def _spelt_otherwise(found: Sequence["Found"]) -> list[str]:
+    """The ids that may be meant too, as Python would write them: a blank is seen then."""
+    return sorted(ascii(name) for name in set().union(*(own.spelt_otherwise for own in found)))
 
 
 def _rows(counts: dict[str, int]) -> str:
@@ -189,6 +195,13 @@ def _warn(flags: argparse.Namespace, found: Sequence["Found"]) -> None:
             flags,
             f"{listed(unknown, most=_SHOWN)} could not be looked up: where it still exists, "
             "later runs withhold what was forgotten of it",
+        )
+    alike = _spelt_otherwise(found)
+    if alike:
+        tell(
+            flags,
+            f"runs have {listed(alike, most=_SHOWN)} too, which may be the same spelt otherwise: "
+            "if so, forget that as well",
         )
     unnamed = sum(own.unnamed[source] for own in found for source in sources)
     if flags.doc_id and unnamed:

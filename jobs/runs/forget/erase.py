@@ -29,6 +29,7 @@ class Found:
     """What a run has of a selection.
 
     rows: how many of each table; files: those that hold them; names: which of the wanted ones;
+    spelt_otherwise: ids that differ from the wanted ones in their spelling alone;
     sources: where they were read; unnamed: dead letters by source that have no id and are not
     meant; is_concerned: whether anything of the run is to be changed.
     """
@@ -37,6 +38,7 @@ class Found:
     rows: Counter[str] = field(default_factory=Counter)
     files: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
+    spelt_otherwise: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
     unnamed: Counter[str] = field(default_factory=Counter)
     is_concerned: bool = False
@@ -81,6 +83,8 @@ def _find_in(path: str, table: str, name: str, selection: Selection, found: Foun
         matches = selection.matches(table, rows)
         found.names.update(matches.names)
         meant = rows.filter(matches.rows)
+        if table == "documents" and isinstance(selection, Documents):
+            found.spelt_otherwise.update(selection.spelt_otherwise(rows))
         if len(meant):
             found.files.add(name)
             found.rows[table] += len(meant)

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.outputs.forgotten import FORGOTTEN
+from pipeline.outputs.forgotten import FORGOTTEN, usual_spelling
 
 _MORE = {"entities": (), "documents": ("record",), "dead_letters": ("record", "raw")}
 
@@ -96,6 +96,15 @@ class Documents:
             named.names.update(names)
             meant[place] = bool(names) or (row["source"], row["record"]) in self.records
         return Matches(pa.array(meant, pa.bool_()), named.names)
+
+    def spelt_otherwise(self, rows: pa.Table) -> set[str]:
+        """Ids of rows that are none of the names, and may be meant: they are spelt otherwise."""
+        held = {name for name in pc.unique(rows["doc_id"]).to_pylist() if name is not None}
+        return {name for name in held - {*self.names} if usual_spelling(name) in self._spellings}
+
+    @cached_property
+    def _spellings(self) -> frozenset[str]:
+        return frozenset(map(usual_spelling, self.names))
 
     def without(self, text: str) -> str:
         # A number alone is found in any account, and is nobody's name there.

@@ -1,12 +1,14 @@
 """Labelled raw text: JSONL documents with gold entities in code points."""
 
 import json
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from model.corpora.faults import BrokenCorpusError, Fault, FaultKind
-from model.corpora.records import LabelledCorpus, LabelledDocument
+from model.corpora.records import LabelledCorpus, LabelledDocument, Remark
 from model.tags import Span, is_label
+from model.text.escaping import harmless, shortened
 
 # As gleaner writes documents, then as doccano, Prodigy and Label Studio (JSON-MIN) do.
 _TEXTS = ("text", "data")
@@ -14,6 +16,7 @@ _ENTITIES = ("entities", "label", "labels", "spans")
 _BOUNDS = (("start", "end"), ("start_offset", "end_offset"))
 _CUT_ALREADY = ("tokens", "words")
 _KEYS_SHOWN = 8
+_TEXT_SHOWN = 60
 
 
 class _FaultError(Exception):
@@ -36,6 +39,7 @@ def read_documents(path: str, text: str) -> LabelledCorpus:
     """
     documents: list[LabelledDocument] = []
     faults: list[Fault] = []
+    contradicted: list[str] = []
     names: set[str] = set()
     for line_number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -43,6 +47,7 @@ def read_documents(path: str, text: str) -> LabelledCorpus:
         try:
             record = json.loads(line)
             documents.append(_document(record, line_number))
+            contradicted += _contradicted(path, record, documents[-1])
             names |= record.keys() & {*_TEXTS, *_ENTITIES}
         except json.JSONDecodeError as error:
             reason = f"invalid JSON: {error.msg} at column {error.colno}"
@@ -55,7 +60,10 @@ def read_documents(path: str, text: str) -> LabelledCorpus:
         raise BrokenCorpusError(path, faults)
     usual = {_TEXTS[0], _ENTITIES[0]}
     facts = (f"keys {' and '.join(sorted(names, reverse=True))}",) if names != usual else ()
-    return LabelledCorpus(path, "jsonl", None, documents=tuple(documents), facts=facts)
+    remarks = _about_contradictions(path, contradicted)
+    return LabelledCorpus(
+        path, "jsonl", None, documents=tuple(documents), facts=facts, remarks=tuple(remarks)
+    )
 
 
 def _document(record: object, line_number: int) -> LabelledDocument:
@@ -79,6 +87,36 @@ def _document(record: object, line_number: int) -> LabelledDocument:
         raise _FaultError(f"{key!r} should be a list, found {_kind(entities)}{_keys(record)}")
     spans = sorted(_span(entity, len(text)) for entity in entities)
     return LabelledDocument(str(doc_id), text, tuple(spans), line_number)
+
+
+def _contradicted(
+    path: str, record: Mapping[str, Any], document: LabelledDocument
+) -> Iterator[str]:
+    """Where an entity has a text of its own that is not what its offsets cover."""
+    for entity in _only(record, _ENTITIES)[1]:
+        own = entity.get("text") if isinstance(entity, dict) else None
+        if not isinstance(own, str):
+            continue
+        start, end, _ = _bounds_and_label(entity)
+        covered = document.text[start:end]
+        if _folded(own) != _folded(covered):
+            shown = (repr(shortened(text, _TEXT_SHOWN)) for text in (own, covered))
+            yield f"{harmless(path)}:{document.line}: {next(shown)} at {next(shown)}"
+
+
+def _about_contradictions(path: str, places: list[str]) -> Iterator[Remark]:
+    if places:
+        yield Remark(
+            f"entities of {harmless(path)} have a text of their own that is not what their offsets "
+            f"cover, {len(places):,} in all: offsets count code points from 0, neither bytes nor "
+            "units of UTF-16, and the end is not in it",
+            tuple(places),
+        )
+
+
+def _folded(text: str) -> str:
+    """Without what exports change in a text: blanks, case, and how letters are composed."""
+    return unicodedata.normalize("NFKC", "".join(text.split())).casefold()
 
 
 def _only(record: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, Any]:

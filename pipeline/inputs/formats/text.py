@@ -42,12 +42,12 @@ def open_text(stream: BinaryIO, builder: RecordBuilder, name: str | None = None)
     if archive:
         raise ShardError(f"The file is {archive} by its name: unpack it.")
     packed = bool(compression_of(shard.place))
-    is_wide = isinstance(encoding, Encoding) and encoding.width > 1
-    if problem := no_text(head, packed=packed, wide=is_wide):
+    wide = encoding.name if isinstance(encoding, Encoding) and encoding.width > 1 else ""
+    if problem := no_text(head, packed=packed, wide=wide):
         raise ShardError(problem)
     if isinstance(encoding, str):
         raise ShardError(encoding)
-    if not is_wide and (problem := wide_text(head)):
+    if not wide and (problem := wide_text(head)):
         raise ShardError(problem)
     return OpenedText(stream, encoding, head)
 

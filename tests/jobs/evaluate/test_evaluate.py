@@ -159,6 +159,29 @@ def test_a_file_that_cannot_be_written_is_found_out_before_the_model_runs(
     assert capsys.readouterr().out == ""
 
 
+def test_what_is_written_overwrites_nothing_that_is_read(
+    tiny_artifact: Path, conll: Path, tmp_path: Path
+) -> None:
+    """Neither the labelled file nor the model, by whatever name; nor one page the other."""
+    link = tmp_path / "link"
+    link.symlink_to(conll)
+    before = {path: path.read_bytes() for path in (conll, *tiny_artifact.iterdir())}
+    weights = tiny_artifact / "weights.safetensors"
+    both = tmp_path / "both"
+    for flag, path, other in [
+        ("--json", conll, "--data"),
+        ("--html", link, "--data"),
+        ("--json", weights, "--model"),
+        ("--html", both, "--json"),
+    ]:
+        more = [f"--json={both}"] * (path == both)
+        with pytest.raises(UsageError) as caught:
+            run([f"--model={tiny_artifact}", f"--data={conll}", f"{flag}={path}", *more])
+        assert str(caught.value) == f"{flag} {path} would overwrite the file of {other}"
+    assert {path: path.read_bytes() for path in before} == before
+    assert not both.exists()
+
+
 def test_a_lone_surrogate_in_a_document_is_refused(tiny_artifact: Path, tmp_path: Path) -> None:
     """JSON can spell one; no table could hold it, and the sentence rules cannot read it."""
     path = tmp_path / "odd.jsonl"

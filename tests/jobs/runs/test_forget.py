@@ -209,6 +209,25 @@ def test_what_is_not_there_is_refused_and_nothing_changes(filled: "MadeOutput") 
     assert filled.data() == files
 
 
+def test_ids_in_another_spelling_are_named(
+    output: "MadeOutput", capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They stay, since they may be others; later runs withhold both."""
+    output.commit("r1", output.read("/in/a", ("7", "7.0", "8.0", "9")))
+    with pytest.raises(UsageError) as caught:
+        forget(output.root, "--doc_id", "8")
+    told = "--doc_id '8': no run has it, but '8.0', spelt otherwise; nothing was changed"
+    assert str(caught.value) == told
+    assert forget(output.root, "--doc_id", "7") == 0
+    assert "runs have '7.0' too, which may be the same" in capsys.readouterr().out
+    names = read_forgotten(output.root.as_posix())
+    assert names is not None
+    assert names.has("doc_id", "7")
+    assert mentions(output.root / "documents", "7.0")
+    assert forget(output.root, "--doc_id", "9") == 0
+    assert "spelt otherwise" not in capsys.readouterr().out
+
+
 def test_ids_are_forgotten_of_the_named_sources_alone(filled: "MadeOutput") -> None:
     """Also where each flag is given more than once."""
     filled.commit("more", filled.read("/in/d", ("secret", "b1"), ("hidden",)))

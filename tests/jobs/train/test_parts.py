@@ -278,6 +278,14 @@ def test_check_names_all_mistakes_of_all_files_the_gravest_first(
     assert len(told) <= 20
     assert "    and 9,995 more (--mistakes 10000 lists all)" in told
     assert "    bad.conll:5: 'geo' is not a tag, expected O" in "\n".join(told)
+
+
+@pytest.mark.training
+def test_a_training_names_the_first_mistake_and_how_many_there_are(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (toy / "bad.conll").write_text("Ada O\n" + 5000 * "Ada B-per\nleft x O\n B-per\nOban geo\n\n")
+    files = ("--train=bad.conll", "--test=gone.conll")
     with pytest.raises(UsageError, match=r"bad\.conll:3: .* \(and 14,999 more mistakes\)"):
         run(["--output=new", *files])
     assert capsys.readouterr().out == ""

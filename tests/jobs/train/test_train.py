@@ -262,7 +262,7 @@ def test_a_training_killed_with_9_is_resumed_to_the_same_model(csv: Path, tmp_pa
     identities = []
     for output in (tmp_path / "whole" / "toy", tmp_path / "killed" / "toy"):
         flags = [f"--train={csv}", f"--output={output}", *QUICK, "--epochs=40", "--scheme=BIOES"]
-        command = [sys.executable, "-m", "jobs.train", *flags]
+        command = [sys.executable, "-m", "jobs.train", *last_of_each(flags)]
         state = output.with_name("toy.training")
         if output.parent.name == "killed":
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

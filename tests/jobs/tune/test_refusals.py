@@ -131,6 +131,24 @@ def test_missing_vectors_are_told_before_the_first_trial(
     assert not place.output.exists()
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("Ana b-per\nleft O\n", r":1: 'b-per' is not a tag"),
+        ("Ana O\nleft O\n\nBen O\n", "holds no entity: there is nothing to learn"),
+        ("Ana B-per\n", "holds too few sentences to split"),
+    ],
+)
+def test_data_that_no_trial_could_learn_from_ends_the_search_before_the_first(
+    place: "Place", data: str, message: str
+) -> None:
+    (place.folder / "data.csv").write_text(data)
+    with pytest.raises(UsageError, match=message):
+        place.run(*place.search)
+    assert not place.output.exists()
+    assert not (place.folder / "calls").exists()
+
+
 def test_a_mistyped_flag_costs_no_heavy_import() -> None:
     code = (
         "import sys, jobs.tune.__main__\n"

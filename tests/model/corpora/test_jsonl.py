@@ -37,6 +37,22 @@ def test_entities_are_sorted_and_count_code_points(tmp_path: Path) -> None:
     assert corpus.documents[0].text[7:11] == "Mull"
 
 
+def test_an_entity_whose_own_text_is_elsewhere_is_remarked_on(tmp_path: Path) -> None:
+    """As where offsets count UTF-16 units, which may cover whole words of the text all the same."""
+    path = tmp_path / "documents.jsonl"
+    own = [
+        {**entity(0, 4), "text": "oban "},  # but for a blank and case
+        {**entity(5, 6), "text": "Mull"},
+        {"start": 7, "end": 11, "labels": ["geo"], "text": "Mull"},
+        {**entity(0, 6), "text": None},
+    ]
+    path.write_text(f"\n{line(entities=own)}\n", encoding="utf-8")
+    (remark,) = read_labelled(path).remarks
+    told = "have a text of their own that is not what their offsets cover, 1 in all: "
+    assert remark.text.startswith(f"entities of {path} {told}")
+    assert remark.places == (f"{path}:2: 'Mull' at '🚢'",)
+
+
 @settings(max_examples=50)
 @given(st.lists(st.text(), min_size=1, max_size=5), st.booleans())
 def test_any_text_survives(

@@ -276,14 +276,14 @@ def test_scripts_without_blanks_are_cut_into_characters_with_their_marks(
 def test_characters_only_add_cuts_and_leave_other_scripts_alone(
     text: str, style: TokenStyle
 ) -> None:
-    whole = token_offsets(text, style)
-    cut = token_offsets(text, style, characters=True)
-    assert set(whole[0].tolist()) <= set(cut[0].tolist())
-    added = {text[start] for start in set(cut[0].tolist()) - set(whole[0].tolist())}
-    if added:
-        assert count_without_blanks(text)
-    else:
-        assert [a.tolist() for a in cut] == [a.tolist() for a in whole]
+    """Between fine tokens; joined ones may differ beside them, as the `'s` in `'sက` does."""
+    fine, cut = token_offsets(text), token_offsets(text, characters=True)
+    assert set(fine[0].tolist()) <= set(cut[0].tolist())
+    assert set(fine[1].tolist()) <= set(cut[1].tolist())
+    joined = token_offsets(text, style, characters=True)
+    assert set(joined[0].tolist()) <= set(cut[0].tolist())
+    if not count_without_blanks(text):
+        assert [a.tolist() for a in joined] == [a.tolist() for a in token_offsets(text, style)]
 
 
 @given(WORDS, STYLES)

@@ -31,6 +31,13 @@ def test_a_job_error_is_one_sentence_and_its_exit_code(error: str, code: int) ->
     assert job.returncode == code
 
 
+def test_an_exit_with_a_reason_is_that_reason_and_a_failure() -> None:
+    """As a module that somebody wrote as a script leaves when a library imports it."""
+    with started("lambda _: exit('not here')") as job:
+        assert job.communicate(timeout=60) == ("", "error: not here\n")
+    assert job.returncode == 1
+
+
 def test_a_reader_that_leaves_early_is_no_failure() -> None:
     with started("lambda _: account('what was done') or 0") as job:
         assert job.stdout is not None

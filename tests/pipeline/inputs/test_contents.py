@@ -153,6 +153,18 @@ def test_wide_text_without_a_mark_is_named_and_read_with_the_flag(
     assert [r.text for r in records if isinstance(r, Document)] == [text[:-1]] * repeated
 
 
+def test_text_in_a_wide_encoding_may_begin_with_the_bytes_of_another_kind() -> None:
+    """A `]` in UTF-32 is what lzma begins with; the encoding that was named decides."""
+    texts = {"utf-32-le": "]Oslo", "utf-16-le": "\u8b1f\u0908 Oslo", "utf-16-be": "\u4d5a Oslo"}
+    for encoding, text in texts.items():
+        assert no_text(text.encode(encoding))
+        (record,) = read(text.encode(encoding), encoding=encoding)
+        assert isinstance(record, Document)
+        assert record.text == text
+    packed = gzip.compress(b"Maria left Oslo.\n" * 100)
+    assert "gzip" in (no_text(packed, wide="utf-16-le") or "")
+
+
 @given(
     text=st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=4),
     encoding=st.sampled_from(["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]),
