@@ -57,9 +57,8 @@ def language_warnings(
         named = ", ".join(f"{code} {n / total:.1%}" for n, code in others[:_NAMED])
         more = ", ..." if others[_NAMED:] else ""
         yield (
-            f"{foreign / total:.1%} of the documents are in another language than the model's, "
-            f"{language}: {named}{more} (of {total:,} whose language was found out); "
-            f"--languages {language} leaves them out"
+            f"{foreign:,} of {total:,} documents whose language was found out are in another than "
+            f"the model's, {language}: {named}{more}; --languages {language} leaves them out"
         )
 
 

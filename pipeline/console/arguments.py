@@ -76,7 +76,8 @@ class Arguments(argparse.ArgumentParser):
 class _Given(argparse._StoreAction):  # noqa: SLF001 - public by no other name
     """The values of a flag: lists add up, and of two single values none is the right one.
 
-    argparse alone keeps what was given last, and drops the rest in silence.
+    argparse alone keeps what was given last, and drops the rest in silence. A value is not empty,
+    unless it is so by default.
     """
 
     def __call__(
@@ -87,6 +88,8 @@ class _Given(argparse._StoreAction):  # noqa: SLF001 - public by no other name
         option_string: str | None = None,
     ) -> None:
         if self.option_strings and isinstance(parser, Arguments):
+            if values in ("", [""]) and self.default != "":  # an unset variable of a shell
+                raise UsageError(f"{option_string} is empty: it needs a value")
             if self.dest in parser.given:
                 if not isinstance(values, list | tuple):
                     raise UsageError(f"{option_string} is given twice, and takes one value")

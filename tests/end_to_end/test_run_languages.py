@@ -38,13 +38,13 @@ def test_other_languages_and_scripts_are_told_of_in_summary_and_manifest(
     scripts, languages = manifest["warnings"]
     assert "of the characters are of scripts without blanks between words" in scripts
     assert languages == (
-        "30.0% of the documents are in another language than the model's, en: de 20.0%, zh 10.0% "
-        "(of 20 whose language was found out); --languages en leaves them out"
+        "6 of 20 documents whose language was found out are in another than the model's, en: "
+        "de 20.0%, zh 10.0%; --languages en leaves them out"
     )
     summary = " ".join(capsys.readouterr().out.split())
     assert scripts in summary
     assert languages in summary
-    assert "30.0% of the documents are in another language" in " ".join(
+    assert "6 of 20 documents whose language was found out" in " ".join(
         (tmp_path / "out/reports/r1.html").read_text().split()
     )
 

@@ -69,6 +69,19 @@ FLAGS = [
 ALL = [pytest.param(parser, flag, id=name) for name, parser, flag in FLAGS]
 
 
+@pytest.mark.parametrize(("parser", "flag"), ALL)
+def test_an_empty_value_is_refused_unless_it_is_the_default(
+    parser: argparse.ArgumentParser, flag: argparse.Action
+) -> None:
+    """As an unset variable of a shell gives: `--test=$TEST` trained without a test part."""
+    name = flag.option_strings[-1]
+    if flag.default == "" or name.removeprefix("--") in LIST_FLAGS - {"input"}:
+        parses_nothing_else(parser).parse_known_args([f"{name}="])
+        return
+    with pytest.raises(UsageError, match=name):
+        parses_nothing_else(parser).parse_known_args([f"{name}="])
+
+
 def flat(values: Any) -> list[str]:  # noqa: ANN401 - of any flag
     return [str(value) for value in values]
 

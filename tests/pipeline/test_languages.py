@@ -34,8 +34,8 @@ def test_a_share_of_other_languages_is_told_from_a_twentieth_on() -> None:
     few = {"language/fr": 2, "language/de": 5, "language/da": 1, "language/nl": 1}
     (warning,) = warnings({"language/en": 91, **few})
     assert warning == (
-        "9.0% of the documents are in another language than the model's, en: de 5.0%, fr 2.0%, "
-        "nl 1.0%, ... (of 100 whose language was found out); --languages en leaves them out"
+        "9 of 100 documents whose language was found out are in another than the model's, en: "
+        "de 5.0%, fr 2.0%, nl 1.0%, ...; --languages en leaves them out"
     )
 
 

@@ -123,7 +123,7 @@ def test_documents_are_trained_from_as_extraction_cuts_them(tmp_path: Path) -> N
     [
         ("english", "--language english, expected a code such as en, of a language that has rules"),
         ("xx", "--language xx, expected a code such as en"),
-        ("", "--language '', expected a code such as en"),
+        ("", "--language is empty: it needs a value"),
         ("deu", "--language deu, expected a code such as de"),
     ],
 )

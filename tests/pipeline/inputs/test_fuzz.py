@@ -200,6 +200,11 @@ def records_in(data: bytes, name: str) -> int | None:
         lines = data.removeprefix(BOM).split(b"\n")
         lines = lines if lines[-1] else lines[:-1]
         return len([line for line in lines if name == "lines" or line.strip()])
+    return rows_in(data)
+
+
+def rows_in(data: bytes) -> int | None:
+    """The rows below the header as Python's csv reads them; None where a quote never ends."""
     text = data.decode("utf-8-sig", "surrogateescape")
     rows, found = csv.reader(io.StringIO(text, newline=""), strict=True), -1  # but for the header
     while True:
@@ -208,7 +213,9 @@ def records_in(data: bytes, name: str) -> int | None:
             if row is None:
                 return max(found, 0)
             found += row != []
-        except csv.Error:
+        except csv.Error as error:
+            if "end of data" in str(error):  # what follows a quote that never ends is read again
+                return None
             found += 1
 
 

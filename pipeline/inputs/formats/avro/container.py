@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, Protocol, cast
 
 import fastavro
 import zstandard
@@ -39,13 +39,27 @@ _BLOCK_BYTES = 384 * 2**20
 # Each gives so many bytes at most.
 _DECOMPRESS: dict[str, Callable[[bytes, int], bytes]] = {
     "null": lambda data, _most: data,
-    "deflate": lambda data, most: zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, most),
-    "bzip2": lambda data, most: bz2.BZ2Decompressor().decompress(data, most),
-    "xz": lambda data, most: lzma.LZMADecompressor().decompress(data, most),
+    "deflate": lambda data, most: _whole(zlib.decompressobj(-zlib.MAX_WBITS), data, most),
+    "bzip2": lambda data, most: _whole(bz2.BZ2Decompressor(), data, most),
+    "xz": lambda data, most: _whole(lzma.LZMADecompressor(), data, most),
     "zstandard": lambda data, most: read_up_to(
         zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True), most
     ),
 }
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    def decompress(self, data: bytes, most: int, /) -> bytes: ...
+
+
+def _whole(decompressor: _Decompressor, data: bytes, most: int) -> bytes:
+    """All that a compressed block holds, or so many bytes of it; raises EOFError for a part."""
+    unpacked = decompressor.decompress(data, most)
+    if len(unpacked) < most and not decompressor.eof:
+        raise EOFError("its compressed bytes do not come to their end")
+    return unpacked
 
 
 class Block(NamedTuple):

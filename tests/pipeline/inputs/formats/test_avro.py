@@ -1,9 +1,11 @@
 """Reading avro without Beam: every record once, as it stands in the file."""
 
+import bz2
 import datetime as dt
 import gzip
 import io
 import json
+import lzma
 import tracemalloc
 import uuid
 import zlib
@@ -336,6 +338,20 @@ def test_zstandard_needs_no_other_package() -> None:
     schema = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
     records = read(header(schema, sync, b"zstandard") + block(2, data, sync))
     assert [record.text for record in records if isinstance(record, Document)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("codec", ["deflate", "bzip2", "xz"])
+def test_compressed_bytes_that_break_off_at_their_very_end_are_damaged(codec: str) -> None:
+    """All records may be there already, yet what follows is the check of them."""
+    schema = {"type": "record", "name": "r", "fields": [{"name": "text", "type": "string"}]}
+    packed = {"deflate": zlib.compress(b"\x08Oslo")[2:-4], "bzip2": bz2.compress(b"\x08Oslo")}
+    packed["xz"] = lzma.compress(b"\x08Oslo")
+    sync, data = b"0123456789abcdef", packed[codec]
+    head = header(schema, sync, codec.encode())
+    (record,) = read(head + block(1, data, sync))
+    assert isinstance(record, Document)
+    _, error = read_all(io.BytesIO(head + block(1, data[:-1], sync)))
+    assert "do not come to their end" in str(error)
 
 
 def test_a_codec_that_needs_a_package_names_it() -> None:
