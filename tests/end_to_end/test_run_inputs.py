@@ -1,6 +1,7 @@
 """What is read of what --input names: each file once, never the output, and the rest is told."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,29 @@ def test_a_folder_of_a_partition_is_no_column(extract: Extract, tmp_path: Path) 
     (folder / "a.csv").write_text("id,text\n1,Lisbon\n")
     with pytest.raises(UsageError, match=r"Folders named year=\.\.\. are not read as a column"):
         extract("--input=in", "--keep_fields=year")
+
+
+def test_a_file_of_another_kind_in_the_folder_ends_no_night(
+    extract: Extract, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does a name that no manifest can hold; hard links count once, moved files are told."""
+    write(tmp_path / "in/x.jsonl", "a")
+    (tmp_path / "in/report.pdf").write_bytes(b"%PDF-1.7\n")
+    (tmp_path / os.fsdecode(b"in/\xff.jsonl")).write_bytes(b"{}")
+    (tmp_path / "in/y.jsonl").hardlink_to(tmp_path / "in/x.jsonl")
+    first = extract("--input=in")
+    assert first["counts"]["unread_by_reason"] == {
+        "not UTF-8 by its name": 1,
+        "of no known format": 1,
+        "the same as another": 1,
+    }
+    assert f"{tmp_path}/in/\\xff.jsonl" in [passed["path"] for passed in first["unread"]]
+    assert "1 of no known format (in/report.pdf)\n" in capsys.readouterr().out
+    (tmp_path / "in/a.jsonl").hardlink_to(tmp_path / "in/x.jsonl")
+    assert extract("--input=in")["counts"]["files"] == 0
+    assert ids(tmp_path / "out") == ["a"]
+    (tmp_path / "in").rename(tmp_path / "moved")
+    (told,) = [w for w in extract("--input=moved/x.jsonl")["warnings"] if "moved, it seems" in w]
+    assert f"{tmp_path}/moved/x.jsonl, once {tmp_path}/in/x.jsonl" in told
+    assert look_after(["forget", "--output=out", f"--source={tmp_path}/in/x.jsonl"]) == 0
+    assert ids(tmp_path / "out") == ["a"]
