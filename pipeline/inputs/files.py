@@ -98,16 +98,16 @@ def find_files(
     Local paths become absolute. Links are followed; a file that has several names is read under
     the first of them. Hidden names are matched only by a pattern that has such a name itself, what
     is of the `output` by none. A file is passed whose name is not UTF-8, or says of no format that
-    `is_known`, unless it is named or the pattern matches no other. Raises UsageError for a pattern
-    that cannot be listed, what is named and is no file, names that are not UTF-8 where they are not
-    passed, and a pattern that matches nothing unless `allow_none`.
+    `is_known`, unless it is named, or the pattern matches no other and has to match one. Raises
+    UsageError for a pattern that cannot be listed, what is named and is no file, names that are not
+    UTF-8 where they are not passed, and a pattern that matches nothing unless `allow_none`.
     """
     files: dict[str, InputFile] = {}
     unread: dict[str, Unread] = {}
     warnings: dict[str, None] = {}
     for pattern in patterns:
         try:
-            matches = _readable(_match(pattern, flat, output), is_known)
+            matches = _readable(_match(pattern, flat, output), is_known, allow_none=allow_none)
         except OSError as error:
             reason = error.strerror or str(error)
             raise UsageError(f"--input {pattern!r} cannot be listed: {reason}.") from error
@@ -141,8 +141,8 @@ def find_files(
     )
 
 
-def _readable(matches: Matches, is_known: Callable[[str], bool]) -> Matches:
-    """Without files that some others show to be there by chance; all where there are no others."""
+def _readable(matches: Matches, is_known: Callable[[str], bool], *, allow_none: bool) -> Matches:
+    """Without files that are there by chance, as others show, or that there may be no others."""
     paths = [file.path for file in matches.files]
     # Of 100,000 names a few extensions are looked at, which takes a tenth of the time.
     ends = {path.rpartition(".")[2] for path in paths}
@@ -154,7 +154,7 @@ def _readable(matches: Matches, is_known: Callable[[str], bool]) -> Matches:
             reasons[path] = "not UTF-8 by its name"
         elif not is_known(path):
             reasons[path] = "of no known format"
-    if not reasons or len(reasons) == len(paths):
+    if not reasons or (len(reasons) == len(paths) and not allow_none):
         return matches
     return replace(
         matches,

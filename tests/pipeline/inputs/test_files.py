@@ -151,6 +151,8 @@ def test_files_of_no_known_format_are_passed_beside_others(tmp_path: Path) -> No
         assert f"{tmp_path}/s.pdf" in [file.path for file in found(*refused).files]
     with pytest.raises(UsageError, match=r"The format of .*s\.pdf is not clear from its name"):
         plan_shards(found("*.pdf").files, ReadConfig())
+    none = find_files([f"{tmp_path}/*.pdf"], is_known=known, allow_none=True)
+    assert (none.files, [passed.path for passed in none.unread]) == ([], [f"{tmp_path}/s.pdf"])
     assert (
         len(find_files([str(tmp_path)], is_known=partial(is_known, input_format="text")).files) == 5
     )
