@@ -22,7 +22,7 @@ from pipeline.inputs.formats.logical import (
     time_text,
     timestamp_text,
 )
-from schemas.errors import RecordError
+from schemas.errors import RecordError, ShardError
 
 _VALUE_BYTES = 8  # about, of what is no text
 _UUID_BYTES = 16
@@ -42,10 +42,16 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def row_bytes(array: pa.Array) -> NDArray[np.int64]:
-    """(row,) About how many bytes the values of an array take once they are written out."""
+    """(row,) About how many bytes the values of an array take once they are written out.
+
+    Raises ShardError for a dictionary that lacks values of its rows.
+    """
     array, kind = _stored(array)
     if pa.types.is_dictionary(kind):
         words = np.append(row_bytes(array.dictionary), 0)
+        ends = pc.min_max(array.indices).as_py()
+        if ends["max"] is not None and not 0 <= ends["min"] <= ends["max"] < len(words) - 1:
+            raise ShardError("A column is damaged: rows have values that its dictionary lacks.")
         return words[array.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)]
     if _is_binary(kind):
         lengths = pc.binary_length(array).fill_null(0).to_numpy(zero_copy_only=False)

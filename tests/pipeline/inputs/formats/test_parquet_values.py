@@ -14,7 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.inputs.formats import DoubledColumnError, ReadConfig, Record, read_records
+from pipeline.inputs.formats import (
+    DoubledColumnError,
+    ReadConfig,
+    Record,
+    ShardError,
+    read_records,
+)
+from pipeline.inputs.formats.parquet.values import row_bytes
 from schemas.records import DeadLetter, Document, Shard
 
 KEPT = ReadConfig(keep_fields=("kept",))
@@ -251,3 +258,15 @@ def test_a_column_that_is_there_twice_is_refused(path: str) -> None:
     message = f"^The header names the column '{path}' 2 times\\.$"
     with pytest.raises(DoubledColumnError, match=message):
         list(read_records(io.BytesIO(sink.getvalue()), shard, config))
+
+
+@pytest.mark.parametrize("index", [2, 110, -1])
+def test_a_row_whose_value_its_dictionary_lacks_is_damage(index: int) -> None:
+    """As Arrow gives them for pages of which a few bytes are others."""
+    words = pa.array(["Oslo", "Bonn"])
+    indices = pa.array([0, None, 1, index], pa.int32())
+    good = pa.DictionaryArray.from_arrays(indices[:3], words)
+    assert row_bytes(good).tolist() == [4, 0, 4]
+    damaged = pa.DictionaryArray.from_arrays(indices, words, safe=False)
+    with pytest.raises(ShardError, match="values that its dictionary lacks"):
+        row_bytes(damaged)
