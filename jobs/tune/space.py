@@ -140,7 +140,7 @@ def _range(flag: str, text: str, typed: Typed) -> Range | None:
     """The range that the text describes; None where it is none, or its ends are no numbers."""
     ends, _, log = text.partition(":")
     low_text, dots, high_text = ends.partition("..")
-    if not dots:
+    if not (low_text and dots and high_text):
         return None
     low, high = typed(flag, low_text), typed(flag, high_text)
     if not _is_number(low) or not _is_number(high):
