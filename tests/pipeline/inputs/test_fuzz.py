@@ -204,17 +204,18 @@ def records_in(data: bytes, name: str) -> int | None:
 
 
 def rows_in(data: bytes) -> int | None:
-    """The rows below the header as Python's csv reads them; None where a quote never ends."""
+    """The rows below the header as Python's csv reads them; None where a quote does not end."""
     text = data.decode("utf-8-sig", "surrogateescape")
     rows, found = csv.reader(io.StringIO(text, newline=""), strict=True), -1  # but for the header
     while True:
+        line = rows.line_num
         try:
             row = next(rows, None)
             if row is None:
                 return max(found, 0)
             found += row != []
-        except csv.Error as error:
-            if "end of data" in str(error):  # what follows a quote that never ends is read again
+        except csv.Error:
+            if rows.line_num > line + 1:  # what follows a quote that does not end is read again
                 return None
             found += 1
 
