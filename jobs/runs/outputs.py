@@ -97,25 +97,32 @@ def changing(flags: argparse.Namespace) -> Iterator[Output]:
     run is writing to it, JobError for what the disk refuses. What was half done when an error came
     is removed, and at the end what the change left behind, a moment after it: readers go on.
     """
+    with holding(flags) as root:
+        manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
+        output = Output(root, by_age(manifests))
+        try:
+            yield output
+            if output.outdated:
+                time.sleep(READERS_SECONDS)
+            _remove(output.outdated)
+        except (OSError, JobError):
+            if not flags.dry_run:
+                with contextlib.suppress(OSError, JobError):
+                    _remove(output.outdated)
+                    clean(root)
+            raise
+
+
+@contextmanager
+def holding(flags: argparse.Namespace) -> Iterator[str]:
+    """As `changing`, of an output that is held and as it is; gives its place alone."""
     root = output_root(flags.output)
     _require_output(root)
     if not flags.dry_run:
         require_writable(root)
     try:
         with held(root):
-            manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
-            output = Output(root, by_age(manifests))
-            try:
-                yield output
-                if output.outdated:
-                    time.sleep(READERS_SECONDS)
-                _remove(output.outdated)
-            except (OSError, JobError):
-                if not flags.dry_run:
-                    with contextlib.suppress(OSError, JobError):
-                        _remove(output.outdated)
-                        clean(root)
-                raise
+            yield root
     except OSError as error:
         raise JobError(f"{error.filename or root}: {error.strerror or error}") from error
 

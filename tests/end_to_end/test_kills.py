@@ -149,6 +149,7 @@ def test_what_is_killed_is_done_or_not_done(place: Path, name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_what_is_killed_is_done_or_not_done_at_every_operation(place: Path) -> None:
     kills = {
         name: kill_everywhere(place, change, 3 if name == "parts" else 1)

@@ -8,7 +8,7 @@ whole JSON or CSV value. With --source as well, --doc_id means the documents of 
 Later runs withhold what was forgotten: `forgotten.json` keeps salted hashes, no names.
 
 It goes run by run: after a kill, the same command again does the rest. On an object store no run
-may be writing meanwhile; what runs left there that died without a manifest is not looked at.
+may be writing meanwhile, since what killed runs left there goes too.
 """
 
 import argparse
@@ -16,13 +16,12 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from jobs.runs.clean import leftovers
 from jobs.runs.forget.erase import (
     Found,
     erase,
     find,
     names_input,
-    remove_ownerless_reports,
-    remove_unnamed,
     with_records,
 )
 from jobs.runs.forget.selection import Documents, Sources
@@ -68,8 +67,8 @@ def run(flags: argparse.Namespace) -> int:
         raise UsageError("--doc_id or --source is missing: what is to be forgotten")
     with changing(flags) as output:
         if not flags.dry_run:
-            remove_unnamed(output)
-            remove_ownerless_reports(output)
+            for left in leftovers(output.root, output.manifests):
+                left.remove()
         names = read_forgotten(output.root)
         selection = _selection(flags, output, names)
         found = [find(output.root, manifest, selection) for manifest in output.manifests]

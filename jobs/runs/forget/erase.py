@@ -11,8 +11,6 @@ import pyarrow.compute as pc
 from jobs.runs.forget.selection import Documents, Selection, Sources
 from jobs.runs.outputs import Output
 from jobs.runs.recount import recount_file, tally
-from pipeline.filesystems.paths import is_remote
-from pipeline.outputs.catalog import ownerless_reports
 from pipeline.outputs.forgotten import FORGOTTEN, names_file
 from pipeline.outputs.layout import table_files
 from pipeline.outputs.manifest import with_rows, without_rows
@@ -93,23 +91,6 @@ def _find_in(path: str, table: str, name: str, selection: Selection, found: Foun
         if table == "dead_letters" and "doc_id" in rows.column_names:
             others = rows.filter(pc.and_(pc.invert(matches.rows), pc.is_null(rows["doc_id"])))
             found.unnamed.update(others["source"].to_pylist())
-
-
-def remove_unnamed(output: Output) -> None:
-    """Remove the files of an object store that are below a run and that its manifest lacks.
-
-    Bundles that were tried twice leave such files there, and so do failed runs.
-    """
-    if is_remote(output.root):
-        for manifest in output.manifests:
-            settle_run(run_storage(output.root, manifest["run_id"]))
-
-
-def remove_ownerless_reports(output: Output) -> None:
-    """Remove reports whose run is gone: what they show of it cannot be told any more."""
-    owners = {manifest["run_id"] for manifest in output.manifests}
-    for run_id in ownerless_reports(output.root, owners):
-        run_storage(output.root, run_id).remove_report()
 
 
 def erase(output: Output, found: Found, selection: Selection, at: str) -> None:
