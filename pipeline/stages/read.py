@@ -9,7 +9,7 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipeline.console.progress import ProgressLog
-from pipeline.console.text import first_line
+from pipeline.console.text import cause
 from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import STAGE, ReadConfig, Record, ShardError, read_records
@@ -144,5 +144,5 @@ class _ReadShard(beam.DoFn):
 def shard_dead_letter(shard: Shard, records: int, error: BaseException) -> DeadLetter:
     """What broke off the reading of `shard` after `records` records in, its dead letter out."""
     where = "" if shard.stop is None else f" (bytes {shard.start} to {shard.stop})"
-    message = f"The shard{where} broke off after {records} records: {first_line(error)}."
+    message = f"The shard{where} broke off after {records} records: {cause(error)}."
     return DeadLetter(shard.source, None, None, STAGE, type(error).__name__, message)
