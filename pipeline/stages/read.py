@@ -120,7 +120,9 @@ class _ReadShard(beam.DoFn):
             raise
         except BaseException as error:  # noqa: BLE001 - filesystems and parsers raise what they like
             complete = False
-            yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records.total(), error))
+            letter = shard_dead_letter(shard, records.total(), error)
+            if not self._why_aside(letter):  # a forgotten source is named nowhere
+                yield TaggedDeadLetter(DEAD_LETTERS, letter)
         if self._log:
             self._log.add(sources=[shard.source])
         (self._shards_read if complete else self._shards_broken).inc()
@@ -133,7 +135,8 @@ class _ReadShard(beam.DoFn):
             complete,
             aside,
             absent=absent,
-            keys=tuple(seen.keys) if absent else (),
+            # What is withheld may have them alone.
+            keys=tuple(seen.keys) if absent and "withheld" not in aside else (),
         )
         yield _TaggedResult(_SHARD_RESULTS, result)
 
