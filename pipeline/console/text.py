@@ -60,19 +60,24 @@ def first_line(error: BaseException) -> str:
 def cause(error: BaseException) -> str:
     """What an error of a record or a file says in one line, with no value of theirs.
 
-    What we raise names kinds, places and flags. Of others, what stands between the first quotation
-    mark and the last may be a value, and so may a single word.
+    What we raise names kinds, places and flags; what others say may be a value where it is quoted.
     """
     if isinstance(error, ShardError):
         return error.nameless.rstrip(".")
     line = first_line(error)
     if isinstance(error, GleanerError | UnicodeError):  # the latter name one byte or character
         return line
+    plain = without_quotes(line)
+    return plain if " " in plain else type(error).__name__  # a single word may be the value
+
+
+def without_quotes(line: str) -> str:
+    """A line without what stands between its first quotation mark and its last."""
     marks = list(_QUOTE.finditer(line))
-    if marks:
-        end = line[marks[-1].end() :] if marks[1:] else ""
-        line = f"{line[: marks[0].start()]}'…'{end}"
-    return line if " " in line else type(error).__name__
+    if not marks:
+        return line
+    end = line[marks[-1].end() :] if marks[1:] else ""
+    return f"{line[: marks[0].start()]}'…'{end}"
 
 
 def moment(time: str) -> str:

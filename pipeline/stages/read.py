@@ -24,7 +24,6 @@ _SHARD_RESULTS: Final = "shard_results"
 # Beam reads this for the element type of the output.
 _TaggedResult = TaggedOutput[Literal["shard_results"], ShardResult]
 
-
 # Why a record is not wanted; None: it is.
 Screen = Callable[[Record], Aside | None]
 LoadScreen = Callable[[], Screen]
@@ -135,7 +134,6 @@ class _ReadShard(beam.DoFn):
             complete,
             aside,
             absent=absent,
-            # What is withheld may have them alone.
             keys=tuple(seen.keys) if absent and "withheld" not in aside else (),
         )
         yield _TaggedResult(_SHARD_RESULTS, result)

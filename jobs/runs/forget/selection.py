@@ -45,9 +45,13 @@ class Selection(Protocol):
 
 @dataclass(frozen=True)
 class Sources:
-    """All that was read from these files."""
+    """All that was read from these files.
+
+    paths: where they are without links, which is not to be told either.
+    """
 
     names: Collection[str]
+    paths: Collection[str] = ()
 
     def columns(self, table: str) -> Sequence[str]:
         return ["source"]
@@ -56,7 +60,7 @@ class Sources:
         return _named(rows["source"], self.names)
 
     def without(self, text: str) -> str:
-        return _without(text, self.names)
+        return _without(text, {*self.names, *self.paths})
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,13 @@ class Documents:
     A record that could not be read has no id. It is meant where an id stands in its bytes as a
     whole value, in quotes or between separators, where the id is the one that its source and its
     number make, and where it is one of the `records`: those that have such an id in another run.
+    encodings: those beside UTF-8 in which runs have read.
     """
 
     names: Collection[str]
     records: Collection[tuple[str, int]] = frozenset()
     sources: Collection[str] | None = None
+    encodings: Collection[str] = ()
 
     def columns(self, table: str) -> Sequence[str]:
         return ["doc_id", "source", *_MORE[table]]
@@ -112,9 +118,10 @@ class Documents:
 
     def _names_of(self, source: str, record: int | None, raw: bytes) -> set[str]:
         made = {f"{source}#{record}"}.intersection(self.names)
-        if not self._any_value.search(raw):  # one pass over the bytes, whatever the number of ids
-            return made
-        return made | {name for name in self.names if _value_pattern([name]).search(raw)}
+        for data in (raw, *(raw.decode(name, "replace").encode() for name in self.encodings)):
+            if self._any_value.search(data):  # one pass over the bytes, however many the ids
+                made |= {name for name in self.names if _value_pattern([name]).search(data)}
+        return made
 
     @cached_property
     def _any_value(self) -> re.Pattern[bytes]:
