@@ -33,7 +33,7 @@ from pipeline.console.commands import called
 from pipeline.console.text import counted, listed
 from pipeline.filesystems.beam import filesystems
 from pipeline.filesystems.paths import is_remote, local_path
-from pipeline.inputs.encodings import UTF8
+from pipeline.inputs.encodings import UTF8, codecs_of
 from pipeline.inputs.formats.records import encodable
 from pipeline.outputs.forgotten import (
     ForgottenNames,
@@ -116,9 +116,8 @@ def _selection(
     if flags.doc_id:
         _refuse([name for name in flags.doc_id if not encodable(name)])
         encodings = {run["configuration"].get("encoding", UTF8.name) for run in output.manifests}
-        documents = Documents(
-            frozenset(flags.doc_id), sources=sources, encodings=sorted(encodings - {UTF8.name})
-        )
+        others = {codec for name in encodings - {UTF8.name} for codec in codecs_of(name)}
+        documents = Documents(frozenset(flags.doc_id), sources=sources, encodings=sorted(others))
         return with_records(output, documents)
     chosen = sources or frozenset()
     others = set[str]().union(*known.values()) - chosen
