@@ -4,6 +4,7 @@ Entities, documents with their texts and dead letters with their bytes go; files
 without them, manifests say how many rows went and when, not which, and reports are made anew. A
 record that could not be read has no id: --doc_id erases it where the id stands in its bytes as a
 whole JSON or CSV value. With --source as well, --doc_id means the documents of these files alone.
+Tracebacks of failed runs go too, and keys that warnings list: they may quote what is erased.
 
 Later runs withhold what was forgotten: `forgotten.json` keeps salted hashes, no names.
 

@@ -89,11 +89,8 @@ def messages_left(rows: pa.Table) -> pa.Table:
 
 
 def _message(error: str, message: str) -> str:
-    if _NAMELESS.fullmatch(error):
-        return _unquoted(message)
-    # What the message itself says comes before what the error said.
-    head, colon, said = message.partition(" records: ")
-    return head + colon + without_quotes(said) if colon else without_quotes(message)
+    plain = _unquoted(message)
+    return plain if _NAMELESS.fullmatch(error) else without_quotes(plain)
 
 
 def _unquoted(text: str) -> str:

@@ -2,7 +2,9 @@
 
 import random
 import shutil
+from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
@@ -23,48 +25,60 @@ def require_forgotten(world: World, seed: int, capsys: pytest.CaptureFixture[str
     shutil.rmtree(world.out)
     shutil.copytree(world.place / "kept", world.out)
     before = documents(world.out)
-    flags, words, gone = chosen(world, choose)
-    capsys.readouterr()
-    assert runs(["forget", f"--output={world.out}", *flags]) == 0, flags
-    assert places_of({*words, *world.never}, everything(world.out)) == [], flags
-    assert documents(world.out) == {one for one in before if one not in gone}
+    choice = chosen(world, choose)
+    searched = {*choice.words, *world.never}
+    assert runs(["forget", f"--output={world.out}", *choice.flags]) == 0, choice.flags
+    assert places_of(searched, everything(world.out)) == [], choice.flags
+    assert documents(world.out) == {one for one in before if not choice.erases(*one)}
     capsys.readouterr()
     assert runs(["verify", f"--output={world.out}"]) == 0, capsys.readouterr().out
     if choose.random() < 0.1:
         world.extract("later", f"--input={world.place}/in", "--keep_fields=absent")
         world.extract("other", f"--input={world.place}/alone", "--text_field=absent")
-        assert places_of({*words, *world.never}, everything(world.out)) == [], flags
+        assert places_of(searched, everything(world.out)) == [], choice.flags
 
 
-class Everything:
-    """All documents of some sources, or those of some ids."""
+class Choice(NamedTuple):
+    """What is forgotten: the flags, the words that are to be left nowhere, the documents that go.
 
-    def __init__(self, sources: set[str] | None, ids: set[str] | None) -> None:
-        self.sources, self.ids = sources, ids
+    These are all of the sources, or of all sources, or those with the ids alone.
+    """
 
-    def __contains__(self, document: object) -> bool:
-        source, doc_id = document  # type: ignore[misc]  # a pair
+    flags: list[str]
+    words: set[str]
+    sources: Collection[str] | None = None
+    ids: Collection[str] | None = None
+
+    def erases(self, source: str, doc_id: str) -> bool:
         within = self.sources is None or source in self.sources
         return within and (self.ids is None or doc_id in self.ids)
 
 
-def chosen(world: World, choose: random.Random) -> tuple[list[str], set[str], Everything]:
-    """The flags of a forgetting, the words that it is to leave nowhere, and what it erases."""
+def chosen(world: World, choose: random.Random) -> Choice:
     kind = choose.choice(["doc_id", "source", "both"])
-    paths = choose.sample(sorted(world.names), choose.randrange(1, 4))
     if kind == "source":
-        paths = sorted(set().union(*(world.names[path][1] for path in paths)))
-        given = [choose.choice(sorted(world.names)) if False else path for path in paths]
+        paths = choose.sample(sorted(world.names), choose.randrange(1, 4))
+        # All names of a file that was moved: what it holds was read under each.
+        sources = set[str]().union(*(world.names[path][1] for path in paths))
         words = set[str]().union(*(world.names[path][0] for path in paths))
-        return ["--source", *given], words, Everything(set(paths), None)
+        return Choice(["--source", *as_given(world, choose, sources)], words, sources)
     subjects = choose.sample(world.subjects, choose.randrange(1, 6))
-    ids = {one.doc_id for one in subjects}
+    ids = sorted({one.doc_id for one in subjects})
     words = set[str]().union(*(one.words for one in subjects))
     if kind == "doc_id":
-        return ["--doc_id", *sorted(ids)], words, Everything(None, ids)
-    # Also of the file that has the same under another name.
-    sources = set().union(*(world.names[one.source][1] for one in subjects))
-    return ["--doc_id", *sorted(ids), "--source", *sorted(sources)], words, Everything(sources, ids)
+        return Choice(["--doc_id", *ids], words, ids=ids)
+    sources = set[str]().union(*(world.names[one.source][1] for one in subjects))
+    given = as_given(world, choose, sources)
+    return Choice(["--doc_id", *ids, "--source", *given], words, sources, ids)
+
+
+def as_given(world: World, choose: random.Random, sources: Collection[str]) -> list[str]:
+    """Sources as a person names them: of a link, also the file that it leads to."""
+    ways = {source: [source] for source in sources}
+    for path, (_, read_as) in world.names.items():
+        if len(read_as) == 1 and path not in read_as:
+            ways.get(min(read_as), []).append(path)
+    return [choose.choice(ways[source]) for source in sorted(sources)]
 
 
 def documents(root: Path) -> set[tuple[str, str]]:

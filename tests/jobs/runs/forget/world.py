@@ -264,7 +264,7 @@ class World:
     def _one_by_one(self) -> None:
         """Runs with files of their own: lines, and encodings; the files are named."""
         path, _ = self.file("alone", ".log")
-        lines = []
+        lines: list[str] = []
         for _ in range(4):
             text = f"Maria {self.word()} left Lisbon."
             offset = sum(len(line) + 1 for line in lines)
@@ -334,8 +334,8 @@ def _failing_stages() -> Iterator[None]:
         yield
 
 
-def _texts(given: object) -> Iterator[str]:
-    """The texts of the documents in what a stage was given."""
+def _texts(given: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    """The texts of the documents in what a stage was given, whatever that is."""
     if isinstance(given, list | tuple):
         for part in given:
             yield from _texts(part)
