@@ -140,12 +140,18 @@ def _with_selection(
     return names.with_names("pair", pairs).with_names("record", places)
 
 
-def _known(manifests: Iterable[Manifest]) -> Mapping[str, set[str]]:
-    """The sources by their names, with and without links: of a file, also the links to it."""
+def _known(manifests: Sequence[Manifest]) -> Mapping[str, set[str]]:
+    """The sources by their names, with and without links: of a file, also the links to it.
+
+    And by names that were passed over, since the same was read under another.
+    """
     known: dict[str, set[str]] = {}
     for entry in (entry for run in manifests for entry in run.get("inputs", ())):
         for path in {entry["source"], entry.get("real_path", entry["source"])}:
             known.setdefault(path, set()).add(entry["source"])
+    for passed in (entry for run in manifests for entry in run.get("unread", ())):
+        if passed["path"] not in known and passed.get("detail") in known:
+            known[passed["path"]] = {passed["detail"]}
     return known
 
 

@@ -257,9 +257,12 @@ class World:
             Subject(one.doc_id, str(link), one.words) if one.source == str(real) else one
             for one in self.subjects
         ]
-        twin = self.place / "more" / f"{self.word()}.jsonl"
-        twin.symlink_to(link.name)  # the same file once more: it is not read
-        words.add(twin.stem)
+        # The same file once more, behind it in their order: it is not read.
+        word = self.word()
+        twin = self.place / "more" / f"zz {word}.jsonl"
+        twin.symlink_to(link.name)
+        words.add(word)
+        self.names[str(twin)] = (words, {str(link)})
 
     def _one_by_one(self) -> None:
         """Runs with files of their own: lines, and encodings; the files are named."""
