@@ -2,10 +2,11 @@
 
 import argparse
 import contextlib
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -22,15 +23,22 @@ from pipeline.outputs.layout import RUNS
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
 
+# So long, whoever read the manifests before a change may take to open the files that they named.
+READERS_SECONDS = 2.0
+
 _MOST_DAYS = 36_500  # a hundred years; far more than that, and there is no such date
 
 
 @dataclass(frozen=True)
 class Output:
-    """root: an absolute path or a URL; manifests: those of its runs, oldest first."""
+    """root: an absolute path or a URL; manifests: those of its runs, oldest first.
+
+    outdated: what removes files that no manifest names any more, once the change is done.
+    """
 
     root: str
     manifests: Sequence[Manifest]
+    outdated: list[Callable[[], None]] = field(default_factory=list)
 
     @cached_property
     def by_id(self) -> Mapping[str, Manifest]:
@@ -87,7 +95,7 @@ def changing(flags: argparse.Namespace) -> Iterator[Output]:
 
     Raises UsageError where there is none, or none that can be written to; OutputBusyError where a
     run is writing to it, JobError for what the disk refuses. What was half done when an error came
-    is removed.
+    is removed, and at the end what the change left behind, a moment after it: readers go on.
     """
     root = output_root(flags.output)
     _require_output(root)
@@ -96,15 +104,25 @@ def changing(flags: argparse.Namespace) -> Iterator[Output]:
     try:
         with held(root):
             manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
+            output = Output(root, by_age(manifests))
             try:
-                yield Output(root, by_age(manifests))
+                yield output
+                if output.outdated:
+                    time.sleep(READERS_SECONDS)
+                _remove(output.outdated)
             except (OSError, JobError):
                 if not flags.dry_run:
                     with contextlib.suppress(OSError, JobError):
+                        _remove(output.outdated)
                         clean(root)
                 raise
     except OSError as error:
         raise JobError(f"{error.filename or root}: {error.strerror or error}") from error
+
+
+def _remove(outdated: list[Callable[[], None]]) -> None:
+    while outdated:
+        outdated.pop(0)()
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:

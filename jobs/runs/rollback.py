@@ -15,7 +15,7 @@ from pipeline.console.arguments import did_you_mean
 from pipeline.outputs.current import committed_runs
 from pipeline.outputs.manifest import rolled_back_manifest
 from pipeline.outputs.storage import run_storage
-from pipeline.outputs.transactions import amend_run
+from pipeline.outputs.transactions import amend_run, settle_run
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
 from schemas.records import FileResult
@@ -38,6 +38,7 @@ def run(flags: argparse.Namespace) -> int:
             if not flags.dry_run:
                 storage = run_storage(output.root, manifest["run_id"])
                 amend_run(storage, partial(_taken_back, manifest))
+                output.outdated.append(partial(settle_run, storage))
             tell(
                 flags,
                 f"{manifest['run_id']} {told}: {counts['files']:,} files, "

@@ -1,5 +1,6 @@
 """An output as a whole: one run at a time writes to it, and its manifests say what is in it."""
 
+import contextlib
 import os
 import re
 import uuid
@@ -73,6 +74,8 @@ def clean(root: str) -> list[Manifest]:
         for run_id in os.listdir(f"{root}/{STAGING}"):
             if RUN_ID.fullmatch(run_id) and not os.path.islink(f"{root}/{STAGING}/{run_id}"):
                 settle_run(run_storage(root, run_id))
+        with contextlib.suppress(OSError):  # somebody else has something there
+            os.rmdir(f"{root}/{STAGING}")
     left = not_replaced(manifests)
     staying = {manifest["run_id"] for manifest in left}
     for manifest in manifests:

@@ -1,15 +1,18 @@
 """The commit protocol: the order of the steps by which a run counts, changes or goes.
 
 A run counts once its manifest is there, which is written last and names every file that counts. A
-run that is being changed has a staging directory until it is done; whoever holds the output next
+run that is being changed has a staging directory until it is settled; whoever holds the output next
 settles such a run. So whatever stops one of these functions, at any step, the run is as it was
 before, or as it is to be after.
+
+Readers may still be about to open the files that a change leaves behind: so its caller settles
+amended runs, and removes replaced ones, a moment later.
 
 commit_run: check the counts, have all tables ready on the disk, publish each, create the manifest
   where there is none yet.
 end_run: drop what is staged, create a failed manifest where there is none yet, settle.
-amend_run: stage new files, add them, drop the report, write the manifest, drop it again, settle.
-replace_runs: write the new run's files, publish, write its manifest, remove the runs it replaces.
+amend_run: stage new files, add them, drop the report, write the manifest, drop the report again.
+replace_runs: write the new run's files, publish, write its manifest.
 remove_run: drop the report, the manifest, the report again, then all files.
 settle_run: delete what the manifest does not name, then the staging directory.
 """
@@ -113,17 +116,14 @@ def amend_run(storage: RunStorage, amended: Change) -> Manifest:
     storage.remove_report()
     storage.write_manifest(encode_manifest(manifest))
     storage.remove_report()
-    settle_run(storage)
     return manifest
 
 
-def replace_runs(replaced: Sequence[RunStorage], storage: RunStorage, merged: Change) -> Manifest:
-    """Let one run take the place of others: `merged` writes its files and makes its manifest."""
+def replace_runs(storage: RunStorage, merged: Change) -> Manifest:
+    """Let one run take the place of those that its manifest names, which `merged` makes."""
     manifest, files = _prepared(storage, merged)
     _publish(files, manifest, storage)
     storage.write_manifest(encode_manifest(manifest))
-    for run in replaced:
-        remove_run(run)
     storage.discard_staging()
     return manifest
 

@@ -87,7 +87,7 @@ def run(flags: argparse.Namespace) -> int:
         at = datetime.now(UTC).isoformat()
         for own in found:
             if own.is_concerned and not flags.dry_run:
-                erase(output.root, own, selection, at)
+                erase(output, own, selection, at)
             if own.is_concerned:
                 tell(flags, f"{own.manifest['run_id']}: {_rows(own.rows)}")
         total = {table: sum(own.rows[table] for own in found) for table in TABLES}

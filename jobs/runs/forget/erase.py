@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pyarrow.compute as pc
 
@@ -115,9 +116,9 @@ def remove_ownerless_reports(output: Output) -> None:
         run_storage(output.root, run_id).remove_report()
 
 
-def erase(root: str, found: Found, selection: Selection, at: str) -> None:
-    """Write the run's files and its manifest again without what was found."""
-    manifest, storage = found.manifest, run_storage(root, found.manifest["run_id"])
+def erase(output: Output, found: Found, selection: Selection, at: str) -> None:
+    """Write the run's files and its manifest again without what was found; the old ones go last."""
+    manifest, storage = found.manifest, run_storage(output.root, found.manifest["run_id"])
     is_reported = storage.has_report()
 
     def without_found() -> tuple[Manifest, Sequence[FileResult]]:
@@ -138,6 +139,7 @@ def erase(root: str, found: Found, selection: Selection, at: str) -> None:
         return left, [file for file in files if file.path.startswith(storage.root)]
 
     left = amend_run(storage, without_found)
+    output.outdated.append(partial(settle_run, storage))
     if is_reported:
         try_report(storage, left)
 

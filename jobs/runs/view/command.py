@@ -70,8 +70,9 @@ def run(flags: argparse.Namespace) -> int:
 
 def _duckdb(sql: str) -> str:
     head = """\
-Both stay true after later runs. With DuckDB (views current_entities, current_documents,
-current_dead_letters and gleaner_runs), in Python or by its own command line:
+Both are made once. With DuckDB (views current_entities, current_documents, current_dead_letters and
+gleaner_runs, as of when the file was run: run it again to see later runs), in Python or by its own
+command line:
 
     import duckdb
 """

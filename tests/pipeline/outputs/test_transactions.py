@@ -21,6 +21,7 @@ from pipeline.outputs.transactions import (
     end_run,
     remove_run,
     replace_runs,
+    settle_run,
 )
 from schemas.manifest import Manifest
 from schemas.records import FileResult, ShardResult
@@ -76,7 +77,9 @@ def end(root: Path) -> Ending:
 def amend(root: Path) -> Manifest:
     storage = run_storage(str(root), "r1")
     manifest = storage.read_manifest()
-    return amend_run(storage, lambda: (rolled_back_manifest(manifest, NOW), []))
+    amended = amend_run(storage, lambda: (rolled_back_manifest(manifest, NOW), []))
+    settle_run(storage)
+    return amended
 
 
 def merge(root: Path) -> Manifest:
@@ -95,7 +98,10 @@ def merge(root: Path) -> Manifest:
         manifest = Manifest(**{**newest, "run_id": "r3", "tables": tables})
         return {**manifest, "replaces": ["r1", "r2"]}, files
 
-    return replace_runs(replaced, storage, merged)
+    manifest = replace_runs(storage, merged)
+    for run in replaced:
+        remove_run(run)
+    return manifest
 
 
 def remove(root: Path) -> None:
