@@ -7,7 +7,7 @@ from pathlib import Path
 from jobs.runs.outputs import find_output
 from jobs.runs.view.duckdb_views import duckdb_sql
 from jobs.runs.view.spark_views import spark_sql
-from jobs.runs.view.trino_views import trino_sql
+from jobs.runs.view.trino_views import TRINO_FILE, trino_sql
 from model.host.durable_files import replace_file
 from model.text.escaping import harmless
 from pipeline.console.printing import account
@@ -52,7 +52,8 @@ def run(flags: argparse.Namespace) -> int:
     if not current.committed_runs(output.manifests):
         raise UsageError(f"{root} has no committed run yet, so there is nothing to view")
     place = root if flags.root is None else flags.root.rstrip("/") or "/"
-    name = "current.sql" if flags.engine == "duckdb" else f"current.{flags.engine}.sql"
+    files = {"duckdb": "current.sql", "spark": "current.spark.sql", "trino": TRINO_FILE}
+    name = files[flags.engine]
     sql, module = f"{root}/{name}", f"{root}/current.py"
     if flags.engine == "trino":
         text, usage = trino_sql(output, place), _trino(sql)
