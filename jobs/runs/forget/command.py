@@ -264,7 +264,8 @@ def _warn_of_others(
             tell(
                 flags,
                 f"{counted(len(unnamed), 'file')} below the tables that gleaner did not write "
-                f"{'was' if len(unnamed) == 1 else 'were'} not looked at: {called('jobs.runs')} verify names them",
+                f"{'was' if len(unnamed) == 1 else 'were'} not looked at: {called('jobs.runs')} "
+                "verify names them",
             )
 
 
