@@ -6,6 +6,7 @@ from itertools import chain, combinations
 
 from model.corpora.records import Remark
 from model.corpora.statistics import DataReport, PartReport
+from model.tags import MOST_LABELS
 from model.text.escaping import harmless
 
 FEW_SPANS = 20  # a label with fewer in train is hardly learnt
@@ -20,6 +21,11 @@ def pointless(report: DataReport) -> str | None:
     train, dev = report.train, report.others[0]
     if not train.entities:
         return f"{_named(train)} holds no entity: there is nothing to learn"
+    if len(train.entities) > MOST_LABELS:
+        return (
+            f"{_named(train)} has {len(train.entities):,} labels, and a model may have "
+            f"{MOST_LABELS}: leave rare ones out, or make several of them one"
+        )
     if not dev.sentences and not dev.source:
         return f"{_named(train)} holds too few sentences to split: give --dev"
     if not dev.entities:
