@@ -21,11 +21,6 @@ def pointless(report: DataReport) -> str | None:
     train, dev = report.train, report.others[0]
     if not train.entities:
         return f"{_named(train)} holds no entity: there is nothing to learn"
-    if len(train.entities) > MOST_LABELS:
-        return (
-            f"{_named(train)} has {len(train.entities):,} labels, and a model may have "
-            f"{MOST_LABELS}: leave rare ones out, or make several of them one"
-        )
     if not dev.sentences and not dev.source:
         return f"{_named(train)} holds too few sentences to split: give --dev"
     if not dev.entities:
@@ -42,6 +37,17 @@ def pointless(report: DataReport) -> str | None:
             "scores on it would praise what was learnt by heart"
         )
     return None
+
+
+def impossible(report: DataReport) -> str | None:
+    """One sentence where no model can have what the data have, else None."""
+    labels = len(report.train.entities)
+    if labels <= MOST_LABELS:
+        return None
+    return (
+        f"{_named(report.train)} has {labels:,} labels, and a model may have {MOST_LABELS}: "
+        "leave rare ones out, or make several of them one"
+    )
 
 
 def warnings_of(report: DataReport) -> list[Remark]:

@@ -78,9 +78,7 @@ class PackedSentences:
         return scores[self.tokens].T.astype(np.float64, order="C")
 
 
-def pack(
-    lengths: Ints, tags: int, sentences: Positions | None = None
-) -> Iterator[PackedSentences]:
+def pack(lengths: Ints, tags: int, sentences: Positions | None = None) -> Iterator[PackedSentences]:
     """All sentences, or those that are named, in groups that keep temporary arrays in bounds."""
     most = max(1, min(_PACKED_SENTENCES, _PAIRS // tags**2))
     most_tokens = min(_PACKED_TOKENS, _SCORES // tags)

@@ -21,6 +21,10 @@ HALF_PRECISION = ("words", "vectors")
 # filters (10,000 million of them at most), of products of three weights, so below 1e22; its state
 # is within 1 whatever that is; and an emission is a sum over units of products of two.
 LARGEST = 10_000.0
+# The largest weight of the CRF's own, divided by the temperature; those of trained models stay
+# below 10. They are summed as exp(weight) * exp(score) where the score is up to 500 below the best,
+# and exp(-708) is the smallest that float64 holds with all its digits.
+LARGEST_POTENTIAL = 200.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +81,7 @@ class TaggerWeights:
     def units(self) -> int:
         return int(self.lstm_recurrent.shape[1])
 
-    def require_sound(self, tags: TagSet) -> None:
+    def require_sound(self, tags: TagSet, temperature: float) -> None:
         """Raise ValueError where scores of some text could be anything but finite numbers.
 
         Where the tags' scheme forbids a sequence its weight is -inf, and nowhere else.
@@ -88,18 +92,20 @@ class TaggerWeights:
             "end": tags.legal_end,
         }
         for name, array in self.arrays().items():
-            numbers = array
+            numbers, largest = array, LARGEST
             if name in legal:
-                is_forbidden = array == -np.inf
-                if not np.array_equal(is_forbidden, ~legal[name]) or np.isnan(array).any():
-                    raise ValueError(f"weights forbid other sequences of tags than {tags.scheme} does")
-                numbers = array[legal[name]]
+                is_illegal = array == -np.inf
+                if not np.array_equal(is_illegal, ~legal[name]) or np.isnan(array).any():
+                    raise ValueError(
+                        f"weights forbid other sequences of tags than {tags.scheme} does"
+                    )
+                numbers, largest = array[legal[name]], LARGEST_POTENTIAL * temperature
             # Neither holds where one of them is no number.
             least, most = numbers.min(initial=0.0), numbers.max(initial=0.0)
-            if not (-LARGEST <= least and most <= LARGEST):
-                extreme = most if -LARGEST <= least else least
+            if not (-largest <= least and most <= largest):
+                extreme = most if -largest <= least else least
                 raise ValueError(
-                    f"weight {name} holds {extreme:g}, expected -{LARGEST:,.0f} to {LARGEST:,.0f}"
+                    f"weight {name} holds {extreme:g}, expected -{largest:,g} to {largest:,g}"
                 )
 
     def as_stored(self) -> "TaggerWeights":

@@ -20,8 +20,8 @@ from schemas.records import Ints
 if TYPE_CHECKING:
     from model.tagger.emissions import EmissionGraph
 
-# Words whose characters are convolved at once, and numbers that this takes: 40 MB a tensor. A bundled
-# model has 1,166 of a word, so the first bound is the one that counts.
+# Words whose characters are convolved at once, and numbers that this takes: 40 MB a tensor. The
+# bundled model has 1,166 of a word, so the first bound is the one that counts there.
 _PROJECTED_WORDS = 8192
 _PROJECTED_NUMBERS = 10_000_000
 # A longer word is remembered by its digest, or a document of a few huge words would stay in memory.

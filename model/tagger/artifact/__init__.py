@@ -25,11 +25,16 @@ import numpy as np
 import safetensors.numpy
 
 from model.host.ordinary_files import open_ordinary
-from model.tagger.artifact.contents import MOST, Fields, is_name
+from model.tagger.artifact.contents import Fields, is_name, shown
+from model.tagger.artifact.records import (
+    require_statistics,
+    stored_segmentation,
+    stored_tags,
+)
 from model.tagger.encoding import MOST_CHARACTERS, WordEncoder
 from model.tagger.vocabulary import RESERVED, Vocabulary
 from model.tagger.weights import HALF_PRECISION, TaggerWeights
-from model.tags import MOST_LABELS, TagSet
+from model.tags import TagSet
 from model.text.segmentation import Segmentation
 from schemas.errors import STOPS, ArtifactError
 
@@ -50,8 +55,6 @@ _MOST_FILES = 1000
 
 # Calibration fits 0.2 to 10. All scores are divided by it, and stay far from float32's ends.
 _LEAST_TEMPERATURE, _MOST_TEMPERATURE = 0.01, 100.0
-# Sentences of that many tokens take memory and time as the text does; the default is 4,096.
-_MOST_SENTENCE_TOKENS = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +102,7 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
     if directory.exists() and any(directory.iterdir()):
         raise ArtifactError(f"{directory} exists and is not empty")
     try:
-        artifact.weights.require_sound(artifact.tags)
+        artifact.weights.require_sound(artifact.tags, artifact.temperature)
     except ValueError as error:
         raise ArtifactError(f"{directory} is not written: {error}") from error
     config = {
@@ -122,7 +125,9 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
     }
     checksums = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
     if sum(map(len, files.values())) > _MOST_BYTES:
-        raise ArtifactError(f"{directory} is not written: it would have more than {_MOST_BYTES:,} B")
+        raise ArtifactError(
+            f"{directory} is not written: it would have more than {_MOST_BYTES:,} B"
+        )
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".model-", dir=directory.parent) as scratch:
         whole = Path(scratch, directory.name)
@@ -185,7 +190,7 @@ def gather_files(
 
     try:
         listed = read()
-        for name in _checksums({_CHECKSUMS: listed}, where):  # noqa: B007 - `read` reads it
+        for name in _checksums({_CHECKSUMS: listed}, where):
             with contextlib.suppress(FileNotFoundError):  # which `load_artifact` notices
                 files[name] = read()
     except FileNotFoundError as error:
@@ -209,71 +214,36 @@ def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:
     )
     if config.values.get("format") != FORMAT:
         raise ArtifactError(
-            f"{where} is not a gleaner model: its format is {config.values.get('format')!r}"
+            f"{where} is not a gleaner model: its format is {shown(config.values.get('format'))}"
         )
     if config.values.get("format_version") != FORMAT_VERSION:
         raise ArtifactError(
-            f"{where} has model format version {config.values.get('format_version')}, "
+            f"{where} has model format version {shown(config.values.get('format_version'))}, "
             f"this release reads version {FORMAT_VERSION}"
         )
     try:
-        tags = _tags(labels)
+        tags = stored_tags(labels)
         vocabulary = Vocabulary(words.texts("words"), words.texts("characters"))
-        _require_statistics(baseline)
+        weights = _weights(files["weights.safetensors"], vocabulary, tags)
+        temperature = config.number("temperature", _LEAST_TEMPERATURE, _MOST_TEMPERATURE)
+        weights.require_sound(tags, temperature)
+        require_statistics(baseline)
         return Artifact(
             name=config.text("name"),
-            segmentation=_segmentation(config.fields("segmentation")),
+            segmentation=stored_segmentation(config.fields("segmentation")),
             encoder=WordEncoder(vocabulary, config.whole("max_characters", 1, MOST_CHARACTERS)),
             tags=tags,
-            weights=_weights(files["weights.safetensors"], vocabulary, tags),
+            weights=weights,
             training=config.fields("training").values,
             metrics=metrics.values,
             baseline=baseline.values,
-            temperature=config.number("temperature", _LEAST_TEMPERATURE, _MOST_TEMPERATURE),
+            temperature=temperature,
             content_hash=_content_hash(checksums),
         )
     except ArtifactError as error:
         raise ArtifactError(f"{where}: {error}") from error
     except ValueError as error:
         raise ArtifactError(f"{where} does not fit together: {error}") from error
-
-
-def _tags(stored: Fields) -> TagSet:
-    labels = stored.texts("labels")
-    if not 1 <= len(labels) <= MOST_LABELS:
-        expected = f"expected 1 to {MOST_LABELS}"
-        raise ArtifactError(f"labels.json: labels is a list of {len(labels):,}, {expected}")
-    return TagSet(labels, stored.text("scheme"))
-
-
-def _segmentation(stored: Fields) -> Segmentation:
-    own = Segmentation()
-    stored.require_known({f.name for f in fields(own)})
-    return Segmentation(
-        language=stored.text("language", own.language),
-        tokens=stored.text("tokens", own.tokens),  # type: ignore[arg-type]  # which it looks at
-        max_sentence_tokens=stored.whole(
-            "max_sentence_tokens", 1, _MOST_SENTENCE_TOKENS, own.max_sentence_tokens
-        ),
-        version=stored.whole("version", 1, MOST, own.version),
-        characters=stored.boolean("characters", default=own.characters),
-    )
-
-
-def _require_statistics(baseline: Fields) -> None:
-    """Raise ArtifactError for statistics of another kind than drift is found with.
-
-    They may lack: models of old have none.
-    """
-    baseline.text("language", default="en")
-    tokens = baseline.whole("tokens", 0, MOST, default=0)
-    baseline.whole("unknown_tokens", 0, tokens, default=0)
-    lengths = baseline.fields("sentence_lengths", default={})
-    if len(lengths.wholes("bounds")) != len(lengths.wholes("counts")):
-        raise ArtifactError("baseline.json: sentence_lengths has other counts than bounds")
-    by_label = baseline.fields("confidence_histogram_by_label", default={})
-    for label in by_label:
-        by_label.wholes(label)
 
 
 def _checksums(files: Mapping[str, bytes], where: str) -> dict[str, str]:
@@ -331,7 +301,6 @@ def _weights(data: bytes, vocabulary: Vocabulary, tags: TagSet) -> TaggerWeights
     wanted = (len(words) + RESERVED, len(characters) + RESERVED, len(tags.tags))
     if sizes != wanted:
         raise ValueError(f"weights for {sizes} words, characters and tags, the files list {wanted}")
-    weights.require_sound(tags)
     return weights
 
 

@@ -52,7 +52,9 @@ class Fields:
         def is_within(value: object) -> bool:
             return is_whole(value, least, most)
 
-        return self._value(name, default, is_within, f"expected a whole number from {least:,} to {most:,}")
+        return self._value(
+            name, default, is_within, f"expected a whole number from {least:,} to {most:,}"
+        )
 
     def wholes(self, name: str) -> list[int]:
         """A list of counts."""
@@ -69,15 +71,19 @@ class Fields:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             return is_number and least <= value <= most  # type: ignore[operator]  # a number
 
-        return float(self._value(name, None, is_within, f"expected a number from {least:,} to {most:,}"))
+        return float(
+            self._value(name, None, is_within, f"expected a number from {least:,} to {most:,}")
+        )
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """True or false."""
-        return self._value(name, default, lambda value: isinstance(value, bool), "expected true or false")
+        return self._value(
+            name, default, lambda value: isinstance(value, bool), "expected true or false"
+        )
 
     def fields(self, name: str, default: Mapping[str, Any] | None = None) -> "Fields":
         """An object within this one."""
-        values: dict[str, Any] = self._value(
+        values = self._value(
             name, default, lambda value: isinstance(value, dict), "expected an object"
         )
         return Fields(values, f"{self._place}: {name}")
@@ -86,16 +92,18 @@ class Fields:
         """Raise ArtifactError for a value of another name than these."""
         for name in self.values:
             if name not in names:
-                raise ArtifactError(f"{self._place} has {_shown(name)}, which is not known")
+                raise ArtifactError(f"{self._place} has {shown(name)}, which is not known")
 
     def _value(
-        self, name: str, default: Any, is_right: Callable[[Any], bool], expected: str
-    ) -> Any:  # noqa: ANN401 - of the kind that was asked for
-        value = self.values.get(name, default)
-        if value is None and name not in self.values:
-            raise ArtifactError(f"{self._place} has no {name}, {expected}")
+        self, name: str, default: T | None, is_right: Callable[[object], bool], expected: str
+    ) -> T:
+        if name not in self.values:
+            if default is None:
+                raise ArtifactError(f"{self._place} has no {name}, {expected}")
+            return default
+        value: T = self.values[name]
         if not is_right(value):
-            raise ArtifactError(f"{self._place}: {name} is {_shown(value)}, {expected}")
+            raise ArtifactError(f"{self._place}: {name} is {shown(value)}, {expected}")
         return value
 
 
@@ -119,12 +127,12 @@ def _are_texts(value: object) -> bool:
     return True
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value as it stands in a message: what is long, or holds others, by its kind."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:g}"
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false"}.get(value, "null")  # type: ignore[call-overload]
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
     return shortened(repr(value), _SHOWN)

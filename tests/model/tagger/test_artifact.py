@@ -171,15 +171,31 @@ def test_an_empty_directory_is_no_model(tmp_path: Path) -> None:
             {"temperature": 0},
             "m: config.json: temperature is 0, expected a number from 0.01 to 100",
         ),
-        ("config.json", {"temperature": "1"}, "m: config.json: temperature is '1', expected a number from"),
-        ("config.json", {"segmentation": {"colour": "red"}}, "m: config.json: segmentation has 'colour'"),
-        ("labels.json", {"scheme": "IOB1"}, "m does not fit together: tag scheme 'IOB1' is not known"),
+        (
+            "config.json",
+            {"temperature": "1"},
+            "m: config.json: temperature is '1', expected a number from",
+        ),
+        (
+            "config.json",
+            {"segmentation": {"colour": "red"}},
+            "m: config.json: segmentation has 'colour'",
+        ),
+        (
+            "labels.json",
+            {"scheme": "IOB1"},
+            "m does not fit together: tag scheme 'IOB1' is not known",
+        ),
         (
             "labels.json",
             {"scheme": "BIOES"},
             "m does not fit together: weights for (25, 28, 7) words, characters",
         ),
-        ("labels.json", {"labels": [1]}, "m: labels.json: labels is a list of 1, expected a list of texts"),
+        (
+            "labels.json",
+            {"labels": [1]},
+            "m: labels.json: labels is a list of 1, expected a list of texts",
+        ),
         ("labels.json", {"labels": ["per", "geo"]}, "m does not fit together: labels are"),
         (
             "labels.json",
@@ -208,7 +224,9 @@ def test_json_of_another_shape_is_refused(files: Files, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["config.json", "labels.json", "vocabulary.json"])
 def test_json_without_its_keys_is_refused(files: Files, name: str) -> None:
-    with pytest.raises(ArtifactError, match=r"^m(: \w+\.json has no \w+, expected | is not a gleaner model)"):
+    with pytest.raises(
+        ArtifactError, match=r"^m(: \w+\.json has no \w+, expected | is not a gleaner model)"
+    ):
         load_artifact(resealed({**files, name: b"{}"}), "m")
 
 
