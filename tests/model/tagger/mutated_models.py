@@ -125,8 +125,12 @@ def _in_weights(files: Files, draw: random.Random) -> Files:
     except Exception:  # noqa: BLE001 - mutated before
         return files
     name = draw.choice(sorted(arrays))
-    arrays = draw.choice(_CHANGES)(arrays, name, draw)
-    return {**files, WEIGHTS: safetensors.numpy.save(arrays)}
+    try:
+        arrays = draw.choice(_CHANGES)(arrays, name, draw)
+    except (IndexError, KeyError, ValueError):  # of what was mutated before
+        return files
+    whole = {key: np.array(array, order="C") for key, array in arrays.items()}
+    return {**files, WEIGHTS: safetensors.numpy.save(whole)}
 
 
 def _element(arrays: Arrays, name: str, draw: random.Random) -> Arrays:
