@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline.console.colour import rendered
+from pipeline.console.events import EventStream
 from pipeline.console.printing import choose_console
 from schemas.errors import JobError, UsageError
 
@@ -75,12 +77,34 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt("terminated")
 
 
+class _Rendered(logging.Formatter):
+    """Log records of libraries, which may quote what others wrote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return rendered(super().format(record), sys.stderr)
+
+
+def _format_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,  # noqa: ARG001 - as Python names it
+) -> str:
+    text = f"{filename}:{lineno}: {category.__name__}: {message}"
+    return f"{rendered(text, sys.stderr)}\n"
+
+
 def quiet_libraries() -> None:
     """Keep notices about processors, missing GPUs and optional packages off the user's terminal.
 
     Called before Beam and TensorFlow are imported, which is when they read these.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    errors = logging.StreamHandler()
+    errors.setFormatter(_Rendered("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.ERROR, handlers=[errors])
+    if not isinstance(sys.stderr, EventStream):  # which takes the text as it is
+        warnings.formatwarning = _format_warning
     # The end of life of tensorflow_addons is known: it is needed for training only.
     warnings.filterwarnings("ignore", module="tensorflow_addons")
