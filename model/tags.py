@@ -19,7 +19,6 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from model.text.escaping import shortened
 from schemas.records import Positions
 
 Array = TypeVar("Array", bound=NDArray[np.generic])
@@ -187,9 +186,9 @@ class TagSet:
         _marks(self.scheme)
         for label in self.labels:
             if not is_label(label):
-                raise ValueError(f"{shortened(repr(label), _SHOWN)} is not a label")
+                raise ValueError(f"{repr(label)[:_SHOWN]} is not a label")
         if list(self.labels) != sorted(set(self.labels)):
-            labels = shortened(", ".join(self.labels), _SHOWN)
+            labels = ", ".join(self.labels)[:_SHOWN]
             raise ValueError(f"labels are repeated or out of order: {labels}")
 
     def __reduce__(self) -> tuple[type["TagSet"], tuple[tuple[str, ...], str]]:
