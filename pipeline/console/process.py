@@ -4,7 +4,6 @@ import atexit
 import contextlib
 import logging
 import os
-import signal
 import sys
 import traceback
 import warnings
@@ -14,37 +13,56 @@ from typing import NoReturn
 
 from pipeline.console.colour import rendered
 from pipeline.console.events import EventStream
-from pipeline.console.printing import choose_console
+from pipeline.console.printing import Console, choose_console
+from pipeline.console.start import (
+    end_on_signals,
+    leave_on_signals,
+    pass_over_signals,
+    raise_on_signals,
+)
 from schemas.errors import JobError, UsageError
 
 
 def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
     """Run a job with the process's arguments and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    leave_on_signals()
     # Helpers that Python starts by itself, as multiprocessing does, look for no module here either.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
     _open_closed_streams()
     _keep_standard_error()
     console = choose_console(sys.argv[1:])
     quiet_libraries()
-    try:
-        _require_utf8(sys.argv[1:])
-        code = run(sys.argv[1:])
-    except SystemExit as left:  # argparse, once it has shown the help; others give a reason
-        is_reason = isinstance(left.code, str)
-        code = console.error(str(left.code), 1) if is_reason else int(left.code or 0)
-    except JobError as error:
-        code = console.error(str(error), error.exit_code)
-    except KeyboardInterrupt as error:
-        code = console.error(str(error) or "interrupted", 1)
-    except BaseException as error:  # noqa: BLE001 - told with its trace; a panic is no Exception
-        code = console.error(repr(error), 1, traceback.format_exc())
+    code = _code_of(run, console)
+    end_on_signals(code)
     # Taking TensorFlow and Beam's threads down in order costs a second and prints tracebacks of
     # half-destroyed modules; all files are closed by now.
     # A job server that Beam started for a run ends in one of these.
     atexit._run_exitfuncs()  # noqa: SLF001 - the only way to have them run before `_exit`
     console.finish()
     os._exit(code)
+
+
+def _code_of(run: Callable[[Sequence[str]], int], console: Console) -> int:
+    """Run the job; what it raises is told, and its exit code returned. Nothing is raised.
+
+    From the end of the job on, signals raise nothing either.
+    """
+    try:
+        try:
+            raise_on_signals()
+            _require_utf8(sys.argv[1:])
+            return run(sys.argv[1:])
+        finally:
+            pass_over_signals()
+    except SystemExit as left:  # argparse, once it has shown the help; others give a reason
+        is_reason = isinstance(left.code, str)
+        return console.error(str(left.code), 1) if is_reason else int(left.code or 0)
+    except JobError as error:
+        return console.error(str(error), error.exit_code)
+    except KeyboardInterrupt as error:
+        return console.error(str(error) or "interrupted", 1)
+    except BaseException as error:  # noqa: BLE001 - told with its trace; a panic is no Exception
+        return console.error(repr(error), 1, traceback.format_exc())
 
 
 def _open_closed_streams() -> None:
@@ -69,12 +87,6 @@ def _require_utf8(arguments: Sequence[str]) -> None:
             argument.encode()
         except UnicodeEncodeError as error:
             raise UsageError(f"the argument {os.fsencode(argument)!r} is not UTF-8") from error
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    """Let a request to terminate do what Ctrl-C does, once: what follows it may take its time."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt("terminated")
 
 
 class _Rendered(logging.Formatter):
