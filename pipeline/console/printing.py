@@ -13,7 +13,7 @@ from model.text.escaping import harmless
 from pipeline.console.colour import Paint, painter, plain, rendered
 from pipeline.console.events import EventStream, speak_in_events
 from pipeline.console.progress import ProgressReader
-from pipeline.console.progress_display import Meter, event_updates, line_updates
+from pipeline.console.progress.display import Meter, event_updates, line_updates
 from pipeline.console.start import chooses_json
 from pipeline.console.text import first_line
 from schemas.errors import JobError

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 PROGRAM = "gleaner"
 FLAG = "--log_format"
@@ -20,7 +21,7 @@ _UNHANDLED = (signal.SIG_DFL, signal.default_int_handler)
 def chooses_json(arguments: Sequence[str]) -> bool:
     """Whether the arguments ask for JSON. Errors in them are told so too: none is parsed yet."""
     chosen = ""
-    for argument, after in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, after in pairwise([*arguments, ""]):
         flag, joined, value = argument.partition("=")
         if flag == FLAG:
             chosen = value if joined else after
