@@ -18,6 +18,7 @@ from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import amend_run
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
+from schemas.records import FileResult
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +36,8 @@ def run(flags: argparse.Namespace) -> int:
             counts = manifest["counts"]
             told = "would be rolled back" if flags.dry_run else "rolled back"
             if not flags.dry_run:
-                taken_back = partial(rolled_back_manifest, manifest, datetime.now(UTC))
-                amend_run(run_storage(output.root, manifest["run_id"]), taken_back)
+                storage = run_storage(output.root, manifest["run_id"])
+                amend_run(storage, partial(_taken_back, manifest))
             tell(
                 flags,
                 f"{manifest['run_id']} {told}: {counts['files']:,} files, "
@@ -44,6 +45,10 @@ def run(flags: argparse.Namespace) -> int:
                 f"{counts['dead_letters']:,} dead letters",
             )
     return 0
+
+
+def _taken_back(manifest: Manifest) -> tuple[Manifest, Sequence[FileResult]]:
+    return rolled_back_manifest(manifest, datetime.now(UTC)), ()
 
 
 def _chosen(ids: Sequence[str], output: Output) -> list[Manifest]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from pipeline.outputs.current import TABLE_FILE
 from schemas.manifest import TABLE_NAMES, Manifest
 
 STAGING = "_staging"
@@ -25,6 +26,16 @@ _OWN = re.compile(
 def is_own(path: str) -> bool:
     """Whether a path that counts from an output is of what gleaner writes there."""
     return _OWN.fullmatch(path) is not None
+
+
+def table_file(name: str) -> str:
+    """The name of a table's file: that of 32 hexadecimal digits, or of `empty`."""
+    return f"part-{name}.parquet"
+
+
+def is_table_file(path: str) -> bool:
+    """Whether a file has a name that a table's file is given; no other is ever removed."""
+    return re.fullmatch(TABLE_FILE, path.rpartition("/")[2]) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,8 +190,8 @@ def test_a_failure_after_publishing_takes_the_tables_back(
     publish, create = DiskStorage.publish, DiskStorage.create_manifest
     published: list[str] = []
 
-    def noted(self: DiskStorage, table: str, names: list[str]) -> None:
-        publish(self, table, names)
+    def noted(self: DiskStorage, table: str) -> None:
+        publish(self, table)
         published.append(table)
 
     def full_once(self: DiskStorage, data: bytes) -> bool:

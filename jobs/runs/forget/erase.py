@@ -116,13 +116,12 @@ def erase(root: str, found: Found, selection: Selection, at: str) -> None:
     manifest, storage = found.manifest, run_storage(root, found.manifest["run_id"])
     is_reported = storage.has_report()
 
-    def without_found() -> Manifest:
+    def without_found() -> tuple[Manifest, Sequence[FileResult]]:
         files = [
             file
             for table, described in manifest.get("tables", {}).items()
             for file in _rewritten(storage, table, described["files"], found, selection)
         ]
-        storage.sync(file.path for file in files if file.path.startswith(storage.root))
         left = _left(_redacted(manifest, selection), files, storage, found)
         if found.files or len(left.get("inputs", ())) < len(manifest.get("inputs", ())):
             entry = Forgotten(
@@ -132,7 +131,7 @@ def erase(root: str, found: Found, selection: Selection, at: str) -> None:
                 dead_letters=found.rows["dead_letters"],
             )
             left["forgotten"] = [*manifest.get("forgotten", ()), entry]
-        return left
+        return left, [file for file in files if file.path.startswith(storage.root)]
 
     left = amend_run(storage, without_found)
     if is_reported:
@@ -165,10 +164,10 @@ def _rewritten(
 
 
 def _writer(storage: RunStorage, table: str, like: str) -> TableWriter:
-    """Writes one file of any size beside the old ones, with the same schema."""
+    """Writes one file of any size, with the schema of an old one."""
     with open_table(like) as file:
         schema = file.schema_arrow
-    directory = storage.table_directory(table)
+    directory = storage.writing_directory(table)
     return TableWriter(table, schema, directory, sys.maxsize, storage.create)
 
 

@@ -120,7 +120,7 @@ WITH places AS (
     FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_runs)
 ), found AS (
     SELECT *, regexp_extract(gleaner_file, 'run_id=([^/]+)/[^/]+$', 1) AS run_id
-    FROM read_parquet({place} || '/{table}/run_id=*/*.parquet',
+    FROM read_parquet({place} || '/{table}/run_id=*/part-*.parquet',
         hive_partitioning = false, union_by_name = true, filename = 'gleaner_file')
 )
 SELECT found.* EXCLUDE (gleaner_file)
