@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.benchmark.__main__ import run as benchmark
+from jobs.benchmark.scale import run as scale
 from jobs.evaluate.__main__ import run as evaluate
 from model.drift.compare import compare
 from model.drift.profile import Profile, profile_of_baseline
@@ -19,7 +21,7 @@ from model.tagger.tagger import Tagger, tag_documents
 from model.text.segmentation import tokenize_document
 from pipeline.outputs.current import read_table
 from pipeline.run import run
-from schemas.errors import ArtifactError, JobError
+from schemas.errors import ArtifactError, JobError, UsageError
 from schemas.records import Document
 from tests.model.tagger.mutated_models import Files, mutated, resealed
 
@@ -232,6 +234,17 @@ def test_a_run_and_a_measurement_with_a_mutated_model_end_as_documented(
             assert read_table(str(output), "dead_letters").num_rows == 0
         capsys.readouterr()
     assert set(codes) == {0, 2}
+
+
+@pytest.mark.parametrize("command", [benchmark, scale])
+def test_a_benchmark_of_a_model_that_is_refused_ends_as_a_run_does(
+    files: Files, tmp_path: Path, command: Callable[[list[str]], int]
+) -> None:
+    model = written(changed(files, "config.json", {"max_characters": 0}), tmp_path / "m")
+    with pytest.raises(
+        UsageError, match=rf"^{model}: config\.json: max_characters is 0, expected "
+    ):
+        command([f"--model={model}"])
 
 
 def ended(command: Callable[[list[str]], int], flags: list[str]) -> int:
