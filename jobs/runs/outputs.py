@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from model.text.escaping import harmless
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.commands import called
 from pipeline.console.printing import account, answer
@@ -69,9 +68,7 @@ class Output:
             if not runs:
                 jobs = [run["part"]["of"] for run in self.manifests if "part" in run]
                 known = [*self.by_id, *jobs]
-                raise UsageError(
-                    f"{self.root} has no run {harmless(name)!r}" + did_you_mean(name, known)
-                )
+                raise UsageError(f"{self.root} has no run {name!r}" + did_you_mean(name, known))
             chosen += [manifest for manifest in runs if manifest not in chosen]
         return chosen
 

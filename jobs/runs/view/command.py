@@ -9,7 +9,6 @@ from jobs.runs.view.duckdb_views import duckdb_sql
 from jobs.runs.view.spark_views import spark_sql
 from jobs.runs.view.trino_views import TRINO_FILE, trino_sql
 from model.host.durable_files import replace_file
-from model.text.escaping import harmless
 from pipeline.console.printing import account
 from pipeline.filesystems.paths import is_remote, scheme_of
 from pipeline.filesystems.upload import Upload
@@ -63,8 +62,7 @@ def run(flags: argparse.Namespace) -> int:
         text, usage = duckdb_sql(place), _duckdb(sql)
     _write(sql, text)
     _write(module, Path(current.__file__).read_text("utf-8"))
-    told = f"written {sql}\n        {module}\n{usage}\n\n{_python(root)}"
-    account("\n".join(map(harmless, told.split("\n"))))
+    account(f"written {sql}\n        {module}\n{usage}\n\n{_python(root)}")
     return 0
 
 
