@@ -16,7 +16,6 @@ from itertools import groupby
 from typing import NamedTuple
 
 from jobs.runs.outputs import add_dry_run, holding, tell
-from model.text.escaping import harmless
 from pipeline.console.text import counted
 from pipeline.filesystems.beam import filesystems, list_files
 from pipeline.filesystems.paths import is_remote
@@ -72,7 +71,7 @@ def run(flags: argparse.Namespace) -> int:
                 for run_id in {left.run_id for left in found} - {""}:
                     settle_run(run_storage(root, run_id))  # whose folders may be empty now
     for run_id, own in groupby(sorted(found), key=lambda left: left.run_id):
-        tell(flags, f"{harmless(run_id) or 'of no run'}: {_in_words(list(own))}")
+        tell(flags, f"{run_id or 'of no run'}: {_in_words(list(own))}")
     tell(flags, f"{_in_words(found)} {'would be removed' if flags.dry_run else 'removed'}")
     return 0
 
