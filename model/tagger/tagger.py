@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model.tagger.artifact import Artifact
 from model.tagger.crf import TokenSpans, decode
 from model.tagger.encoding import FOLDED_WORDS
-from model.tagger.padding import BUCKET_CELLS, pad_documents
+from model.tagger.padding import BUCKET_CELLS, pad_documents, parts_of
 from model.tagger.span_posteriors import span_posteriors
 from model.tagger.word_table import WordRows, WordTable
 from model.text.quotation import without_lone_quotes
@@ -29,6 +29,14 @@ class Emitted(NamedTuple):
 
     emissions: Floats  # (token, tag)
     unknown: NDArray[np.bool_]  # (token,) whether the vocabulary lacks it
+
+
+class _Found(NamedTuple):
+    """The entities of a batch, and what the vocabulary lacks of it."""
+
+    spans: TokenSpans
+    confidence: Floats  # (span,)
+    unknown: NDArray[np.bool_]  # (token,)
 
 
 class Tagger:
@@ -62,14 +70,7 @@ class Tagger:
 
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
         """One tagged document for each document of the batch, in order."""
-        emitted = self.emit(batch)
-        lengths = batch.sentence_lengths
-        spans = self.spans_of(decode(self.potentials, emitted.emissions, lengths))
-        confidence = span_posteriors(
-            self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
-        ).astype(np.float32)
-        kept = confidence >= self.min_confidence
-        spans, confidence = TokenSpans(*(column[kept] for column in spans)), confidence[kept]
+        spans, confidence, unknown = self._found(batch)
         labels = self.labels[spans.label]
 
         tagged = []
@@ -87,14 +88,43 @@ class Tagger:
                     end[named],
                     tuple(labels[mine][named]),
                     confidence[mine][named],
-                    int(emitted.unknown[token:stop].sum()),
+                    int(unknown[token:stop].sum()),
                 )
             )
             token, span = stop, last
         return tagged
 
+    def _found(self, batch: PaddedBatch) -> _Found:
+        found: list[_Found] = []
+        first = 0  # token of the part
+        for part in parts_of(batch):
+            emitted = self._emit(part)
+            lengths = part.sentence_lengths
+            spans = self.spans_of(decode(self.potentials, emitted.emissions, lengths))
+            confidence = span_posteriors(
+                self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
+            ).astype(np.float32)
+            kept = confidence >= self.min_confidence
+            start, end, label = (column[kept] for column in spans)
+            found.append(
+                _Found(
+                    TokenSpans(start + first, end + first, label),
+                    confidence[kept],
+                    emitted.unknown,
+                )
+            )
+            first += len(emitted.unknown)
+        if len(found) == 1:
+            return found[0]
+        spans = TokenSpans(*map(np.concatenate, zip(*(one.spans for one in found), strict=True)))
+        rest = zip(*((one.confidence, one.unknown) for one in found), strict=True)
+        return _Found(spans, *map(np.concatenate, rest))
+
     def emit(self, batch: PaddedBatch) -> Emitted:
         """The network's view of all tokens of the batch, documents end to end."""
+        return Emitted(*map(np.concatenate, zip(*map(self._emit, parts_of(batch)), strict=True)))
+
+    def _emit(self, batch: PaddedBatch) -> Emitted:
         tokens = int(batch.sentence_lengths.sum())
         emissions = np.empty((tokens, len(self.artifact.tags.tags)), np.float32)
         unknown = np.empty(tokens, bool)
@@ -149,12 +179,12 @@ def tag_documents(
 
 def _trimmed(document: TokenizedDocument, start: Positions, end: Positions) -> tuple[Ints, Ints]:
     """Spans of the document without lone quotation marks at their edges; their score stays."""
-    spans = [
-        without_lone_quotes(document.words, *span)
-        for span in zip(start.tolist(), end.tolist(), strict=True)
-    ]
-    columns = np.array(spans, np.int32).reshape(-1, 2)
-    return columns[:, 0], columns[:, 1]
+    spans = np.stack([start, end], axis=1).astype(np.int32)
+    # A mark is a token of one character, as few are that a span begins or ends with.
+    single = document.token_end - document.token_start == 1
+    for number in np.flatnonzero(single[start] | single[end - 1]).tolist():
+        spans[number] = without_lone_quotes(document.words, *spans[number].tolist())
+    return spans[:, 0], spans[:, 1]
 
 
 def _tagged(
