@@ -34,7 +34,9 @@ class Emitted(NamedTuple):
 class _Found(NamedTuple):
     """The entities of a batch, and what the vocabulary lacks of it."""
 
-    spans: TokenSpans
+    start: Ints  # (span,) tokens, of all of the batch
+    end: Ints  # (span,)
+    label: Ints  # (span,)
     confidence: Floats  # (span,)
     unknown: NDArray[np.bool_]  # (token,)
 
@@ -70,16 +72,16 @@ class Tagger:
 
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
         """One tagged document for each document of the batch, in order."""
-        spans, confidence, unknown = self._found(batch)
-        labels = self.labels[spans.label]
+        found = self._found(batch)
+        labels = self.labels[found.label]
 
         tagged = []
         token, span = 0, 0
         for document in batch.documents:
             stop = token + len(document.words)
-            last = int(np.searchsorted(spans.start, stop))
+            last = int(np.searchsorted(found.start, stop))
             mine = slice(span, last)
-            start, end = _trimmed(document, spans.start[mine] - token, spans.end[mine] - token)
+            start, end = _trimmed(document, found.start[mine] - token, found.end[mine] - token)
             named = start < end  # what was a quotation mark alone names nothing
             tagged.append(
                 _tagged(
@@ -87,8 +89,8 @@ class Tagger:
                     start[named],
                     end[named],
                     tuple(labels[mine][named]),
-                    confidence[mine][named],
-                    int(unknown[token:stop].sum()),
+                    found.confidence[mine][named],
+                    int(found.unknown[token:stop].sum()),
                 )
             )
             token, span = stop, last
@@ -96,7 +98,7 @@ class Tagger:
 
     def _found(self, batch: PaddedBatch) -> _Found:
         found: list[_Found] = []
-        first = 0  # token of the part
+        first = np.int32(0)  # token of the part
         for part in parts_of(batch):
             emitted = self._emit(part)
             lengths = part.sentence_lengths
@@ -105,20 +107,14 @@ class Tagger:
                 self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
             ).astype(np.float32)
             kept = confidence >= self.min_confidence
-            start, end, label = (column[kept] for column in spans)
+            start, end, label = (column[kept].astype(np.int32) for column in spans)
             found.append(
-                _Found(
-                    TokenSpans(start + first, end + first, label),
-                    confidence[kept],
-                    emitted.unknown,
-                )
+                _Found(start + first, end + first, label, confidence[kept], emitted.unknown)
             )
-            first += len(emitted.unknown)
-        if len(found) == 1:
-            return found[0]
-        spans = TokenSpans(*map(np.concatenate, zip(*(one.spans for one in found), strict=True)))
-        rest = zip(*((one.confidence, one.unknown) for one in found), strict=True)
-        return _Found(spans, *map(np.concatenate, rest))
+            first += np.int32(len(emitted.unknown))
+        return (
+            found[0] if len(found) == 1 else _Found(*map(np.concatenate, zip(*found, strict=True)))
+        )
 
     def emit(self, batch: PaddedBatch) -> Emitted:
         """The network's view of all tokens of the batch, documents end to end."""
@@ -177,9 +173,9 @@ def tag_documents(
         yield from tagger.tag(pad_documents(batch))
 
 
-def _trimmed(document: TokenizedDocument, start: Positions, end: Positions) -> tuple[Ints, Ints]:
+def _trimmed(document: TokenizedDocument, start: Ints, end: Ints) -> tuple[Ints, Ints]:
     """Spans of the document without lone quotation marks at their edges; their score stays."""
-    spans = np.stack([start, end], axis=1).astype(np.int32)
+    spans: Ints = np.stack([start, end], axis=1)
     # A mark is a token of one character, as few are that a span begins or ends with.
     single = document.token_end - document.token_start == 1
     for number in np.flatnonzero(single[start] | single[end - 1]).tolist():

@@ -38,7 +38,7 @@ _PLANE = 0x10000
 
 # What a document may have, and what of it is written out as strings for the whole of it: a token
 # takes 60 bytes so, and 8 by its offsets.
-MOST_TOKENS = 2**24
+MOST_TOKENS = 16_000_000
 _LISTED_TOKENS = 2**18
 _PART_TOKENS, _PART_CHARACTERS = 2**16, 2**20
 
@@ -81,7 +81,7 @@ class Segmentation:
 def tokenize_document(document: Document, segmentation: Segmentation) -> TokenizedDocument:
     """Cut a document into sentences and tokens; offsets are code points of its text.
 
-    Raises RecordError for one of more than 16,777,216 tokens.
+    Raises RecordError for one of more than 16,000,000 tokens.
     """
     text = document.text
     starts, ends, titles = _tokens(text, segmentation.tokens, segmentation.characters)

@@ -1,6 +1,7 @@
 """The format `jsonl`: a JSON object a line."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -20,6 +21,12 @@ from schemas.errors import RecordError, ShardError
 
 _ARRAY = ": a file that is one array takes --input_format json."
 _MARK = "\ufeff"
+# Of small records no JSON takes much. The bytes are those of Python's objects, without what is in
+# them: of `{"":0},` and `[],` a record of 64 MB would take 1.7 GB.
+_LARGE_BYTES = 2**20
+_OBJECT_BYTES, _ARRAY_BYTES = 190, 70
+_HELD_BYTES = 800_000_000
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _SPACE = " \t\n\r\v\f"  # what `bytes.strip` takes away
 
 
@@ -123,9 +130,27 @@ def object_parser(builder: RecordBuilder, encoding: Encoding = UTF8) -> Callable
             seen.look(value)
         return Values(get_text(value), get_id(value), tuple([get(value) for get in get_kept]))
 
-    if encoding == UTF8:  # bytes are stripped faster than text
-        return lambda raw: values(raw.strip().decode())
-    return lambda raw: values(encoding.decode(raw).strip(_SPACE))
+    def parse(raw: bytes) -> Values:
+        if len(raw) > _LARGE_BYTES:
+            _require_holdable(raw)
+        # Bytes are stripped faster than text.
+        return values(raw.strip().decode() if is_utf8 else encoding.decode(raw).strip(_SPACE))
+
+    is_utf8 = encoding == UTF8
+    return parse
+
+
+def _require_holdable(raw: bytes) -> None:
+    """Raise RecordError for JSON of so many objects and arrays that they would fill the memory."""
+
+    def takes(data: bytes) -> int:
+        return data.count(b"{") * _OBJECT_BYTES + data.count(b"[") * _ARRAY_BYTES
+
+    if takes(raw) > _HELD_BYTES and takes(_STRING.sub(b"", raw)) > _HELD_BYTES:
+        raise RecordError(
+            "The record holds more objects and arrays than can be held: they take "
+            f"{takes(_STRING.sub(b'', raw)):,} bytes."
+        )
 
 
 def _more_behind(text: str, end: int) -> Exception:
