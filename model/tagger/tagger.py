@@ -18,7 +18,6 @@ from schemas.records import (
     Floats,
     Ints,
     PaddedBatch,
-    Positions,
     TaggedDocument,
     TokenizedDocument,
 )

@@ -14,7 +14,7 @@ _SURE = 0.95
 
 
 def identify(text: str) -> str | None:
-    """The ISO 639-1 code of a text's language; None for a short text, and where it is not sure or fails."""
+    """The ISO 639-1 code of a text's language; None for a short one, and where it is not sure."""
     beginning = " ".join(text[: 2 * READ_CHARACTERS].split())[:READ_CHARACTERS]
     if len(beginning.encode(errors="replace")) < LEAST_BYTES:
         return None

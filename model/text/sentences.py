@@ -54,9 +54,10 @@ def sentence_starts(text: str, language: str) -> Iterator[int]:
         except STOPS:
             raise
         except BaseException as error:
+            end = begin + len(piece)
             # What a panic says quotes the text.
             raise RecordError(
-                f"The sentence splitter fails in the characters {begin:,} to {begin + len(piece):,}."
+                f"The sentence splitter fails in the characters {begin:,} to {end:,}."
             ) from error
         found = sorted({boundary["start_index"] for boundary in boundaries} - {0})
         end = len(piece)

@@ -26,7 +26,8 @@ _MARK = "\ufeff"
 _LARGE_BYTES = 2**20
 _OBJECT_BYTES, _ARRAY_BYTES = 190, 70
 _HELD_BYTES = 800_000_000
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_BRACKETS = {ord("{"): _OBJECT_BYTES, ord("["): _ARRAY_BYTES}
+_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{\[]', re.DOTALL)
 _SPACE = " \t\n\r\v\f"  # what `bytes.strip` takes away
 
 
@@ -142,15 +143,16 @@ def object_parser(builder: RecordBuilder, encoding: Encoding = UTF8) -> Callable
 
 def _require_holdable(raw: bytes) -> None:
     """Raise RecordError for JSON of so many objects and arrays that they would fill the memory."""
-
-    def takes(data: bytes) -> int:
-        return data.count(b"{") * _OBJECT_BYTES + data.count(b"[") * _ARRAY_BYTES
-
-    if takes(raw) > _HELD_BYTES and takes(_STRING.sub(b"", raw)) > _HELD_BYTES:
-        raise RecordError(
-            "The record holds more objects and arrays than can be held: they take "
-            f"{takes(_STRING.sub(b'', raw)):,} bytes."
-        )
+    if raw.count(b"{") * _OBJECT_BYTES + raw.count(b"[") * _ARRAY_BYTES <= _HELD_BYTES:
+        return  # even if none of them is within a string
+    takes = 0
+    for match in _STRING_OR_BRACKET.finditer(raw):
+        takes += _BRACKETS.get(raw[match.start()], 0)
+        if takes > _HELD_BYTES:
+            raise RecordError(
+                "The record holds more objects and arrays than can be held at once, up to its byte "
+                f"{match.end():,}."
+            )
 
 
 def _more_behind(text: str, end: int) -> Exception:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model.text.languages import RULES
 from model.text.segmentation import Segmentation, tokenize_document
 from model.text.sentences import PIECE_CHARACTERS, break_starts, sentence_starts
+from schemas.errors import RecordError
 from schemas.records import Document
 
 # What makes the splitter stumble: blanks of all kinds, capitals, marks, quotation marks, brackets.
@@ -29,6 +30,25 @@ def sentences(text: str, language: str = "en") -> list[str]:
     document = tokenize_document(Document("d", "s", 0, text), Segmentation(language))
     bounds = zip(document.sentence_start.tolist(), document.sentence_end.tolist(), strict=True)
     return [text[start:end] for start, end in bounds]
+
+
+def test_a_panic_of_the_splitter_is_an_error_that_does_not_quote_the_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a library in Rust raises is no Exception, and what asks to stop is let through."""
+
+    class PanicException(BaseException):  # noqa: N818 - the name that pyo3 gives it
+        pass
+
+    for raised, expected in ((PanicException, RecordError), (KeyboardInterrupt, KeyboardInterrupt)):
+
+        def fail(language: str, text: str, error: type[BaseException] = raised) -> list[object]:
+            raise error(f"byte index 3 of {text}")
+
+        monkeypatch.setattr(sentencex, "get_sentence_boundaries", fail)
+        with pytest.raises(expected) as caught:
+            sentences("Anna met Bo.")
+        assert "Anna" not in str(caught.value) or expected is KeyboardInterrupt
 
 
 @given(TEXTS, st.sampled_from(sorted(RULES)))

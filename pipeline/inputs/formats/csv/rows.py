@@ -58,10 +58,10 @@ class CsvRows:
         Or else with that which gives the most fields. Of several, a line `sep=;` before the header
         chooses. Raises ShardError where it cannot be read.
         """
-        line = self._lines.first_of_row()
+        line = self._first_line()
         if len(separators) > 1 and (match := _SEPARATOR_LINE.fullmatch(line)):
             separators = (match[1],)
-            line = self._lines.first_of_row()
+            line = self._first_line()
         if not line:
             return None
         headers: dict[str, list[str]] = {}
@@ -84,6 +84,12 @@ class CsvRows:
         self.separator = max(headers, key=lambda separator: len(headers[separator]))
         self._lines.again()
         return next(self._reader())
+
+    def _first_line(self) -> str:
+        try:
+            return self._lines.first_of_row()
+        except RecordError as error:
+            raise ShardError(str(error).replace("row", "header")) from error
 
     def _reader(self) -> Iterator[list[str]]:
         escape = self._escape or None
@@ -209,7 +215,10 @@ class _Lines:
 
     def _require_few_fields(self, line: str) -> None:
         sign = self._separator()
-        if line.count(sign) > _MOST_FIELDS and _QUOTED.sub("", line).count(sign) > _MOST_FIELDS:
+        fields = line.count(sign)
+        if fields > _MOST_FIELDS:
+            fields -= sum(line.count(sign, *quoted.span()) for quoted in _QUOTED.finditer(line))
+        if fields > _MOST_FIELDS:
             raise RecordError(f"The row has more than {_MOST_FIELDS:,} fields.")
 
     def _again(self) -> str:
