@@ -37,7 +37,7 @@ def test_a_panic_of_the_splitter_is_an_error_that_does_not_quote_the_text(
 ) -> None:
     """What a library in Rust raises is no Exception, and what asks to stop is let through."""
 
-    class PanicException(BaseException):  # noqa: N818 - the name that pyo3 gives it
+    class PanicException(BaseException):
         pass
 
     for raised, expected in ((PanicException, RecordError), (KeyboardInterrupt, KeyboardInterrupt)):
