@@ -164,7 +164,7 @@ def _string(scalar: pa.Scalar) -> object:
     try:
         return scalar.as_py()
     except UnicodeDecodeError as error:
-        return BadValue(error, error.object)
+        return BadValue(error.with_traceback(None), error.object)
 
 
 def _writer(kind: pa.DataType) -> Callable[[int], object] | None:

@@ -1,5 +1,6 @@
 """Of what takes few bytes in a file and many in memory, no more is held than fits: it is told."""
 
+import gc
 import io
 import json
 import re
@@ -128,3 +129,20 @@ def test_a_row_of_parquet_is_large_by_all_its_columns_and_by_lists_of_nothing() 
     assert (first.error, first.raw_size) == ("RecordSizeError", 1_400_001)
     assert (second.error, second.raw_size) == ("RecordSizeError", 40_000 * 64)
     assert isinstance(third, Document)
+
+
+def test_rows_that_cannot_be_read_leave_nothing_behind_that_only_a_search_would_find() -> None:
+    """An error holds its traceback, which holds what was read: 1 GB until Python looks for it."""
+    texts = pa.array([b"Maria \xff left. "] * 50, pa.binary())
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"text": ["a"] * 50, "k": texts.cast(pa.string(), safe=False)}), sink)
+    read("parquet", sink.getvalue(), ("k",))  # what is made once
+    gc.collect()
+    gc.disable()
+    try:
+        records = read("parquet", sink.getvalue(), ("k",))
+        circles = gc.collect()
+    finally:
+        gc.enable()
+    assert sum(isinstance(record, DeadLetter) for record in records) == 50
+    assert circles < 50, circles
