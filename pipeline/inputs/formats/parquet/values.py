@@ -4,6 +4,7 @@ Values are written out from Arrow's own integers: Python's dates end with the ye
 neither nanoseconds nor zones that the machine lacks.
 """
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, tzinfo
 from itertools import islice
@@ -128,9 +129,10 @@ def _stored(array: pa.Array) -> tuple[pa.Array, pa.DataType]:
 
 
 def _leaves(array: pa.Array) -> list[Any]:
-    try:
+    plain = None
+    with contextlib.suppress(UnicodeDecodeError):
         plain = list(array.to_pylist())
-    except UnicodeDecodeError:
+    if plain is None:
         # One bad string fails the whole column, so take values one by one.
         return [_string(scalar) for scalar in array]
     kind = array.type
