@@ -12,3 +12,9 @@ if (
     and sys.path[0] != os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - as above
 ):
     del sys.path[0]
+
+# Imports may take half a second, in which a request to end is to be heeded too.
+from pipeline.console.start import is_started_as, leave_on_signals
+
+if is_started_as(__name__):
+    leave_on_signals()

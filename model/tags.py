@@ -10,6 +10,7 @@ This reads IOB1 (`I-` also begins a span, `B-` only where two spans of a label t
 BMES and BILOU alike.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,12 @@ Array = TypeVar("Array", bound=NDArray[np.generic])
 TagScheme = Literal["IOB1", "IOB2", "BIOES"]
 
 OUTSIDE = "O"
+LONGEST_LABEL = 200  # characters; every row of an entity has it
+# Each step of the CRF weighs every tag against every other: with 256 labels, a million pairs.
+MOST_LABELS = 256
+
+_SHOWN = 80  # characters, of what is wrong with labels
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ALWAYS_BEGIN = frozenset("BSU")
 _ALWAYS_END = frozenset("ELSU")
 _PREFIXES = frozenset("BIMELSU")
@@ -59,8 +66,12 @@ class Span:
 
 
 def is_label(label: str) -> bool:
-    """Whether `label` can be a span's label: not empty, and no white space around it."""
-    return label != "" and label == label.strip()
+    """Whether `label` can be a span's label: not empty, nor long, with no white space around it.
+
+    UTF-8 has to be able to write it, which lone surrogates keep it from.
+    """
+    is_short = 0 < len(label) <= LONGEST_LABEL
+    return is_short and label == label.strip() and not _SURROGATE.search(label)
 
 
 def is_tag(tag: str) -> bool:
@@ -175,9 +186,10 @@ class TagSet:
         _marks(self.scheme)
         for label in self.labels:
             if not is_label(label):
-                raise ValueError(f"{label!r} is not a label")
+                raise ValueError(f"{repr(label)[:_SHOWN]} is not a label")
         if list(self.labels) != sorted(set(self.labels)):
-            raise ValueError(f"labels are repeated or out of order: {', '.join(self.labels)}")
+            labels = ", ".join(self.labels)[:_SHOWN]
+            raise ValueError(f"labels are repeated or out of order: {labels}")
 
     def __reduce__(self) -> tuple[type["TagSet"], tuple[tuple[str, ...], str]]:
         # numpy forgets on pickling that an array is read-only, so workers make their own.

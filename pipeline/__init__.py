@@ -15,6 +15,12 @@ if (
 ):
     del sys.path[0]
 
+# Imports may take half a second, in which a request to end is to be heeded too.
+from pipeline.console.start import is_started_as, leave_on_signals
+
+if is_started_as(__name__):
+    leave_on_signals()
+
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

@@ -33,7 +33,15 @@ class RecordSizeError(RecordError):
 
 
 class ShardError(GleanerError):
-    """The rest of a shard cannot be read; the message says why, in one sentence."""
+    """The rest of a shard cannot be read; the message says why, in one sentence.
+
+    nameless: the same without the names of columns or keys that the file has: where a header is
+    missing these are values of a record, and what is written down quotes none.
+    """
+
+    def __init__(self, message: str, nameless: str = "") -> None:
+        super().__init__(message)
+        self.nameless = nameless or message
 
 
 class JobError(GleanerError):

@@ -4,7 +4,7 @@ import tarfile
 import zipfile
 from collections.abc import Sequence
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
 from schemas.manifest import Configuration
 from schemas.records import Shard
+from schemas.tables import SCHEMA_VERSION, TABLES
 
 
 def configuration(keep_fields: tuple[str, ...] = ()) -> Configuration:
@@ -33,6 +34,50 @@ def configuration(keep_fields: tuple[str, ...] = ()) -> Configuration:
         commit_shards=None,
         runner="DirectRunner",
     )
+
+
+# Names of a table's files.
+PART_A, PART_B = (f"part-{digit * 32}.parquet" for digit in "ab")
+
+
+def manifest_of(run_id: str, *files: str, **more: Any) -> dict[str, Any]:
+    """The manifest of a committed run without rows, whose tables have these files."""
+    counts = dict.fromkeys(
+        (
+            *("files", "broken_files", "records", "documents", "dead_letters", "sentences"),
+            *("tokens", "unknown_tokens", "characters", "entities"),
+        ),
+        0,
+    )
+    time = "2026-11-22T02:00:00+00:00"
+    return {
+        "run_id": run_id,
+        "status": "committed",
+        "schema_version": SCHEMA_VERSION,
+        "model": "tiny@0123456789ab",
+        "configuration": configuration(),
+        "versions": {"gleaner": "0.1.0"},
+        "timings": {"started_at": time, "finished_at": time, "seconds": 0.0},
+        "counts": {**counts, "entities_by_label": {}},
+        "inputs": [],
+        "tables": {table: table_of(run_id, table, *files or (PART_A,)) for table in TABLES},
+        **more,
+    }
+
+
+def input_of(source: str, **more: Any) -> dict[str, Any]:
+    """What a manifest says of a source that gave nothing."""
+    counts = dict.fromkeys(("records", "documents", "dead_letters", "entities"), 0)
+    return {"source": source, "fingerprint": "1-1", "complete": True, **counts, **more}
+
+
+def table_of(run_id: str, table: str, *files: str) -> dict[str, Any]:
+    """What a manifest says of a table without rows that has these files."""
+    told = [
+        {"path": f"{table}/run_id={run_id}/{name}", "rows": 0, "bytes": 4, "sha256": "0" * 64}
+        for name in files
+    ]
+    return {"rows": 0, "bytes": 4 * len(told), "files": told}
 
 
 def last_of_each(flags: Sequence[str]) -> list[str]:

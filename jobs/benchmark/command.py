@@ -10,7 +10,7 @@ from itertools import count, takewhile
 from pathlib import Path
 
 from pipeline.console.commands import child_command, child_environment
-from schemas.errors import JobError
+from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
 
 _POLL = 0.02  # seconds
@@ -54,6 +54,8 @@ def run_command(flags: Sequence[str], scratch: Path) -> WatchedRun:
             time.sleep(_POLL)
         seconds = time.monotonic() - started
         message = run.stderr.read() if run.stderr else ""
+    if run.returncode == UsageError.exit_code:
+        raise UsageError(message.strip().removeprefix("error: "))
     if run.returncode:
         raise JobError(f"the command failed with exit code {run.returncode}: {message.strip()}")
     manifest: Manifest = json.loads((place / "out" / "runs" / "benchmark.json").read_text())

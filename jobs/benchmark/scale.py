@@ -17,6 +17,7 @@ from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.commands import called
 from pipeline.console.printing import answer
 from pipeline.console.process import main
+from pipeline.filesystems.model_files import open_model
 from schemas.errors import UsageError
 
 
@@ -26,6 +27,7 @@ def run(arguments: Sequence[str]) -> int:
     if flags.files < 1:
         raise UsageError(f"--files is {flags.files}, expected at least 1")
     require_file("--json", flags.json)
+    open_model(flags.model)  # what is wrong with it is known at once, and not after the first steps
 
     # Beam logs at import, so it is imported once the libraries are quiet.
     from jobs.benchmark.scale_steps import STEPS, Measured, make_input, measure_apart, table

@@ -7,7 +7,8 @@ _HEAD = """# Exit codes
 
 Every command ends with one of these. Where it is not 0, the reason is one sentence on standard
 error; a traceback is an error of gleaner's own. After an interrupt or a request to terminate the
-code is 1.
+code is 1, from the first line of gleaner's own on; in the 20 to 30 ms before that, in which Python
+itself starts, Python ends as it always does.
 
 What was done stays done where standard output takes nothing, as on a full disk: the code is as if
 it had, and one sentence on standard error says so. Of a command that was asked to print and to do

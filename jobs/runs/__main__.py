@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
-from jobs.runs import expire, rollback
+from jobs.runs import clean, expire, rollback
 from jobs.runs import list as listing
 from jobs.runs import show as showing
 from jobs.runs.compact import command as compact
@@ -47,6 +47,7 @@ COMMANDS: dict[str, Command] = {
     "forget": forget,
     "compact": compact,
     "expire": expire,
+    "clean": clean,
 }
 
 # What follows the command's name in examples that its help shows.
@@ -60,6 +61,7 @@ EXAMPLES: dict[str, Sequence[str]] = {
     "forget": ("--doc_id letter-0001 --dry_run", "--source /data/letters.jsonl"),
     "compact": ("--dry_run", "--older_than 7"),
     "expire": ("--older_than 90 --dry_run", "--older_than 90 --keep 10"),
+    "clean": ("--dry_run", "--output s3://bucket/out --older_than 0.5"),
 }
 
 

@@ -1,9 +1,6 @@
-"""Text of others, errors and JSON, as a terminal can show them."""
+"""Errors and JSON as a terminal can show them."""
 
 import json
-
-from model.text.escaping import harmless
-from pipeline.console.printing import answer
 
 
 def cause(error: str) -> str:
@@ -15,8 +12,3 @@ def cause(error: str) -> str:
 def as_json(value: object) -> str:
     """A value as JSON of harmless characters alone, which scripts read back as they were."""
     return json.dumps(value, indent=1).replace("\x7f", "\\u007f")
-
-
-def say(lines: str) -> None:
-    """Print lines that may hold text of others, as harmless characters, as what was asked for."""
-    answer("\n".join(map(harmless, lines.split("\n"))))

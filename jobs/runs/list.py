@@ -2,10 +2,11 @@
 
 import argparse
 
-from jobs.runs.layout import as_json, cause, say
+from jobs.runs.layout import as_json, cause
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import named, repaired_runs, status_in_words
 from model.drift.last_run import NAME as LAST_RUN
+from pipeline.console.printing import answer
 from pipeline.console.text import aligned, counted, moment, short_duration
 from schemas.manifest import Manifest
 
@@ -26,9 +27,9 @@ def run(flags: argparse.Namespace) -> int:
     """Print one line for each run, and one more where there is something to note."""
     output = find_output(flags.output)
     if flags.json:
-        say(as_json([_described(output, manifest) for manifest in output.manifests]))
+        answer(as_json([_described(output, manifest) for manifest in output.manifests]))
     else:
-        say("\n".join(_lines(output)))
+        answer("\n".join(_lines(output)))
     return 0
 
 

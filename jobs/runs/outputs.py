@@ -2,15 +2,15 @@
 
 import argparse
 import contextlib
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from model.text.escaping import harmless
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.commands import called
 from pipeline.console.printing import account, answer
@@ -22,15 +22,22 @@ from pipeline.outputs.layout import RUNS
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
 
+# So long, whoever read the manifests before a change may take to open the files that they named.
+READERS_SECONDS = 2.0
+
 _MOST_DAYS = 36_500  # a hundred years; far more than that, and there is no such date
 
 
 @dataclass(frozen=True)
 class Output:
-    """root: an absolute path or a URL; manifests: those of its runs, oldest first."""
+    """root: an absolute path or a URL; manifests: those of its runs, oldest first.
+
+    outdated: what removes files that no manifest names any more, once the change is done.
+    """
 
     root: str
     manifests: Sequence[Manifest]
+    outdated: list[Callable[[], None]] = field(default_factory=list)
 
     @cached_property
     def by_id(self) -> Mapping[str, Manifest]:
@@ -61,9 +68,7 @@ class Output:
             if not runs:
                 jobs = [run["part"]["of"] for run in self.manifests if "part" in run]
                 known = [*self.by_id, *jobs]
-                raise UsageError(
-                    f"{self.root} has no run {harmless(name)!r}" + did_you_mean(name, known)
-                )
+                raise UsageError(f"{self.root} has no run {name!r}" + did_you_mean(name, known))
             chosen += [manifest for manifest in runs if manifest not in chosen]
         return chosen
 
@@ -87,24 +92,41 @@ def changing(flags: argparse.Namespace) -> Iterator[Output]:
 
     Raises UsageError where there is none, or none that can be written to; OutputBusyError where a
     run is writing to it, JobError for what the disk refuses. What was half done when an error came
-    is removed.
+    is removed, and at the end what the change left behind, a moment after it: readers go on.
     """
+    with holding(flags) as root:
+        manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
+        output = Output(root, by_age(manifests))
+        try:
+            yield output
+            if output.outdated:
+                time.sleep(READERS_SECONDS)
+            _remove(output.outdated)
+        except (OSError, JobError):
+            if not flags.dry_run:
+                with contextlib.suppress(OSError, JobError):
+                    _remove(output.outdated)
+                    clean(root)
+            raise
+
+
+@contextmanager
+def holding(flags: argparse.Namespace) -> Iterator[str]:
+    """As `changing`, of an output that is held and as it is; gives its place alone."""
     root = output_root(flags.output)
     _require_output(root)
     if not flags.dry_run:
         require_writable(root)
     try:
         with held(root):
-            manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
-            try:
-                yield Output(root, by_age(manifests))
-            except (OSError, JobError):
-                if not flags.dry_run:
-                    with contextlib.suppress(OSError, JobError):
-                        clean(root)
-                raise
+            yield root
     except OSError as error:
         raise JobError(f"{error.filename or root}: {error.strerror or error}") from error
+
+
+def _remove(outdated: list[Callable[[], None]]) -> None:
+    while outdated:
+        outdated.pop(0)()
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:

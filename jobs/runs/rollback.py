@@ -15,9 +15,10 @@ from pipeline.console.arguments import did_you_mean
 from pipeline.outputs.current import committed_runs
 from pipeline.outputs.manifest import rolled_back_manifest
 from pipeline.outputs.storage import run_storage
-from pipeline.outputs.transactions import amend_run
+from pipeline.outputs.transactions import amend_run, settle_run
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
+from schemas.records import FileResult
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +36,9 @@ def run(flags: argparse.Namespace) -> int:
             counts = manifest["counts"]
             told = "would be rolled back" if flags.dry_run else "rolled back"
             if not flags.dry_run:
-                taken_back = partial(rolled_back_manifest, manifest, datetime.now(UTC))
-                amend_run(run_storage(output.root, manifest["run_id"]), taken_back)
+                storage = run_storage(output.root, manifest["run_id"])
+                amend_run(storage, partial(_taken_back, manifest))
+                output.outdated.append(partial(settle_run, storage))
             tell(
                 flags,
                 f"{manifest['run_id']} {told}: {counts['files']:,} files, "
@@ -44,6 +46,10 @@ def run(flags: argparse.Namespace) -> int:
                 f"{counts['dead_letters']:,} dead letters",
             )
     return 0
+
+
+def _taken_back(manifest: Manifest) -> tuple[Manifest, Sequence[FileResult]]:
+    return rolled_back_manifest(manifest, datetime.now(UTC)), ()
 
 
 def _chosen(ids: Sequence[str], output: Output) -> list[Manifest]:

@@ -2,9 +2,10 @@
 
 import argparse
 
-from jobs.runs.layout import as_json, say
+from jobs.runs.layout import as_json
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import repaired_runs, status_in_words, why_not
+from pipeline.console.printing import answer
 from pipeline.console.text import aligned, counted, moment, short_duration
 from schemas.manifest import Configuration, Counts, Drift, Manifest, Statistic
 
@@ -24,9 +25,9 @@ def run(flags: argparse.Namespace) -> int:
     manifests = output.named([flags.run])
     if flags.json:
         told = manifests if len(manifests) > 1 else manifests[0]
-        say(as_json(told))
+        answer(as_json(told))
     else:
-        say("\n\n".join(_shown(output, manifest) for manifest in manifests))
+        answer("\n\n".join(_shown(output, manifest) for manifest in manifests))
     return 0
 
 

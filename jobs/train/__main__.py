@@ -23,6 +23,7 @@ from model.corpora.tokenized import TokenizedSentences
 from model.host.installation import install_command
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
+from model.tagger.artifact.contents import NAME_EXPECTED, is_name
 from model.training.configuration import EpochLog
 from model.training.word_vectors import NO_VECTORS, read_vectors
 from pipeline.console.printing import account, answer
@@ -48,6 +49,10 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError("the following arguments are required: --output")
     output = Path(flags.output)
     _require_new(output)
+    name = flags.name or output.name
+    if not is_name(name):
+        flag = "--name" if flags.name else "--output"
+        raise UsageError(f"{flag} {name!r} is no model's name: {NAME_EXPECTED}")
     state_file = state_file_of(output)
     if state_file.exists() and not flags.resume:
         raise UsageError(
@@ -61,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
     if flags.resume and not state_file.exists():
         account(f"nothing to resume, since there is no {state_file}: training starts")
     recipe = Recipe(
-        name=flags.name or output.name,
+        name=name,
         command="python -m jobs.train " + shlex.join(arguments),
         data=parts.described(),
         segmentation=parts.segmentation,

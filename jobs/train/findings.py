@@ -6,6 +6,7 @@ from itertools import chain, combinations
 
 from model.corpora.records import Remark
 from model.corpora.statistics import DataReport, PartReport
+from model.tags import MOST_LABELS
 from model.text.escaping import harmless
 
 FEW_SPANS = 20  # a label with fewer in train is hardly learnt
@@ -36,6 +37,17 @@ def pointless(report: DataReport) -> str | None:
             "scores on it would praise what was learnt by heart"
         )
     return None
+
+
+def impossible(report: DataReport) -> str | None:
+    """One sentence where no model can have what the data have, else None."""
+    labels = len(report.train.entities)
+    if labels <= MOST_LABELS:
+        return None
+    return (
+        f"{_named(report.train)} has {labels:,} labels, and a model may have {MOST_LABELS}: "
+        "leave rare ones out, or make several of them one"
+    )
 
 
 def warnings_of(report: DataReport) -> list[Remark]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jobs.train.data_report import format_report, tokens_in_words
-from jobs.train.findings import pointless
+from jobs.train.findings import impossible, pointless
 from model.corpora import (
     LabelledCorpus,
     LabelledSentence,
@@ -101,12 +101,12 @@ def _language(language: str) -> str:
 
 
 def check_parts(parts: Parts, listed: int, *, asked: bool = False) -> None:
-    """Print the report on the parts; raises UsageError where training on them is pointless.
+    """Print the report on the parts; raises UsageError where it is pointless.
 
     listed: how many places of a finding are named. asked: the report is what was asked for.
     """
     (answer if asked else account)(format_report(parts.report, listed))
-    reason = pointless(parts.report)
+    reason = impossible(parts.report) or pointless(parts.report)
     if reason:
         raise UsageError(reason)
 

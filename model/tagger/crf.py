@@ -24,9 +24,12 @@ Scores = NDArray[np.float64]
 Emissions = NDArray[np.float32] | NDArray[np.float64]
 
 # Sentences and tokens that advance together. More sentences would leave the processor's cache: a
-# step of `decode` has 1.2 MB with 17 tags; more tokens would only take memory.
+# step of `decode` has 1.2 MB with 17 tags; more tokens would only take memory. With more than 64
+# tags, a step weighs so many pairs of tags, and a pack has so many scores, at most: 16 and 64 MB.
 _PACKED_SENTENCES = 512
 _PACKED_TOKENS = 131_072
+_PAIRS = 512 * 64**2
+_SCORES = 131_072 * 64
 # float64's exp underflows at -708; this leaves room for the weight that it is multiplied with.
 _FAR = 500.0
 
@@ -75,16 +78,18 @@ class PackedSentences:
         return scores[self.tokens].T.astype(np.float64, order="C")
 
 
-def pack(lengths: Ints, sentences: Positions | None = None) -> Iterator[PackedSentences]:
+def pack(lengths: Ints, tags: int, sentences: Positions | None = None) -> Iterator[PackedSentences]:
     """All sentences, or those that are named, in groups that keep temporary arrays in bounds."""
+    most = max(1, min(_PACKED_SENTENCES, _PAIRS // tags**2))
+    most_tokens = min(_PACKED_TOKENS, _SCORES // tags)
     if len(lengths) and lengths.min() < 1:
         raise ValueError("a sentence without tokens has no tag sequence")
     starts = np.cumsum(lengths, dtype=np.int64) - lengths
     chosen = np.arange(len(lengths)) if sentences is None else sentences
     order = chosen[np.argsort(-lengths[chosen], kind="stable")]
     while len(order):
-        ends = np.cumsum(lengths[order[:_PACKED_SENTENCES]], dtype=np.int64)
-        count = max(1, int(np.searchsorted(ends, _PACKED_TOKENS, side="right")))
+        ends = np.cumsum(lengths[order[:most]], dtype=np.int64)
+        count = max(1, int(np.searchsorted(ends, most_tokens, side="right")))
         yield _packed(lengths, starts, order[:count])
         order = order[count:]
 
@@ -113,7 +118,7 @@ def decode(potentials: Potentials, emissions: Emissions, lengths: Ints) -> Ints:
     """The most probable tag of every token, (token,): Viterbi, one sequence a sentence."""
     tags = np.empty(len(emissions), np.int32)
     into = potentials.transitions[:, :, None]  # (from, to, 1)
-    for packed in pack(lengths):
+    for packed in pack(lengths, len(potentials.start)):
         scores = packed.columns(emissions)  # (tag, token) best score of a path ending here
         scores[:, : len(packed.sentences)] += potentials.start[:, None]
         for now, before in packed.steps:
@@ -134,7 +139,7 @@ def forward(potentials: Potentials, emissions: Emissions, lengths: Ints) -> tupl
     scores = np.empty(emissions.shape)
     log_z = np.empty(len(lengths))
     weights = np.exp(potentials.transitions.T)  # (to, from)
-    for packed in pack(lengths):
+    for packed in pack(lengths, len(potentials.start)):
         alpha = packed.columns(emissions)
         alpha[:, : len(packed.sentences)] += potentials.start[:, None]
         for now, before in packed.steps:
@@ -148,7 +153,7 @@ def backward(potentials: Potentials, emissions: Emissions, lengths: Ints) -> Sco
     """Log backward scores (token, tag): all that follows a token, its own emission left out."""
     scores = np.empty(emissions.shape)
     weights = np.exp(potentials.transitions)  # (from, to)
-    for packed in pack(lengths):
+    for packed in pack(lengths, len(potentials.start)):
         following = packed.columns(emissions)
         beta = np.empty(following.shape)
         beta[:, packed.last] = potentials.end[:, None]

@@ -29,6 +29,8 @@ class EmissionGraph(tf.Module):
     def __init__(self, weights: TaggerWeights, words: int) -> None:
         super().__init__(name="emissions")
         self.units = weights.units
+        self.filters = len(weights.convolution_bias)
+        self.features = weights.lstm_kernel.shape[1]
         self.capacity = words
         self.weights = {
             name: tf.constant(array)

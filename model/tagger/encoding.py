@@ -30,6 +30,9 @@ class Casing(IntEnum):
 
 CASINGS = len(Casing) + 1
 
+# Of a word, at most: so many features of 8,192 words take 100 MB.
+MOST_CHARACTERS = 64
+
 # Distinct words that a tagger keeps ready: 160 MB at 100 units, once that many have been met.
 FOLDED_WORDS = 50_000
 

@@ -98,12 +98,7 @@ def _stored_files(url: str) -> dict[str, bytes]:
         reason = str(error).partition("\n")[0]
         raise ArtifactError(f"{url} cannot be read: {reason}") from error
 
-    def read(name: str) -> bytes:
-        with store.open_input_stream(f"{directory}/{name}") as stream:
-            data: bytes = stream.read()
-            return data
-
-    return gather_files(read, url)
+    return gather_files(lambda name: store.open_input_stream(f"{directory}/{name}"), url)
 
 
 def _tagged_text(tagged: TaggedDocument) -> TaggedText:

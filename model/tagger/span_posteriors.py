@@ -54,7 +54,7 @@ def span_posteriors(
     posteriors = np.empty(len(spans.start))
     ends = np.cumsum(lengths, dtype=np.int64)
     sentence = np.searchsorted(ends, spans.start, side="right")  # (span,)
-    for packed in crf.pack(lengths, np.unique(sentence)):
+    for packed in crf.pack(lengths, len(potentials.start), np.unique(sentence)):
         row = np.full(len(lengths), -1)
         row[packed.sentences] = np.arange(len(packed.sentences))
         mine = np.flatnonzero(row[sentence] >= 0)
@@ -151,12 +151,15 @@ def _in_logs(
     """As `span_posteriors`, one sentence at a time and for scores of any size."""
     ends = np.cumsum(lengths, dtype=np.int64)
     posteriors = np.empty(len(spans.start))
+    summed = -1  # the sentence that the sums are of; spans of one follow each other
     for n, (start, end, label) in enumerate(zip(*map(np.ndarray.tolist, spans), strict=True)):
         sentence = int(np.searchsorted(ends, start, side="right"))
-        first = int(ends[sentence] - lengths[sentence])
-        scores = emissions[first : ends[sentence]]
-        size = lengths[sentence : sentence + 1]
-        alpha, log_z = crf.forward(potentials, scores, size)
+        if sentence != summed:
+            summed, first = sentence, int(ends[sentence] - lengths[sentence])
+            scores = emissions[first : ends[sentence]]
+            size = lengths[sentence : sentence + 1]
+            alpha, log_z = crf.forward(potentials, scores, size)
+            beta = crf.backward(potentials, scores, size)
         begin, inside, last, single = (int(tags[label]) for tags in span_tags)
         between = [inside] * (end - start - 2)
         tags = np.array([begin, *between, last] if end - start > 1 else [single])
@@ -166,7 +169,7 @@ def _in_logs(
             score += potentials.end[tags[-1]]
         else:
             leave = potentials.transitions[tags[-1]] + scores[end - first]
-            leave += crf.backward(potentials, scores, size)[end - first]
+            leave += beta[end - first]
             leave[inside] = -np.inf
             score += crf.logsumexp(leave)
         posteriors[n] = np.exp(min(score - log_z[0], 0.0))

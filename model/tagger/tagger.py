@@ -105,6 +105,10 @@ class Tagger:
             confidence = span_posteriors(
                 self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
             ).astype(np.float32)
+            if np.isnan(
+                confidence
+            ).any():  # of a model that is sound, never; else it would go unsaid
+                raise ValueError("the model gives a confidence that is no number")
             kept = confidence >= self.min_confidence
             start, end, label = (column[kept].astype(np.int32) for column in spans)
             found.append(

@@ -20,8 +20,10 @@ from schemas.records import Ints
 if TYPE_CHECKING:
     from model.tagger.emissions import EmissionGraph
 
-# Words whose characters are convolved at once: 30 MB a tensor.
+# Words whose characters are convolved at once, and numbers that this takes: 40 MB a tensor. The
+# bundled model has 1,166 of a word, so the first bound is the one that counts there.
 _PROJECTED_WORDS = 8192
+_PROJECTED_NUMBERS = 10_000_000
 # A longer word is remembered by its digest, or a document of a few huge words would stay in memory.
 _KEPT_CHARACTERS = 64
 
@@ -45,6 +47,7 @@ class WordTable:
         self._known = np.zeros(capacity, bool)
         self._last_used = np.zeros(capacity, np.int64)
         self._uses = 0
+        self._numbers = encoder.max_characters * graph.filters + graph.features  # of a word
 
     @property
     def kept(self) -> Collection[str]:
@@ -64,8 +67,9 @@ class WordTable:
         if len(missing):
             positions[missing] = self._free(len(missing))
             self._last_used[positions[missing]] = self._uses
-            for first in range(0, len(missing), _PROJECTED_WORDS):
-                part = missing[first : first + _PROJECTED_WORDS].tolist()
+            most = max(1, min(_PROJECTED_WORDS, _PROJECTED_NUMBERS // self._numbers))
+            for first in range(0, len(missing), most):
+                part = missing[first : first + most].tolist()
                 self._fold([words[n] for n in part], [keys[n] for n in part], positions[part])
         return WordRows(positions, self._known[positions])
 

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from model.host.durable_files import replace_file
+from model.host.ordinary_files import open_ordinary
 from model.tagger.vocabulary import Vocabulary
 from model.training.averaging import WeightAverage
 from model.training.batches import EncodedSentences
 from model.training.configuration import TrainingConfig
 from model.training.network import BiLSTMCRF
-from schemas.errors import UsageError
+from schemas.errors import STOPS, UsageError
 
 Arrays = list[NDArray[Any]]
 
@@ -69,8 +69,9 @@ class TrainingState:
     def load(self, file: Path) -> None:
         """Go on from a file; raises UsageError where it is no such file, or of another training."""
         try:
+            open_ordinary(file).close()
             with safetensors.safe_open(file, "numpy") as stored:
-                progress = json.loads(stored.metadata()["progress"])
+                progress = _checked(json.loads(stored.metadata()["progress"]))
                 if progress["identity"] != self.identity:
                     raise UsageError(
                         f"{file} is of a training with other data or settings: "
@@ -81,13 +82,20 @@ class TrainingState:
                     group: [stored.get_tensor(n) for n in names if n.startswith(f"{group}.")]
                     for group in self._groups()
                 }
+            if list(map(np.shape, groups["kept"])) != list(map(np.shape, groups["weights"])):
+                raise ValueError("the kept weights have other shapes than the last")
             self.model.set_weights(groups["weights"])
             variables = [*self._optimizer_variables(), *self.average.averages]
             values = [*groups["optimizer"], *groups["averages"]]
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-            raise UsageError(f"{file} cannot be resumed from: {error}") from error
+        except UsageError:
+            raise
+        except BaseException as error:  # by what it holds, any of safetensors, JSON and TensorFlow
+            if isinstance(error, STOPS):
+                raise
+            reason = f"{error}".partition("\n")[0]
+            raise UsageError(f"{file} cannot be resumed from: {reason}") from error
         self.kept_weights = groups["kept"]
         for name in _PROGRESS:
             setattr(self, name, progress[name])
@@ -125,6 +133,17 @@ def fingerprint(
     for array in (*arrays, model.word_features.vectors.numpy()):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _checked(progress: dict[str, Any]) -> dict[str, Any]:
+    """The progress as it was saved; raises ValueError where it cannot have been."""
+    history, kept_epoch = progress["history"], progress["kept_epoch"]
+    curves = list(history.values()) if isinstance(history, dict) else [None]
+    if not all(isinstance(curve, list) and set(map(type, curve)) <= {float} for curve in curves):
+        raise ValueError("its history is no list of numbers for each curve")
+    if type(kept_epoch) is not int or not isinstance(progress["stopped"], bool):
+        raise ValueError("it does not say which epoch is kept")
+    return progress
 
 
 def _values(variables: Iterable[Any]) -> Arrays:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from model.host.installation import install_command
 from model.host.regular_files import open_regular
 from model.tagger.vocabulary import normalize
+from model.tagger.weights import LARGEST
 from model.training.configuration import refused
 from schemas.errors import CorpusError
 from schemas.records import Floats
@@ -117,7 +118,7 @@ def _numbers(fields: Sequence[str]) -> NDArray[np.float32] | None:
         row = np.array(fields, np.float32)
     except ValueError:
         return None
-    return row if np.isfinite(row).all() else None
+    return row if (np.abs(row) <= LARGEST).all() else None
 
 
 def _positions(words: Sequence[str]) -> dict[str, int]:

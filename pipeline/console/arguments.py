@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from model.host.durable_files import replace_file
 from model.host.installation import installed_version
-from pipeline.console import events
 from pipeline.console.printing import answer
+from pipeline.console.start import FLAG, JSON
 from pipeline.console.text import first_line
 from schemas.errors import JobError, UsageError
 
@@ -128,8 +128,8 @@ class Parser(Arguments):
         add("-h", "--help", action="help", help="show this and leave")
         add("--version", action=_Version, nargs=0, help="say which gleaner this is and leave")
         add(
-            events.FLAG,
-            choices=("text", events.JSON),
+            FLAG,
+            choices=("text", JSON),
             default="text",
             metavar="FORMAT",
             help="text (the default) or json: one object a line",

@@ -1,25 +1,49 @@
-"""Colours that mean something, where a person reads them: on a terminal, and nowhere else.
+"""What a terminal is given of a text: what prints, and our own colours.
 
-Four colours are a dictionary and an escape code; a package for it would be imported at every start.
+Colours mean something, and are for a person on a terminal alone. Five colours are a dictionary and
+an escape code; a package for it would be imported at every start.
 """
 
 import os
+import re
 from collections.abc import Callable
 from io import TextIOBase
 from typing import TextIO
 
+from model.text.escaping import harmless
+
 Paint = Callable[[str, str], str]
 
 _CODES = {"good": "32", "warning": "33", "bad": "31", "name": "1", "aside": "2"}
+# Until it is printed, a colour is a character that Unicode keeps for uses within programs, and not
+# its escape sequence: these stand in texts of others, and are shown as they are written there.
+_MARKS = dict(zip(_CODES, "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4", strict=True))
+_END = "\ufdd5"
+_SEQUENCES = {
+    **{_MARKS[meaning]: f"\x1b[{code}m" for meaning, code in _CODES.items()},
+    _END: "\x1b[0m",
+}
+_KEPT = re.compile(f"([\n{''.join(_SEQUENCES)}])")
 
 
 def painter(stream: TextIO | TextIOBase) -> Paint:
-    """What turns (text, meaning) into what `stream` shows: coloured, or as it is.
+    """What marks a text with its meaning for `rendered`, where `stream` shows colours.
 
     NO_COLOR and FORCE_COLOR decide where they are set and not empty, the first before the second;
     a terminal that calls itself dumb gets no colours. Meanings: good, warning, bad, name, aside.
     """
-    return _coloured if _shows_colours(stream) else plain
+    return _marked if _shows_colours(stream) else plain
+
+
+def rendered(text: str, stream: TextIO | TextIOBase) -> str:
+    """A text as `stream` is given it: lines of characters that print, in the colours marked."""
+    if "\n" not in text and text.isprintable():
+        return text
+    sequences = _SEQUENCES if _shows_colours(stream) else {}
+    parts = _KEPT.split(text)
+    return "".join(
+        part if part == "\n" else sequences.get(part) or harmless(part) for part in parts
+    )
 
 
 def plain(text: str, _meaning: str) -> str:
@@ -27,8 +51,8 @@ def plain(text: str, _meaning: str) -> str:
     return text
 
 
-def _coloured(text: str, meaning: str) -> str:
-    return f"\x1b[{_CODES[meaning]}m{text}\x1b[0m"
+def _marked(text: str, meaning: str) -> str:
+    return f"{_MARKS[meaning]}{text}{_END}"
 
 
 def _shows_colours(stream: TextIO | TextIOBase) -> bool:

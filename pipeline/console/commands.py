@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-PROGRAM = "gleaner"
+from pipeline.console.start import PROGRAM
 
 
 class Command(NamedTuple):

@@ -11,13 +11,8 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any, TextIO
-
-FLAG = "--log_format"
-JSON = "json"
 
 
 class EventStream(io.TextIOBase):
@@ -93,16 +88,6 @@ class _LogEvents(logging.Handler):
             self._stream.event("log", record.levelname.lower(), **facts)
         except Exception:  # noqa: BLE001 - a message and its arguments are the library's
             self.handleError(record)
-
-
-def chooses_json(arguments: Sequence[str]) -> bool:
-    """Whether the arguments ask for JSON. Errors in them are told so too: none is parsed yet."""
-    chosen = ""
-    for argument, after in pairwise([*arguments, ""]):
-        flag, joined, value = argument.partition("=")
-        if flag == FLAG:
-            chosen = value if joined else after
-    return chosen == JSON
 
 
 def speak_in_events() -> None:

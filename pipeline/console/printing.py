@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from io import TextIOBase
 from typing import Any, TextIO
 
-from pipeline.console.colour import Paint, painter
-from pipeline.console.events import EventStream, chooses_json, speak_in_events
+from model.text.escaping import harmless
+from pipeline.console.colour import Paint, painter, plain, rendered
+from pipeline.console.events import EventStream, speak_in_events
 from pipeline.console.progress import ProgressReader
-from pipeline.console.progress_display import Meter, event_updates, line_updates
+from pipeline.console.progress.display import Meter, event_updates, line_updates
+from pipeline.console.start import chooses_json
 from pipeline.console.text import first_line
 from schemas.errors import JobError
 
@@ -21,6 +23,8 @@ from schemas.errors import JobError
 class Console:
     """Text for people: what a job did on `out`, what goes wrong or goes on on `errors`.
 
+    Texts may hold what others wrote, as names of files and labels: of it, what does not print is
+    escaped here, and nowhere before but where it would break a line of a table, or move a column.
     A reader that left, as `head` does, changes nothing; nor does a full disk change what was done.
     """
 
@@ -65,19 +69,19 @@ class Console:
 
     def _write(self, text: str, _event: Mapping[str, Any] | None) -> None:
         encoding = getattr(self.out, "encoding", None) or "utf-8"
-        shown = text.encode(encoding, "backslashreplace").decode(encoding)
+        shown = rendered(text, self.out).encode(encoding, "backslashreplace").decode(encoding)
         print(shown, file=self.out, flush=True)
 
     def warn(self, text: str) -> None:
         """Say what went wrong and changes nothing of what was asked for."""
         with contextlib.suppress(OSError):
-            print(f"warning: {text}", file=self.errors, flush=True)
+            print(f"warning: {harmless(text)}", file=self.errors, flush=True)
 
     def error(self, message: str, exit_code: int, trace: str = "") -> int:
         """Say in one sentence, or a trace that nobody foresaw, what ends the process."""
-        text = trace.rstrip() or f"{painter(self.errors)('error:', 'bad')} {message}"
+        text = trace.rstrip() or f"{painter(self.errors)('error:', 'bad')} {harmless(message)}"
         with contextlib.suppress(OSError):  # the exit code says it too
-            print(text, file=self.errors)
+            print(rendered(text, self.errors), file=self.errors)
         return exit_code
 
     def progress(
@@ -106,6 +110,10 @@ class JsonConsole(Console):
     out: EventStream
     errors: EventStream
 
+    @property
+    def paint(self) -> Paint:
+        return plain
+
     def about(self, **context: object) -> None:
         self.out.about(**context)
 
@@ -114,6 +122,9 @@ class JsonConsole(Console):
 
     def _write(self, text: str, event: Mapping[str, Any] | None) -> None:
         self.out.send(**(event or {"name": "output", "level": "info", "message": text}))
+
+    def warn(self, text: str) -> None:
+        self.errors.event("output", "warning", message=f"warning: {text}")
 
     def error(self, message: str, exit_code: int, trace: str = "") -> int:
         more = {"traceback": trace} if trace else {}

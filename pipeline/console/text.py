@@ -1,11 +1,17 @@
 """Words for people: durations, counts, and what an error says in one line."""
 
+import re
 from collections.abc import Container, Sequence
 from datetime import datetime
+
+from schemas.errors import GleanerError, ShardError
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400  # seconds
 
 SHOWN = 20  # names, in a sentence
+
+# A quotation mark beside a word, or that of Python's bytes; none is an apostrophe within one.
+_QUOTE = re.compile(r"""(?<![^\W_])['"`]|(?<=\bb)['"]|['"`](?![^\W_])""")
 
 
 def duration(seconds: float) -> str:
@@ -49,6 +55,29 @@ def first_line(error: BaseException) -> str:
     text = (getattr(error, "strerror", None) or str(error)).strip()
     line = (text.splitlines() or [f"{type(error).__name__} without a message"])[0]
     return line.encode(errors="backslashreplace").decode().rstrip(".")
+
+
+def cause(error: BaseException) -> str:
+    """What an error of a record or a file says in one line, with no value of theirs.
+
+    What we raise names kinds, places and flags; what others say may be a value where it is quoted.
+    """
+    if isinstance(error, ShardError):
+        return error.nameless.rstrip(".")
+    line = first_line(error)
+    if isinstance(error, GleanerError | UnicodeError):  # the latter name one byte or character
+        return line
+    plain = without_quotes(line)
+    return plain if " " in plain else type(error).__name__  # a single word may be the value
+
+
+def without_quotes(line: str) -> str:
+    """A line without what stands between its first quotation mark and its last."""
+    marks = list(_QUOTE.finditer(line))
+    if not marks:
+        return line
+    end = line[marks[-1].end() :] if marks[1:] else ""
+    return f"{line[: marks[0].start()]}'…'{end}"
 
 
 def moment(time: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from model.tagger.artifact import Artifact, find_artifact, gather_files, load_artifact, read_files
 from pipeline.filesystems.beam import list_files, open_file, refusal
@@ -41,11 +42,9 @@ def read_model(model: str) -> dict[str, bytes]:
     if not names:
         raise ArtifactError(f"{model} is not a gleaner model: nothing is there")
 
-    def read(name: str) -> bytes:
+    def open_named(name: str) -> BinaryIO:
         if name not in names:
             raise FileNotFoundError(name)
-        with open_file(f"{model}/{name}") as stream:
-            data: bytes = stream.read()
-            return data
+        return open_file(f"{model}/{name}")
 
-    return gather_files(read, model)
+    return gather_files(open_named, model)

@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 
 from pipeline.filesystems.beam import options
 from pipeline.filesystems.paths import bucket_and_key
-from pipeline.filesystems.store import Store, no_bucket, unreachable
+from pipeline.filesystems.store import Store, UnfinishedUpload, no_bucket, unreachable
 from schemas.errors import UsageError
 
 
@@ -59,3 +59,17 @@ class S3(Store):
                 return False
             raise
         return True
+
+    def unfinished_uploads(self, root: str) -> list[UnfinishedUpload]:
+        bucket, key = bucket_and_key(root)
+        pages = s3_client().get_paginator("list_multipart_uploads")
+        return [
+            UnfinishedUpload(f"s3://{bucket}/{upload['Key']}", at.timestamp(), upload["UploadId"])
+            for page in pages.paginate(Bucket=bucket, Prefix=f"{key}/")
+            for upload in page.get("Uploads", ())
+            if (at := upload["Initiated"])
+        ]
+
+    def abort(self, upload: UnfinishedUpload) -> None:
+        bucket, key = bucket_and_key(upload.path)
+        s3_client().abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload.token)

@@ -1,13 +1,21 @@
 """What is asked of an object store beside Beam's filesystem, and how one without more does it."""
 
 import shutil
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from pipeline.console.text import first_line
 from pipeline.filesystems.beam import create_file
 from pipeline.filesystems.paths import bucket_and_key
 
 _BLOCK = 8 * 2**20
+
+
+class UnfinishedUpload(NamedTuple):
+    """What was sent of an object `path` from `started` on, seconds since 1970, and is none yet."""
+
+    path: str
+    started: float
+    token: str
 
 
 class Store:
@@ -32,6 +40,13 @@ class Store:
         with create_file(path) as stream:
             stream.write(data)
         return True
+
+    def unfinished_uploads(self, root: str) -> list[UnfinishedUpload]:
+        """The uploads of objects below a URL that are under way, or were never finished."""
+        return []
+
+    def abort(self, upload: UnfinishedUpload) -> None:
+        """Remove what was sent of an object."""
 
 
 def no_bucket(flag: str, path: str) -> str:

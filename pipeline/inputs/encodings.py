@@ -97,6 +97,11 @@ def is_wide(name: str) -> bool:
     return len("\n".encode(_ordered(name))) > 1
 
 
+def codecs_of(name: str) -> tuple[str, ...]:
+    """The codecs that the records of files in an encoding may be in: both orders of bytes."""
+    return (f"{name}-le", f"{name}-be") if name in _MARKED else (name,)
+
+
 def _encoding(name: str) -> Encoding:
     if name == UTF8.name:
         return UTF8

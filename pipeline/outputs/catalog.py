@@ -1,5 +1,6 @@
 """An output as a whole: one run at a time writes to it, and its manifests say what is in it."""
 
+import contextlib
 import os
 import re
 import uuid
@@ -12,15 +13,14 @@ from pipeline.filesystems.beam import filesystems, list_files, open_file, refusa
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.stores import require_filesystem
 from pipeline.filesystems.upload import Upload
-from pipeline.outputs.current import manifest_flaw, not_replaced
-from pipeline.outputs.layout import LOCK, PARTIAL_MANIFEST, PARTIAL_REPORT, PLAN, REPORTS, STAGING
+from pipeline.outputs.current import RUN_ID, not_replaced
+from pipeline.outputs.layout import LOCK, REPORTS, STAGING
 from pipeline.outputs.lock import locked
 from pipeline.outputs.manifest.encoding import parse_manifest
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import remove_run, settle_run
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
-from schemas.tables import SCHEMA_VERSION, TABLES
 
 # What tells a report from other pages: its template has it near the top.
 REPORT_MARK = b'<meta name="generator" content="gleaner report">'
@@ -72,22 +72,16 @@ def clean(root: str) -> list[Manifest]:
     manifests = read_manifests(root)
     if os.path.isdir(f"{root}/{STAGING}"):
         for run_id in os.listdir(f"{root}/{STAGING}"):
-            if _is_ours(f"{root}/{STAGING}/{run_id}"):
+            if RUN_ID.fullmatch(run_id) and not os.path.islink(f"{root}/{STAGING}/{run_id}"):
                 settle_run(run_storage(root, run_id))
+        with contextlib.suppress(OSError):  # somebody else has something there
+            os.rmdir(f"{root}/{STAGING}")
     left = not_replaced(manifests)
     staying = {manifest["run_id"] for manifest in left}
     for manifest in manifests:
         if manifest["run_id"] not in staying:
             remove_run(run_storage(root, manifest["run_id"]))
     return left
-
-
-def _is_ours(staging: str) -> bool:
-    """Whether a staging directory is of a run or a report, not somebody else's of its name."""
-    return os.path.isdir(staging) and all(
-        name in (*TABLES, PLAN) or name.startswith((PARTIAL_MANIFEST, PARTIAL_REPORT))
-        for name in os.listdir(staging)
-    )
 
 
 def read_manifests(root: str) -> list[Manifest]:
@@ -141,20 +135,9 @@ def _manifest(path: str) -> Manifest:
     with open_file(path) as stream:
         data = stream.read()
     try:
-        manifest = parse_manifest(data)
-        version = manifest["schema_version"]
-        flaw = manifest_flaw(manifest, path.rpartition("/")[2])
-        is_newer = version > SCHEMA_VERSION
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is not the manifest of a run, it may be damaged") from error
-    if is_newer:
-        raise UsageError(
-            f"{path} has schema version {version}, and this gleaner knows versions up to "
-            f"{SCHEMA_VERSION}: a newer one has written to this output"
-        )
-    if flaw:
-        raise UsageError(f"{path} is not to be believed, and nothing was changed: {flaw}")
-    return manifest
+        return parse_manifest(data, path)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def output_root(path: str) -> str:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from schemas.manifest import Manifest
 
 
-_RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+TABLE_FILE = r"part-(?:[0-9a-f]{32}|empty)\.parquet"
 
 
 class CurrentSource(NamedTuple):
@@ -122,12 +123,12 @@ def manifest_flaw(manifest: "Manifest", name: str) -> str | None:
     """
     run_id = manifest["run_id"]
     for known in (run_id, *manifest.get("replaces", ())):
-        if not _RUN_ID.fullmatch(known):
+        if not RUN_ID.fullmatch(known):
             return f"{known!r} is no run id"
     if f"{run_id}.json" != name:
         return f"it is the manifest of another run, {run_id!r}"
-    own = re.compile(rf"[a-z_]+/run_id={re.escape(run_id)}/[A-Za-z0-9_-][^/\\\\]*")
-    for written in manifest.get("tables", {}).values():
+    for table, written in manifest.get("tables", {}).items():
+        own = re.compile(rf"{re.escape(table)}/run_id={re.escape(run_id)}/{TABLE_FILE}")
         for file in written["files"]:
             if not own.fullmatch(file["path"]):
                 return f"{file['path']!r} is no file of this run"

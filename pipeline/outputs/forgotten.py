@@ -19,6 +19,7 @@ from model.host.durable_files import replace_file, sync_path
 from pipeline.filesystems.beam import filesystems, open_file, refusal
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.upload import Upload
+from pipeline.inputs.encodings import UTF8, codecs_of
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Aside
 from schemas.records import DeadLetter, Document
@@ -51,18 +52,21 @@ class ForgottenNames:
         more = {each for given in names for each in (given, _in_usual_spelling(kind, given))}
         return replace(self, hashes=self.hashes.union(self._hash(kind, each) for each in more))
 
-    def withholds(self, record: Document | DeadLetter) -> bool:
+    def withholds(self, record: Document | DeadLetter, encoding: str = UTF8.name) -> bool:
         """Whether a record is not to be written. One without an id may have it in its bytes."""
         source, doc_id = record.source, record.doc_id
         if self.has("source", source):
             return True
-        if doc_id is not None:
+        made = f"{source}#{record.record}"
+        if doc_id is not None and (isinstance(record, Document) or doc_id != made):
             return self._has_id(source, doc_id)
         if isinstance(record, Document) or record.record is None:
             return False
-        made = f"{source}#{record.record}"
+        raw, values = record.raw or b"", {made}
+        for codec in {UTF8.name, *codecs_of(encoding)}:
+            values.update(_values(raw.decode(codec, "replace")))
         return self.has("record", source, str(record.record)) or any(
-            self._has_id(source, value) for value in {made, *_values(record.raw or b"")}
+            self._has_id(source, value) for value in values
         )
 
     def _has_id(self, source: str, doc_id: str) -> bool:
@@ -140,11 +144,11 @@ def write_forgotten(root: str, names: ForgottenNames) -> None:
 
 
 def withholding(
-    root: str, linked: Collection[str] = ()
+    root: str, linked: Collection[str] = (), encoding: str = UTF8.name
 ) -> Callable[[Document | DeadLetter], Aside | None]:
     """What says of a record that was read whether it is withheld.
 
-    linked: sources that were forgotten under other names.
+    linked: sources that were forgotten under other names; encoding: of the input.
     Raises JobError where the list is gone, or out of a worker's reach: erased rows would come back.
     """
     names = read_forgotten(root)
@@ -152,7 +156,7 @@ def withholding(
         raise JobError(f"{forgotten_path(root)} was there when the run began, and is gone")
 
     def why_aside(record: Document | DeadLetter) -> Aside | None:
-        is_withheld = record.source in linked or names.withholds(record)
+        is_withheld = record.source in linked or names.withholds(record, encoding)
         return "withheld" if is_withheld else None
 
     return why_aside
@@ -168,9 +172,8 @@ def names_file(given: str, source: str) -> bool:
     return source.endswith("/" + re.sub(r"^(\.{0,2}/)+", "", path))
 
 
-def _values(raw: bytes) -> Iterator[str]:
-    """Whole values in the bytes of a record of JSON or CSV, in quotes or between separators."""
-    text = raw.decode("utf-8", "replace")
+def _values(text: str) -> Iterator[str]:
+    """Whole values in a record of JSON or CSV, in quotes or between separators."""
     for match in re.finditer(r'"((?:[^"\\]|\\.|"")*)"', text, re.DOTALL):
         quoted = match[1]
         yield quoted.replace('""', '"')

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from pipeline.outputs.current import TABLE_FILE
 from schemas.manifest import TABLE_NAMES, Manifest
 
 STAGING = "_staging"
@@ -22,9 +23,39 @@ _OWN = re.compile(
 )
 
 
+# Of these, what nobody needs whom no manifest names: what was not yet or is no longer of a run.
+_RUN = r"(?P<{}>[A-Za-z][A-Za-z0-9_.-]*)"
+_TABLE = f"(?:{'|'.join(TABLE_NAMES)})"
+_UNNAMED = re.compile(
+    rf"{_TABLE}/run_id={_RUN.format('run')}/{TABLE_FILE}"
+    rf"|{STAGING}/{_RUN.format('staged')}/"
+    rf"(?:{_TABLE}/{TABLE_FILE}|{re.escape(PLAN)}|(?:{PARTIAL_MANIFEST}|{PARTIAL_REPORT})[0-9a-f]+)"
+    rf"|{STAGING}/probe-[0-9a-f]+|\.(?:current\.[^/]+|forgotten\.json)\.partial"
+)
+
+
+def run_of_unnamed(path: str) -> str | None:
+    """The run of a file that no manifest names; empty where it has none, None where it is not ours.
+
+    path: as it counts from the output.
+    """
+    found = _UNNAMED.fullmatch(path)
+    return (found["run"] or found["staged"] or "") if found else None
+
+
 def is_own(path: str) -> bool:
     """Whether a path that counts from an output is of what gleaner writes there."""
     return _OWN.fullmatch(path) is not None
+
+
+def table_file(name: str) -> str:
+    """The name of a table's file: that of 32 hexadecimal digits, or of `empty`."""
+    return f"part-{name}.parquet"
+
+
+def is_table_file(path: str) -> bool:
+    """Whether a file has a name that a table's file is given; no other is ever removed."""
+    return re.fullmatch(TABLE_FILE, path.rpartition("/")[2]) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.filesystems.upload import Writer
+from pipeline.outputs.layout import table_file
 from pipeline.outputs.manifest.repeated_ids import merged
 from schemas.records import FileResult, IdSample, RowCounts
 from schemas.tables import SCHEMA_VERSION, SORTED_BY
@@ -95,7 +96,7 @@ class TableWriter:
 class _OpenFile:
     def __init__(self, table: TableWriter, name: str) -> None:
         self._table = table
-        self._path = f"{table.directory}/part-{name}.parquet"
+        self._path = f"{table.directory}/{table_file(name)}"
         self._stream = _HashingStream(table.create(self._path))
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []

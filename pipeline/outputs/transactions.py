@@ -1,14 +1,18 @@
 """The commit protocol: the order of the steps by which a run counts, changes or goes.
 
 A run counts once its manifest is there, which is written last and names every file that counts. A
-run that is being changed has a staging directory until it is done; whoever holds the output next
+run that is being changed has a staging directory until it is settled; whoever holds the output next
 settles such a run. So whatever stops one of these functions, at any step, the run is as it was
 before, or as it is to be after.
 
-commit_run: check the counts, publish the tables, create the manifest where there is none yet.
+Readers may still be about to open the files that a change leaves behind: so its caller settles
+amended runs, and removes replaced ones, a moment later.
+
+commit_run: check the counts, have all tables ready on the disk, publish each, create the manifest
+  where there is none yet.
 end_run: drop what is staged, create a failed manifest where there is none yet, settle.
-amend_run: write new files, drop the report, write the manifest, drop the report, settle.
-replace_runs: write the new run's files, publish, write its manifest, remove the runs it replaces.
+amend_run: stage new files, add them, drop the report, write the manifest, drop the report again.
+replace_runs: write the new run's files, publish, write its manifest.
 remove_run: drop the report, the manifest, the report again, then all files.
 settle_run: delete what the manifest does not name, then the staging directory.
 """
@@ -97,38 +101,29 @@ def end_run(run: RunDescription, storage: RunStorage, error: str) -> Ending:
     return Ending.RECORDED if is_first else Ending.COMMITTED
 
 
-def amend_run(storage: RunStorage, amended: Callable[[], Manifest]) -> Manifest:
-    """Give a run the manifest that `amended` makes, which may write new files beside the old ones.
+Change = Callable[[], tuple[Manifest, Sequence[FileResult]]]
+
+
+def amend_run(storage: RunStorage, amended: Change) -> Manifest:
+    """Give a run the manifest that `amended` makes, with the new files that it writes for it.
 
     The report goes just before the manifest, so that a run which is as it was still has it, and
     once more behind, since another process may have made one.
     """
-    storage.prepare()
-    manifest = amended()
+    manifest, files = _prepared(storage, amended)
+    for table, names in _names_by_table(files).items():
+        storage.add(table, names)
     storage.remove_report()
     storage.write_manifest(encode_manifest(manifest))
     storage.remove_report()
-    settle_run(storage)
     return manifest
 
 
-def replace_runs(
-    replaced: Sequence[RunStorage],
-    storage: RunStorage,
-    merged: Callable[[], tuple[Manifest, Sequence[FileResult]]],
-) -> Manifest:
-    """Let one run take the place of others: `merged` writes its files and makes its manifest."""
-    storage.prepare()
-    try:
-        manifest, files = merged()
-        storage.sync(file.path for file in files)
-    except BaseException:
-        settle_run(storage)  # on an object store nothing else would ever find these files
-        raise
+def replace_runs(storage: RunStorage, merged: Change) -> Manifest:
+    """Let one run take the place of those that its manifest names, which `merged` makes."""
+    manifest, files = _prepared(storage, merged)
     _publish(files, manifest, storage)
     storage.write_manifest(encode_manifest(manifest))
-    for run in replaced:
-        remove_run(run)
     storage.discard_staging()
     return manifest
 
@@ -164,13 +159,30 @@ def tidy_run(storage: RunStorage, manifest: Manifest | None = None) -> None:
         settle_run(storage, manifest)
 
 
+def _prepared(storage: RunStorage, change: Change) -> tuple[Manifest, Sequence[FileResult]]:
+    """What a change makes of a run, with its new files written."""
+    storage.prepare()
+    try:
+        return change()
+    except BaseException:
+        settle_run(storage)  # on an object store nothing else would ever find these files
+        raise
+
+
 def _publish(files: Iterable[FileResult], manifest: Manifest, storage: RunStorage) -> None:
-    names: dict[str, list[str]] = {table: [] for table in manifest["tables"]}
+    """Let the tables appear, one right behind the other: whoever is stopped leaves some of them."""
+    names = _names_by_table(files)
+    for table in manifest["tables"]:
+        storage.ready(table, names[table])
+    for table in manifest["tables"]:
+        storage.publish(table)
+
+
+def _names_by_table(files: Iterable[FileResult]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
     for file in files:
-        if file.table in names:
-            names[file.table].append(file.path.rpartition("/")[2])
-    for table, own in names.items():
-        storage.publish(table, own)
+        names.setdefault(file.table, []).append(file.path.rpartition("/")[2])
+    return names
 
 
 def _empty_tables(

@@ -62,7 +62,6 @@ def check(config: ExtractionConfig) -> CheckedInputs:
         require_columns(shards, config.read)
         warnings = separator_warnings(shards, config.read)
     require_writable(config.output)
-    require_new(config)
     told = (*found.warnings, *warnings)
     return CheckedInputs(model, artifact, found.files, found.unread, told)
 
@@ -77,10 +76,13 @@ def _require_readable(patterns: Iterable[str], input_format: str) -> None:
 
 def require_new(
     config: ExtractionConfig,
-    manifests: Sequence[Manifest] = (),
-    storages: Iterable[RunStorage] = (),
+    manifests: Sequence[Manifest],
+    storages: Iterable[RunStorage],
 ) -> None:
-    """No run has this id yet, as a whole or as a part of its job; nor had one that was merged."""
+    """No run has this id yet, as a whole or as a part of its job; nor had one that was merged.
+
+    Asked once the output is clean: a run that was killed before it counted may be tried again.
+    """
     exists = UsageError(f"--run_id {config.run_id} exists already in {config.output}")
     ids = (config.run_id, Part(config.run_id, 1, 1).run_id)
     own = [*(run_storage(config.output, run_id) for run_id in ids), *storages]

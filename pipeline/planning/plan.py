@@ -117,7 +117,7 @@ class Run:
         screens: list[LoadScreen] = []
         if self.forgotten:
             linked = tuple(source for source in self.work.real_paths if self.forgets(source))
-            screens.append(partial(withholding, self.storage.root, linked))
+            screens.append(partial(withholding, self.storage.root, linked, self.read.encoding))
         if self.config.languages:
             screens.append(LanguageScreen(self.config.languages))
         return tuple(screens)

@@ -30,7 +30,7 @@ def format_summary(
     Each fact is one entry, shown where it says something: what was done or lost, where it is.
     """
     run_id, counts, seconds = manifest["run_id"], manifest["counts"], manifest["timings"]["seconds"]
-    where = shown_path(output)
+    where = harmless(shown_path(output))
     drift = drift_in_words(manifest.get("drift", {}))
     unread = "\n".join([*unread_in_words(manifest)])
     facts = {"skipped": _skipped(counts), "unread": unread, "read": _read(counts)}
@@ -127,7 +127,7 @@ def _found(counts: Counts) -> str:
     """
     by_label = sorted(counts["entities_by_label"].items(), key=lambda item: (-item[1], item[0]))
     found = f"{counts['entities']:,} {'entity' if counts['entities'] == 1 else 'entities'}"
-    labels = [f"{label} {n:,}" for label, n in by_label]
+    labels = [f"{harmless(label)} {n:,}" for label, n in by_label]
     if len(labels) <= _MOST_LABELS:
         whole = ": ".join(filter(None, [found, ", ".join(labels)]))
         return f"\n{_INDENT}".join(_broken_after_commas(whole))

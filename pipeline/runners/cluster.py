@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import PipelineState
 
 from pipeline.console.text import first_line
-from pipeline.runners.runner import Build, Workers, keep_loopback_off_proxies
+from pipeline.runners.runner import Build, Workers, forgo_folder, keep_loopback_off_proxies
 from schemas.errors import JobError
 from schemas.records import Shard
 
@@ -44,6 +44,7 @@ class ClusterRunner:
         # job fails of is raised here all the same.
         logging.getLogger().setLevel(logging.CRITICAL + 1)
         pipeline = beam.Pipeline(options=self._options)
+        forgo_folder(pipeline)
         build(pipeline)
         try:
             result = pipeline.run()

@@ -29,7 +29,7 @@ from google.protobuf import json_format, text_format
 
 from pipeline.configuration.beam_options import chosen_direct_options
 from pipeline.filesystems.beam import filesystems
-from pipeline.runners.runner import Build, Workers, keep_loopback_off_proxies
+from pipeline.runners.runner import Build, Workers, forgo_folder, keep_loopback_off_proxies
 from pipeline.runners.worker_pool import Preparation, WorkerPool, end_in_words, last_words
 from schemas.errors import UsageError, WorkerLostError
 from schemas.records import Shard
@@ -150,6 +150,7 @@ class LocalRunner:
         runner = fn_runner.FnApiRunner(default_environment=environment, provision_info=provision)
         local = PipelineOptions.from_dictionary(_direct(workers, "in_memory"))
         pipeline = beam.Pipeline(runner=runner, options=local)
+        forgo_folder(pipeline)
         filesystems().set_options(options)  # the pipeline gave them its own
         build(pipeline)
         pipeline.run()

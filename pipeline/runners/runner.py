@@ -1,5 +1,6 @@
 """What a runner is: where the pipelines of a job run, one after the other."""
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,15 @@ class Runner(Protocol):
     def close(self) -> None:
         """Leave no process behind."""
         ...
+
+
+def forgo_folder(pipeline: beam.Pipeline) -> None:
+    """Remove a new pipeline's temporary folder at once: a run that is interrupted would leave it.
+
+    Only transforms in Java put anything there.
+    """
+    with contextlib.suppress(OSError):
+        os.rmdir(pipeline.local_tempdir)
 
 
 def keep_loopback_off_proxies() -> None:

@@ -123,9 +123,12 @@ def _interrupts_put_off() -> Iterator[None]:
         came.append(number)
 
     kept = [(number, signal.signal(number, put_off)) for number in (signal.SIGINT, signal.SIGTERM)]
+    # A new interpreter, which has no handler yet, is not to hear of the terminal's interrupts.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in kept:
             signal.signal(number, handler)
     if came:

@@ -7,7 +7,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import IOTypeHints
 
-from pipeline.console.text import first_line
+from pipeline.console.text import cause
 from schemas.errors import STOPS
 from schemas.records import RAW_BYTES, DeadLetter, Document, TaggedDocument, TokenizedDocument
 
@@ -78,7 +78,7 @@ def document_dead_letter(document: Document, stage: str, error: BaseException) -
         document.doc_id,
         stage,
         type(error).__name__,
-        first_line(error),
+        cause(error),
         raw[:RAW_BYTES],
         len(raw),
         document.fields,

@@ -9,7 +9,7 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipeline.console.progress import ProgressLog
-from pipeline.console.text import first_line
+from pipeline.console.text import cause
 from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.files import current_fingerprint
 from pipeline.inputs.formats import STAGE, ReadConfig, Record, ShardError, read_records
@@ -23,7 +23,6 @@ _SHARD_RESULTS: Final = "shard_results"
 
 # Beam reads this for the element type of the output.
 _TaggedResult = TaggedOutput[Literal["shard_results"], ShardResult]
-
 
 # Why a record is not wanted; None: it is.
 Screen = Callable[[Record], Aside | None]
@@ -120,7 +119,9 @@ class _ReadShard(beam.DoFn):
             raise
         except BaseException as error:  # noqa: BLE001 - filesystems and parsers raise what they like
             complete = False
-            yield TaggedDeadLetter(DEAD_LETTERS, shard_dead_letter(shard, records.total(), error))
+            letter = shard_dead_letter(shard, records.total(), error)
+            if not self._why_aside(letter):  # a forgotten source is named nowhere
+                yield TaggedDeadLetter(DEAD_LETTERS, letter)
         if self._log:
             self._log.add(sources=[shard.source])
         (self._shards_read if complete else self._shards_broken).inc()
@@ -133,7 +134,7 @@ class _ReadShard(beam.DoFn):
             complete,
             aside,
             absent=absent,
-            keys=tuple(seen.keys) if absent else (),
+            keys=tuple(seen.keys) if absent and "withheld" not in aside else (),
         )
         yield _TaggedResult(_SHARD_RESULTS, result)
 
@@ -144,5 +145,5 @@ class _ReadShard(beam.DoFn):
 def shard_dead_letter(shard: Shard, records: int, error: BaseException) -> DeadLetter:
     """What broke off the reading of `shard` after `records` records in, its dead letter out."""
     where = "" if shard.stop is None else f" (bytes {shard.start} to {shard.stop})"
-    message = f"The shard{where} broke off after {records} records: {first_line(error)}."
+    message = f"The shard{where} broke off after {records} records: {cause(error)}."
     return DeadLetter(shard.source, None, None, STAGE, type(error).__name__, message)

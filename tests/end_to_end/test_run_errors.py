@@ -22,6 +22,7 @@ from pipeline.run import run
 from schemas.errors import JobError, UsageError, WorkerLostError
 from schemas.manifest import Manifest
 from schemas.records import FileResult, ShardResult
+from tests.builders import manifest_of
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_an_existing_run_is_never_overwritten(
     trace: str, refused: Callable[..., str], tmp_path: Path
 ) -> None:
     (tmp_path / "out" / trace).parent.mkdir(parents=True)
-    (tmp_path / "out" / trace).touch()
+    (tmp_path / "out" / trace).write_text(json.dumps(manifest_of("r1")))
     assert refused(run_id="r1") == f"--run_id r1 exists already in {tmp_path}/out"
 
 
@@ -190,8 +191,8 @@ def test_a_failure_after_publishing_takes_the_tables_back(
     publish, create = DiskStorage.publish, DiskStorage.create_manifest
     published: list[str] = []
 
-    def noted(self: DiskStorage, table: str, names: list[str]) -> None:
-        publish(self, table, names)
+    def noted(self: DiskStorage, table: str) -> None:
+        publish(self, table)
         published.append(table)
 
     def full_once(self: DiskStorage, data: bytes) -> bool:

@@ -57,7 +57,7 @@ def test_one_odd_value_costs_at_most_its_record(tmp_path: Path, tiny_artifact: P
     assert documents[300]["created"] == "10000-01-01 00:00:00"
     (letter,) = dead
     assert letter["record"] == 400
-    assert letter["message"].startswith("The field 'clock' cannot be read: no day has the time -1")
+    assert letter["message"].startswith("The field 'clock' cannot be read: no day has the time")
 
 
 def test_an_odd_value_of_avro_is_written_too(tmp_path: Path, tiny_artifact: Path) -> None:

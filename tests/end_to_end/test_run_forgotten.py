@@ -117,3 +117,24 @@ def test_a_list_that_cannot_be_read_stops_the_run(extract: Extract, tmp_path: Pa
     with pytest.raises(UsageError, match=r"forgotten\.json is no list of what was forgotten"):
         extract("r2")
     assert not (tmp_path / "out/runs/r2.json").exists()
+
+
+def test_a_forgotten_source_that_breaks_off_is_named_nowhere(
+    extract: Extract, tmp_path: Path
+) -> None:
+    """Nor are the keys of what is withheld."""
+    extract("r1")
+    source = tmp_path / "in/a.jsonl"
+    assert runs(["forget", f"--output={tmp_path}/out", "--source", str(source)]) == 0
+    source.write_text('{"id": "p1", "text": "Maria left.", "whisper": 1}\n[1,\n2]\n')
+    (tmp_path / "in/c.csv").write_text("id,text\n1,Maria left.\n")
+    again = extract("r2", "--keep_fields=year")
+    assert again["counts"]["withheld"] > 0
+    source.write_text("[1,\n2]\n")
+    assert extract("r3")["counts"]["broken_files"] == 0
+    for path in (tmp_path / "out").rglob("*"):
+        data = b"" if path.is_dir() else path.read_bytes()
+        assert b"a.jsonl" not in data, path
+        assert b"whisper" not in data, path
+    for run_id in ("r2", "r3"):
+        assert not any("a.jsonl" in row for row in written(tmp_path, run_id))

@@ -17,6 +17,7 @@ import pytest
 from jobs.runs.__main__ import run as runs
 from pipeline.outputs.current import read_table
 from pipeline.run import run as extract
+from schemas.errors import UsageError
 
 ChildrenOf = Callable[[int], list[int]]
 Rows = dict[str, pa.Table]
@@ -181,3 +182,27 @@ def test_kills_at_random_moments_cost_nothing(
         assert not (output / "_staging").exists()
         assert runs(["verify", f"--output={output}"]) == 0
     assert killed == KILLS
+
+
+@pytest.mark.parametrize("published", [1, 3])
+def test_a_run_killed_while_it_commits_is_tried_again_under_its_own_id(
+    tmp_path: Path, tiny_artifact: Path, published: int
+) -> None:
+    """What it published is not in the way; with a manifest, it is."""
+    (tmp_path / "a.jsonl").write_text('{"id": "a", "text": "Maria met Lisbon."}\n')
+    output = tmp_path / "out"
+    flags = [f"--input={tmp_path}/a.jsonl", f"--model={tiny_artifact}", f"--output={output}"]
+    again = [*flags, "--run_id=r1"]
+    assert extract(again) == 0
+    with pytest.raises(UsageError, match="--run_id r1 exists already"):
+        extract(again)
+    rows = rows_that_are_there(output)
+    (output / "runs/r1.json").unlink()
+    for table in ("entities", "documents", "dead_letters")[published:]:
+        (output / "_staging/r1").mkdir(parents=True, exist_ok=True)
+        (output / table / "run_id=r1").rename(output / "_staging/r1" / table)
+    (output / "_staging/r1").mkdir(parents=True, exist_ok=True)
+    assert extract(again) == 0
+    assert rows_that_are_there(output) == rows
+    assert runs(["verify", f"--output={output}"]) == 0
+    assert not (output / "_staging").exists()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobs.runs import outputs
 from pipeline.outputs.catalog import clean
 from pipeline.outputs.storage.disk import DiskStorage
 
@@ -21,6 +22,12 @@ EveryKill = Callable[[Path, Callable[[], object]], Iterator[int]]
 
 # Whatever changes files or directories passes through one of these.
 _STEPS = ("makedirs", "remove", "unlink", "rename", "replace", "rmdir", "fsync")
+
+
+@pytest.fixture(autouse=True)
+def _no_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads meanwhile, so no command waits for readers."""
+    monkeypatch.setattr(outputs, "READERS_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,7 @@ from apache_beam.transforms import environments
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
 
+from pipeline.runners.runner import forgo_folder
 from pipeline.stages.coders import RecordCoder, record_bytes
 from schemas.records import DeadLetter, Document
 
@@ -418,6 +419,17 @@ def test_help_is_formatted_by_these(name: str) -> None:
 
 
 # Processes
+
+
+def test_a_pipeline_has_an_empty_folder_that_it_runs_without() -> None:
+    """Else every interrupted run leaves one in the system's folder for temporary files."""
+    pipeline = beam.Pipeline(runner="DirectRunner")
+    folder = Path(pipeline.local_tempdir)
+    assert list(folder.iterdir()) == []
+    forgo_folder(pipeline)
+    assert not folder.exists()
+    assert pipeline | beam.Create([1])
+    pipeline.run().wait_until_finish()
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

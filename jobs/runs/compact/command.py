@@ -47,7 +47,7 @@ def run(flags: argparse.Namespace) -> int:
                 tell(flags, f"would be merged: {_described(group)}")
                 continue
             storage = run_storage(output.root, _run_id(datetime.now(UTC)))
-            merged = merge(group, storage, flags.target_file_mb * _MB, list(output.manifests))
+            merged = merge(group, storage, flags.target_file_mb * _MB, output)
             files = sum(len(table["files"]) for table in merged["tables"].values())
             size = sum(table["bytes"] for table in merged["tables"].values())
             tell(

@@ -3,18 +3,20 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.runs.compact.groups import Group
+from jobs.runs.outputs import Output
 from jobs.runs.recount import tally
 from pipeline.outputs.current import RunRows, rows_that_count
 from pipeline.outputs.manifest import input_entry, with_rows
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.table_reader import read_row_groups, resolved
 from pipeline.outputs.table_writer import TableWriter
-from pipeline.outputs.transactions import replace_runs
+from pipeline.outputs.transactions import remove_run, replace_runs
 from pipeline.report.write import try_report
 from schemas.errors import JobError
 from schemas.manifest import ASIDES, TABLE_NAMES, Aside, Manifest, TableName, Timings
@@ -25,10 +27,8 @@ from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema
 _IN_ALL_RUNS: tuple[TableName, ...] = ("documents", "entities")
 
 
-def merge(
-    group: Group, storage: RunStorage, target_bytes: int, manifests: list[Manifest]
-) -> Manifest:
-    """Write the run that replaces the group, then remove what it replaces; returns its manifest.
+def merge(group: Group, storage: RunStorage, target_bytes: int, output: Output) -> Manifest:
+    """Write the run that replaces the group; returns its manifest. What it replaces goes last.
 
     It gets a report where one of the group had one.
     Raises JobError, with nothing changed, where files do not hold what the manifests say.
@@ -38,11 +38,12 @@ def merge(
 
     def merged() -> tuple[Manifest, Sequence[FileResult]]:
         files = [file for table in TABLES for file in _written(table, group, storage, target_bytes)]
-        manifest = merged_manifest(group, storage, files, manifests)
+        manifest = merged_manifest(group, storage, files, list(output.manifests))
         _require_the_same(group, manifest)
         return manifest, files
 
-    manifest = replace_runs(replaced, storage, merged)
+    manifest = replace_runs(storage, merged)
+    output.outdated.extend(partial(remove_run, run) for run in replaced)
     if is_reported:
         try_report(storage, manifest)
     return manifest

@@ -3,9 +3,10 @@
 import argparse
 
 from jobs.runs.diff.comparison import Comparison, Example, LabelChange, compare
-from jobs.runs.layout import as_json, say
+from jobs.runs.layout import as_json
 from jobs.runs.outputs import find_output
 from jobs.runs.state import status_in_words
+from pipeline.console.printing import answer
 from pipeline.console.text import aligned, counted
 from schemas.errors import UsageError
 
@@ -42,13 +43,13 @@ def run(flags: argparse.Namespace) -> int:
             raise UsageError(f"run {manifest['run_id']} is {status}: it has no entities")
     comparison = compare(output, before, after, flags.examples)
     if flags.json:
-        say(as_json(comparison.to_json()))
+        answer(as_json(comparison.to_json()))
         return 0
     lines = []
     for side, name, runs in (("A", flags.before, before), ("B", flags.after, after)):
         models = ", ".join(sorted({manifest["model"] for manifest in runs}))
         lines.append(f"{side}  {name}, model {models}")
-    say("\n".join([*lines, *_lines(comparison)]))
+    answer("\n".join([*lines, *_lines(comparison)]))
     return 0
 
 

@@ -4,15 +4,15 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pyarrow.compute as pc
 
+from jobs.runs.forget.redaction import MESSAGE, messages_left, redacted
 from jobs.runs.forget.selection import Documents, Selection, Sources
 from jobs.runs.outputs import Output
 from jobs.runs.recount import recount_file, tally
-from pipeline.filesystems.paths import is_remote
-from pipeline.outputs.catalog import ownerless_reports
-from pipeline.outputs.forgotten import FORGOTTEN, names_file
+from pipeline.outputs.forgotten import names_file
 from pipeline.outputs.layout import table_files
 from pipeline.outputs.manifest import with_rows, without_rows
 from pipeline.outputs.storage import RunStorage, run_storage
@@ -74,12 +74,13 @@ def find(root: str, manifest: Manifest, selection: Selection) -> Found:
             for entry in manifest.get("inputs", ())
             if entry["source"] in selection.names
         )
-    changed = bool(found.files or found.sources) or _redacted(manifest, selection) != manifest
+    changed = bool(found.files or found.sources) or redacted(manifest, selection) != manifest
     return replace(found, is_concerned=changed)
 
 
 def _find_in(path: str, table: str, name: str, selection: Selection, found: Found) -> None:
-    for rows in read_row_groups(path, selection.columns(table)):
+    columns = {*selection.columns(table), *(MESSAGE if table == "dead_letters" else ())}
+    for rows in read_row_groups(path, sorted(columns)):
         matches = selection.matches(table, rows)
         found.names.update(matches.names)
         meant = rows.filter(matches.rows)
@@ -89,42 +90,26 @@ def _find_in(path: str, table: str, name: str, selection: Selection, found: Foun
             found.files.add(name)
             found.rows[table] += len(meant)
             found.sources.update(pc.unique(meant["source"]).to_pylist())
+        if table == "dead_letters" and not messages_left(rows).equals(rows):
+            found.files.add(name)
         if table == "dead_letters" and "doc_id" in rows.column_names:
             others = rows.filter(pc.and_(pc.invert(matches.rows), pc.is_null(rows["doc_id"])))
             found.unnamed.update(others["source"].to_pylist())
 
 
-def remove_unnamed(output: Output) -> None:
-    """Remove the files of an object store that are below a run and that its manifest lacks.
-
-    Bundles that were tried twice leave such files there, and so do failed runs.
-    """
-    if is_remote(output.root):
-        for manifest in output.manifests:
-            settle_run(run_storage(output.root, manifest["run_id"]))
-
-
-def remove_ownerless_reports(output: Output) -> None:
-    """Remove reports whose run is gone: what they show of it cannot be told any more."""
-    owners = {manifest["run_id"] for manifest in output.manifests}
-    for run_id in ownerless_reports(output.root, owners):
-        run_storage(output.root, run_id).remove_report()
-
-
-def erase(root: str, found: Found, selection: Selection, at: str) -> None:
-    """Write the run's files and its manifest again without what was found."""
-    manifest, storage = found.manifest, run_storage(root, found.manifest["run_id"])
+def erase(output: Output, found: Found, selection: Selection, at: str) -> None:
+    """Write the run's files and its manifest again without what was found; the old ones go last."""
+    manifest, storage = found.manifest, run_storage(output.root, found.manifest["run_id"])
     is_reported = storage.has_report()
 
-    def without_found() -> Manifest:
+    def without_found() -> tuple[Manifest, Sequence[FileResult]]:
         files = [
             file
             for table, described in manifest.get("tables", {}).items()
             for file in _rewritten(storage, table, described["files"], found, selection)
         ]
-        storage.sync(file.path for file in files if file.path.startswith(storage.root))
-        left = _left(_redacted(manifest, selection), files, storage, found)
-        if found.files or len(left.get("inputs", ())) < len(manifest.get("inputs", ())):
+        left = _left(redacted(manifest, selection), files, storage, found)
+        if found.rows or len(left.get("inputs", ())) < len(manifest.get("inputs", ())):
             entry = Forgotten(
                 at=at,
                 entities=found.rows["entities"],
@@ -132,9 +117,10 @@ def erase(root: str, found: Found, selection: Selection, at: str) -> None:
                 dead_letters=found.rows["dead_letters"],
             )
             left["forgotten"] = [*manifest.get("forgotten", ()), entry]
-        return left
+        return left, [file for file in files if file.path.startswith(storage.root)]
 
     left = amend_run(storage, without_found)
+    output.outdated.append(partial(settle_run, storage))
     if is_reported:
         try_report(storage, left)
 
@@ -156,6 +142,7 @@ def _rewritten(
         writer = _writer(storage, table, path)
         for rows in read_row_groups(path):
             kept = rows.filter(pc.invert(selection.matches(table, rows).rows))
+            kept = messages_left(kept) if table == "dead_letters" else kept
             left += writer.write(kept, tally(table, kept))
         left += writer.close()
     if not left:
@@ -165,10 +152,10 @@ def _rewritten(
 
 
 def _writer(storage: RunStorage, table: str, like: str) -> TableWriter:
-    """Writes one file of any size beside the old ones, with the same schema."""
+    """Writes one file of any size, with the schema of an old one."""
     with open_table(like) as file:
         schema = file.schema_arrow
-    directory = storage.table_directory(table)
+    directory = storage.writing_directory(table)
     return TableWriter(table, schema, directory, sys.maxsize, storage.create)
 
 
@@ -183,32 +170,3 @@ def _left(
         return without_rows(manifest)
     left = with_rows(manifest, inputs, files, storage, manifest["counts"].get("skipped_files"))
     return left if inputs else {**left, "status": "empty"}
-
-
-def _redacted(manifest: Manifest, selection: Selection) -> Manifest:
-    """The manifest without the names: its inputs, what was given as `--input`, what it tells."""
-    left = manifest.copy()
-    if "error" in manifest:
-        left["error"] = selection.without(manifest["error"])
-    if "warnings" in manifest:
-        left["warnings"] = [selection.without(warning) for warning in manifest["warnings"]]
-    if not isinstance(selection, Sources):
-        return left
-    configuration = manifest["configuration"]
-    given = [
-        FORGOTTEN if any(names_file(path, source) for source in selection.names) else path
-        for path in configuration["input"]
-    ]
-    left["configuration"] = {**configuration, "input": given}
-    if "unread" in manifest:
-        left["unread"] = [
-            entry
-            for entry in manifest["unread"]
-            if not {entry["path"], entry.get("detail")}.intersection(selection.names)
-        ]
-        if not left["unread"]:
-            del left["unread"]
-    if "inputs" in manifest:
-        entries = manifest["inputs"]
-        left["inputs"] = [entry for entry in entries if entry["source"] not in selection.names]
-    return left

@@ -45,9 +45,13 @@ class Selection(Protocol):
 
 @dataclass(frozen=True)
 class Sources:
-    """All that was read from these files."""
+    """All that was read from these files.
+
+    paths: where they are without links, which is not to be told either.
+    """
 
     names: Collection[str]
+    paths: Collection[str] = ()
 
     def columns(self, table: str) -> Sequence[str]:
         return ["source"]
@@ -56,21 +60,24 @@ class Sources:
         return _named(rows["source"], self.names)
 
     def without(self, text: str) -> str:
-        return _without(text, self.names)
+        return _without(text, {*self.names, *self.paths})
 
 
 @dataclass(frozen=True)
 class Documents:
     """The documents with these ids, from whatever source, or from these `sources` alone.
 
-    A record that could not be read has no id. It is meant where an id stands in its bytes as a
+    A record that could not be read has no id, or that which its source and number make, where a
+    run looked for it elsewhere. It is meant where an id stands in its bytes as a
     whole value, in quotes or between separators, where the id is the one that its source and its
     number make, and where it is one of the `records`: those that have such an id in another run.
+    encodings: those beside UTF-8 in which runs have read.
     """
 
     names: Collection[str]
     records: Collection[tuple[str, int]] = frozenset()
     sources: Collection[str] | None = None
+    encodings: Collection[str] = ()
 
     def columns(self, table: str) -> Sequence[str]:
         return ["doc_id", "source", *_MORE[table]]
@@ -88,8 +95,8 @@ class Documents:
             return named
         meant = named.rows.to_pylist()
         # Not by `indices_nonzero`, which ends the process where a column has no chunk (pyarrow 25).
-        for place, is_null in enumerate(pc.is_null(rows["doc_id"]).to_pylist()):
-            if not is_null:
+        for place, is_unnamed in enumerate(_unnamed(rows)):
+            if meant[place] or not is_unnamed:
                 continue
             (row,) = rows.slice(place, 1).to_pylist()
             names = self._names_of(row["source"], row["record"], row["raw"] or b"")
@@ -112,13 +119,24 @@ class Documents:
 
     def _names_of(self, source: str, record: int | None, raw: bytes) -> set[str]:
         made = {f"{source}#{record}"}.intersection(self.names)
-        if not self._any_value.search(raw):  # one pass over the bytes, whatever the number of ids
-            return made
-        return made | {name for name in self.names if _value_pattern([name]).search(raw)}
+        for data in (raw, *(raw.decode(name, "replace").encode() for name in self.encodings)):
+            if self._any_value.search(data):  # one pass over the bytes, however many the ids
+                made |= {name for name in self.names if _value_pattern([name]).search(data)}
+        return made
 
     @cached_property
     def _any_value(self) -> re.Pattern[bytes]:
         return _value_pattern(self.names)
+
+
+def _unnamed(rows: pa.Table) -> list[bool]:
+    """Which dead letters have no id that stands in their bytes."""
+    record = rows["record"].cast(pa.string())
+    made = pc.equal(rows["doc_id"], pc.binary_join_element_wise(rows["source"], record, "#"))
+    is_unnamed: list[bool] = pc.or_(
+        pc.is_null(rows["doc_id"]), made.fill_null(fill_value=False)
+    ).to_pylist()
+    return is_unnamed
 
 
 def _value_pattern(names: Iterable[str]) -> re.Pattern[bytes]:

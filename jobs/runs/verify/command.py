@@ -4,11 +4,11 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 
-from jobs.runs.layout import say
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.verify.findings import Checked, Finding
 from jobs.runs.verify.output import duplicate_ids, leftovers, unnamed_files
 from jobs.runs.verify.run import verify_run
+from pipeline.console.printing import answer
 from pipeline.console.text import counted
 from pipeline.outputs.catalog import read_manifests
 
@@ -25,10 +25,10 @@ def run(flags: argparse.Namespace) -> int:
     checked = Checked()
     for finding in _findings(output, flags.runs, checked):
         kinds[finding.kind] += 1
-        say(f"{finding.kind}: {finding.text}".replace("\n", "\\n"))
+        answer(f"{finding.kind}: {finding.text}".replace("\n", "\\n"))
         if finding.query:
-            say(f"    {finding.query}")
-    say(_summary(checked, kinds))
+            answer(f"    {finding.query}")
+    answer(_summary(checked, kinds))
     return 1 if kinds["error"] else 0
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from jobs.runs.outputs import find_output
 from jobs.runs.view.duckdb_views import duckdb_sql
 from jobs.runs.view.spark_views import spark_sql
-from jobs.runs.view.trino_views import trino_sql
+from jobs.runs.view.trino_views import TRINO_FILE, trino_sql
 from model.host.durable_files import replace_file
-from model.text.escaping import harmless
 from pipeline.console.printing import account
 from pipeline.filesystems.paths import is_remote, scheme_of
 from pipeline.filesystems.upload import Upload
@@ -52,7 +51,8 @@ def run(flags: argparse.Namespace) -> int:
     if not current.committed_runs(output.manifests):
         raise UsageError(f"{root} has no committed run yet, so there is nothing to view")
     place = root if flags.root is None else flags.root.rstrip("/") or "/"
-    name = "current.sql" if flags.engine == "duckdb" else f"current.{flags.engine}.sql"
+    files = {"duckdb": "current.sql", "spark": "current.spark.sql", "trino": TRINO_FILE}
+    name = files[flags.engine]
     sql, module = f"{root}/{name}", f"{root}/current.py"
     if flags.engine == "trino":
         text, usage = trino_sql(output, place), _trino(sql)
@@ -62,15 +62,15 @@ def run(flags: argparse.Namespace) -> int:
         text, usage = duckdb_sql(place), _duckdb(sql)
     _write(sql, text)
     _write(module, Path(current.__file__).read_text("utf-8"))
-    told = f"written {sql}\n        {module}\n{usage}\n\n{_python(root)}"
-    account("\n".join(map(harmless, told.split("\n"))))
+    account(f"written {sql}\n        {module}\n{usage}\n\n{_python(root)}")
     return 0
 
 
 def _duckdb(sql: str) -> str:
     head = """\
-Both stay true after later runs. With DuckDB (views current_entities, current_documents,
-current_dead_letters and gleaner_runs), in Python or by its own command line:
+Both are made once. With DuckDB (views current_entities, current_documents, current_dead_letters and
+gleaner_runs, as of when the file was run: run it again to see later runs), in Python or by its own
+command line:
 
     import duckdb
 """

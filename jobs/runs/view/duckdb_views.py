@@ -17,11 +17,12 @@ COUNTS = (
 def duckdb_sql(root: str) -> str:
     """Statements that make the views `current_*` and `gleaner_runs` over the output at `root`.
 
-    They read manifests and tables whenever they are asked, so later runs change what they show,
-    not what they are.
+    The manifests are read once, so all views show the same moment. They name the files that count
+    then: a glob would also list files that are being copied, or are removed before they are opened.
     """
     place = _place(root)
-    statements = [_runs(place), _CURRENT_FILES, *(_table(place, table) for table in TABLES)]
+    statements = [_manifests(place), _RUNS, _CURRENT_SOURCES]
+    statements += [statement(place, table) for table in TABLES for statement in (_files, _table)]
     return "\n\n".join([_HEAD, *statements]) + "\n"
 
 
@@ -48,30 +49,32 @@ _HEAD = """\
 -- What counts of this output, as views for DuckDB; `python -m jobs.runs view` made them.
 -- Of each source the last run counts that read it to its end, with the runs that read its dead
 -- letters again: the rule of current.py, which stands beside this file.
--- Where the output is found elsewhere, say so first: SET VARIABLE gleaner_output = '/mnt/out';
--- DuckDB 1 keeps the columns that a view had when it was made: where a later run keeps other fields
--- of the input, run these statements once more. `duckdb -init` runs them at each start."""
+-- The views show the moment at which these statements ran: run them again to see later runs.
+-- `duckdb -init` runs them at each start.
+-- Where the output is found elsewhere, say so first: SET VARIABLE gleaner_output = '/mnt/out';"""
 
 
-def _runs(place: str) -> str:
-    """The view of all runs; what only the other views need are its last columns."""
+def _manifests(place: str) -> str:
     structure = json.dumps(MANIFEST, indent=1).replace("\n", "\n    ")
-    shown = ",\n       ".join(f"counts.{name}" for name in COUNTS)
     return f"""\
+CREATE OR REPLACE TABLE gleaner_manifests AS
+SELECT unnest(from_json(content, '{structure}'))
+FROM read_text({place} || '/runs/*.json');"""  # noqa: S608 - the place is quoted, the rest is ours
+
+
+_SHOWN = ",\n       ".join(f"counts.{name}" for name in COUNTS)
+# All runs; what only the other views need are the last columns.
+_RUNS = f"""\
 CREATE OR REPLACE VIEW gleaner_runs AS
 SELECT run_id, CASE WHEN error LIKE 'rolled back on %' THEN 'rolled_back' ELSE status END AS status,
        timings.started_at::TIMESTAMPTZ AS started_at, timings.seconds AS seconds,
        model, schema_version, part."of" AS job, part."number" AS part,
-       {shown},
+       {_SHOWN},
        error, configuration, replaces, inputs, tables, timings.started_at AS started
-FROM (
-    SELECT unnest(from_json(content, '{structure}'))
-    FROM read_text({place} || '/runs/*.json')
-);"""  # noqa: S608 - the place is quoted, the rest is ours
-
+FROM gleaner_manifests;"""  # noqa: S608 - all of it is ours
 
 # A struct of (complete, started, run_id) compares as `current_sources` orders the runs.
-_CURRENT_FILES = """\
+_CURRENT_SOURCES = """\
 CREATE OR REPLACE VIEW gleaner_current_sources AS
 WITH committed AS (
     SELECT run_id, started, inputs FROM gleaner_runs
@@ -96,6 +99,18 @@ SELECT source, last.run_id AS run_id, last.complete AS complete,
 FROM reads LEFT JOIN repaired USING (source);"""
 
 
+def _files(place: str, table: str) -> str:
+    """The files of a table that have rows which count, in a variable: no view may name others."""
+    return f"""\
+SET VARIABLE gleaner_{table} = (
+    SELECT list(DISTINCT {place} || '/' || file.path)
+    FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_manifests)
+    WHERE run_id IN (
+        SELECT unnest(list_prepend(run_id, repairs)) FROM gleaner_current_sources
+    )
+);"""  # noqa: S608 - as above
+
+
 def _table(place: str, table: str) -> str:
     """The view of a table: rows in files that a manifest names, of sources that count there."""
     places = (
@@ -111,16 +126,18 @@ def _table(place: str, table: str) -> str:
             "    SELECT source, run_id, true FROM gleaner_current_sources WHERE len(repairs) > 0"
         )
         whole = "\nWHERE record IS NULL OR NOT whole_shards"
+    # Another connection to the same database has no such variable.
     return f"""\
 CREATE OR REPLACE VIEW current_{table} AS
 WITH places AS (
     {places}
 ), files AS (
     SELECT run_id, parse_filename(file.path) AS name
-    FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_runs)
+    FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_manifests)
 ), found AS (
     SELECT *, regexp_extract(gleaner_file, 'run_id=([^/]+)/[^/]+$', 1) AS run_id
-    FROM read_parquet({place} || '/{table}/run_id=*/*.parquet',
+    FROM read_parquet(
+        coalesce(getvariable('gleaner_{table}'), [{place} || '/{table}/run_id=*/part-*.parquet']),
         hive_partitioning = false, union_by_name = true, filename = 'gleaner_file')
 )
 SELECT found.* EXCLUDE (gleaner_file)

@@ -14,6 +14,7 @@ from pipeline.outputs.current import RunRows, rows_that_count
 from schemas.manifest import Manifest
 from schemas.tables import TABLES, documents_schema
 
+TRINO_FILE = "current.trino.sql"
 _SCHEMA = "hive.gleaner"
 _KINDS = {
     "string": "varchar",

@@ -38,10 +38,16 @@ def missing_columns(
         if ways(name) > 1:
             raise DoubledColumnError(name, ways(name))
     if not ways(config.text_field):
-        raise MissingColumnError(missing_column(config.text_field, columns))
+        raise missing_text(config.text_field, columns)
     missing = [field for field in config.named_fields if not ways(field)]
     builder.seen.look_at_columns(columns, missing)
     return {field: missing_column(field, columns) for field in missing}
+
+
+def missing_text(name: str, columns: Sequence[str], hint: str = "") -> MissingColumnError:
+    """As `missing_column`, for the text; what is written down of it names no other column."""
+    nameless = f"There is no column {name!r} among the {len(columns)} of the file.{hint}"
+    return MissingColumnError(missing_column(name, columns, hint), nameless)
 
 
 def missing_column(name: str, columns: Sequence[str], hint: str = "") -> str:

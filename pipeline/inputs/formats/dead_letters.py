@@ -75,6 +75,6 @@ def _again(
         if len(records) != 1:
             raise RecordError(f"What was kept of the record holds {len(records)} records.")
     except (RecordError, ShardError) as error:
-        cause = error if isinstance(error, RecordError) else RecordError(str(error))
+        cause = error if isinstance(error, RecordError) else RecordError(error.nameless)
         return replace(builder.dead_letter(0, cause, raw, row["doc_id"]), raw_size=size)
     return records[0]

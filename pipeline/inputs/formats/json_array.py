@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from pipeline.console.text import SHOWN, listed
+from pipeline.console.text import SHOWN, counted, listed
 from pipeline.inputs.encodings import UTF8
 from pipeline.inputs.formats.jsonl import object_parser, read_jsonl, read_object
 from pipeline.inputs.formats.large import PIECE, LargeRecord
@@ -130,10 +130,9 @@ def _pass_rest(scanner: "_Scanner", text_field: str, *, may_be_document: bool) -
             scanner.sign(b"{")
             if _finds_key(scanner, text_field):
                 name = key.decode(errors="replace") if isinstance(key, bytes) else "a long name"
-                raise ShardError(
-                    f"The object has a further array of objects with the field {text_field!r}, "
-                    f"{name.strip()}, and the first alone was read: give each a file."
-                )
+                further = f"The object has a further array of objects with the field {text_field!r}"
+                advice = "and the first alone was read: give each a file."
+                raise ShardError(f"{further}, {name.strip()}, {advice}", f"{further}, {advice}")
         scanner.value(0, depth=1)
 
 
@@ -157,7 +156,9 @@ def _enter_array(scanner: "_Scanner") -> bool:
             scanner.value(0, depth=1)
     if empty < max(count, 1):
         names = listed(keys, count) or "none"
-        raise ShardError(f"The object holds no array of objects; its keys are {names}.")
+        none = "The object holds no array of objects"
+        nameless = f"{none} under its {counted(count, 'key')}."
+        raise ShardError(f"{none}; its keys are {names}.", nameless)
     return False
 
 

@@ -73,7 +73,7 @@ def time_text(count: int, per_second: int) -> str:
     """A time since midnight in, `12:00:00` out; raises RecordError for one that no day has."""
     seconds, fraction = divmod(count, per_second)
     if not 0 <= seconds < _DAY:
-        raise RecordError(f"no day has the time {count} / {per_second} seconds")
+        raise RecordError("no day has the time that it holds")
     return _clock(seconds) + _fraction(fraction, per_second)
 
 

@@ -8,7 +8,7 @@ from math import isnan
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from pipeline.console.text import first_line
+from pipeline.console.text import cause
 from pipeline.inputs.contents import looks_wide
 from pipeline.inputs.fields import FieldsSeen
 from pipeline.inputs.formats.large import LargeRecord
@@ -287,7 +287,7 @@ def explain(error: Exception) -> str:
         case RecordError():
             return str(error)
         case _:
-            return f"The record cannot be read: {first_line(error)}."
+            return f"The record cannot be read: {cause(error)}."
 
 
 def _describe(text: object, field: str) -> str:

@@ -3,27 +3,38 @@
 import json
 from datetime import datetime
 
+import msgspec
+
+from pipeline.outputs.manifest.validation import require_manifest
 from schemas.manifest import Manifest
 
 # What stood in the error of a run that was taken back, until its status said so.
 _TAKEN_BACK = "rolled back on "
 
 
-def parse_manifest(data: bytes) -> Manifest:
-    """The bytes of a manifest in, the manifest out; raises ValueError for what is no JSON.
+def parse_manifest(data: bytes, path: str) -> Manifest:
+    """The bytes of the file at a path in, the manifest out.
 
     Before runs that were taken back had a status of their own, they were failed ones.
+    Raises ValueError, with the path, for what is no manifest that can be believed.
     """
-    manifest: Manifest = json.loads(data)
     try:
-        error = manifest.get("error", "")
-    except AttributeError as no_object:
-        raise ValueError("a manifest is a JSON object") from no_object
-    if not error.startswith(_TAKEN_BACK):
+        manifest = require_manifest(_decoded(data), path.rpartition("/")[2])
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from error
+    told = manifest.get("error", "")
+    if not told.startswith(_TAKEN_BACK):
         return manifest
     del manifest["error"]
-    at = datetime.fromisoformat(error.removeprefix(_TAKEN_BACK).replace(" UTC", "+00:00"))
+    at = datetime.fromisoformat(told.removeprefix(_TAKEN_BACK).replace(" UTC", "+00:00"))
     return {**manifest, "status": "rolled_back", "rolled_back_at": at.isoformat()}
+
+
+def _decoded(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError("is not the manifest of a run, it may be damaged: no JSON") from error
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

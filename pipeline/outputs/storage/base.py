@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from pipeline.filesystems.beam import filesystems, open_file
 from pipeline.filesystems.upload import Writer
-from pipeline.outputs.current import manifest_flaw
 from pipeline.outputs.layout import RunPaths
 from pipeline.outputs.manifest.encoding import parse_manifest
 from schemas.errors import JobError
@@ -44,8 +43,16 @@ class RunStorage(RunPaths, ABC):
         """Let the disk have these files and directories for good."""
 
     @abstractmethod
-    def publish(self, table: str, names: Collection[str]) -> None:
-        """Let the named files of a table appear in its place, for good, and no others of it."""
+    def ready(self, table: str, names: Collection[str]) -> None:
+        """Let a table that was written have the named files and no others, all on the disk."""
+
+    @abstractmethod
+    def publish(self, table: str) -> None:
+        """Let a table that is ready appear in its place, for good."""
+
+    @abstractmethod
+    def add(self, table: str, names: Collection[str]) -> None:
+        """Let the named files appear beside those of a published table, each whole, for good."""
 
     @abstractmethod
     def create_manifest(self, data: bytes) -> bool:
@@ -76,11 +83,11 @@ class RunStorage(RunPaths, ABC):
 
     @abstractmethod
     def discard_staging(self) -> None:
-        """Remove what the run staged and did not publish."""
+        """Remove what the run staged and did not publish: whatever has a name of ours there."""
 
     @abstractmethod
     def keep_files(self, named: Collection[str]) -> None:
-        """Delete every file of the run's published tables but these."""
+        """Delete every file of the run's published tables but these, and but those of others."""
 
     def has_report(self) -> bool:
         return filesystems().exists(self.report)
@@ -94,13 +101,9 @@ class RunStorage(RunPaths, ABC):
         with open_file(self.manifest) as stream:
             data = stream.read()
         try:
-            manifest = parse_manifest(data)
-            flaw = manifest_flaw(manifest, self.manifest.rpartition("/")[2])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise JobError(f"{self.manifest} is not the manifest of a run") from error
-        if flaw:
-            raise JobError(f"{self.manifest} is not to be believed: {flaw}")
-        return manifest
+            return parse_manifest(data, self.manifest)
+        except ValueError as error:
+            raise JobError(str(error)) from error
 
     def run_exists(self) -> bool:
         """Whether a run of this id left a manifest or a table."""

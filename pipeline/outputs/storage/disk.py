@@ -5,7 +5,6 @@ So a reader who lists the directory never sees half a run.
 
 import contextlib
 import os
-import shutil
 import uuid
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 from model.host.durable_files import sync_path
 from pipeline.filesystems.upload import Writer
-from pipeline.outputs.layout import PARTIAL_MANIFEST, PARTIAL_REPORT
+from pipeline.outputs.layout import PARTIAL_MANIFEST, PARTIAL_REPORT, PLAN, is_table_file
 from pipeline.outputs.storage.base import RunStorage
 from schemas.tables import TABLES
 
@@ -41,10 +40,10 @@ class DiskStorage(RunStorage):
         with ThreadPoolExecutor(_SYNCS) as pool:
             list(pool.map(sync_path, paths))  # which raises what one of them raised
 
-    def publish(self, table: str, names: Collection[str]) -> None:
-        """Rename the staged table once it has the named files alone, all of them on the disk.
+    def ready(self, table: str, names: Collection[str]) -> None:
+        """As told.
 
-        A bundle that was tried twice leaves some that nobody counted, and so may a commit that
+        A bundle that was tried twice leaves files that nobody counted, and so may a commit that
         broke off and is tried again after its files were written anew.
         """
         written, final = self.writing_directory(table), self.table_directory(table)
@@ -52,16 +51,25 @@ class DiskStorage(RunStorage):
             os.makedirs(written, exist_ok=True)
             for name in set(os.listdir(final)).intersection(names):
                 os.rename(f"{final}/{name}", f"{written}/{name}")
-            shutil.rmtree(final)
+            _remove_table_files(final)
         there = set(os.listdir(written))
         if not there.issuperset(names):
             raise FileNotFoundError(f"{written} has lost files that were written")
-        for name in there.difference(names):
-            os.remove(f"{written}/{name}")
-        self.sync(f"{written}/{name}" for name in names)
+        _remove_table_files(written, besides=names)
+        self.sync([*(f"{written}/{name}" for name in names), written])
+
+    def publish(self, table: str) -> None:
+        final = self.table_directory(table)
         os.makedirs(os.path.dirname(final), exist_ok=True)
-        os.rename(written, final)
-        self.sync([os.path.dirname(final)])
+        os.rename(self.writing_directory(table), final)
+        self.sync([os.path.dirname(final), self.root])
+
+    def add(self, table: str, names: Collection[str]) -> None:
+        written, final = self.writing_directory(table), self.table_directory(table)
+        self.sync(f"{written}/{name}" for name in names)
+        for name in names:
+            os.rename(f"{written}/{name}", f"{final}/{name}")
+        self.sync([final])
 
     def create_manifest(self, data: bytes) -> bool:
         partial = self._partial(PARTIAL_MANIFEST, self.manifest, data)
@@ -76,12 +84,12 @@ class DiskStorage(RunStorage):
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(partial)
-        self.sync([os.path.dirname(self.manifest)])
+        self.sync([os.path.dirname(self.manifest), self.root])
         return True
 
     def write_manifest(self, data: bytes) -> None:
         os.replace(self._partial(PARTIAL_MANIFEST, self.manifest, data), self.manifest)
-        self.sync([os.path.dirname(self.manifest)])
+        self.sync([os.path.dirname(self.manifest), self.root])
 
     def write_report(self, data: bytes) -> None:
         # Whoever makes a report may not hold the output, and the run's own staging directory says
@@ -115,24 +123,47 @@ class DiskStorage(RunStorage):
     def unstage(self) -> None:
         # A file that a failed stage still holds open keeps its room on the disk when it is
         # removed, and the manifest may need that room.
-        for folder, _, names in os.walk(self.staging):
-            for name in names:
+        for directory in map(self.writing_directory, TABLES):
+            for path in _table_files(directory):
                 with contextlib.suppress(OSError):
-                    os.truncate(f"{folder}/{name}", 0)
-        for table in TABLES:
-            shutil.rmtree(f"{self.staging}/{table}", ignore_errors=True)
+                    os.truncate(path, 0)
+            with contextlib.suppress(OSError):
+                _remove_table_files(directory)
 
     def keep_files(self, named: Collection[str]) -> None:
         for directory in map(self.table_directory, TABLES):
-            if not os.path.isdir(directory):
-                continue
-            for path in (f"{directory}/{name}" for name in os.listdir(directory)):
-                if path not in named and not os.path.isdir(path):  # a directory is nothing of ours
-                    os.remove(path)
-            with contextlib.suppress(OSError):  # it has files
-                os.rmdir(directory)
+            own = {path.rpartition("/")[2] for path in named if path.startswith(f"{directory}/")}
+            _remove_table_files(directory, besides=own)
 
     def discard_staging(self) -> None:
-        shutil.rmtree(self.staging, ignore_errors=True)
+        for directory in map(self.writing_directory, TABLES):
+            with contextlib.suppress(OSError):
+                _remove_table_files(directory)
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self.staging):
+                if name == PLAN or name.startswith((PARTIAL_MANIFEST, PARTIAL_REPORT)):
+                    os.remove(f"{self.staging}/{name}")
         with contextlib.suppress(OSError):  # another run stages there, or there was nothing
+            os.rmdir(self.staging)
             os.rmdir(os.path.dirname(self.staging))
+
+
+def _table_files(directory: str) -> list[str]:
+    """What is of a table in a directory, if there is one: files of our names, and no links."""
+    if not os.path.isdir(directory):
+        return []
+    with os.scandir(directory) as entries:
+        return [
+            f"{directory}/{entry.name}"
+            for entry in entries
+            if is_table_file(entry.name) and entry.is_file(follow_symlinks=False)
+        ]
+
+
+def _remove_table_files(directory: str, besides: Collection[str] = ()) -> None:
+    """Remove a table's files but the named ones, and the directory where it is empty then."""
+    for path in _table_files(directory):
+        if path.rpartition("/")[2] not in besides:
+            os.remove(path)
+    with contextlib.suppress(OSError):  # it has files, or there is none
+        os.rmdir(directory)

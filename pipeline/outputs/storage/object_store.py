@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.filesystems.beam import filesystems, list_files
 from pipeline.filesystems.upload import Upload, Writer, create_object
+from pipeline.outputs.layout import is_table_file
 from pipeline.outputs.storage.base import RunStorage
 from schemas.tables import TABLES
 
@@ -30,8 +31,14 @@ class ObjectStorage(RunStorage):
     def sync(self, paths: Iterable[str]) -> None:
         """Nothing: what the store took, it has."""
 
-    def publish(self, table: str, names: Collection[str]) -> None:
+    def ready(self, table: str, names: Collection[str]) -> None:
+        """Nothing: what the store took, it has, and the manifest says what counts."""
+
+    def publish(self, table: str) -> None:
         """Nothing: the files stand where they stay, and the manifest names them."""
+
+    def add(self, table: str, names: Collection[str]) -> None:
+        """Nothing, as for `publish`."""
 
     def create_manifest(self, data: bytes) -> bool:
         return create_object(self.manifest, data)
@@ -58,8 +65,9 @@ class ObjectStorage(RunStorage):
 
     def keep_files(self, named: Collection[str]) -> None:
         tables = map(self.table_directory, TABLES)
-        found = [file.path for table in tables for file in list_files(f"{table}/*")]
-        filesystems().delete([path for path in found if path not in named])  # a thousand at once
+        found = [file.path for table in tables for file in list_files(f"{table}/part-*")]
+        own = [path for path in found if path not in named and is_table_file(path)]
+        filesystems().delete(own)  # a thousand at once
 
     def discard_staging(self) -> None:
         if filesystems().exists(self.plan):

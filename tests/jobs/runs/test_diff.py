@@ -17,6 +17,7 @@ from jobs.runs.diff.comparison import Comparison
 from jobs.runs.outputs import find_output
 from schemas.errors import UsageError
 from schemas.tables import ENTITIES, documents_schema
+from tests.builders import PART_A, input_of, manifest_of, table_of
 
 Entity = tuple[str, str, int, str]  # source, doc_id, start, label
 Side = dict[tuple[str, str], dict[int, str]]  # of each document: start and label of its entities
@@ -59,30 +60,27 @@ def write(root: Path, run_id: str, side: Side, twice: tuple[str, ...] = (), **mo
         ("documents", rows(documents_schema(), read)),
         ("entities", rows(ENTITIES, found)),
     ):
-        path = root / table / f"run_id={run_id}" / "part-0.parquet"
+        path = root / table / f"run_id={run_id}" / PART_A
         path.parent.mkdir(parents=True)
         pq.write_table(told, path)
-        tables[table] = {"files": [{"path": str(path.relative_to(root))}]}
+        tables[table] = table_of(run_id, table, PART_A)
     counts = Counter(entity["label"] for entity in found)
     inputs = [
-        {
-            "source": source,
-            "fingerprint": "1-1",
-            "complete": True,
-            "documents": sum(document["source"] == source for document in read),
-            "entities": sum(entity["source"] == source for entity in found),
-        }
+        input_of(
+            source,
+            documents=sum(document["source"] == source for document in read),
+            entities=sum(entity["source"] == source for entity in found),
+        )
         for source in SOURCES
     ]
+    at = f"2026-01-01T00:00:0{run_id[1]}+00:00"
+    told = manifest_of(run_id)
     manifest = {
-        "run_id": run_id,
-        "status": "committed",
-        "schema_version": 3,
-        "model": "tiny@0123456789ab",
-        "timings": {"started_at": f"2026-01-01T00:00:0{run_id[1]}+00:00"},
-        "counts": {"entities_by_label": counts},
+        **told,
+        "timings": {"started_at": at, "finished_at": at, "seconds": 0.0},
+        "counts": {**told["counts"], "entities_by_label": counts},
         "inputs": inputs,
-        "tables": tables,
+        "tables": {**told["tables"], **tables},
         **more,
     }
     (root / "runs").mkdir(exist_ok=True)

@@ -311,6 +311,32 @@ def test_odd_ids_are_known_as_json_and_csv_write_them() -> None:
     assert names_in(b"(.*),x", "(.*)", ".*") == {"(.*)"}
 
 
+def test_ids_are_known_in_the_encodings_in_which_runs_have_read(output: "MadeOutput") -> None:
+    """Also where the record has the id that its place makes: a run looked for it elsewhere."""
+    output.commit("r1", Foreign("/in/a", unread=("café", "tea")), encoding="utf-16")
+    assert forget(output.root, "--doc_id", "café") == 0
+    (path,) = (output.root / "dead_letters").rglob("*.parquet")
+    (raw,) = pq.read_table(path)["raw"].to_pylist()
+    assert "tea" in raw.decode("utf-16-be")
+    output.require_sound()
+
+
+class Foreign(conftest.Read):
+    """Records in UTF-16 that have no id of their own."""
+
+    def letters(self) -> list[DeadLetter]:
+        return [
+            replace(
+                letter,
+                doc_id=f"{letter.source}#{letter.record}",
+                raw=json.dumps(json.loads(letter.raw or b""), ensure_ascii=False).encode(
+                    "utf-16-be"
+                ),
+            )
+            for letter in super().letters()
+        ]
+
+
 class Unnamed(conftest.Read):
     """Of a record that first could not be read: a dead letter without its id, then a document."""
 

@@ -12,14 +12,12 @@ from jobs.runs.__main__ import COMMANDS, run
 from jobs.runs.layout import cause
 from pipeline.console.text import short_duration
 from schemas.errors import UsageError
-from tests.builders import last_of_each
+from tests.builders import PART_A, configuration, last_of_each, manifest_of
 
 Manifest = dict[str, Any]
 
-CONFIGURATION = {"input": ["in/*.jsonl"], "keep_fields": [], "min_confidence": 0.0, "runner": "R"}
-COUNTS = dict.fromkeys(
-    ("files", "broken_files", "records", "documents", "dead_letters", "sentences", "tokens"), 0
-) | {"unknown_tokens": 0, "characters": 0, "entities": 0, "entities_by_label": {}}
+CONFIGURATION = {**configuration(), "input": ["in/*.jsonl"], "runner": "R"}
+COUNTS = manifest_of("r0")["counts"]
 
 
 def manifest(run_id: str, minute: int, *inputs: Manifest, **more: Any) -> Manifest:
@@ -32,18 +30,15 @@ def manifest(run_id: str, minute: int, *inputs: Manifest, **more: Any) -> Manife
     broken = sum(not entry["complete"] for entry in inputs)
     entities = sum(entry["entities"] for entry in inputs)
     counts = {**COUNTS, **sums, "files": len(inputs), "broken_files": broken, "entities": entities}
-    told: Manifest = {
-        "run_id": run_id,
-        "status": "committed",
-        "schema_version": 3,
-        "model": "tiny@0123456789ab",
-        "configuration": CONFIGURATION,
-        "versions": {"python": "3.11.7", "gleaner": "0.1.0"},
-        "timings": times,
-        "counts": counts,
-        "inputs": list(inputs),
-        "tables": {},
-    }
+    told: Manifest = manifest_of(
+        run_id,
+        schema_version=3,
+        configuration=CONFIGURATION,
+        versions={"python": "3.11.7", "gleaner": "0.1.0"},
+        timings=times,
+        counts=counts,
+        inputs=list(inputs),
+    )
     return {**told, **more}
 
 
@@ -69,14 +64,14 @@ def output(tmp_path: Path) -> Path:
     for name in ("counts", "inputs", "tables"):
         failed.pop(name)
     file = {
-        "path": "entities/run_id=r1/part-0.parquet",
+        "path": f"entities/run_id=r1/{PART_A}",
         "rows": 5,
         "bytes": 10,
         "sha256": "ab" * 32,
     }
     first = manifest("r1", 1, entry("a\x1b[31m.jsonl", 1200, 2), entry("b.jsonl"))
     first["counts"]["entities_by_label"] = {"geo": 5, "p\x07er": 7}
-    first["tables"] = {"entities": {"rows": 5, "bytes": 10, "files": [file]}}
+    first["tables"]["entities"] = {"rows": 5, "bytes": 10, "files": [file]}
     history = [
         first,
         manifest(
@@ -181,11 +176,11 @@ def test_show_tells_all_of_a_run(output: Path, capsys: pytest.CaptureFixture[str
     assert shown.startswith("run r1, committed\n")
     for line in (
         "  counts now  for 2 files",
-        "  min_confidence  0.0",
+        f"  {'min_confidence':16}  0.0",
         "    1,210  documents",
         r"        7    p\x07er",
         r"      1,200     2   120,000  yes     a\x1b[31m.jsonl",
-        "     5  0.00  abababababab  entities/run_id=r1/part-0.parquet",
+        f"     5  0.00  abababababab  entities/run_id=r1/{PART_A}",
         "  gleaner  0.1.0",
     ):
         assert line in shown.splitlines()

@@ -26,6 +26,7 @@ CHANGING = {
     "forget": ["--doc_id", "d2"],
     "compact": [],
     "expire": ["--older_than=0"],
+    "clean": ["--older_than=0"],
 }
 EACH = {**READING, "view": [], **CHANGING}
 
@@ -175,7 +176,7 @@ def test_a_place_of_several_objects_is_no_output(command: str) -> None:
 def test_files_are_removed_many_at_once(remote: str, bucket: str, s3_requests: S3Requests) -> None:
     client = boto3.client("s3")
     for number in range(20):
-        key = f"out/entities/run_id=r1/part-{number}.parquet"
+        key = f"out/entities/run_id=r1/part-{number:032x}.parquet"
         client.put_object(Bucket=bucket, Key=key, Body=b"of a bundle that was tried again")
     assert run(["expire", "--older_than=0", f"--output={remote}"]) == 0
     asked = [name for name, _ in s3_requests if name.startswith("Delete")]

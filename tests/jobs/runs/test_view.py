@@ -19,6 +19,7 @@ from jobs.runs.__main__ import run
 from pipeline.outputs.current import read_table
 from schemas.errors import UsageError
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
+from tests.builders import PART_A, PART_B, configuration, input_of, manifest_of, table_of
 
 Manifest = dict[str, Any]
 Row = tuple[str, ...]
@@ -38,20 +39,21 @@ def histories(draw: st.DrawFn) -> list[Manifest]:
         inputs = []
         for source in draw(st.lists(st.sampled_from(SOURCES), unique=True, min_size=1)):
             kind = draw(st.sampled_from(["complete", "broken", "repair"]))
-            read = {"source": source, "fingerprint": "1-1", "complete": kind != "broken"}
+            read = input_of(source, complete=kind != "broken")
             if before and kind == "repair":
                 read["repairs"] = draw(st.sampled_from(before))
             inputs.append(read)
-        at = draw(st.sampled_from(["2026-01-01T00:00:00+00:00", f"2026-01-01T00:00:0{number}.5"]))
-        told: Manifest = {
-            "run_id": f"r{number}",
-            "status": draw(st.sampled_from(["committed", "committed", "failed", "empty"])),
-            "schema_version": draw(st.sampled_from([1, 3])),
-            "model": "tiny@0123456789ab",
-            "timings": {"started_at": at, "finished_at": at, "seconds": 1.0},
-            "configuration": {"keep_fields": draw(st.sampled_from(FIELDS))},
-            "inputs": inputs,
-        }
+        at = draw(
+            st.sampled_from(["2026-01-01T00:00:00+00:00", f"2026-01-01T00:00:0{number}.5+00:00"])
+        )
+        told: Manifest = manifest_of(
+            f"r{number}",
+            status=draw(st.sampled_from(["committed", "committed", "failed", "empty"])),
+            schema_version=draw(st.sampled_from([1, 3])),
+            timings={"started_at": at, "finished_at": at, "seconds": 1.0},
+            configuration=configuration(draw(st.sampled_from(FIELDS))),
+            inputs=inputs,
+        )
         if before and draw(st.integers(0, 3)) == 0:
             told["replaces"] = draw(st.lists(st.sampled_from(before), min_size=1, unique=True))
         runs.append(told)
@@ -94,12 +96,11 @@ def write(root: Path, told: Manifest) -> None:
         folder = root / table / f"run_id={told['run_id']}"
         folder.mkdir(parents=True)
         rows = pa.Table.from_pylist(list(rows_of(told, table)), schema=schema)
-        for name in ("part-0", "retried"):
-            pq.write_table(rows, folder / f"{name}.parquet")
-        path = f"{table}/run_id={told['run_id']}/part-0.parquet"
-        tables[table] = {"files": [{"path": path, "rows": len(rows)}]}
+        for name in (PART_A, PART_B):
+            pq.write_table(rows, folder / name)
+        tables[table] = table_of(told["run_id"], table, PART_A)
     (root / "runs").mkdir(exist_ok=True)
-    shown = {**told, "tables": tables} if told["status"] == "committed" else told
+    shown = {**told, "tables": tables if told["status"] == "committed" else {}}
     (root / "runs" / f"{told['run_id']}.json").write_text(json.dumps(shown, indent=1))
 
 
@@ -158,7 +159,10 @@ def seen_by_duckdb(connection: duckdb.DuckDBPyConnection, table: str) -> pa.Tabl
 def test_duckdb_pandas_and_the_rule_show_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, history: list[Manifest]
 ) -> None:
-    """The views are made when half of the runs are there, in a place whose name is no pattern."""
+    """The file is made when half of the runs are there, in a place whose name is no pattern.
+
+    Its views show the moment at which it was run; run again, it shows later runs.
+    """
     root = tmp_path_factory.mktemp("out") / "record=7/year=1999" / "it's [a*]?"
     root.mkdir(parents=True)
     first = next(n for n, told in enumerate(history) if told["status"] == "committed")
@@ -170,6 +174,11 @@ def test_duckdb_pandas_and_the_rule_show_the_same_rows(
         connection.execute((root / "current.sql").read_text())
         for told in history[first + 1 :]:
             write(root, told)
+        then = comparable(expected(history[: first + 1], "documents"))
+        assert comparable(seen_by_duckdb(connection, "documents").to_pylist()) == then
+        connection.execute((root / "current.sql").read_text())
+        for folder in root.glob("*/run_id=*"):
+            (folder / "half.parquet").write_bytes(b"PAR1")  # of somebody else, or half copied
         for table in TABLES:
             wanted = comparable(expected(history, table))
             rows = seen_by_duckdb(connection, table)
@@ -194,15 +203,7 @@ def output(tmp_path: Path) -> Path:
     root.mkdir()
     write(
         root,
-        {
-            "run_id": "r1",
-            "status": "committed",
-            "schema_version": 1,
-            "model": "tiny@0123456789ab",
-            "timings": {"started_at": "2026-01-01T00:00:00+00:00", "seconds": 1.0},
-            "configuration": {"keep_fields": ["year"]},
-            "inputs": [{"source": "a", "fingerprint": "1-1", "complete": True}],
-        },
+        {**committed("r1", ["a"], keep_fields=["year"]), "schema_version": 1},
     )
     return root
 
@@ -227,11 +228,10 @@ def test_runs_of_many_files_can_be_viewed_with_little_memory(tmp_path: Path) -> 
     """Manifests of 20 MB, eight threads, one gigabyte, as on a laptop."""
     sources = [f"/data/news/2024/archive/{number:06}.jsonl.gz" for number in range(100_000)]
     write(tmp_path, committed("r0", ["a"]))
-    big = {**committed("big", sources), "tables": {}, "timings": _LATER}
-    big["inputs"] = [
-        {**entry, "records": 100, "documents": 99, "dead_letters": 1, "entities": 1000}
-        for entry in big["inputs"]
-    ]
+    write(tmp_path, {**committed("big", sources[:1]), "timings": _LATER})
+    big = json.loads((tmp_path / "runs/big.json").read_text())
+    counts = {"records": 100, "documents": 99, "dead_letters": 1, "entities": 1000}
+    big["inputs"] = [input_of(source, **counts) for source in sources]
     (tmp_path / "runs/big.json").write_text(json.dumps(big, indent=1))
     assert (tmp_path / "runs/big.json").stat().st_size > 2**24
     for number in range(9):
@@ -242,24 +242,22 @@ def test_runs_of_many_files_can_be_viewed_with_little_memory(tmp_path: Path) -> 
         connection.execute((tmp_path / "current.sql").read_text())
         found = connection.execute("SELECT count(*) FROM gleaner_current_sources").fetchall()
         assert found == [(100_010,)]
-        assert connection.execute("SELECT count(*) FROM current_documents").fetchall() == [(20,)]
+        assert connection.execute("SELECT count(*) FROM current_documents").fetchall() == [(22,)]
 
 
-_LATER = {"started_at": "2026-01-02T00:00:00+00:00", "seconds": 1.0}
+_FIRST, _LATER = (
+    {"started_at": time, "finished_at": time, "seconds": 1.0}
+    for time in ("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00")
+)
 
 
 def committed(run_id: str, sources: list[str], keep_fields: Sequence[str] = ()) -> Manifest:
-    return {
-        "run_id": run_id,
-        "status": "committed",
-        "schema_version": 3,
-        "model": "tiny@0123456789ab",
-        "timings": {"started_at": "2026-01-01T00:00:00+00:00", "seconds": 1.0},
-        "configuration": {"keep_fields": list(keep_fields)},
-        "inputs": [
-            {"source": source, "fingerprint": "1-1", "complete": True} for source in sources
-        ],
-    }
+    return manifest_of(
+        run_id,
+        timings=_FIRST,
+        configuration=configuration(tuple(keep_fields)),
+        inputs=[input_of(source) for source in sources],
+    )
 
 
 def test_what_view_prints_can_be_pasted(

@@ -169,24 +169,40 @@ def test_an_empty_directory_is_no_model(tmp_path: Path) -> None:
         (
             "config.json",
             {"temperature": 0},
-            "m does not fit together: ValueError('temperature is 0",
+            "m: config.json: temperature is 0, expected a number from 0.01 to 100",
         ),
-        ("config.json", {"temperature": "1"}, "m does not fit together: TypeError("),
-        ("config.json", {"segmentation": {"colour": "red"}}, "m does not fit together: TypeError("),
-        ("labels.json", {"scheme": "IOB1"}, 'm does not fit together: ValueError("tag scheme'),
+        (
+            "config.json",
+            {"temperature": "1"},
+            "m: config.json: temperature is '1', expected a number from",
+        ),
+        (
+            "config.json",
+            {"segmentation": {"colour": "red"}},
+            "m: config.json: segmentation has 'colour'",
+        ),
+        (
+            "labels.json",
+            {"scheme": "IOB1"},
+            "m does not fit together: tag scheme 'IOB1' is not known",
+        ),
         (
             "labels.json",
             {"scheme": "BIOES"},
-            "m does not fit together: ValueError('weights for (25, 28, 7) words, characters",
+            "m does not fit together: weights for (25, 28, 7) words, characters",
         ),
-        ("labels.json", {"labels": [1]}, "m does not fit together: AttributeError("),
-        ("labels.json", {"labels": ["per", "geo"]}, "m does not fit together: ValueError('labels"),
+        (
+            "labels.json",
+            {"labels": [1]},
+            "m: labels.json: labels is a list of 1, expected a list of texts",
+        ),
+        ("labels.json", {"labels": ["per", "geo"]}, "m does not fit together: labels are"),
         (
             "labels.json",
             {"labels": ["geo"]},
-            "m does not fit together: ValueError('weights for (25, 28, 7) words, characters",
+            "m does not fit together: weights for (25, 28, 7) words, characters",
         ),
-        ("vocabulary.json", {"words": ["the"]}, "m does not fit together: ValueError('weights for"),
+        ("vocabulary.json", {"words": ["the"]}, "m does not fit together: weights for"),
     ],
 )
 def test_a_foreign_or_newer_or_unfitting_file_is_refused(
@@ -208,7 +224,9 @@ def test_json_of_another_shape_is_refused(files: Files, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["config.json", "labels.json", "vocabulary.json"])
 def test_json_without_its_keys_is_refused(files: Files, name: str) -> None:
-    with pytest.raises(ArtifactError, match=r"^m (does not fit together|is not a gleaner model)"):
+    with pytest.raises(
+        ArtifactError, match=r"^m(: \w+\.json has no \w+, expected | is not a gleaner model)"
+    ):
         load_artifact(resealed({**files, name: b"{}"}), "m")
 
 
@@ -219,11 +237,11 @@ def test_weights_of_other_names_or_shapes_are_refused(files: Files) -> None:
     def widen(arrays: dict[str, Any]) -> None:
         arrays["dense_bias"] = np.zeros(9, np.float32)
 
-    with pytest.raises(ArtifactError, match=r"m does not fit together: .*weights \['casing'"):
+    with pytest.raises(ArtifactError, match=r"m does not fit together: weights \['casing'"):
         load_artifact(changed_weights(files, drop), "m")
     with pytest.raises(ArtifactError, match=r"weight dense_kernel has shape .*, expected"):
         load_artifact(changed_weights(files, widen), "m")
-    with pytest.raises(ArtifactError, match="m does not fit together: "):
+    with pytest.raises(ArtifactError, match=r"^m: weights\.safetensors cannot be read: "):
         load_artifact(resealed({**files, "weights.safetensors": b"no tensors"}), "m")
 
 

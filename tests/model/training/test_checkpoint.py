@@ -1,5 +1,7 @@
 """A training that was interrupted and resumed ends as one that never was."""
 
+import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
 from schemas.errors import JobError, UsageError
@@ -91,6 +94,37 @@ def test_a_damaged_state_is_refused(interrupted: Path, damage: bytes | None) -> 
     data = interrupted.read_bytes()
     interrupted.write_bytes(data[: len(data) // 2] if damage is None else damage)
     with pytest.raises(UsageError, match="cannot be resumed from"):
+        fit(EpochLog(resumed=interrupted))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"history": []},
+        {"history": {"loss": ["0.5"]}},
+        {"kept_epoch": "1"},
+        {"stopped": 1},
+        {"identity": None, "history": [[]]},
+    ],
+)
+def test_a_state_of_other_types_is_refused(interrupted: Path, changes: dict[str, object]) -> None:
+    with safetensors.safe_open(interrupted, "numpy") as stored:
+        arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no dict
+        progress = json.loads(stored.metadata()["progress"]) | changes
+    metadata = {"progress": json.dumps(progress)}
+    interrupted.write_bytes(safetensors.numpy.save(arrays, metadata))
+    with pytest.raises(UsageError, match="cannot be resumed from: it"):
+        fit(EpochLog(resumed=interrupted))
+
+
+def test_a_state_that_is_nested_too_deeply_or_no_file_is_refused(interrupted: Path) -> None:
+    deep = safetensors.numpy.save({}, {"progress": "[" * 200_000})
+    interrupted.write_bytes(deep)
+    with pytest.raises(UsageError, match="cannot be resumed from: "):
+        fit(EpochLog(resumed=interrupted))
+    interrupted.unlink()
+    os.mkfifo(interrupted)
+    with pytest.raises(UsageError, match=r"cannot be resumed from: .*not an ordinary file"):
         fit(EpochLog(resumed=interrupted))
 
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from pipeline.console.colour import painter, plain
+from pipeline.console.colour import painter, plain, rendered
 
 
 class Terminal(io.StringIO):
@@ -42,5 +42,5 @@ def test_text_is_between_a_colour_and_its_end(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
     paint = painter(io.StringIO())
-    assert paint("error:", "bad") == "\x1b[31merror:\x1b[0m"
+    assert rendered(paint("error:", "bad"), io.StringIO()) == "\x1b[31merror:\x1b[0m"
     assert plain("error:", "bad") == "error:"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.console.events import EventStream, chooses_json
+from pipeline.console.events import EventStream
+from pipeline.console.start import chooses_json
 
 _RUN = """
 import logging, sys, threading, warnings

@@ -13,6 +13,7 @@ from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import remove_run, settle_run
 from schemas.errors import JobError, OutputBusyError, UsageError
 from schemas.tables import SCHEMA_VERSION, TABLES
+from tests.builders import PART_A, PART_B, manifest_of, table_of
 
 NOT_BELIEVED = "is not to be believed, and nothing was changed: "
 NEWER = SCHEMA_VERSION + 1
@@ -30,21 +31,20 @@ def put(path: str, storage: RunStorage) -> None:
 
 def stage(storage: RunStorage, published: Collection[str] = ()) -> None:
     for table in TABLES:
-        put(f"{storage.writing_directory(table)}/a.parquet", storage)
+        put(f"{storage.writing_directory(table)}/{PART_A}", storage)
     for table in published:
-        storage.publish(table, ["a.parquet"])
+        storage.ready(table, [PART_A])
+        storage.publish(table)
 
 
 def manifest(run_id: str, **more: Any) -> bytes:
-    tables = {
-        table: {"files": [{"path": f"{table}/run_id={run_id}/a.parquet"}]} for table in TABLES
-    }
-    told = {"run_id": run_id, "status": "committed", "schema_version": 3, "tables": tables}
-    return json.dumps({**told, **more}).encode()
+    return json.dumps(manifest_of(run_id, **more)).encode()
 
 
 def naming(path: str) -> bytes:
-    return manifest("r1", tables={"entities": {"files": [{"path": path}]}})
+    tables = {table: table_of("r1", table, PART_A) for table in TABLES}
+    tables["entities"]["files"][0]["path"] = path
+    return manifest("r1", tables=tables)
 
 
 def commit(root: Path, run_id: str, **more: Any) -> RunStorage:
@@ -59,7 +59,7 @@ def files(root: Path) -> set[str]:
 
 
 def of_run(run_id: str) -> set[str]:
-    return {f"runs/{run_id}.json", *(f"{table}/run_id={run_id}/a.parquet" for table in TABLES)}
+    return {f"runs/{run_id}.json", *(f"{table}/run_id={run_id}/{PART_A}" for table in TABLES)}
 
 
 @pytest.mark.parametrize("published", [(), ("entities",), tuple(TABLES)])
@@ -79,17 +79,16 @@ def test_what_a_stopped_run_left_goes(root: Path, published: Collection[str]) ->
 
 def test_of_a_run_that_is_being_rewritten_stays_what_its_manifest_names(root: Path) -> None:
     """Whether the rewriting stopped before its manifest was written or behind it."""
-    for run_id, named in (("before", "a.parquet"), ("behind", "b.parquet")):
+    for run_id, named in (("before", PART_A), ("behind", PART_B)):
         storage = commit(root, run_id)
-        path = f"entities/run_id={run_id}/b.parquet"
-        (root / path).write_bytes(b"new rows")
-        tables = {"entities": {"files": [{"path": path.replace("b.parquet", named)}]}}
+        (root / f"entities/run_id={run_id}/{PART_B}").write_bytes(b"new rows")
+        tables = manifest_of(run_id)["tables"] | {"entities": table_of(run_id, "entities", named)}
         storage.write_manifest(manifest(run_id, tables=tables))
         storage.prepare()
     clean(str(root))
     assert {path for path in files(root) if path.startswith("entities")} == {
-        "entities/run_id=before/a.parquet",
-        "entities/run_id=behind/b.parquet",
+        f"entities/run_id=before/{PART_A}",
+        f"entities/run_id=behind/{PART_B}",
     }
 
 
@@ -175,14 +174,16 @@ def test_manifests_come_by_run_id_and_an_output_without_runs_has_none(root: Path
             (naming(path), f"{NOT_BELIEVED}{path!r} is no file of this run")
             for path in (
                 "/etc/passwd",
-                "../x.parquet",
-                "s3://bucket/x.parquet",
-                "entities/run_id=r1/../x.parquet",
+                f"../{PART_A}",
+                f"s3://bucket/{PART_A}",
+                f"entities/run_id=r1/../{PART_A}",
                 "entities/run_id=r1/..",
                 "entities/run_id=r1/",
-                "entities/run_id=r2/a.parquet",
-                "../run_id=r1/a.parquet",
-                "entities/../run_id=r1/a.parquet",
+                f"entities/run_id=r2/{PART_A}",
+                f"documents/run_id=r1/{PART_A}",
+                "entities/run_id=r1/notes.txt",
+                f"../run_id=r1/{PART_A}",
+                f"entities/../run_id=r1/{PART_A}",
                 "entities/run_id=r1/..\\x",
             )
         ),
@@ -214,7 +215,7 @@ def test_nothing_is_removed_that_a_foreign_manifest_names(root: Path, name: str)
         clean(str(root))
     assert files(root) == before
     (root / f"runs/{name}.json").unlink()
-    (root / "runs/r1.json").write_bytes(manifest("r1", tables={"x": {"files": [{"path": ".."}]}}))
+    (root / "runs/r1.json").write_bytes(naming(".."))
     before = files(root)
     with pytest.raises(JobError, match=r"runs/r1\.json is not to be believed"):
         settle_run(run_storage(str(root), "r1"))

@@ -24,18 +24,18 @@ from pipeline.outputs.current import (
     rows_that_count,
 )
 from schemas.manifest import Manifest
+from tests.builders import PART_A, input_of, manifest_of
 
 SOURCES = ("a.jsonl", "b.jsonl", "c.jsonl")
 
 
 def manifest(run_id: str, started: str, *inputs: dict[str, Any], **more: Any) -> Any:  # noqa: ANN401 - a part of a manifest
-    times = {"started_at": started}
-    told = {"run_id": run_id, "status": "committed", "timings": times, "inputs": list(inputs)}
-    return {**told, **more}
+    times = {"started_at": started, "finished_at": started, "seconds": 0.0}
+    return manifest_of(run_id, timings=times, inputs=list(inputs), **more)
 
 
 def entry(source: str, fingerprint: str = "1-1", *, complete: bool = True) -> dict[str, Any]:
-    return {"source": source, "fingerprint": fingerprint, "complete": complete}
+    return input_of(source, fingerprint=fingerprint, complete=complete)
 
 
 @st.composite
@@ -132,9 +132,8 @@ def output(tmp_path: Path) -> Path:
         "r3": (entry("c", "3-3"),),
     }
     for number, (run_id, inputs) in enumerate(history.items()):
-        path = f"documents/run_id={run_id}/part-0.parquet"
+        path = f"documents/run_id={run_id}/{PART_A}"
         told = manifest(run_id, f"2026-01-0{number + 1}T00:00:00+00:00", *inputs)
-        told["tables"] = {"documents": {"files": [{"path": path}]}}
         (root / f"runs/{run_id}.json").write_text(json.dumps(told))
         source = [read["source"] for read in inputs for _ in range(2)]
         table = pa.table(

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.inputs.encodings import codecs_of
 from pipeline.outputs.forgotten import (
     ForgottenNames,
     forgotten_path,
@@ -112,6 +114,18 @@ def test_a_record_without_an_id_is_known_by_a_whole_value_in_its_bytes(
 )
 def test_a_number_is_known_as_forget_knows_it(raw: bytes, is_known: bool) -> None:
     assert SALT.with_names("doc_id", [("7",)]).withholds(unread(raw)) == is_known
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-be"])
+def test_an_id_is_known_in_the_encoding_of_the_input(encoding: str) -> None:
+    names = SALT.with_names("doc_id", [("café",)])
+    row = '{"id": "café", "text": null}'
+    for codec in codecs_of(encoding):
+        assert names.withholds(unread(row.encode(codec)), encoding)
+        assert not names.withholds(unread(row.replace("café", "cafés").encode(codec)), encoding)
+        made = replace(unread(row.encode(codec)), doc_id="/in/a#3")
+        assert names.withholds(made, encoding)
+        assert not names.withholds(replace(made, doc_id="other"), encoding)
 
 
 def test_a_record_is_known_by_its_place_where_it_has_no_id() -> None:

@@ -1,6 +1,7 @@
 """RunStorage: half a run is never seen, and one run never touches another."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import settle_run
 from schemas.tables import TABLES
+from tests.builders import PART_A, PART_B, manifest_of
 
 
 @pytest.fixture
@@ -22,9 +24,14 @@ def put(storage: RunStorage, path: str, data: bytes = b"rows") -> None:
         stream.write(data)
 
 
-def stage(storage: RunStorage, name: str = "a.parquet") -> None:
+def stage(storage: RunStorage, name: str = PART_A) -> None:
     for table in TABLES:
         put(storage, f"{storage.writing_directory(table)}/{name}")
+
+
+def publish(storage: RunStorage, table: str, names: Collection[str]) -> None:
+    storage.ready(table, names)
+    storage.publish(table)
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -36,10 +43,10 @@ def test_a_table_appears_by_publishing_and_not_before(root: Path) -> None:
     storage = run_storage(str(root), "r1")
     stage(storage)
     assert all(name.startswith("_staging/r1/") for name in files(root))
-    storage.publish("entities", ["a.parquet"])
-    assert "entities/run_id=r1/a.parquet" in files(root)
+    publish(storage, "entities", [PART_A])
+    assert f"entities/run_id=r1/{PART_A}" in files(root)
     assert not (root / "documents").exists()
-    assert storage.relative("entities", storage.writing_directory("entities") + "/a.parquet") in (
+    assert storage.relative("entities", storage.writing_directory("entities") + f"/{PART_A}") in (
         files(root)
     )
 
@@ -48,21 +55,21 @@ def test_publishing_again_changes_nothing(root: Path) -> None:
     """Also when the repeated attempt staged the table once more."""
     storage = run_storage(str(root), "r1")
     stage(storage)
-    storage.publish("entities", ["a.parquet"])
-    storage.publish("entities", ["a.parquet"])
-    put(storage, storage.writing_directory("entities") + "/a.parquet")
-    storage.publish("entities", ["a.parquet"])
+    publish(storage, "entities", [PART_A])
+    publish(storage, "entities", [PART_A])
+    put(storage, storage.writing_directory("entities") + f"/{PART_A}")
+    publish(storage, "entities", [PART_A])
     storage.discard_staging()
-    assert files(root) == {"entities/run_id=r1/a.parquet": b"rows"}
+    assert files(root) == {f"entities/run_id=r1/{PART_A}": b"rows"}
 
 
 def test_only_named_files_are_published(root: Path) -> None:
     """A bundle that was retried leaves files that nobody counted; a reader would count them."""
     storage = run_storage(str(root), "r1")
     stage(storage)
-    stage(storage, "retried.parquet")
-    storage.publish("entities", ["a.parquet"])
-    assert [p.name for p in (root / "entities/run_id=r1").iterdir()] == ["a.parquet"]
+    stage(storage, PART_B)
+    publish(storage, "entities", [PART_A])
+    assert [p.name for p in (root / "entities/run_id=r1").iterdir()] == [PART_A]
 
 
 def test_settling_leaves_nothing_of_a_run_without_manifest_and_everything_of_others(
@@ -71,13 +78,13 @@ def test_settling_leaves_nothing_of_a_run_without_manifest_and_everything_of_oth
     other = run_storage(str(root), "r1-other")
     stage(other)
     for table in TABLES:
-        other.publish(table, ["a.parquet"])
-    other.write_manifest(b"{}\n")
-    stage(other, "b.parquet")
+        publish(other, table, [PART_A])
+    other.write_manifest(json.dumps(manifest_of("r1-other")).encode())
+    stage(other, PART_B)
     before = files(root)
     storage = run_storage(str(root), "r1")
     stage(storage)
-    storage.publish("documents", ["a.parquet"])
+    publish(storage, "documents", [PART_A])
     settle_run(storage)
     assert files(root) == before
     assert not (root / "documents/run_id=r1").exists()
@@ -88,19 +95,19 @@ def test_settling_leaves_nothing_of_a_run_without_manifest_and_everything_of_oth
 def test_what_is_unstaged_is_published_no_more(root: Path) -> None:
     storage = run_storage(str(root), "r1")
     stage(storage)
-    storage.publish("documents", ["a.parquet"])
+    publish(storage, "documents", [PART_A])
     storage.unstage()
     with pytest.raises(FileNotFoundError):
-        storage.publish("entities", ["a.parquet"])
-    storage.publish("documents", ["a.parquet"])
-    assert list(files(root)) == ["documents/run_id=r1/a.parquet"]
+        publish(storage, "entities", [PART_A])
+    publish(storage, "documents", [PART_A])
+    assert list(files(root)) == [f"documents/run_id=r1/{PART_A}"]
 
 
 def test_a_table_that_lost_a_file_is_not_published(root: Path) -> None:
     storage = run_storage(str(root), "r1")
     stage(storage)
     with pytest.raises(FileNotFoundError, match="has lost files that were written"):
-        storage.publish("entities", ["a.parquet", "b.parquet"])
+        publish(storage, "entities", [PART_A, PART_B])
     assert not (root / "entities").exists()
 
 
@@ -116,15 +123,16 @@ def test_the_first_manifest_of_a_run_counts(
     if not links:
         monkeypatch.setattr("os.link", refuse)
     storage = run_storage(str(root), "r1")
-    assert storage.create_manifest(b'{"run_id": "r1", "status": "committed"}')
+    committed = manifest_of("r1")
+    assert storage.create_manifest(json.dumps(committed).encode())
     assert not storage.create_manifest(b'{"status": "failed"}')
-    assert dict(storage.read_manifest()) == {"run_id": "r1", "status": "committed"}
+    assert dict(storage.read_manifest()) == committed
 
 
 def test_a_folder_of_somebody_else_in_a_table_is_passed_over(root: Path) -> None:
     storage = run_storage(str(root), "r1")
     stage(storage)
-    storage.publish("documents", ["a.parquet"])
+    publish(storage, "documents", [PART_A])
     (root / "documents/run_id=r1/.ipynb_checkpoints").mkdir()
     settle_run(storage)
     assert not files(root)
@@ -143,9 +151,10 @@ def test_discarding_leaves_the_staging_of_others(root: Path) -> None:
 
 def test_a_manifest_is_replaced_whole_and_read_again(root: Path) -> None:
     storage = run_storage(str(root), "r1")
-    storage.write_manifest(json.dumps({"run_id": "r1", "name": "long" * 100}).encode())
-    storage.write_manifest(json.dumps({"run_id": "r1", "name": "é"}).encode())
-    assert dict(storage.read_manifest()) == {"run_id": "r1", "name": "é"}
+    storage.write_manifest(json.dumps(manifest_of("r1", model="long" * 100)).encode())
+    shorter = manifest_of("r1", model="é")
+    storage.write_manifest(json.dumps(shorter).encode())
+    assert dict(storage.read_manifest()) == shorter
     storage.discard_staging()
     assert list(files(root)) == ["runs/r1.json"]
 
@@ -158,7 +167,7 @@ def test_a_run_exists_once_it_left_a_manifest_or_a_table(root: Path, trace: str)
         storage.write_manifest(b"{}")
     else:
         stage(storage)
-        storage.publish(trace, ["a.parquet"])
+        publish(storage, trace, [PART_A])
     assert storage.run_exists()
     assert not run_storage(str(root), "r").run_exists()
 
@@ -168,7 +177,7 @@ def test_object_stores_are_written_in_place() -> None:
     storage = run_storage("gs://bucket/out", "r1")
     assert not storage.is_staged
     assert storage.writing_directory("entities") == "gs://bucket/out/entities/run_id=r1"
-    storage.publish("entities", [])
+    publish(storage, "entities", [])
     storage.unstage()
 
 
@@ -193,17 +202,17 @@ class Store(LocalFileSystem):
 def test_of_what_is_staged_an_object_store_has_the_plan_alone(root: Path) -> None:
     storage = run_storage(f"kept://{root}", "r1")
     put(storage, storage.plan)
-    put(storage, f"{storage.writing_directory('entities')}/a.parquet")
-    assert set(files(root)) == {"_staging/r1/plan.json", "entities/run_id=r1/a.parquet"}
+    put(storage, f"{storage.writing_directory('entities')}/{PART_A}")
+    assert set(files(root)) == {"_staging/r1/plan.json", f"entities/run_id=r1/{PART_A}"}
     storage.discard_staging()
     storage.discard_staging()
-    assert set(files(root)) == {"entities/run_id=r1/a.parquet"}
+    assert set(files(root)) == {f"entities/run_id=r1/{PART_A}"}
 
 
 def test_a_file_that_is_lost_before_the_disk_has_it_is_an_error(root: Path) -> None:
     storage = run_storage(str(root), "r1")
     stage(storage)
-    there = f"{storage.writing_directory('entities')}/a.parquet"
+    there = f"{storage.writing_directory('entities')}/{PART_A}"
     storage.sync([there])
     with pytest.raises(FileNotFoundError):
         storage.sync([there, f"{there}.gone", there])

@@ -10,9 +10,10 @@ import pytest
 
 from pipeline.outputs.catalog import clean, read_manifests
 from pipeline.outputs.description import RunDescription
-from pipeline.outputs.manifest import rolled_back_manifest
+from pipeline.outputs.manifest import rolled_back_manifest, table_entry
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.storage.disk import DiskStorage
+from pipeline.outputs.table_writer import TableWriter
 from pipeline.outputs.transactions import (
     Ending,
     amend_run,
@@ -20,14 +21,16 @@ from pipeline.outputs.transactions import (
     end_run,
     remove_run,
     replace_runs,
+    settle_run,
 )
 from schemas.manifest import Manifest
 from schemas.records import FileResult, ShardResult
+from schemas.tables import TABLES
 from tests.builders import configuration
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 STEPS = (
-    *("prepare", "create", "sync", "publish", "create_manifest", "write_manifest"),
+    *("prepare", "create", "sync", "ready", "publish", "add", "create_manifest", "write_manifest"),
     *("remove_report", "remove_manifest", "unstage", "keep_files", "discard_staging"),
 )
 
@@ -74,17 +77,31 @@ def end(root: Path) -> Ending:
 def amend(root: Path) -> Manifest:
     storage = run_storage(str(root), "r1")
     manifest = storage.read_manifest()
-    return amend_run(storage, lambda: rolled_back_manifest(manifest, NOW))
+    amended = amend_run(storage, lambda: (rolled_back_manifest(manifest, NOW), []))
+    settle_run(storage)
+    return amended
 
 
 def merge(root: Path) -> Manifest:
     replaced = [run_storage(str(root), name) for name in ("r1", "r2")]
     newest = replaced[-1].read_manifest()
 
-    def merged() -> tuple[Manifest, list[FileResult]]:
-        return {**newest, "run_id": "r3", "tables": {}, "replaces": ["r1", "r2"]}, []
+    storage = run_storage(str(root), "r3")
 
-    return replace_runs(replaced, run_storage(str(root), "r3"), merged)
+    def merged() -> tuple[Manifest, list[FileResult]]:
+        files = []
+        for table in TABLES:
+            directory = storage.writing_directory(table)
+            writer = TableWriter(table, TABLES[table], directory, 1, storage.create)
+            files += writer.write_empty()
+        tables = {table: table_entry(files, table, storage) for table in TABLES}
+        manifest = Manifest(**{**newest, "run_id": "r3", "tables": tables})
+        return {**manifest, "replaces": ["r1", "r2"]}, files
+
+    manifest = replace_runs(storage, merged)
+    for run in replaced:
+        remove_run(run)
+    return manifest
 
 
 def remove(root: Path) -> None:
@@ -131,7 +148,7 @@ def state(root: Path) -> tuple[dict[str, Any], Collection[str]]:
 @pytest.mark.parametrize(
     ("change", "order"),
     [
-        ("commit", ["publish", "publish", "publish", "create_manifest", "discard_staging"]),
+        ("commit", [*["ready"] * 3, *["publish"] * 3, "create_manifest", "discard_staging"]),
         ("end", ["unstage", "create_manifest", "keep_files", "discard_staging"]),
         ("amend", ["remove_report", "write_manifest", "remove_report", "keep_files"]),
         ("remove", ["remove_report", "remove_manifest", "remove_report", "keep_files"]),

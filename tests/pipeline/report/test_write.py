@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.outputs.catalog import clean
+from pipeline.outputs.layout import table_file
 from pipeline.outputs.storage.disk import DiskStorage
 from pipeline.outputs.transactions import remove_run
 from pipeline.report.write import try_report, write_report
@@ -97,7 +98,7 @@ def test_a_report_leaves_what_tells_of_a_run_that_is_being_changed(
 ) -> None:
     """Else nobody would clean up behind that change where it is stopped."""
     run.storage.prepare()
-    half = Path(run.storage.table_directory("entities"), "new.parquet")
+    half = Path(run.storage.table_directory("entities"), table_file("c" * 32))
     half.write_bytes(b"half")
     with monkeypatch.context() as patch:
         if is_refused:

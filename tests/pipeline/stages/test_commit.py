@@ -231,11 +231,11 @@ def test_a_commit_that_broke_off_between_two_tables_is_completed(
     run = replace(RUN, inputs={}, shards=())
     published: list[str] = []
 
-    def break_off(self: RunStorage, table: str, names: object) -> None:
+    def break_off(self: RunStorage, table: str) -> None:
         if published:
             raise OSError("no more")
         published.append(table)
-        publish(self, table, names)  # type: ignore[arg-type]
+        publish(self, table)  # type: ignore[arg-type]
 
     publish = DiskStorage.publish
     with monkeypatch.context() as patch:

@@ -43,10 +43,10 @@ def test_what_a_failed_try_made_is_not_kept() -> None:
 
 def test_a_long_text_is_cut_and_the_cut_is_marked() -> None:
     document = Document("a", "in.txt", 0, "é" * 40_000)
-    letter = document_dead_letter(document, "TagBatches", RuntimeError("\n\nfirst\nsecond"))
+    letter = document_dead_letter(document, "TagBatches", RuntimeError("\n\nthe first\nsecond"))
     assert letter.raw == document.text.encode()[: 64 * 1024]
     assert letter.raw_size == 80_000
-    assert (letter.error, letter.message) == ("RuntimeError", "first")
+    assert (letter.error, letter.message) == ("RuntimeError", "the first")
 
 
 class _PanicError(BaseException):

@@ -321,7 +321,7 @@ def test_unpacking_holds_little_whatever_the_ratio(suffix: str) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("a.csv", b"id,body\n1,a\n", "There is no column 'text'; the columns are id, body."),
+        ("a.csv", b"id,body\n1,a\n", "There is no column 'text' among the 2 of the file."),
         ("a.csv", b'text\nfine\n"cut off', "after 1 records: The file ends inside a quoted field."),
         ("a.parquet", b"", "after 0 records: "),
         ("a.parquet", b"no parquet at all", "after 0 records: Parquet magic bytes not found"),

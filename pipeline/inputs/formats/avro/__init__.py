@@ -8,6 +8,7 @@ from uuid import UUID
 
 import fastavro.read
 
+from pipeline.console.text import cause
 from pipeline.inputs.formats.avro.container import read_blocks, read_header, records_of
 from pipeline.inputs.formats.columns import missing_columns, row_record
 from pipeline.inputs.formats.jsonl import read_row_again
@@ -69,7 +70,7 @@ def _reader(
         try:
             return OtherValue(logical, write(value, kind))
         except (RecordError, ValueError, ArithmeticError) as error:
-            return BadValue(RecordError(str(error)))
+            return BadValue(RecordError(cause(error)))
 
     return read
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, cast
 import fastavro
 import zstandard
 
-from pipeline.console.text import first_line
+from pipeline.console.text import cause
 from pipeline.inputs.compression import BOMB, BOMB_BYTES, BOMB_RATIO
 from pipeline.inputs.formats.avro.weight import Weight
 from pipeline.inputs.formats.large import read_up_to
@@ -147,7 +147,7 @@ def shard_errors(message: str) -> Iterator[None]:
     except (GleanerError, OSError):
         raise
     except Exception as error:  # fastavro raises whatever it comes upon
-        raise ShardError(f"{message}: {first_line(error)}.") from error
+        raise ShardError(f"{message}: {cause(error)}.") from error
 
 
 def _unpacked(block: Block, container: Container) -> bytes:

@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from pipeline.inputs.compression import compression_of
-from pipeline.inputs.formats.columns import missing_column
+from pipeline.inputs.formats.columns import missing_column, missing_text
 from pipeline.inputs.formats.csv.rows import MOST_LINES, CsvRows
 from pipeline.inputs.formats.large import LargeRecord
 from pipeline.inputs.formats.records import (
     DoubledColumnError,
     Format,
-    MissingColumnError,
     Record,
     RecordBuilder,
     Values,
@@ -120,7 +119,7 @@ def _column(
     if len(matches) > 1:
         raise DoubledColumnError(name, len(matches))
     if not matches and required:
-        raise MissingColumnError(missing_column(name, header, _hint(header, builder, name)))
+        raise missing_text(name, header, _hint(header, builder, name))
     return matches[0] if matches else None
 
 

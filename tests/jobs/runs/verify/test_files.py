@@ -63,12 +63,6 @@ DAMAGE: "dict[str, tuple[Callable[[VerifiedOutput], object], str]]" = {
     ),
     "a directory": (put_directory, " cannot be read: "),
     "no Parquet": (no_parquet, " is no Parquet file that can be read: "),
-    "a path of another run": (
-        lambda out: out.change_manifest(
-            "job.1", lambda told: told["tables"].update(entities=told["tables"]["documents"])
-        ),
-        " is no place of this run in entities",
-    ),
     "tokens": (count_more("tokens"), " tokens, but the documents have "),
     "records": (count_more("records"), "run job.1: counts 36 records, but its inputs 35"),
     "broken files": (count_more("broken_files"), "counts 1 broken files, but its inputs are 0"),
@@ -87,10 +81,6 @@ DAMAGE: "dict[str, tuple[Callable[[VerifiedOutput], object], str]]" = {
             "job.1", lambda told: told["tables"]["entities"].update(bytes=1)
         ),
         "run job.1: counts 1 bytes of entities, but its files ",
-    ),
-    "a part of a manifest": (
-        lambda out: out.change_manifest("job.1", lambda told: told["counts"].pop("tokens")),
-        "run job.1: the manifest lacks 'tokens'",
     ),
 }
 

@@ -14,31 +14,47 @@ import contextlib
 import difflib
 import hashlib
 import json
-import math
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 
-from model.tagger.encoding import WordEncoder
+from model.host.ordinary_files import open_ordinary
+from model.tagger.artifact.contents import Fields, is_name, shown
+from model.tagger.artifact.records import (
+    require_statistics,
+    stored_segmentation,
+    stored_tags,
+)
+from model.tagger.encoding import MOST_CHARACTERS, WordEncoder
 from model.tagger.vocabulary import RESERVED, Vocabulary
 from model.tagger.weights import HALF_PRECISION, TaggerWeights
 from model.tags import TagSet
 from model.text.segmentation import Segmentation
-from schemas.errors import ArtifactError
+from schemas.errors import STOPS, ArtifactError
 
 FORMAT = "gleaner-tagger"
 FORMAT_VERSION = 2
-BUNDLED = Path(__file__).parents[1] / "bundled"
+BUNDLED = Path(__file__).parents[2] / "bundled"
 
 # What a tagger computes depends on these files alone, so they make up its identity.
 _IDENTITY = ("config.json", "labels.json", "vocabulary.json", "weights.safetensors")
 _CHECKSUMS = "checksums.json"
+
+# Bytes of the whole directory, and of one file of JSON, which takes up to twenty times as many once
+# it is read: so a worker stays below 2 GB whatever it is given. 400,000 words with vectors of 300
+# numbers take 320 MB, and 8.
+_MOST_BYTES = 400_000_000
+_MOST_JSON_BYTES = 32_000_000
+_MOST_FILES = 1000
+
+# Calibration fits 0.2 to 10. All scores are divided by it, and stay far from float32's ends.
+_LEAST_TEMPERATURE, _MOST_TEMPERATURE = 0.01, 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +62,7 @@ class Artifact:
     """A tagger as loaded: everything that extraction needs, and the figures it came with.
 
     temperature: what the CRF's scores are divided by, so that its confidence is calibrated. Raises
-    ValueError where it is not a finite number above 0.
+    ValueError where it is not from 0.01 to 100.
     """
 
     name: str
@@ -61,8 +77,8 @@ class Artifact:
     content_hash: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"temperature is {self.temperature}, expected a number above 0")
+        if not _LEAST_TEMPERATURE <= self.temperature <= _MOST_TEMPERATURE:
+            raise ValueError(f"temperature is {self.temperature}, expected 0.01 to 100")
 
     @property
     def identity(self) -> str:
@@ -80,10 +96,15 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
 
     `people` holds the texts for readers (model card, plots) by file name.
 
-    Raises ArtifactError where the directory exists and is not empty.
+    Raises ArtifactError where the directory exists and is not empty, and for a model that would be
+    refused when it is read: where training went astray, or made too much.
     """
     if directory.exists() and any(directory.iterdir()):
         raise ArtifactError(f"{directory} exists and is not empty")
+    try:
+        artifact.weights.require_sound(artifact.tags, artifact.temperature)
+    except ValueError as error:
+        raise ArtifactError(f"{directory} is not written: {error}") from error
     config = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -103,6 +124,10 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
         **{name: text.encode() for name, text in people.items()},
     }
     checksums = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    if sum(map(len, files.values())) > _MOST_BYTES:
+        raise ArtifactError(
+            f"{directory} is not written: it would have more than {_MOST_BYTES:,} B"
+        )
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".model-", dir=directory.parent) as scratch:
         whole = Path(scratch, directory.name)
@@ -118,8 +143,9 @@ def find_artifact(name_or_directory: str, argument: str = "model") -> Path:
     Raises ArtifactError where there is neither; `argument` is what the user called it.
     """
     for directory in (Path(name_or_directory), BUNDLED / name_or_directory):
-        if directory.is_dir():
-            return directory
+        with contextlib.suppress(OSError):  # a name that is too long for one
+            if directory.is_dir():
+                return directory
     bundled = sorted(path.name for path in BUNDLED.glob("*") if path.is_dir())
     nearest = difflib.get_close_matches(name_or_directory, bundled, 1)
     raise ArtifactError(
@@ -129,75 +155,111 @@ def find_artifact(name_or_directory: str, argument: str = "model") -> Path:
     )
 
 
+class Readable(Protocol):
+    """A stream of bytes, whichever library opened it."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 def read_files(directory: Path) -> dict[str, bytes]:
     """The files of a model directory; raises as `gather_files`."""
-    return gather_files(lambda name: (directory / name).read_bytes(), str(directory))
+    return gather_files(lambda name: open_ordinary(directory / name), str(directory))
 
 
-def gather_files(read: Callable[[str], bytes], where: str) -> dict[str, bytes]:
+def gather_files(
+    open_file: Callable[[str], AbstractContextManager[Readable]], where: str
+) -> dict[str, bytes]:
     """The files that a model's checksums name, and these; nothing else is opened.
 
-    read: the bytes of a file of the model, by its name; raises FileNotFoundError where there is
-    none. Raises ArtifactError where there are no checksums, or a file cannot be read.
+    open_file: a stream of a file of the model, by its name; raises FileNotFoundError where there is
+    none. Raises ArtifactError where there are no checksums, or a file cannot be read or is larger
+    than one of a model may be.
     """
     files: dict[str, bytes] = {}
+    name = _CHECKSUMS
+
+    def read() -> bytes:
+        most = _MOST_BYTES - sum(map(len, files.values()))
+        if name.endswith(".json"):
+            most = min(most, _MOST_JSON_BYTES)
+        with open_file(name) as stream:
+            data = stream.read(most + 1)
+        if len(data) > most:
+            raise ArtifactError(f"{where} cannot be read: {name} is too large for a model")
+        return data
+
     try:
-        listed = read(_CHECKSUMS)
-        for name in _parsed({_CHECKSUMS: listed}, _CHECKSUMS, where):
+        listed = read()
+        for name in _checksums({_CHECKSUMS: listed}, where):
             with contextlib.suppress(FileNotFoundError):  # which `load_artifact` notices
-                files[Path(name).name] = read(Path(name).name)
+                files[name] = read()
     except FileNotFoundError as error:
         raise ArtifactError(f"{where} is not a gleaner model: it has no {_CHECKSUMS}") from error
     except OSError as error:
-        raise ArtifactError(f"{where} cannot be read: {error.strerror or error}") from error
+        problem = error.strerror or error
+        raise ArtifactError(f"{where} cannot be read: {name}: {problem}") from error
     return {**files, _CHECKSUMS: listed}
 
 
 def load_artifact(files: Mapping[str, bytes], where: str) -> Artifact:
     """A verified artifact from its files; `where` names it in messages.
 
-    Raises ArtifactError where a file is missing, was changed, or does not fit the others.
+    Raises ArtifactError where a file is missing, was changed, does not fit the others, or holds
+    what no tagger can work with: see `TaggerWeights.require_sound` for the numbers.
     """
     checksums = _verified_checksums(files, where)
-    config = _parsed(files, "config.json", where)
-    if config.get("format") != FORMAT:
+    config, labels, words, metrics, baseline = (
+        Fields(_parsed(files, name, where), name)
+        for name in (*_IDENTITY[:3], "metrics.json", "baseline.json")
+    )
+    if config.values.get("format") != FORMAT:
         raise ArtifactError(
-            f"{where} is not a gleaner model: its format is {config.get('format')!r}"
+            f"{where} is not a gleaner model: its format is {shown(config.values.get('format'))}"
         )
-    if config.get("format_version") != FORMAT_VERSION:
+    if config.values.get("format_version") != FORMAT_VERSION:
         raise ArtifactError(
-            f"{where} has model format version {config.get('format_version')}, "
+            f"{where} has model format version {shown(config.values.get('format_version'))}, "
             f"this release reads version {FORMAT_VERSION}"
         )
-    labels, words, metrics, baseline = (
-        _parsed(files, f"{name}.json", where)
-        for name in ("labels", "vocabulary", "metrics", "baseline")
-    )
     try:
-        tags = TagSet(tuple(labels["labels"]), labels["scheme"])
-        vocabulary = Vocabulary(tuple(words["words"]), tuple(words["characters"]))
+        tags = stored_tags(labels)
+        vocabulary = Vocabulary(words.texts("words"), words.texts("characters"))
+        weights = _weights(files["weights.safetensors"], vocabulary, tags)
+        temperature = config.number("temperature", _LEAST_TEMPERATURE, _MOST_TEMPERATURE)
+        weights.require_sound(tags, temperature)
+        require_statistics(baseline)
         return Artifact(
-            name=config["name"],
-            segmentation=Segmentation(**config["segmentation"]),
-            encoder=WordEncoder(vocabulary, config["max_characters"]),
+            name=config.text("name"),
+            segmentation=stored_segmentation(config.fields("segmentation")),
+            encoder=WordEncoder(vocabulary, config.whole("max_characters", 1, MOST_CHARACTERS)),
             tags=tags,
-            weights=_weights(files["weights.safetensors"], vocabulary, tags),
-            training=config["training"],
-            metrics=metrics,
-            baseline=baseline,
-            temperature=config["temperature"],
+            weights=weights,
+            training=config.fields("training").values,
+            metrics=metrics.values,
+            baseline=baseline.values,
+            temperature=temperature,
             content_hash=_content_hash(checksums),
         )
     except ArtifactError as error:
         raise ArtifactError(f"{where}: {error}") from error
-    except (AttributeError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        raise ArtifactError(f"{where} does not fit together: {error!r}") from error
+    except ValueError as error:
+        raise ArtifactError(f"{where} does not fit together: {error}") from error
+
+
+def _checksums(files: Mapping[str, bytes], where: str) -> dict[str, str]:
+    checksums = _parsed(files, _CHECKSUMS, where)
+    for name in checksums:
+        if not is_name(name) or name != Path(name).name:
+            raise ArtifactError(f"{where} is damaged: {_CHECKSUMS} names what is no file beside it")
+    if len(checksums) > _MOST_FILES:
+        raise ArtifactError(f"{where} is damaged: {_CHECKSUMS} names {len(checksums):,} files")
+    return checksums
 
 
 def _verified_checksums(files: Mapping[str, bytes], where: str) -> dict[str, str]:
     if _CHECKSUMS not in files:
         raise ArtifactError(f"{where} is not a gleaner model: it has no {_CHECKSUMS}")
-    checksums: dict[str, str] = _parsed(files, _CHECKSUMS, where)
+    checksums = _checksums(files, where)
     for name in sorted({*_IDENTITY, "metrics.json", "baseline.json", *checksums}):
         if name not in files:
             raise ArtifactError(f"{where} is incomplete: {name} is missing")
@@ -219,20 +281,26 @@ def _stored(weights: TaggerWeights) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def _weights(data: bytes, vocabulary: Vocabulary, tags: TagSet) -> TaggerWeights:
-    arrays = safetensors.numpy.load(data)
+    try:
+        arrays = safetensors.numpy.load(data)
+    except BaseException as error:  # by what its header holds, one of many; in Rust it may panic
+        if isinstance(error, STOPS):
+            raise
+        raise ArtifactError(f"weights.safetensors cannot be read: {error}") from error
     expected = {f.name for f in fields(TaggerWeights)}
     if arrays.keys() != expected:
         raise ValueError(f"weights {sorted(arrays)} where {sorted(expected)} are expected")
-    weights = TaggerWeights(**{name: array.astype(np.float32) for name, array in arrays.items()})
+    for name, array in arrays.items():
+        if array.dtype not in (np.float16, np.float32):
+            raise ValueError(f"weight {name} is of {array.dtype}, expected float16 or float32")
+    weights = TaggerWeights(
+        **{name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
+    )
     sizes = (len(weights.vectors), len(weights.characters), len(weights.start))
     words, characters = vocabulary.words, vocabulary.characters
     wanted = (len(words) + RESERVED, len(characters) + RESERVED, len(tags.tags))
     if sizes != wanted:
         raise ValueError(f"weights for {sizes} words, characters and tags, the files list {wanted}")
-    scores = (weights.start, weights.transitions, weights.end)
-    legal = (tags.legal_start, tags.legal_transition, tags.legal_end)
-    if not all(map(np.array_equal, map(np.isfinite, scores), legal)):
-        raise ValueError(f"weights forbid other sequences of tags than {tags.scheme} does")
     return weights
 
 
@@ -243,6 +311,8 @@ def _parsed(files: Mapping[str, bytes], name: str, where: str) -> dict[str, Any]
         parsed = json.loads(files[name])
     except ValueError as error:
         raise ArtifactError(f"{where} is damaged: {name} is no JSON") from error
+    except RecursionError as error:
+        raise ArtifactError(f"{where} is damaged: {name} is nested too deeply") from error
     if not isinstance(parsed, dict):
         raise ArtifactError(f"{where} is damaged: {name} holds no object")
     return parsed

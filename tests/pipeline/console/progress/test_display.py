@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.console.events import EventStream
 from pipeline.console.printing import Console, JsonConsole
 from pipeline.console.progress import Progress, ProgressReader
-from pipeline.console.progress_display import (
+from pipeline.console.progress.display import (
     Pace,
     Sample,
     pace_in_words,
@@ -163,7 +163,7 @@ def test_machines_get_an_event_every_ten_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("pipeline.console.progress_display.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("pipeline.console.progress.display.time.monotonic", lambda: clock[0])
     beneath = io.StringIO()
     stream = EventStream(beneath, "warning", {"run_id": "r1"})
     reader = ProgressReader(tmp_path, "ab")

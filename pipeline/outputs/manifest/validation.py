@@ -1,0 +1,96 @@
+"""Whether a file holds a manifest that can be believed: types, ids, places, numbers, times.
+
+What a manifest says decides what is read, and what is removed. So none is taken on trust: it may
+have been cut off, edited by hand, or written by somebody else.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import MAXYEAR, datetime
+from typing import Any, cast
+
+import msgspec
+
+from pipeline.outputs.current import manifest_flaw
+from schemas.manifest import Manifest
+from schemas.tables import SCHEMA_VERSION, TABLES
+
+
+def require_manifest(value: object, name: str) -> Manifest:
+    """The value of a file of this name in, as a manifest out; raises ValueError for any other.
+
+    The message goes on behind the file's name. Of keys that no version had, none is looked at.
+    """
+    version = value.get("schema_version") if isinstance(value, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ValueError(
+            f"has schema version {version}, and this gleaner knows versions up to "
+            f"{SCHEMA_VERSION}: a newer one has written to this output"
+        )
+    try:
+        msgspec.convert(value, Manifest)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(
+            f"is not the manifest of a run, it may be damaged: {_first_words(error)}"
+        ) from error
+    manifest = cast(Manifest, value)
+    flaw = manifest_flaw(manifest, name) or next(_flaws(manifest), None)
+    if flaw:
+        raise ValueError(f"is not to be believed, and nothing was changed: {flaw}")
+    return manifest
+
+
+def _first_words(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _flaws(manifest: Manifest) -> Iterator[str]:
+    status, tables = manifest["status"], manifest.get("tables", {})
+    if status == "committed" and tables.keys() != TABLES.keys():
+        yield f"a committed run has files of {', '.join(TABLES)}"
+    if tables and not {"counts", "inputs"} <= manifest.keys():
+        yield "it names files, and says nothing of what is in them"
+    if ("counts" in manifest) != ("inputs" in manifest):
+        yield "of counts and inputs, it has one alone"
+    if status == "rolled_back" and "rolled_back_at" not in manifest:
+        yield "it does not say when the run was rolled back"
+    yield from _odd_times(manifest)
+    yield from _odd_numbers(manifest)
+
+
+def _odd_times(manifest: Manifest) -> Iterator[str]:
+    timings = manifest["timings"]
+    times = [timings["started_at"], timings["finished_at"]]
+    times += [entry["at"] for entry in manifest.get("forgotten", ())]
+    times += [manifest["rolled_back_at"]] if "rolled_back_at" in manifest else []
+    for time in times:
+        try:
+            read = datetime.fromisoformat(time)
+        except ValueError:
+            yield f"{time!r} is no time"
+            continue
+        if read.tzinfo is None or read.year == MAXYEAR:
+            yield f"{time!r} is no time in a time zone, or none of these days"
+
+
+def _odd_numbers(manifest: Manifest) -> Iterator[str]:
+    """Counts that are none, and tables without a file."""
+    counted: list[Mapping[str, Any]] = [manifest["timings"]]
+    counted += manifest.get("inputs", ())
+    counted += manifest.get("forgotten", ())
+    if "counts" in manifest:
+        counts = manifest["counts"]
+        counted += [counts, counts["entities_by_label"], counts.get("unread_by_reason", {})]
+    if "part" in manifest:
+        counted.append(manifest["part"])
+    for table, told in manifest.get("tables", {}).items():
+        counted += [told, *told["files"]]
+        if not told["files"]:
+            yield f"{table} has no file"
+    for numbers in counted:
+        for name, value in numbers.items():
+            if isinstance(value, int | float) and not 0 <= value < _MOST:
+                yield f"{name} is {value}"
+
+
+# More than that, no column of the tables can count.
+_MOST = 2**63
