@@ -105,7 +105,8 @@ class PaddedBatch:
     """Documents whose tokens go through the model together; `len()` counts the documents.
 
     vocabulary: the distinct words of the batch; `buckets` refer to them by position.
-    sentence_lengths: tokens of every sentence, in the order of the documents.
+    sentence_lengths: tokens of every sentence, in the order of the documents. Too long a batch has
+    neither vocabulary nor buckets: it is padded while it is tagged, a part at a time.
     """
 
     documents: tuple[TokenizedDocument, ...]

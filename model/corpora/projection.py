@@ -9,6 +9,7 @@ import numpy as np
 from model.corpora.records import LabelledDocument, LabelledSentence
 from model.tags import Span, tags_of
 from model.text.segmentation import Segmentation, tokenize_document
+from schemas.errors import CorpusError, RecordError
 from schemas.records import Document, TokenizedDocument
 
 MisfitKind = Literal["boundary", "sentence", "overlap", "blank"]
@@ -49,9 +50,9 @@ def project_document(document: LabelledDocument, segmentation: Segmentation) -> 
 
     Of spans that overlap, those that fit go first, then the longer, then the earlier; one that is
     dropped stands in no other's way.
-    Sentences have the document's line.
+    Sentences have the document's line. Raises CorpusError for a document that cannot be cut.
     """
-    tokens = tokenize_document(Document(document.doc_id, "", 0, document.text), segmentation)
+    tokens = cut_document(document, segmentation)
     placed = [_Placement.of(span, tokens) for span in document.entities]
     taken = np.zeros(len(tokens.words), np.bool_)
     tagged: list[Span] = []
@@ -80,6 +81,14 @@ def project_document(document: LabelledDocument, segmentation: Segmentation) -> 
         for a, b in pairwise(tokens.sentence_offsets.tolist())
     )
     return ProjectedDocument(sentences, tuple(sorted(misfits, key=lambda misfit: misfit.span)))
+
+
+def cut_document(document: LabelledDocument, segmentation: Segmentation) -> TokenizedDocument:
+    """A document cut as extraction would; raises CorpusError, which names its line."""
+    try:
+        return tokenize_document(Document(document.doc_id, "", 0, document.text), segmentation)
+    except RecordError as error:
+        raise CorpusError(f"the document of line {document.line}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import codecs
 import os
 import re
 from dataclasses import replace
-from pathlib import Path
 
 from model.corpora.faults import broken
 from model.corpora.formats.conll import read_columns, split_columns
@@ -12,6 +11,7 @@ from model.corpora.formats.foreign import refuse_bytes, refuse_one_json
 from model.corpora.formats.jsonl import read_documents
 from model.corpora.formats.kaggle import is_header, read_kaggle
 from model.corpora.records import CorpusFormat, Encoding, LabelledCorpus, Remark
+from model.host.regular_files import open_regular
 from model.tags import is_tag
 from model.text.escaping import harmless
 from schemas.errors import CorpusError
@@ -31,7 +31,8 @@ def read_labelled(path: str | os.PathLike[str]) -> LabelledCorpus:
     """
     name = os.fspath(path)
     try:
-        stored = Path(path).read_bytes()
+        with open_regular(path) as stream:
+            stored = stream.readall()
     except OSError as error:
         raise CorpusError(f"{name}: cannot be read: {error.strerror}") from error
     refuse_bytes(name, stored)

@@ -32,18 +32,21 @@ class Profile:
 def profile_of(tagged: Sequence[TaggedDocument]) -> Profile:
     """Tagged documents in, what they are to the model out."""
     lengths = _joined((document.sentence_lengths for document in tagged), np.int32)
-    length_bins = np.searchsorted(LENGTH_BOUNDS, lengths, side="right") - 1
+    # Bins from 1 on; a document of 64 MB has millions of sentences and of entities.
+    length_bins = np.searchsorted(LENGTH_BOUNDS, lengths, side="right")
     # In the precision of the column, so that what is shown as 0.9 is in the bin from 0.9 on.
     scaled = _joined((document.confidence for document in tagged), np.float32) * np.float32(
         CONFIDENCE_BINS
     )
-    confidence_bins = np.minimum(scaled.astype(np.int64), CONFIDENCE_BINS - 1)
+    confidence_bins = np.minimum(scaled, CONFIDENCE_BINS - 1).astype(np.uint8)
     labels = chain.from_iterable(document.labels for document in tagged)
     entities = Counter(zip(labels, confidence_bins.tolist(), strict=True))
     return Profile(
         tokens=sum(document.tokens for document in tagged),
         unknown_tokens=sum(document.unknown_tokens for document in tagged),
-        sentence_lengths=tuple(np.bincount(length_bins, minlength=len(LENGTH_BOUNDS)).tolist()),
+        sentence_lengths=tuple(
+            np.bincount(length_bins, minlength=len(LENGTH_BOUNDS) + 1)[1:].tolist()
+        ),
         confidences={
             label: tuple(entities[label, step] for step in range(CONFIDENCE_BINS))
             for label in sorted({label for label, _ in entities})

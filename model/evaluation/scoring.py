@@ -4,11 +4,12 @@ from bisect import bisect, insort
 from collections.abc import Iterable, Iterator, Sequence
 
 from model.corpora import LabelledDocument
+from model.corpora.projection import cut_document
 from model.evaluation.entity_scores import EntityScores, entity_scores
 from model.tagger.tagger import Tagger, tag_documents
 from model.tags import Span, spans_of
-from model.text.segmentation import document_of_words, tokenize_document
-from schemas.records import Document, TaggedDocument
+from model.text.segmentation import document_of_words
+from schemas.records import TaggedDocument
 
 
 def score_sentences(
@@ -33,9 +34,7 @@ def score_documents(
 ) -> tuple[EntityScores, list[TaggedDocument]]:
     """Strict scores on raw documents (start, end and label in code points), and what was tagged."""
     segmentation = tagger.artifact.segmentation
-    tokenized = (
-        tokenize_document(Document(d.doc_id, "", 0, d.text), segmentation) for d in documents
-    )
+    tokenized = (cut_document(document, segmentation) for document in documents)
     tagged = list(tag_documents(tagger, tokenized))
     return entity_scores([d.entities for d in documents], map(character_spans, tagged)), tagged
 

@@ -1,7 +1,7 @@
 """Tokenized documents -> one padded batch: distinct words, windows, length buckets."""
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 import numpy as np
 
@@ -16,16 +16,55 @@ WINDOW_TOKENS = 256
 WINDOW_CONTEXT = 32
 
 
+# Tokens of a batch that are padded and run at once: of a longer one, such as that of a single huge
+# document, so many at a time. In a run, batches are smaller.
+PART_TOKENS = 2**18
+
+
 def pad_documents(documents: Sequence[TokenizedDocument]) -> PaddedBatch:
-    """The documents as one batch. How sentences share buckets follows from their lengths alone."""
-    distinct = dict.fromkeys(chain.from_iterable(d.words for d in documents))
-    positions = dict(zip(distinct, range(len(distinct)), strict=True))
-    words = np.fromiter(
-        map(positions.__getitem__, chain.from_iterable(d.words for d in documents)), np.int32
-    )
+    """The documents as one batch. How sentences share buckets follows from their lengths alone.
+
+    One of more than PART_TOKENS has no buckets; `parts_of` gives them, a part at a time.
+    """
     lengths = np.concatenate(
         [np.zeros(0, np.int32), *(np.diff(d.sentence_offsets) for d in documents)]
     ).astype(np.int32)
+    if lengths.sum() > PART_TOKENS:
+        return PaddedBatch(tuple(documents), (), lengths, ())
+    return _padded(documents, _words(documents), lengths)
+
+
+def parts_of(batch: PaddedBatch) -> Iterator[PaddedBatch]:
+    """Padded batches of the sentences of one, in their order; itself, unless it has no buckets.
+
+    What is cut out of a long batch names no documents. A sentence is in one part.
+    """
+    if batch.buckets or not len(batch.sentence_lengths):
+        yield batch
+        return
+    lengths, words = batch.sentence_lengths, _words(batch.documents)
+    ends = np.cumsum(lengths, dtype=np.int64)
+    first = 0
+    while first < len(lengths):
+        begin = ends[first] - lengths[first]
+        stop = max(first + 1, int(np.searchsorted(ends, begin + PART_TOKENS, side="right")))
+        own = list(islice(words, int(ends[stop - 1] - begin)))
+        yield _padded((), own, lengths[first:stop])
+        first = stop
+
+
+def _words(documents: Sequence[TokenizedDocument]) -> Iterator[str]:
+    return chain.from_iterable(document.words for document in documents)
+
+
+def _padded(
+    documents: Sequence[TokenizedDocument], read: Iterable[str], lengths: Ints
+) -> PaddedBatch:
+    """Words of sentences of these lengths, padded."""
+    read = list(read)
+    distinct = dict.fromkeys(read)
+    positions = dict(zip(distinct, range(len(distinct)), strict=True))
+    words = np.fromiter(map(positions.__getitem__, read), np.int32, len(read))
     first, length, keep_from, keep_to = windows(lengths)
     order = np.argsort(-length, kind="stable")
     buckets = []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model.tagger.artifact import Artifact
 from model.tagger.crf import TokenSpans, decode
 from model.tagger.encoding import FOLDED_WORDS
-from model.tagger.padding import BUCKET_CELLS, pad_documents
+from model.tagger.padding import BUCKET_CELLS, pad_documents, parts_of
 from model.tagger.span_posteriors import span_posteriors
 from model.tagger.word_table import WordRows, WordTable
 from model.text.quotation import without_lone_quotes
@@ -18,7 +18,6 @@ from schemas.records import (
     Floats,
     Ints,
     PaddedBatch,
-    Positions,
     TaggedDocument,
     TokenizedDocument,
 )
@@ -29,6 +28,16 @@ class Emitted(NamedTuple):
 
     emissions: Floats  # (token, tag)
     unknown: NDArray[np.bool_]  # (token,) whether the vocabulary lacks it
+
+
+class _Found(NamedTuple):
+    """The entities of a batch, and what the vocabulary lacks of it."""
+
+    start: Ints  # (span,) tokens, of all of the batch
+    end: Ints  # (span,)
+    label: Ints  # (span,)
+    confidence: Floats  # (span,)
+    unknown: NDArray[np.bool_]  # (token,)
 
 
 class Tagger:
@@ -62,25 +71,16 @@ class Tagger:
 
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
         """One tagged document for each document of the batch, in order."""
-        emitted = self.emit(batch)
-        lengths = batch.sentence_lengths
-        spans = self.spans_of(decode(self.potentials, emitted.emissions, lengths))
-        confidence = span_posteriors(
-            self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
-        ).astype(np.float32)
-        if np.isnan(confidence).any():  # of a model that is sound, never; else it would go unsaid
-            raise ValueError("the model gives a confidence that is no number")
-        kept = confidence >= self.min_confidence
-        spans, confidence = TokenSpans(*(column[kept] for column in spans)), confidence[kept]
-        labels = self.labels[spans.label]
+        found = self._found(batch)
+        labels = self.labels[found.label]
 
         tagged = []
         token, span = 0, 0
         for document in batch.documents:
             stop = token + len(document.words)
-            last = int(np.searchsorted(spans.start, stop))
+            last = int(np.searchsorted(found.start, stop))
             mine = slice(span, last)
-            start, end = _trimmed(document, spans.start[mine] - token, spans.end[mine] - token)
+            start, end = _trimmed(document, found.start[mine] - token, found.end[mine] - token)
             named = start < end  # what was a quotation mark alone names nothing
             tagged.append(
                 _tagged(
@@ -88,15 +88,42 @@ class Tagger:
                     start[named],
                     end[named],
                     tuple(labels[mine][named]),
-                    confidence[mine][named],
-                    int(emitted.unknown[token:stop].sum()),
+                    found.confidence[mine][named],
+                    int(found.unknown[token:stop].sum()),
                 )
             )
             token, span = stop, last
         return tagged
 
+    def _found(self, batch: PaddedBatch) -> _Found:
+        found: list[_Found] = []
+        first = np.int32(0)  # token of the part
+        for part in parts_of(batch):
+            emitted = self._emit(part)
+            lengths = part.sentence_lengths
+            spans = self.spans_of(decode(self.potentials, emitted.emissions, lengths))
+            confidence = span_posteriors(
+                self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
+            ).astype(np.float32)
+            if np.isnan(
+                confidence
+            ).any():  # of a model that is sound, never; else it would go unsaid
+                raise ValueError("the model gives a confidence that is no number")
+            kept = confidence >= self.min_confidence
+            start, end, label = (column[kept].astype(np.int32) for column in spans)
+            found.append(
+                _Found(start + first, end + first, label, confidence[kept], emitted.unknown)
+            )
+            first += np.int32(len(emitted.unknown))
+        return (
+            found[0] if len(found) == 1 else _Found(*map(np.concatenate, zip(*found, strict=True)))
+        )
+
     def emit(self, batch: PaddedBatch) -> Emitted:
         """The network's view of all tokens of the batch, documents end to end."""
+        return Emitted(*map(np.concatenate, zip(*map(self._emit, parts_of(batch)), strict=True)))
+
+    def _emit(self, batch: PaddedBatch) -> Emitted:
         tokens = int(batch.sentence_lengths.sum())
         emissions = np.empty((tokens, len(self.artifact.tags.tags)), np.float32)
         unknown = np.empty(tokens, bool)
@@ -149,14 +176,14 @@ def tag_documents(
         yield from tagger.tag(pad_documents(batch))
 
 
-def _trimmed(document: TokenizedDocument, start: Positions, end: Positions) -> tuple[Ints, Ints]:
+def _trimmed(document: TokenizedDocument, start: Ints, end: Ints) -> tuple[Ints, Ints]:
     """Spans of the document without lone quotation marks at their edges; their score stays."""
-    spans = [
-        without_lone_quotes(document.words, *span)
-        for span in zip(start.tolist(), end.tolist(), strict=True)
-    ]
-    columns = np.array(spans, np.int32).reshape(-1, 2)
-    return columns[:, 0], columns[:, 1]
+    spans: Ints = np.stack([start, end], axis=1)
+    # A mark is a token of one character, as few are that a span begins or ends with.
+    single = document.token_end - document.token_start == 1
+    for number in np.flatnonzero(single[start] | single[end - 1]).tolist():
+        spans[number] = without_lone_quotes(document.words, *spans[number].tolist())
+    return spans[:, 0], spans[:, 1]
 
 
 def _tagged(

@@ -10,11 +10,10 @@ between words is a token of its own, with the marks that combine with it (`model
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from itertools import accumulate, pairwise
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from model.text.languages import LANGUAGES
 from model.text.scripts import has_no_blanks
 from model.text.sentences import break_starts, sentence_starts
 from model.text.word_joining import JoinedTokens, join_tokens
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, RecordError
 from schemas.records import Document, Ints, TokenizedDocument
 
 # Since version 2, `characters` and a language that has rules.
@@ -36,6 +35,12 @@ TOKEN_STYLES: tuple[TokenStyle, ...] = get_args(TokenStyle)
 # A mark continues a word; a character is a letter of a script without blanks.
 _SPACE, _OTHER, _WORD, _MARK, _CHARACTER = range(5)
 _PLANE = 0x10000
+
+# What a document may have, and what of it is written out as strings for the whole of it: a token
+# takes 60 bytes so, and 8 by its offsets.
+MOST_TOKENS = 16_000_000
+_LISTED_TOKENS = 2**18
+_PART_TOKENS, _PART_CHARACTERS = 2**16, 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +79,17 @@ class Segmentation:
 
 
 def tokenize_document(document: Document, segmentation: Segmentation) -> TokenizedDocument:
-    """Cut a document into sentences and tokens; offsets are code points of its text."""
+    """Cut a document into sentences and tokens; offsets are code points of its text.
+
+    Raises RecordError for one of more than 16,000,000 tokens.
+    """
     text = document.text
     starts, ends, titles = _tokens(text, segmentation.tokens, segmentation.characters)
     offsets = _sentence_offsets(text, starts, ends, titles, segmentation)
     first, last = offsets[:-1], offsets[1:] - 1
     return TokenizedDocument(
         document=document,
-        words=_slices(text, starts, ends),
+        words=_words(text, starts, ends),
         token_start=starts,
         token_end=ends,
         sentence_offsets=offsets,
@@ -113,7 +121,12 @@ def _fine_offsets(text: str, characters: bool) -> tuple[Ints, Ints]:
     cuts = np.zeros(len(kinds) + 1, np.bool_)  # between two characters of what else was one word
     if characters and not text.isascii():
         cuts[:-1] = _character_starts(kinds)
-    starts = np.flatnonzero(other | (within & (cuts[:-1] | ~word[:-2])))
+    is_start = other | (within & (cuts[:-1] | ~word[:-2]))
+    if len(text) > MOST_TOKENS and (tokens := np.count_nonzero(is_start)) > MOST_TOKENS:
+        raise RecordError(
+            f"The document has {tokens:,} tokens, more than the {MOST_TOKENS:,} that one may have."
+        )
+    starts = np.flatnonzero(is_start)
     ends = np.flatnonzero(other | (within & (cuts[1:] | ~word[2:]))) + 1
     return starts.astype(np.int32), ends.astype(np.int32)
 
@@ -154,6 +167,36 @@ def _slices(text: str, starts: Ints, ends: Ints) -> list[str]:
     return [text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
+def _words(text: str, starts: Ints, ends: Ints) -> Sequence[str]:
+    is_short = len(starts) <= _LISTED_TOKENS
+    return _slices(text, starts, ends) if is_short else _Words(text, starts, ends)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Words(Sequence[str]):
+    """The tokens of a long text, each of which becomes a string when it is asked for."""
+
+    text: str
+    starts: Ints
+    ends: Ints
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __iter__(self) -> Iterator[str]:
+        for first in range(0, len(self.starts), _PART_TOKENS):
+            yield from self[first : first + _PART_TOKENS]
+
+    @overload
+    def __getitem__(self, position: int) -> str: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[str]: ...
+    def __getitem__(self, position: int | slice) -> str | list[str]:
+        if isinstance(position, slice):
+            return _slices(self.text, self.starts[position], self.ends[position])
+        return self.text[self.starts[position] : self.ends[position]]
+
+
 def _sentence_offsets(
     text: str, starts: Ints, ends: Ints, titles: NDArray[np.bool_], segmentation: Segmentation
 ) -> Ints:
@@ -164,9 +207,10 @@ def _sentence_offsets(
     if not is_composed(text):
         text, starts = _composed_text(text, starts, ends)
     # A sentence begins with the first token that starts at or after its boundary.
-    firsts = np.searchsorted(starts, sentence_starts(text, segmentation.language))
+    splits = np.fromiter(sentence_starts(text, segmentation.language), np.int64)
+    firsts = np.searchsorted(starts, splits)
     firsts = firsts[(firsts > 0) & (firsts < tokens)]
-    breaks = np.searchsorted(starts, np.asarray(break_starts(text), np.int64))
+    breaks = np.searchsorted(starts, np.fromiter(break_starts(text), np.int64))
     inner = np.unique(np.concatenate([firsts[~titles[firsts - 1]], breaks]))
     bounds = np.concatenate([[0], inner[(inner > 0) & (inner < tokens)], [tokens]])
     return _cap_lengths(bounds, segmentation.max_sentence_tokens).astype(np.int32)
@@ -175,29 +219,45 @@ def _sentence_offsets(
 def _composed_text(text: str, starts: Ints, ends: Ints) -> tuple[str, Ints]:
     """The text with its tokens composed, and where they start in it: one form has one cut."""
     pieces = []
-    end = 0
-    for start, stop in zip(starts.tolist(), ends.tolist(), strict=True):
-        pieces += [text[end:start], composed(text[start:stop])]
-        end = stop
-    lengths = list(accumulate(map(len, pieces), initial=0))
-    return "".join([*pieces, text[end:]]), np.asarray(lengths[1::2], np.int32)
+    end = shift = 0
+    changed, shifts = [0], [0]  # from which token on starts are shifted, and by how much
+    for number, word in enumerate(_Words(text, starts, ends)):
+        new = composed(word)
+        if new != word:
+            start = int(starts[number])
+            pieces += [text[end:start], new]
+            end = start + len(word)
+            shift += len(new) - len(word)
+            changed.append(number + 1)
+            shifts.append(shift)
+    counts = np.diff([*changed, len(starts)])
+    return "".join([*pieces, text[end:]]), starts + np.repeat(np.array(shifts, np.int32), counts)
 
 
 def _cap_lengths(bounds: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
     if (np.diff(bounds) <= longest).all():
         return bounds
-    pieces = [np.arange(start, stop, longest) for start, stop in pairwise(bounds.tolist())]
-    return np.concatenate([*pieces, bounds[-1:]])
+    counts = -(-np.diff(bounds) // longest)  # (sentence,) pieces of each
+    first = np.cumsum(counts) - counts
+    within = np.arange(counts.sum()) - np.repeat(first, counts)
+    return np.append(np.repeat(bounds[:-1], counts) + longest * within, bounds[-1])
 
 
 def _kinds(text: str) -> NDArray[np.uint8]:
     """Kind of every code point of `text`, (character,)."""
+    if len(text) <= _PART_CHARACTERS:
+        return _kinds_of_part(text)
+    firsts = range(0, len(text), _PART_CHARACTERS)
+    return np.concatenate([_kinds_of_part(text[n : n + _PART_CHARACTERS]) for n in firsts])
+
+
+def _kinds_of_part(text: str) -> NDArray[np.uint8]:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     kinds: NDArray[np.uint8] = _plane_kinds()[np.minimum(codes, _PLANE - 1)]
-    if text.isascii() or not (codes >= _PLANE).any():
-        return kinds
-    for code in np.unique(codes[codes >= _PLANE]).tolist():
-        kinds[codes == code] = _kind(chr(code))
+    if not text.isascii() and (beyond := codes >= _PLANE).any():
+        distinct, positions = np.unique(codes[beyond], return_inverse=True)
+        of_distinct = [_kind(chr(code)) for code in distinct.tolist()]
+        kinds[beyond] = np.array(of_distinct, np.uint8)[positions]
     return kinds
 
 

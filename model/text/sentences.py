@@ -6,11 +6,13 @@ given blanks of ASCII alone, and a long text in pieces.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
 import sentencex
+
+from schemas.errors import STOPS, RecordError
 
 # A piece ends with a paragraph, else with a sentence behind which the piece shows so many
 # characters more, so that a quotation there is seen whole; in a text without either, at a blank or
@@ -21,6 +23,9 @@ _LEAST = PIECE_CHARACTERS // 2
 
 # No one wraps text to shorter lines than this.
 _WRAPPED_AT = 40
+# Lines that are looked at together, where no blank one ends them.
+_BLOCK_LINES = 10_000
+_LINES_CHARACTERS = 2**20
 
 _ODD_BLANKS = "\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
@@ -28,30 +33,43 @@ _ODD_BLANKS = "\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
 _BAR = re.compile(r"(?<!\S)\|(?!\S)")
 _PARAGRAPH = re.compile("\n\n")
 _OTHER_LINE_ENDS = "\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
+_LINE_END = re.compile(f"\r\n|[\n{_OTHER_LINE_ENDS}]")
 _TAB = re.compile(r"\S[^\S\r\n]*\t")
 
 
-def sentence_starts(text: str, language: str) -> list[int]:
-    """Where the splitter lets sentences of a text begin, in code points and in order."""
+def sentence_starts(text: str, language: str) -> Iterator[int]:
+    """Where the splitter lets sentences of a text begin, in code points and in order.
+
+    Raises RecordError where it fails: a library in Rust that panics raises no Exception.
+    """
     if not text.isascii():
         for blank in _ODD_BLANKS:
             if blank in text:
                 text = text.replace(blank, " ")
-    starts: list[int] = []
     begin, is_start = 0, True
     while begin < len(text):
         piece = text[begin : begin + PIECE_CHARACTERS]
-        boundaries = sentencex.get_sentence_boundaries(language, piece)
+        try:
+            boundaries = sentencex.get_sentence_boundaries(language, piece)
+        except STOPS:
+            raise
+        except BaseException as error:
+            end = begin + len(piece)
+            # What a panic says quotes the text.
+            raise RecordError(
+                f"The sentence splitter fails in the characters {begin:,} to {end:,}."
+            ) from error
         found = sorted({boundary["start_index"] for boundary in boundaries} - {0})
         end = len(piece)
         ends_sentence = True
         if begin + end < len(text):
             end, ends_sentence = _end_of_piece(piece, found)
         if is_start:
-            starts.append(begin)
-        starts += [begin + start for start in found if start < end]
+            yield begin
+        for start in found:
+            if start < end:
+                yield begin + start
         begin, is_start = begin + end, ends_sentence
-    return starts
 
 
 def _end_of_piece(piece: str, starts: list[int]) -> tuple[int, bool]:
@@ -67,7 +85,7 @@ def _end_of_piece(piece: str, starts: list[int]) -> tuple[int, bool]:
     return (blank + 1 if blank >= 0 else len(piece)), False
 
 
-def break_starts(text: str) -> list[int]:
+def break_starts(text: str) -> Iterator[int]:
     """Where a sentence begins whatever the splitter says: behind lines and cells of tables.
 
     A tab within a line ends a cell, and so does a bar between blanks, which stands alone. A blank
@@ -75,18 +93,29 @@ def break_starts(text: str) -> list[int]:
     line is wrapped where the first word of the next one had no place on it, and in a list, where
     most of them had, none is. No sentence begins with a line in lower case.
     """
-    starts: list[int] = []
     if "|" in text:
         for bar in _BAR.finditer(text):
-            starts += bar.span()
+            yield from bar.span()
     if "\t" in text:
-        starts += [tab.end() for tab in _TAB.finditer(text)]
-    paragraphs = [paragraph.end() for paragraph in _PARAGRAPH.finditer(text)]
-    starts += paragraphs
+        for tab in _TAB.finditer(text):
+            yield tab.end()
+    paragraphs = 0
+    for paragraph in _PARAGRAPH.finditer(text):
+        paragraphs += 1
+        yield paragraph.end()
     # Most texts have no other ends of lines, and a line at a time takes ten times as long.
-    if text.count("\n") > 2 * len(paragraphs) or any(map(text.__contains__, _OTHER_LINE_ENDS)):
-        starts += _line_starts(text.splitlines(keepends=True))
-    return starts
+    if text.count("\n") > 2 * paragraphs or any(map(text.__contains__, _OTHER_LINE_ENDS)):
+        yield from _line_starts(_lines(text))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text with their ends, of which no more than 1 MB is written out at once."""
+    begin = 0
+    while begin < len(text):
+        later = _LINE_END.search(text, begin + _LINES_CHARACTERS)
+        end = later.end() if later else len(text)
+        yield from text[begin:end].splitlines(keepends=True)
+        begin = end
 
 
 class _Line(NamedTuple):
@@ -96,7 +125,7 @@ class _Line(NamedTuple):
     goes_on: bool
 
 
-def _line_starts(lines: list[str]) -> Iterator[int]:
+def _line_starts(lines: Iterable[str]) -> Iterator[int]:
     block: list[_Line] = []
     start = 0
     for line in lines:
@@ -104,16 +133,20 @@ def _line_starts(lines: list[str]) -> Iterator[int]:
         if body:
             word = len(body.split(maxsplit=1)[0])
             block.append(_Line(start, len(body), word, body[0].islower()))
-        else:
+        if not body or len(block) > _BLOCK_LINES:
             yield from _starts_of_block(block)
-            block = []
+            block = block[-1:] if body else []
+        if not body:
             yield start
         start += len(line)
     yield from _starts_of_block(block)
 
 
 def _starts_of_block(block: list[_Line]) -> Iterator[int]:
-    """The lines between two blank ones in, those that a sentence begins with out."""
+    """The lines between two blank ones in, those that a sentence begins with out.
+
+    The first line is none of them: it stands behind a blank one, or was in the block before.
+    """
     width = max((line.length for line in block), default=0)
     width = max(width, _WRAPPED_AT)
     has_place = [line.length + 1 + after.first_word <= width for line, after in pairwise(block)]

@@ -1,5 +1,6 @@
 """Pretrained word vectors: from an installed package, or from a file in the usual text format."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.host.installation import install_command
+from model.host.regular_files import open_regular
 from model.tagger.vocabulary import normalize
 from model.tagger.weights import LARGEST
 from model.training.configuration import refused
@@ -89,7 +91,8 @@ def _read_text(file: Path) -> WordVectors:
     words: list[str] = []
     rows: list[NDArray[np.float32]] = []
     try:
-        with file.open(encoding="utf-8", newline="\n") as lines:
+        stream = io.BufferedReader(open_regular(file))
+        with io.TextIOWrapper(stream, encoding="utf-8", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
                 # From the right, since some of GloVe's words hold blanks.
                 word, *numbers = line.rstrip("\r\n ").rsplit(" ", len(rows[0]) if rows else -1)

@@ -4,10 +4,13 @@ Beam is imported when a path is first looked at: it takes a second, and logs at 
 """
 
 import functools
+import io
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
+from model.host.regular_files import open_regular
 from pipeline.console.text import first_line
+from pipeline.filesystems.paths import is_remote
 
 if TYPE_CHECKING:
     from apache_beam.io.filesystem import FileMetadata
@@ -23,7 +26,12 @@ def filesystems() -> "type[FileSystems]":
 
 
 def open_file(path: str) -> BinaryIO:
-    """A stream of a file's own bytes, not decompressed; raises OSError."""
+    """A stream of a file's own bytes, not decompressed; raises OSError.
+
+    Also for what is no regular file: Beam would wait for a pipe for ever.
+    """
+    if not is_remote(path):
+        return io.BufferedReader(open_regular(path))
     from apache_beam.io.filesystem import CompressionTypes
 
     uncompressed = CompressionTypes.UNCOMPRESSED

@@ -77,7 +77,7 @@ def entity_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Ta
     ]
     columns = {
         "doc_id": _repeated((d.document.doc_id for d in documents), counts),
-        "source": _repeated((d.document.source for d in documents), counts),
+        "source": _repeated_names((d.document.source for d in documents), counts),
         "record": np.repeat(np.array([d.document.record for d in documents], np.int64), counts),
         "sentence": _joined([d.sentence for d in documents]),
         "sentence_start": _joined([d.sentence_start for d in documents]),
@@ -87,7 +87,7 @@ def entity_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Ta
         "text": texts,
         "label": [label for d in documents for label in d.labels],
         "confidence": _joined([d.confidence for d in documents]),
-        "model": [config.model] * sum(counts),
+        "model": _repeated_names([config.model], [sum(counts)]),
     }
     return _table(columns, ENTITIES)
 
@@ -141,6 +141,16 @@ def _repeated(values: Iterable[str], counts: Sequence[int]) -> list[str]:
     return list(chain.from_iterable([value] * count for value, count in pairs))
 
 
+def _repeated_names(values: Iterable[str], counts: Sequence[int]) -> pa.DictionaryArray:
+    """As `_repeated`, with each name held once: a path may have 4,096 characters."""
+    pairs = [(value, count) for value, count in zip(values, counts, strict=True) if count]
+    distinct = dict.fromkeys(value for value, _ in pairs)
+    positions = dict(zip(distinct, range(len(distinct)), strict=True))
+    codes = np.array([positions[value] for value, _ in pairs], np.int32)
+    indices = np.repeat(codes, [count for _, count in pairs])
+    return pa.DictionaryArray.from_arrays(indices, pa.array(list(distinct), pa.string()))
+
+
 def _joined(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
     return np.concatenate(columns) if columns else np.zeros(0)
 
@@ -151,7 +161,11 @@ def _table(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _array(values: Sequence[object] | NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+def _array(
+    values: Sequence[object] | NDArray[np.generic] | pa.Array, kind: pa.DataType
+) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values
     if pa.types.is_dictionary(kind):
         return pa.array(values, kind.value_type).dictionary_encode()
     if isinstance(values, np.ndarray):

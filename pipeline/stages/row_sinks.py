@@ -67,14 +67,13 @@ class RowSink(Protocol[Record_contra]):
 
 
 class _Rows(NamedTuple):
-    """Tagged documents, and the rows that were built of them.
+    """The rows that were built of tagged documents, with what is counted of them.
 
-    entities: tables with what is counted of them, made one at a time where they are many.
+    entities: tables that are made one at a time where they are many.
     """
 
-    records: Sequence[TaggedDocument]
     entities: Iterable[tuple[pa.Table, RowCounts]]
-    documents: pa.Table
+    documents: tuple[pa.Table, RowCounts]
 
 
 class TaggedSink:
@@ -106,7 +105,7 @@ class TaggedSink:
         else:  # made once to see that they can be, and again to be written
             deque(map(self._entity_rows, pieces), maxlen=0)
             entities = map(self._entity_rows, pieces)
-        return _Rows(records, entities, document_rows(records, self._rows))
+        return _Rows(entities, self._document_rows(records))
 
     def _entity_rows(self, piece: Sequence[TaggedDocument]) -> tuple[pa.Table, RowCounts]:
         sources: Counter[str] = Counter()
@@ -117,28 +116,33 @@ class TaggedSink:
                 labels.update(record.labels)
         return entity_rows(piece, self._rows), RowCounts(sources, labels)
 
-    def _write(self, rows: _Rows) -> list[FileResult]:
-        records = rows.records
-        documents = Counter(record.document.source for record in records)
+    def _document_rows(self, records: Sequence[TaggedDocument]) -> tuple[pa.Table, RowCounts]:
+        rows = document_rows(records, self._rows)
+        sources = Counter(record.document.source for record in records)
         totals = {
             "entities": sum(len(record.labels) for record in records),
             "sentences": sum(record.sentences for record in records),
             "characters": sum(len(record.document.text) for record in records),
             **profile_sums(profile_of(records)),
-            **language_sums((record.document.text for record in records), self._sample(rows)),
+            **language_sums(
+                (record.document.text for record in records), self._sample(records, rows)
+            ),
         }
         ids = sample_ids((record.document.doc_id for record in records), self._id_share)
+        return rows, RowCounts(sources, totals=totals, ids=ids)
+
+    def _write(self, rows: _Rows) -> list[FileResult]:
         return [
             *(result for entities in rows.entities for result in self._entities.write(*entities)),
-            *self._documents.write(rows.documents, RowCounts(documents, totals=totals, ids=ids)),
+            *self._documents.write(*rows.documents),
         ]
 
-    def _sample(self, rows: _Rows) -> Iterator[str]:
+    def _sample(self, records: Sequence[TaggedDocument], rows: pa.Table) -> Iterator[str]:
         """The texts whose language is found out."""
         share = self._rows.language_share
         if share:
-            hashes = rows.documents["content_hash"].to_pylist()
-            for record, digest in zip(rows.records, hashes, strict=True):
+            hashes = rows["content_hash"].to_pylist()
+            for record, digest in zip(records, hashes, strict=True):
                 if is_kept(digest, share):
                     yield record.document.text
 

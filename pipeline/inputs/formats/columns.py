@@ -96,7 +96,8 @@ def _decoded(builder: RecordBuilder, name: str, value: bytes | BadValue) -> str:
     """Bytes as text; raises what is wrong, which names the field unless that is the text."""
     try:
         if isinstance(value, BadValue):
-            raise value.error
+            # Anew, since its traceback would hold all that was read with it, in a circle.
+            raise type(value.error)(*value.error.args)
         return value.decode()
     except UnicodeDecodeError as error:
         if name == builder.config.text_field:

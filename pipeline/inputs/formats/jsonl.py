@@ -1,6 +1,7 @@
 """The format `jsonl`: a JSON object a line."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -20,6 +21,13 @@ from schemas.errors import RecordError, ShardError
 
 _ARRAY = ": a file that is one array takes --input_format json."
 _MARK = "\ufeff"
+# Of small records no JSON takes much. The bytes are those of Python's objects, without what is in
+# them: of `{"":0},` and `[],` a record of 64 MB would take 1.7 GB.
+_LARGE_BYTES = 2**20
+_OBJECT_BYTES, _ARRAY_BYTES = 190, 70
+_HELD_BYTES = 800_000_000
+_BRACKETS = {ord("{"): _OBJECT_BYTES, ord("["): _ARRAY_BYTES}
+_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{\[]', re.DOTALL)
 _SPACE = " \t\n\r\v\f"  # what `bytes.strip` takes away
 
 
@@ -123,9 +131,28 @@ def object_parser(builder: RecordBuilder, encoding: Encoding = UTF8) -> Callable
             seen.look(value)
         return Values(get_text(value), get_id(value), tuple([get(value) for get in get_kept]))
 
-    if encoding == UTF8:  # bytes are stripped faster than text
-        return lambda raw: values(raw.strip().decode())
-    return lambda raw: values(encoding.decode(raw).strip(_SPACE))
+    def parse(raw: bytes) -> Values:
+        if len(raw) > _LARGE_BYTES:
+            _require_holdable(raw)
+        # Bytes are stripped faster than text.
+        return values(raw.strip().decode() if is_utf8 else encoding.decode(raw).strip(_SPACE))
+
+    is_utf8 = encoding == UTF8
+    return parse
+
+
+def _require_holdable(raw: bytes) -> None:
+    """Raise RecordError for JSON of so many objects and arrays that they would fill the memory."""
+    if raw.count(b"{") * _OBJECT_BYTES + raw.count(b"[") * _ARRAY_BYTES <= _HELD_BYTES:
+        return  # even if none of them is within a string
+    takes = 0
+    for match in _STRING_OR_BRACKET.finditer(raw):
+        takes += _BRACKETS.get(raw[match.start()], 0)
+        if takes > _HELD_BYTES:
+            raise RecordError(
+                "The record holds more objects and arrays than can be held at once, up to its byte "
+                f"{match.end():,}."
+            )
 
 
 def _more_behind(text: str, end: int) -> Exception:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.tagger.artifact import Artifact
-from model.tagger.padding import WINDOW_TOKENS, pad_documents
+from model.tagger.padding import PART_TOKENS, WINDOW_TOKENS, pad_documents
 from model.tagger.tagger import Tagger, tag_documents
 from model.tagger.vocabulary import normalize
 from model.tags import SCHEMES
@@ -255,3 +255,29 @@ def test_what_is_computed_in_pieces_is_the_same(
         np.testing.assert_array_equal(found.start_char, expected.start_char)
         np.testing.assert_array_equal(found.end_char, expected.end_char)
         np.testing.assert_allclose(found.confidence, expected.confidence, atol=1e-5)
+
+
+def test_a_text_longer_than_is_run_at_once_has_the_entities_of_its_paragraphs(
+    tagger: Tagger, tiny_model: Artifact
+) -> None:
+    """Its words are not all written out, and its batch has no buckets."""
+    paragraph = (
+        "Maria met the mayor of Lisbon on Monday.\n\n“Vega” left Oslo, and Anna went home.\n\n"
+    )
+    segmentation = tiny_model.segmentation
+
+    def tagged(text: str) -> TaggedDocument:
+        document = tokenize_document(Document("d", "s", 0, text), segmentation)
+        (found,) = tagger.tag(pad_documents([document]))
+        return found
+
+    alone = tagged(paragraph)
+    times = PART_TOKENS // alone.tokens + 100
+    long = tagged(paragraph * times)
+    assert long.tokens == times * alone.tokens > PART_TOKENS
+    assert long.labels == alone.labels * times
+    assert long.unknown_tokens == times * alone.unknown_tokens
+    shifts = np.repeat(np.arange(times) * len(paragraph), len(alone.labels))
+    assert (long.start_char == np.tile(alone.start_char, times) + shifts).all()
+    assert (long.end_char == np.tile(alone.end_char, times) + shifts).all()
+    assert np.allclose(long.confidence, np.tile(alone.confidence, times), atol=1e-5)

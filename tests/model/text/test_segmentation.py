@@ -21,7 +21,7 @@ from model.text.segmentation import (
     token_offsets,
     tokenize_document,
 )
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, RecordError
 from schemas.records import Document, TokenizedDocument
 
 # Pieces that break naive offsets: wide characters, marks, odd blanks, line ends, control codes.
@@ -294,3 +294,18 @@ def test_split_words_are_those_of_the_joined_text_with_characters_too(
     split = [token for word in words for token in split_word(word, style, characters=True)]
     segmentation = Segmentation(tokens=style, characters=True)
     assert split == list(tokenized(" ".join(words), segmentation).words)
+
+
+def test_a_document_of_too_many_tokens_is_refused_and_says_how_many_it_may_have() -> None:
+    with pytest.raises(
+        RecordError, match=r"^The document has 16,000,001 tokens, more than the 16,"
+    ):
+        tokenize_document(Document("d", "s", 0, "." * 16_000_001), Segmentation())
+
+
+def test_the_words_of_a_long_document_are_cut_out_when_they_are_asked_for() -> None:
+    text = "Zoe\u0308 met Ana\u00ad Berg . " * 60_000
+    words = tokenize_document(Document("d", "s", 0, text), Segmentation()).words
+    expected = text.split()
+    assert list(words) == expected
+    assert (len(words), words[-2], words[7:9]) == (300_000, "Berg", expected[7:9])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model.text.languages import RULES
 from model.text.segmentation import Segmentation, tokenize_document
 from model.text.sentences import PIECE_CHARACTERS, break_starts, sentence_starts
+from schemas.errors import RecordError
 from schemas.records import Document
 
 # What makes the splitter stumble: blanks of all kinds, capitals, marks, quotation marks, brackets.
@@ -31,10 +32,29 @@ def sentences(text: str, language: str = "en") -> list[str]:
     return [text[start:end] for start, end in bounds]
 
 
+def test_a_panic_of_the_splitter_is_an_error_that_does_not_quote_the_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a library in Rust raises is no Exception, and what asks to stop is let through."""
+
+    class PanicException(BaseException):
+        pass
+
+    for raised, expected in ((PanicException, RecordError), (KeyboardInterrupt, KeyboardInterrupt)):
+
+        def fail(language: str, text: str, error: type[BaseException] = raised) -> list[object]:
+            raise error(f"byte index 3 of {text}")
+
+        monkeypatch.setattr(sentencex, "get_sentence_boundaries", fail)
+        with pytest.raises(expected) as caught:
+            sentences("Anna met Bo.")
+        assert "Anna" not in str(caught.value) or expected is KeyboardInterrupt
+
+
 @given(TEXTS, st.sampled_from(sorted(RULES)))
 @settings(max_examples=1000)
 def test_no_text_makes_the_splitter_panic(text: str, language: str) -> None:
-    starts = sentence_starts(text, language)
+    starts = list(sentence_starts(text, language))
     assert starts == sorted(set(starts))
     assert all(0 <= start <= len(text) for start in starts)
     assert starts[:1] == ([0] if text else [])
@@ -69,6 +89,17 @@ UNITS = {
     "bars": "b | ",
     "marks": "e\u0301",
     "emoji": "👩\u200d🚀",
+    "marks out of their order": "\u0301\u0316",
+    "characters of their own beyond U+FFFF": "".join(map(chr, range(0x20000, 0x40000))),
+    "brackets alone": "(",
+    "no blanks": "abcdefgh",
+    "full stops": ".",
+    "blanks": " ",
+    "blank lines": "\n",
+    "digits": "1,234.567:",
+    "addresses": "http://b.co/c?d=e&f/",
+    "scripts by turns": "aжα漢",
+    "sentences of one letter": "B. ",
 }
 
 
@@ -81,7 +112,7 @@ def test_time_grows_with_the_length_of_a_text_whatever_it_holds(unit: str) -> No
     segmentation = Segmentation(tokens="whole", characters=True)
 
     def seconds(characters: int) -> float:
-        document = Document("d", "s", 0, (unit * characters)[:characters])
+        document = Document("d", "s", 0, (unit * (characters // len(unit) + 1))[:characters])
         spent = []
         for _ in range(3):
             start = time.process_time()
@@ -132,7 +163,7 @@ def test_a_paragraph_longer_than_a_piece_is_cut_at_its_sentences() -> None:
 
 def test_words_without_sentences_are_no_more_sentences_than_before() -> None:
     """Where a piece is cut at a blank, no sentence begins."""
-    assert sentence_starts("oslo " * PIECE_CHARACTERS, "en") == [0]
+    assert list(sentence_starts("oslo " * PIECE_CHARACTERS, "en")) == [0]
 
 
 WRAPPED = """\

@@ -19,6 +19,7 @@ import zstandard
 
 from pipeline.console.text import cause
 from pipeline.inputs.compression import BOMB, BOMB_BYTES, BOMB_RATIO
+from pipeline.inputs.formats.avro.weight import Weight
 from pipeline.inputs.formats.large import read_up_to
 from schemas.errors import GleanerError, ShardError
 
@@ -116,6 +117,7 @@ def records_of(
     bytes_in = bytes_out = 0
     with shard_errors("A block is damaged or cut off"):
         parsed = fastavro.parse_schema(dict(schema))
+        weight = Weight(schema)
         for block in blocks:
             data = _unpacked(block, container)
             bytes_in += len(block.data)
@@ -126,8 +128,9 @@ def records_of(
                 raise ShardError(
                     f"A block promises {block.records:,} records in {len(data):,} bytes."
                 )
-            left = io.BytesIO(data)
+            left = weight.stream(data)
             for _ in range(block.records):
+                left.begin_record()
                 # So that a string which is not UTF-8 costs its record alone.
                 yield fastavro.schemaless_reader(  # type: ignore[misc]  # it is a record
                     left, parsed, None, handle_unicode_errors="surrogateescape"

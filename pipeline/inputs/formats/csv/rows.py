@@ -5,7 +5,7 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import BinaryIO, cast
 
@@ -27,6 +27,12 @@ _ESCAPING, _ESCAPED = "gleaner-bytes", 0xDC00  # plus a byte: what no encoding d
 _ESCAPES = re.compile("([\udc00-\udcff]+)")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?")  # what Excel reads and other programs write for it
 
+# What a row may have, which Python holds as objects of 60 bytes each.
+MOST_LINES = 4_000_000
+_MOST_FIELDS = 4_000_000
+_LONG_LINE = 2**20  # characters; shorter ones have few fields
+_QUOTED = re.compile(r'"[^"]*+"')
+
 Row = list[str] | LargeRecord | Exception
 
 
@@ -44,7 +50,7 @@ class CsvRows:
         self.separator = ","
         self._escape = escape
         self._encoding = encoding
-        self._lines = _Lines(stream, longest, encoding)
+        self._lines = _Lines(stream, longest, encoding, lambda: self.separator)
 
     def header(self, separators: Sequence[str] = (",",), wanted: str = "") -> list[str] | None:
         """The header, None of an empty file, read with the first separator that gives `wanted`.
@@ -52,10 +58,10 @@ class CsvRows:
         Or else with that which gives the most fields. Of several, a line `sep=;` before the header
         chooses. Raises ShardError where it cannot be read.
         """
-        line = self._lines.first_of_row()
+        line = self._first_line()
         if len(separators) > 1 and (match := _SEPARATOR_LINE.fullmatch(line)):
             separators = (match[1],)
-            line = self._lines.first_of_row()
+            line = self._first_line()
         if not line:
             return None
         headers: dict[str, list[str]] = {}
@@ -66,6 +72,8 @@ class CsvRows:
                 headers[self.separator] = next(self._reader())
             except csv.Error as error:
                 problems.append(ShardError(f"The header cannot be read: {error}."))
+            except RecordError as error:
+                problems.append(ShardError(str(error).replace("row", "header")))
             except _LargeRowError:
                 problems.append(ShardError("The header is larger than --max_record_mb allows."))
             else:
@@ -76,6 +84,12 @@ class CsvRows:
         self.separator = max(headers, key=lambda separator: len(headers[separator]))
         self._lines.again()
         return next(self._reader())
+
+    def _first_line(self) -> str:
+        try:
+            return self._lines.first_of_row()
+        except RecordError as error:
+            raise ShardError(str(error).replace("row", "header")) from error
 
     def _reader(self) -> Iterator[list[str]]:
         escape = self._escape or None
@@ -147,8 +161,11 @@ class _LargeRowError(Exception):
 class _Lines:
     """Hands lines of text to the csv reader, and keeps those that the present row is made of."""
 
-    def __init__(self, stream: BinaryIO, longest: int, encoding: Encoding) -> None:
+    def __init__(
+        self, stream: BinaryIO, longest: int, encoding: Encoding, separator: Callable[[], str]
+    ) -> None:
         self._encoding = encoding
+        self._separator = separator
         self._text = io.TextIOWrapper(
             _without_mark(stream, encoding.mark),
             encoding=encoding.name,
@@ -190,9 +207,19 @@ class _Lines:
             raise StopIteration
         self.taken.append(line)
         self._room -= len(line)
-        if self._room <= 0:
+        if self._room <= 0 or len(self.taken) > MOST_LINES:
             raise _LargeRowError
+        if len(line) > _LONG_LINE:
+            self._require_few_fields(line)
         return line
+
+    def _require_few_fields(self, line: str) -> None:
+        sign = self._separator()
+        fields = line.count(sign)
+        if fields > _MOST_FIELDS:
+            fields -= sum(line.count(sign, *quoted.span()) for quoted in _QUOTED.finditer(line))
+        if fields > _MOST_FIELDS:
+            raise RecordError(f"The row has more than {_MOST_FIELDS:,} fields.")
 
     def _again(self) -> str:
         line = self._coming.popleft()

@@ -1,11 +1,12 @@
 """The format `csv`: rows of values below a header, separated by commas or as the header is."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 from pipeline.inputs.compression import compression_of
 from pipeline.inputs.formats.columns import missing_column, missing_text
-from pipeline.inputs.formats.csv.rows import CsvRows
+from pipeline.inputs.formats.csv.rows import MOST_LINES, CsvRows
 from pipeline.inputs.formats.large import LargeRecord
 from pipeline.inputs.formats.records import (
     DoubledColumnError,
@@ -15,8 +16,9 @@ from pipeline.inputs.formats.records import (
     Values,
 )
 from pipeline.inputs.formats.text import open_text
-from schemas.errors import ShardError, UsageError
+from schemas.errors import RecordError, ShardError, UsageError
 
+_MANY_LINES = f"The row has more than {MOST_LINES:,} lines."
 AUTO = "auto"
 # The separators that `auto` knows, the usual one first.
 SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
@@ -70,7 +72,11 @@ def read_csv(stream: BinaryIO, builder: RecordBuilder) -> Iterator[Record]:
     builder.seen.look_at_columns(header, set(config.named_fields).difference(header))
     for number, row in enumerate(rows.below(header)):
         if isinstance(row, LargeRecord):
-            yield builder.large(number, row)
+            if row.size > config.longest_record:
+                yield builder.large(number, row)
+            else:
+                letter = builder.dead_letter(number, RecordError(_MANY_LINES), row.head)
+                yield replace(letter, raw_size=row.size)
             continue
         raw = rows.raw()
         if len(raw) > config.longest_record:

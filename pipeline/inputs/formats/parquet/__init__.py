@@ -169,7 +169,7 @@ def _in_lists(schema: pq.ParquetSchema, names: Iterable[str]) -> list[pq.ColumnS
 
 def _records(builder: RecordBuilder, number: int, rows: _Rows) -> Iterator[Record]:
     """The records of some rows; of large ones no value is made, of others 64 MiB at a time."""
-    is_large = np.any([size > builder.config.longest_record for size in rows.sizes], axis=0)
+    is_large = rows.total > builder.config.longest_record
     for start, stop in _pieces(rows.total, is_large):
         if is_large[start]:
             yield _large(builder, number + start, rows, start)
@@ -204,12 +204,11 @@ def _pieces(sizes: NDArray[np.int64], is_large: NDArray[np.bool_]) -> Iterator[t
 def _large(builder: RecordBuilder, number: int, rows: _Rows, row: int) -> Record:
     """The dead letter of a row that is too large."""
     longest = builder.config.longest_record
-    column, size = next(
-        (column, int(sizes[row]))
-        for column, sizes in zip(rows.columns, rows.sizes, strict=True)
-        if sizes[row] > longest
-    )
-    large = LargeRecord(head_of(column, row, RAW_BYTES), size)
+    largest = max(range(len(rows.sizes)), key=lambda number: int(rows.sizes[number][row]))
+    size = int(rows.sizes[largest][row])
+    if size <= longest:  # but all of them together
+        size = int(rows.total[row])
+    large = LargeRecord(head_of(rows.columns[largest], row, RAW_BYTES), size)
     ids, is_id_large = rows.columns[1], rows.sizes[1][row] > longest
     identity = None if ids is None or is_id_large else values(ids.slice(row, 1))[0]
     return large_row(builder, number, large, identity)

@@ -4,6 +4,7 @@ Values are written out from Arrow's own integers: Python's dates end with the ye
 neither nanoseconds nor zones that the machine lacks.
 """
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, tzinfo
 from itertools import islice
@@ -25,6 +26,7 @@ from pipeline.inputs.formats.logical import (
 from schemas.errors import RecordError, ShardError
 
 _VALUE_BYTES = 8  # about, of what is no text
+_ITEM_BYTES = 32  # about, of what is in a list, beside its bytes
 _UUID_BYTES = 16
 _DAY_MSEC = 86_400_000
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -62,8 +64,17 @@ def row_bytes(array: pa.Array) -> NDArray[np.int64]:
         lengths = pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
         ends = np.cumsum(lengths, dtype=np.int64)
         before = np.concatenate([[0], np.cumsum(row_bytes(array.flatten()))])
-        return np.asarray(before[ends] - before[ends - lengths], np.int64)
+        # Of nothing, many times over, the values of Python take memory all the same.
+        own = lengths * (_ITEM_BYTES * _cells(array.type.value_type))
+        return np.maximum(before[ends] - before[ends - lengths], own)
     return np.full(len(array), _VALUE_BYTES, np.int64)
+
+
+def _cells(kind: pa.DataType) -> int:
+    """How many values one of a type is made of, without what is in lists within."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _cells(kind.storage_type)
+    return 1 + sum(_cells(field.type) for field in kind) if pa.types.is_struct(kind) else 1
 
 
 def values(array: pa.Array) -> list[Any]:
@@ -118,9 +129,10 @@ def _stored(array: pa.Array) -> tuple[pa.Array, pa.DataType]:
 
 
 def _leaves(array: pa.Array) -> list[Any]:
-    try:
+    plain = None
+    with contextlib.suppress(UnicodeDecodeError):
         plain = list(array.to_pylist())
-    except UnicodeDecodeError:
+    if plain is None:
         # One bad string fails the whole column, so take values one by one.
         return [_string(scalar) for scalar in array]
     kind = array.type
@@ -154,7 +166,7 @@ def _string(scalar: pa.Scalar) -> object:
     try:
         return scalar.as_py()
     except UnicodeDecodeError as error:
-        return BadValue(error, error.object)
+        return BadValue(error.with_traceback(None), error.object)
 
 
 def _writer(kind: pa.DataType) -> Callable[[int], object] | None:
