@@ -36,9 +36,6 @@ _WITHOUT_DICTIONARY = frozenset(
 )
 # But for columns that repeat in a table of their own: the record of an entity is its document's.
 _WITH_DICTIONARY = frozenset({("entities", "record")})
-# Nobody seeks a document by its whole text, of which the statistics are four more copies: 300 MB of
-# one of 64 MB.
-_WITHOUT_STATISTICS = frozenset({("documents", "text")})
 # One document among many: row groups without it are skipped, for 1 % more bytes.
 _BLOOM_FILTER = "doc_id"
 _FALSE_POSITIVES = 0.01
@@ -198,11 +195,7 @@ class _OpenFile:
                 for name in schema.names
                 if name not in _WITHOUT_DICTIONARY or (self._table.table, name) in _WITH_DICTIONARY
             ],
-            write_statistics=[
-                name
-                for name in schema.names
-                if (self._table.table, name) not in _WITHOUT_STATISTICS
-            ],
+            write_statistics=True,
             write_page_index=True,
             sorting_columns=pq.SortingColumn.from_ordering(
                 schema, _keys(self._table.table, schema)
