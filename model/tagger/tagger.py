@@ -97,15 +97,13 @@ class Tagger:
         columns: list[list[NDArray[Any]]] = [[] for _ in _Found._fields]
         first = np.int32(0)  # token of the part
         for part in parts_of(batch):
-            emitted = self._emit(part)
+            emitted = self.emit_part(part)
             lengths = part.sentence_lengths
             spans = self.spans_of(decode(self.potentials, emitted.emissions, lengths))
             confidence = span_posteriors(
                 self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
             ).astype(np.float32)
-            if np.isnan(
-                confidence
-            ).any():  # of a model that is sound, never; else it would go unsaid
+            if np.isnan(confidence).any():  # of a sound model never; else they would go unsaid
                 raise ValueError("the model gives a confidence that is no number")
             kept = confidence >= self.min_confidence
             start, end, label = (column[kept].astype(np.int32) for column in spans)
@@ -117,9 +115,12 @@ class Tagger:
 
     def emit(self, batch: PaddedBatch) -> Emitted:
         """The network's view of all tokens of the batch, documents end to end."""
-        return Emitted(*map(np.concatenate, zip(*map(self._emit, parts_of(batch)), strict=True)))
+        return Emitted(
+            *map(np.concatenate, zip(*map(self.emit_part, parts_of(batch)), strict=True))
+        )
 
-    def _emit(self, batch: PaddedBatch) -> Emitted:
+    def emit_part(self, batch: PaddedBatch) -> Emitted:
+        """The same of a batch that is small enough to be held at once, as `parts_of` cuts them."""
         tokens = int(batch.sentence_lengths.sum())
         emissions = np.empty((tokens, len(self.artifact.tags.tags)), np.float32)
         unknown = np.empty(tokens, bool)

@@ -12,7 +12,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from model.host.durable_files import replace_file
-from model.host.ordinary_files import open_ordinary
+from model.host.regular_files import open_regular
 from model.tagger.vocabulary import Vocabulary
 from model.training.averaging import WeightAverage
 from model.training.batches import EncodedSentences
@@ -69,7 +69,7 @@ class TrainingState:
     def load(self, file: Path) -> None:
         """Go on from a file; raises UsageError where it is no such file, or of another training."""
         try:
-            open_ordinary(file).close()
+            open_regular(file).close()
             with safetensors.safe_open(file, "numpy") as stored:
                 progress = _checked(json.loads(stored.metadata()["progress"]))
                 if progress["identity"] != self.identity:

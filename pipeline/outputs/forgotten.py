@@ -13,7 +13,9 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
+
+import msgspec
 
 from model.host.durable_files import replace_file, sync_path
 from pipeline.filesystems.beam import filesystems, open_file, refusal
@@ -102,6 +104,14 @@ def forgotten_path(root: str) -> str:
     return f"{root}/{_FILE}"
 
 
+class _Told(TypedDict):
+    """What the file holds."""
+
+    version: int
+    salt: str
+    hashes: list[str]
+
+
 def read_forgotten(root: str) -> ForgottenNames | None:
     """What was forgotten of an output; None where nothing was.
 
@@ -116,10 +126,10 @@ def read_forgotten(root: str) -> ForgottenNames | None:
     except Exception as error:  # each filesystem raises errors of its own
         raise UsageError(f"{path} cannot be read: {refusal(error)}") from error
     try:
-        told = json.loads(data)
-        names = ForgottenNames(bytes.fromhex(told["salt"]), frozenset(map(str, told["hashes"])))
+        told = msgspec.json.decode(data, type=_Told)
+        names = ForgottenNames(bytes.fromhex(told["salt"]), frozenset(told["hashes"]))
         is_known = told["version"] == _VERSION and len(names.salt) == _SALT_BYTES
-    except (ValueError, KeyError, TypeError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no list of what was forgotten, it may be damaged") from error
     if not is_known:
         raise UsageError(f"{path} is of another version of gleaner, or damaged")

@@ -89,10 +89,11 @@ def run(flags: argparse.Namespace) -> int:
                 erase(output, own, selection, at)
             if own.is_concerned:
                 tell(flags, f"{own.manifest['run_id']}: {_rows(own.rows)}")
-        total = {table: sum(own.rows[table] for own in found) for table in TABLES}
-        tell(flags, f"{_rows(total)} {'would be erased' if flags.dry_run else 'erased'}")
-        _warn(flags, found)
-        _warn_of_others(flags, output, selection)
+    # Behind all that is removed: until then it is not erased.
+    total = {table: sum(own.rows[table] for own in found) for table in TABLES}
+    tell(flags, f"{_rows(total)} {'would be erased' if flags.dry_run else 'erased'}")
+    _warn(flags, found)
+    _warn_of_others(flags, output, selection)
     return 0
 
 

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 import safetensors.numpy
 
-from model.host.ordinary_files import open_ordinary
+from model.host.regular_files import open_regular
 from model.tagger.artifact.contents import Fields, is_name, shown
 from model.tagger.artifact.records import (
     require_statistics,
@@ -163,7 +163,7 @@ class Readable(Protocol):
 
 def read_files(directory: Path) -> dict[str, bytes]:
     """The files of a model directory; raises as `gather_files`."""
-    return gather_files(lambda name: open_ordinary(directory / name), str(directory))
+    return gather_files(lambda name: open_regular(directory / name), str(directory))
 
 
 def gather_files(

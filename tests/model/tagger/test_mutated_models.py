@@ -174,9 +174,9 @@ def put_sparse(file: Path) -> None:
 @pytest.mark.parametrize(
     ("put", "message"),
     [
-        (put_pipe, "not an ordinary file"),
-        (put_folder, "not an ordinary file"),
-        (put_device, "not an ordinary file"),
+        (put_pipe, "no regular file"),
+        (put_folder, "Is a directory"),
+        (put_device, "no regular file"),
         (put_circle, "Too many levels of symbolic links"),
         (put_sparse, "is too large for a model"),
     ],

@@ -124,7 +124,7 @@ def test_a_state_that_is_nested_too_deeply_or_no_file_is_refused(interrupted: Pa
         fit(EpochLog(resumed=interrupted))
     interrupted.unlink()
     os.mkfifo(interrupted)
-    with pytest.raises(UsageError, match=r"cannot be resumed from: .*not an ordinary file"):
+    with pytest.raises(UsageError, match=r"cannot be resumed from: .*no regular file"):
         fit(EpochLog(resumed=interrupted))
 
 

@@ -164,7 +164,13 @@ def test_the_list_is_written_and_read_again_and_names_nobody(tmp_path: Path) -> 
     assert screen(Document("Mario", "/in/b", 0, "")) is None
 
 
-@pytest.mark.parametrize("data", ["{", "[]", "{}", '{"version": 1, "salt": "x", "hashes": []}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("{", "[]", "{}", "[" * 100_000, '{"version": 1, "salt": "x", "hashes": []}'),
+        json.dumps({"version": 1, "salt": "00" * 32, "hashes": "00"}),
+    ],
+)
 def test_a_damaged_list_is_refused(tmp_path: Path, data: str) -> None:
     (tmp_path / "forgotten.json").write_text(data)
     with pytest.raises(UsageError, match=r"forgotten\.json is"):
