@@ -126,24 +126,41 @@ def _table(place: str, table: str) -> str:
             "    SELECT source, run_id, true FROM gleaner_current_sources WHERE len(repairs) > 0"
         )
         whole = "\nWHERE record IS NULL OR NOT whole_shards"
-    # Another connection to the same database has no such variable.
+    # Another connection to the same database, or a later one, has no such variable. It takes what
+    # is there, but no file that was rewritten since for one without rows that count.
+    chosen = f"getvariable('gleaner_{table}')"
+    pattern = f"{place} || '/{table}/run_id=*/part-*.parquet'"
     return f"""\
 CREATE OR REPLACE VIEW current_{table} AS
 WITH places AS (
     {places}
+), there AS (
+    SELECT {_RUN_ID.format("file")} AS run_id, parse_filename(file) AS name
+    FROM glob(CASE WHEN {chosen} IS NULL THEN {pattern} ELSE {place} || '/current.sql' END)
 ), files AS (
-    SELECT run_id, parse_filename(file.path) AS name
-    FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_manifests)
+    SELECT named.run_id, named.name
+    FROM (
+        SELECT run_id, parse_filename(file.path) AS name
+        FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_manifests)
+    ) AS named
+    LEFT JOIN there USING (run_id, name)
+    WHERE CASE WHEN {chosen} IS NULL AND there.name IS NULL
+                    AND named.run_id IN (SELECT run_id FROM places)
+               THEN error('runs changed since these views were made: run current.sql again')
+               ELSE true END
 ), found AS (
-    SELECT *, regexp_extract(gleaner_file, 'run_id=([^/]+)/[^/]+$', 1) AS run_id
+    SELECT *, {_RUN_ID.format("gleaner_file")} AS run_id
     FROM read_parquet(
-        coalesce(getvariable('gleaner_{table}'), [{place} || '/{table}/run_id=*/part-*.parquet']),
+        coalesce({chosen}, [{pattern}]),
         hive_partitioning = false, union_by_name = true, filename = 'gleaner_file')
 )
 SELECT found.* EXCLUDE (gleaner_file)
 FROM found
 JOIN files ON files.run_id = found.run_id AND files.name = parse_filename(found.gleaner_file)
 JOIN places ON places.run_id = found.run_id AND places.source = found.source{whole};"""  # noqa: S608 - as above
+
+
+_RUN_ID = "regexp_extract({}, 'run_id=([^/]+)/[^/]+$', 1)"
 
 
 def _place(root: str) -> str:
