@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.outputs.manifest.encoding import parse_manifest
 from pipeline.planning.worklist import last_run
+from schemas.manifest import Manifest
 from schemas.tables import SCHEMA_VERSION
 from tests.builders import configuration, manifest_of
 
@@ -14,7 +15,7 @@ from tests.builders import configuration, manifest_of
 LATER = ("min_confidence", "folded_words", "max_dead_letters", "only_new", "commit_shards")
 
 
-def read(manifest: dict[str, Any]) -> Any:
+def read(manifest: dict[str, Any]) -> Manifest:
     return parse_manifest(json.dumps(manifest).encode(), "/out/runs/r1.json")
 
 
