@@ -134,20 +134,20 @@ def _table(place: str, table: str) -> str:
 CREATE OR REPLACE VIEW current_{table} AS
 WITH places AS (
     {places}
-), there AS (
-    SELECT {_RUN_ID.format("file")} AS run_id, parse_filename(file) AS name
+), named AS (
+    SELECT run_id, parse_filename(file.path) AS name
+    FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_manifests)
+), gone AS (
+    SELECT run_id, name FROM named
+    WHERE {chosen} IS NULL AND run_id IN (SELECT run_id FROM places)
+    EXCEPT
+    SELECT {_RUN_ID.format("file")}, parse_filename(file)
     FROM glob(CASE WHEN {chosen} IS NULL THEN {pattern} ELSE {place} || '/current.sql' END)
 ), files AS (
-    SELECT named.run_id, named.name
-    FROM (
-        SELECT run_id, parse_filename(file.path) AS name
-        FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_manifests)
-    ) AS named
-    LEFT JOIN there USING (run_id, name)
-    WHERE CASE WHEN {chosen} IS NULL AND there.name IS NULL
-                    AND named.run_id IN (SELECT run_id FROM places)
-               THEN error('runs changed since these views were made: run current.sql again')
-               ELSE true END
+    SELECT run_id, name FROM named
+    UNION ALL
+    SELECT run_id, error('run current.sql again, since run ' || run_id || ' has changed')::VARCHAR
+    FROM gone WHERE {chosen} IS NULL
 ), found AS (
     SELECT *, {_RUN_ID.format("gleaner_file")} AS run_id
     FROM read_parquet(
