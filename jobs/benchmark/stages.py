@@ -94,9 +94,9 @@ def _measure(
     times = StageTimes()
 
     class TimedTagger(Tagger):
-        def emit(self, batch: PaddedBatch) -> Emitted:
+        def emit_part(self, batch: PaddedBatch) -> Emitted:
             with times.timed("network"):
-                return super().emit(batch)
+                return super().emit_part(batch)
 
     tagger = TimedTagger(artifact, plan.folded_words)
     # Tracing is part of the start-up, which is measured with the whole command.

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,8 +72,6 @@ class Tagger:
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
         """One tagged document for each document of the batch, in order."""
         found = self._found(batch)
-        labels = self.labels[found.label]
-
         tagged = []
         token, span = 0, 0
         for document in batch.documents:
@@ -87,7 +85,7 @@ class Tagger:
                     document,
                     start[named],
                     end[named],
-                    tuple(labels[mine][named]),
+                    tuple(self.labels[found.label[mine][named]]),
                     found.confidence[mine][named],
                     int(found.unknown[token:stop].sum()),
                 )
@@ -96,34 +94,33 @@ class Tagger:
         return tagged
 
     def _found(self, batch: PaddedBatch) -> _Found:
-        found: list[_Found] = []
+        columns: list[list[NDArray[Any]]] = [[] for _ in _Found._fields]
         first = np.int32(0)  # token of the part
         for part in parts_of(batch):
-            emitted = self._emit(part)
+            emitted = self.emit_part(part)
             lengths = part.sentence_lengths
             spans = self.spans_of(decode(self.potentials, emitted.emissions, lengths))
             confidence = span_posteriors(
                 self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
             ).astype(np.float32)
-            if np.isnan(
-                confidence
-            ).any():  # of a model that is sound, never; else it would go unsaid
+            if np.isnan(confidence).any():  # of a sound model never; else they would go unsaid
                 raise ValueError("the model gives a confidence that is no number")
             kept = confidence >= self.min_confidence
             start, end, label = (column[kept].astype(np.int32) for column in spans)
-            found.append(
-                _Found(start + first, end + first, label, confidence[kept], emitted.unknown)
-            )
+            found = _Found(start + first, end + first, label, confidence[kept], emitted.unknown)
+            for column, values in zip(columns, found, strict=True):
+                column.append(values)
             first += np.int32(len(emitted.unknown))
-        return (
-            found[0] if len(found) == 1 else _Found(*map(np.concatenate, zip(*found, strict=True)))
-        )
+        return _Found(*map(_joined, columns))
 
     def emit(self, batch: PaddedBatch) -> Emitted:
         """The network's view of all tokens of the batch, documents end to end."""
-        return Emitted(*map(np.concatenate, zip(*map(self._emit, parts_of(batch)), strict=True)))
+        return Emitted(
+            *map(np.concatenate, zip(*map(self.emit_part, parts_of(batch)), strict=True))
+        )
 
-    def _emit(self, batch: PaddedBatch) -> Emitted:
+    def emit_part(self, batch: PaddedBatch) -> Emitted:
+        """The same of a batch that is small enough to be held at once, as `parts_of` cuts them."""
         tokens = int(batch.sentence_lengths.sum())
         emissions = np.empty((tokens, len(self.artifact.tags.tags)), np.float32)
         unknown = np.empty(tokens, bool)
@@ -174,6 +171,13 @@ def tag_documents(
             batch, tokens = [], 0
     if batch:
         yield from tagger.tag(pad_documents(batch))
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The parts as one array; they are let go, since those of a large document take 100 MB."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    parts.clear()
+    return whole
 
 
 def _trimmed(document: TokenizedDocument, start: Ints, end: Ints) -> tuple[Ints, Ints]:

@@ -18,6 +18,7 @@ from pipeline.outputs.table_writer import TableWriter
 from pipeline.run import run
 from pipeline.stages.tag import TaggerHandler
 from schemas.errors import ArtifactError, JobError
+from tests.builders import PART_A, PART_B
 
 Fill = Callable[[str], list[str]]
 Keys = Callable[[str], list[str]]
@@ -101,21 +102,19 @@ def test_what_a_repeated_bundle_or_a_killed_run_wrote_goes(
 ) -> None:
     """One who lists the objects sees the rows that the manifest names."""
     client, create = boto3.client("s3"), ObjectStorage.create_manifest
+    again = f"out/entities/run_id=r1/{PART_A}"
 
     def written_twice(self: ObjectStorage, data: bytes) -> bool:
-        key = "out/entities/run_id=r1/part-again.parquet"
-        client.put_object(Bucket=bucket, Key=key, Body=b"rows")
+        client.put_object(Bucket=bucket, Key=again, Body=b"rows")
         return create(self, data)
 
     monkeypatch.setattr(ObjectStorage, "create_manifest", written_twice)
-    left = [
-        f"out/{place}" for place in ("documents/run_id=r1/part-0.parquet", "_staging/r1/plan.json")
-    ]
+    left = [f"out/{place}" for place in (f"documents/run_id=r1/{PART_B}", "_staging/r1/plan.json")]
     for key in left:
         client.put_object(Bucket=bucket, Key=key, Body=b"of a run with this id that was killed")
     assert run([*there, "--run_id=r1", "--direct_num_workers=1"]) == 0
     assert len(keys("out/entities")) == 1
-    assert not {*left, "out/entities/run_id=r1/part-again.parquet"}.intersection(keys("out/"))
+    assert not {*left, again}.intersection(keys("out/"))
 
 
 def test_a_model_is_verified_when_it_is_submitted_and_by_each_worker(

@@ -23,6 +23,7 @@ from pipeline.outputs.catalog import held
 from pipeline.run import run
 from schemas.errors import OutputBusyError
 from schemas.tables import TABLES, documents_schema
+from tests.builders import PART_A
 
 Rows = list[tuple[Any, ...]]
 
@@ -273,7 +274,7 @@ def test_runs_stand_side_by_side(output: Path, tiny_artifact: Path, tmp_path: Pa
     """Runs share nothing but the output, which one at a time holds; a killed one's rest goes."""
     (tmp_path / "a.jsonl").write_bytes(jsonl("x"))
     flags = [f"--model={tiny_artifact}", f"--output={tmp_path}/o", f"--input={tmp_path}/a.jsonl"]
-    stale = tmp_path / "o/_staging/r2/documents/part-0.parquet"
+    stale = tmp_path / f"o/_staging/r2/documents/{PART_A}"
     stale.parent.mkdir(parents=True)
     (copied,) = (output / "documents/run_id=r1").iterdir()
     stale.write_bytes(copied.read_bytes())

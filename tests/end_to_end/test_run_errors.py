@@ -126,7 +126,7 @@ def test_a_path_that_the_system_refuses_is_named(
 ) -> None:
     name = "x" * 300
     assert refused(output=f"{tmp_path}/{name}") == f"{tmp_path}/{name}: File name too long"
-    assert refused(model=name) == f"{name}: File name too long"
+    assert refused(model=name).startswith(f"--model {name}: no such directory")
 
 
 def test_bad_flags_are_refused_before_anything_is_looked_up(refused: Callable[..., str]) -> None:

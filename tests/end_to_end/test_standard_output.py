@@ -82,6 +82,7 @@ CHANGES = {
     "forget": (["--doc_id=oak"], {"r1": "committed", "r2": "committed"}),
     "rollback": (["r2"], {"r1": "committed", "r2": "rolled_back"}),
     "expire": (["--older_than=0"], {"r2": "committed"}),
+    "clean": ([], {"r1": "committed", "r2": "committed"}),
     "view": ([], {"r1": "committed", "r2": "committed"}),
 }
 ANSWERS = {

@@ -4,6 +4,7 @@ Whatever stands in one, no command ends otherwise than it says, and nothing of o
 """
 
 import contextlib
+import copy
 import io
 import json
 import math
@@ -126,15 +127,15 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
         if change == 0 and isinstance(holder, dict):
             del holder[key]
         elif change == 1 and isinstance(holder, list):
-            holder.append(chance.choice([*ODD, holder[key]]))
+            holder.append(copy.deepcopy(chance.choice([*ODD, holder[key]])))
         elif change == 2 and isinstance(holder, dict):
             holder[chance.choice(["x", "replaces", "part", "error", "forgotten", "\x1b[0m"])] = (
-                chance.choice(ODD)
+                copy.deepcopy(chance.choice(ODD))
             )
         elif change == 3 and isinstance(holder[key], int):
             holder[key] += chance.choice([-1, 1, 10**6])
         else:
-            holder[key] = chance.choice(ODD)
+            holder[key] = copy.deepcopy(chance.choice(ODD))
     return json.dumps(told, ensure_ascii=chance.random() < 0.9).encode("utf-8", "surrogatepass")
 
 

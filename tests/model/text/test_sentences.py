@@ -1,5 +1,6 @@
 """Sentences begin where the splitter says and where lines and cells end, in time that grows so."""
 
+import random
 import time
 
 import pytest
@@ -109,19 +110,33 @@ def test_time_grows_with_the_length_of_a_text_whatever_it_holds(unit: str) -> No
 
     The best of three, so that what else the machine does counts little.
     """
-    segmentation = Segmentation(tokens="whole", characters=True)
+    seconds(unit, 100)  # what is made once
+    assert seconds(unit, 8 * 16_384) <= 24 * max(seconds(unit, 16_384), 0.002)
 
-    def seconds(characters: int) -> float:
-        document = Document("d", "s", 0, (unit * (characters // len(unit) + 1))[:characters])
-        spent = []
-        for _ in range(3):
-            start = time.process_time()
-            tokenize_document(document, segmentation)
-            spent.append(time.process_time() - start)
-        return min(spent)
 
-    seconds(100)  # what is made once
-    assert seconds(8 * 16_384) <= 24 * max(seconds(16_384), 0.002)
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_time_grows_with_the_length_of_made_up_texts_too() -> None:
+    """A thousand mixtures; of four times the text at most ten times the time."""
+    pieces = [unit[:20] for unit in UNITS.values()]
+    for seed in range(1_000):
+        chance = random.Random(seed)
+        unit = "".join(
+            chance.choice(pieces) * chance.choice([1, 1, 1, 7, 300])
+            for _ in range(chance.randrange(1, 7))
+        )
+        assert seconds(unit, 4 * 8_192) <= 10 * max(seconds(unit, 8_192), 0.004), (seed, unit)
+
+
+def seconds(unit: str, characters: int) -> float:
+    """What so long a text takes that repeats a unit, at best of three."""
+    document = Document("d", "s", 0, (unit * (characters // len(unit) + 1))[:characters])
+    spent = []
+    for _ in range(3):
+        start = time.process_time()
+        tokenize_document(document, Segmentation(tokens="whole", characters=True))
+        spent.append(time.process_time() - start)
+    return min(spent)
 
 
 PARAGRAPHS = st.lists(

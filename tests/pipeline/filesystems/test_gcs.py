@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import json
 import threading
 import time
 import uuid
@@ -25,7 +26,7 @@ from pipeline.filesystems.upload import create_object
 from pipeline.outputs.storage import run_storage
 from pipeline.run import run
 from schemas.errors import UsageError
-from tests.builders import last_of_each
+from tests.builders import last_of_each, manifest_of
 
 Answering = Callable[[int], AbstractContextManager[list[str]]]
 
@@ -137,9 +138,10 @@ def test_of_two_who_end_a_run_at_once_the_first_decides(
 ) -> None:
     monkeypatch.setattr(filesystems(), "exists", lambda path: False)  # both have looked before
     storage = run_storage(f"{bucket}/out", "r1")
-    assert storage.create_manifest(b'{"run_id": "r1", "status": "failed"}')
+    failed = manifest_of("r1", status="failed")
+    assert storage.create_manifest(json.dumps(failed).encode())
     assert not storage.create_manifest(b'{"status": "committed"}')
-    assert dict(storage.read_manifest()) == {"run_id": "r1", "status": "failed"}
+    assert dict(storage.read_manifest()) == failed
 
 
 def test_an_object_that_the_store_refuses_is_an_oserror_that_names_it(

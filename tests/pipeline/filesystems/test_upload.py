@@ -1,6 +1,7 @@
 """Files of an object store are whole or not at all, whatever becomes of who writes them."""
 
 import gc
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.filesystems.upload import Upload
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.table_writer import TableWriter
 from schemas.records import RowCounts
+from tests.builders import manifest_of
 
 MB = 2**20
 ROWS = pa.table(
@@ -132,7 +134,8 @@ def test_of_two_who_end_a_run_at_once_the_first_decides(
     """Else a run would be committed whose files the other, who takes it for failed, removes."""
     monkeypatch.setattr(filesystems(), "exists", lambda path: False)  # both have looked before
     storage = run_storage(f"s3://{bucket}/out", "r1")
-    assert storage.create_manifest(b'{"run_id": "r1", "status": "failed"}')
+    failed = manifest_of("r1", status="failed")
+    assert storage.create_manifest(json.dumps(failed).encode())
     assert not storage.create_manifest(b'{"status": "committed"}')
-    assert dict(storage.read_manifest()) == {"run_id": "r1", "status": "failed"}
+    assert dict(storage.read_manifest()) == failed
     assert keys("") == ["out/runs/r1.json"]
