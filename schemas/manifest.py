@@ -40,10 +40,10 @@ class Configuration(TypedDict):
     csv_escape: NotRequired[str]
     max_window_mb: NotRequired[int]
     keep_text: str
-    min_confidence: float
+    min_confidence: NotRequired[float]
     max_dead_letters: NotRequired[float]
     batch_tokens: int
-    folded_words: int
+    folded_words: NotRequired[int]
     target_file_mb: int
     runner: str
     flat: NotRequired[bool]

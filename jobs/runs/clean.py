@@ -1,8 +1,8 @@
 """Remove what runs and commands left behind that were killed.
 
 On a disk whoever writes next does that too, and nothing else writes meanwhile. On an object store a
-run may be under way: there, what is younger than --older_than stays. Files with other names than
-gleaner gives stay everywhere.
+run may be under way: there, a run stays with all that it has while some of it is younger than
+--older_than. Files with other names than gleaner gives stay everywhere.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import store_of
 from pipeline.outputs.catalog import clean, ownerless_reports, read_manifests
 from pipeline.outputs.current import not_replaced
-from pipeline.outputs.layout import REPORTS, RUNS, all_files, run_of_unnamed
+from pipeline.outputs.layout import REPORTS, RUNS, all_files, is_single, run_of_unnamed
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import settle_run
 from schemas.errors import UsageError
@@ -51,7 +51,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="DAYS",
-        help="on an object store, only what is so old (default 1)",
+        help="on an object store, only runs whose last file is so old (default 1)",
     )
     add_dry_run(parser)
 
@@ -62,11 +62,10 @@ def run(flags: argparse.Namespace) -> int:
         raise UsageError(f"--older_than is {flags.older_than}, expected at least 0")
     with holding(flags) as root:
         before = time.time() - flags.older_than * _DAY if is_remote(root) else float("inf")
-        found = [left for left in leftovers(root, read_manifests(root)) if left.modified <= before]
+        found = _old(leftovers(root, read_manifests(root)), before)
         if not flags.dry_run:
-            for left in leftovers(root, clean(root)):
-                if left.modified <= before:
-                    left.remove()
+            for left in _old(leftovers(root, clean(root)), before):
+                left.remove()
             if not is_remote(root):
                 for run_id in {left.run_id for left in found} - {""}:
                     settle_run(run_storage(root, run_id))  # whose folders may be empty now
@@ -74,6 +73,15 @@ def run(flags: argparse.Namespace) -> int:
         tell(flags, f"{run_id or 'of no run'}: {_in_words(list(own))}")
     tell(flags, f"{_in_words(found)} {'would be removed' if flags.dry_run else 'removed'}")
     return 0
+
+
+def _old(left: Iterable[Leftover], before: float) -> list[Leftover]:
+    """Of each run all or nothing: one that is under way for days has old files, and young ones."""
+    of_runs: dict[str, list[Leftover]] = {}
+    for each in left:
+        of_runs.setdefault(each.run_id or each.path, []).append(each)
+    aged = [own for own in of_runs.values() if max(each.modified for each in own) <= before]
+    return [each for own in aged for each in own]
 
 
 def leftovers(root: str, manifests: Collection[Manifest]) -> Iterator[Leftover]:
@@ -100,8 +108,10 @@ def leftovers(root: str, manifests: Collection[Manifest]) -> Iterator[Leftover]:
         store = store_of(root)
         for upload in store.unfinished_uploads(root):
             own = upload.path.removeprefix(f"{root}/")
-            run_id = run_of_unnamed(own) or ""
-            yield Leftover(run_id, own, 0, upload.started, partial(store.abort, upload))
+            run_id = run_of_unnamed(own)
+            if run_id is None and not is_single(own):
+                continue  # somebody else sends something there
+            yield Leftover(run_id or "", own, 0, upload.started, partial(store.abort, upload))
 
 
 def _files(root: str) -> Iterator[tuple[str, int, float]]:

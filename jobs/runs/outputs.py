@@ -91,8 +91,9 @@ def changing(flags: argparse.Namespace) -> Iterator[Output]:
     """The flags `--output` and `--dry_run` in; the output, held and clean, out.
 
     Raises UsageError where there is none, or none that can be written to; OutputBusyError where a
-    run is writing to it, JobError for what the disk refuses. What was half done when an error came
-    is removed, and at the end what the change left behind, a moment after it: readers go on.
+    run is writing to it, JobError for what the disk refuses. What was half done when an error or an
+    interrupt came is removed at once, and at the end, a moment after the change, what it left
+    behind: readers go on.
     """
     with holding(flags) as root:
         manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
@@ -102,7 +103,7 @@ def changing(flags: argparse.Namespace) -> Iterator[Output]:
             if output.outdated:
                 time.sleep(READERS_SECONDS)
             _remove(output.outdated)
-        except (OSError, JobError):
+        except (OSError, JobError, KeyboardInterrupt):
             if not flags.dry_run:
                 with contextlib.suppress(OSError, JobError):
                     _remove(output.outdated)

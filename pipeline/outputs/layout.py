@@ -16,10 +16,12 @@ PARTIAL_MANIFEST = "manifest-"
 PARTIAL_REPORT = "report-"
 
 
+# What is there once: manifests, reports, views.
+_SINGLE = rf"{RUNS}/[^/]+\.json|{REPORTS}/[^/]+\.html|current\.[^/]+"
+
 # All that gleaner writes into an output, but for what hides behind a dot or an underscore.
 _OWN = re.compile(
-    rf"(?:{'|'.join(TABLE_NAMES)})/run_id=.*|{RUNS}/[^/]+\.json|{REPORTS}/[^/]+\.html|current\.[^/]+"
-    rf"|(?:{STAGING}|{re.escape(LOCK)})(?:/.*)?"
+    rf"(?:{'|'.join(TABLE_NAMES)})/run_id=.*|{_SINGLE}|(?:{STAGING}|{re.escape(LOCK)})(?:/.*)?"
 )
 
 
@@ -41,6 +43,11 @@ def run_of_unnamed(path: str) -> str | None:
     """
     found = _UNNAMED.fullmatch(path)
     return (found["run"] or found["staged"] or "") if found else None
+
+
+def is_single(path: str) -> bool:
+    """Whether a path that counts from an output is that of a manifest, a report or a view."""
+    return re.fullmatch(_SINGLE, path) is not None
 
 
 def is_own(path: str) -> bool:

@@ -184,7 +184,7 @@ def _place(configuration: Configuration) -> tuple[object, ...]:
     """Where documents are read, without figures, and what decides how many entities they have."""
     patterns = {re.sub(r"\d+", "0", pattern) for pattern in configuration["input"]}
     how = (configuration["input_format"], configuration["text_field"])
-    return sorted(patterns), how, configuration["min_confidence"]
+    return sorted(patterns), how, configuration.get("min_confidence", 0.0)
 
 
 def dead_letter_files(patterns: Iterable[str], *, allow_none: bool) -> list[InputFile]:

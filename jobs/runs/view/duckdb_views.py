@@ -126,24 +126,41 @@ def _table(place: str, table: str) -> str:
             "    SELECT source, run_id, true FROM gleaner_current_sources WHERE len(repairs) > 0"
         )
         whole = "\nWHERE record IS NULL OR NOT whole_shards"
-    # Another connection to the same database has no such variable.
+    # Another connection to the same database, or a later one, has no such variable. It takes what
+    # is there, but no file that was rewritten since for one without rows that count.
+    chosen = f"getvariable('gleaner_{table}')"
+    pattern = f"{place} || '/{table}/run_id=*/part-*.parquet'"
     return f"""\
 CREATE OR REPLACE VIEW current_{table} AS
 WITH places AS (
     {places}
-), files AS (
+), named AS (
     SELECT run_id, parse_filename(file.path) AS name
     FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_manifests)
+), gone AS (
+    SELECT run_id, name FROM named
+    WHERE {chosen} IS NULL AND run_id IN (SELECT run_id FROM places)
+    EXCEPT
+    SELECT {_RUN_ID.format("file")}, parse_filename(file)
+    FROM glob(CASE WHEN {chosen} IS NULL THEN {pattern} ELSE {place} || '/current.sql' END)
+), files AS (
+    SELECT run_id, name FROM named
+    UNION ALL
+    SELECT run_id, error('run current.sql again, since run ' || run_id || ' has changed')::VARCHAR
+    FROM gone WHERE {chosen} IS NULL
 ), found AS (
-    SELECT *, regexp_extract(gleaner_file, 'run_id=([^/]+)/[^/]+$', 1) AS run_id
+    SELECT *, {_RUN_ID.format("gleaner_file")} AS run_id
     FROM read_parquet(
-        coalesce(getvariable('gleaner_{table}'), [{place} || '/{table}/run_id=*/part-*.parquet']),
+        coalesce({chosen}, [{pattern}]),
         hive_partitioning = false, union_by_name = true, filename = 'gleaner_file')
 )
 SELECT found.* EXCLUDE (gleaner_file)
 FROM found
 JOIN files ON files.run_id = found.run_id AND files.name = parse_filename(found.gleaner_file)
 JOIN places ON places.run_id = found.run_id AND places.source = found.source{whole};"""  # noqa: S608 - as above
+
+
+_RUN_ID = "regexp_extract({}, 'run_id=([^/]+)/[^/]+$', 1)"
 
 
 def _place(root: str) -> str:

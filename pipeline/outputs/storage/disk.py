@@ -133,7 +133,8 @@ class DiskStorage(RunStorage):
     def keep_files(self, named: Collection[str]) -> None:
         for directory in map(self.table_directory, TABLES):
             own = {path.rpartition("/")[2] for path in named if path.startswith(f"{directory}/")}
-            _remove_table_files(directory, besides=own)
+            if own or not os.path.islink(directory):  # else it leads to files of somebody else
+                _remove_table_files(directory, besides=own)
 
     def discard_staging(self) -> None:
         for directory in map(self.writing_directory, TABLES):

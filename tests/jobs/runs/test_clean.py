@@ -1,13 +1,14 @@
 """What killed runs left goes, what belongs to somebody stays: on a disk and on an object store."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
+from jobs.runs import clean as clean_command
 from jobs.runs.__main__ import run
 from pipeline.outputs.layout import run_of_unnamed, table_file
 from schemas.errors import OutputBusyError, UsageError
@@ -107,6 +108,17 @@ def test_runs_that_were_merged_and_stayed_go(
     output.require_sound()
 
 
+def test_a_link_to_files_of_another_output_is_not_followed(
+    output: "MadeOutput", tmp_path: Path
+) -> None:
+    put(output.root, LEFT_ON_A_DISK)
+    theirs = tmp_path / "theirs"
+    put(theirs, [PART_A])
+    (output.root / "dead_letters/run_id=dead").symlink_to(theirs)
+    assert clean(output.root) == 0
+    assert [path.name for path in theirs.iterdir()] == [PART_A]
+
+
 def test_an_output_that_a_run_writes_to_is_left_alone(output: "MadeOutput") -> None:
     from pipeline.outputs.catalog import held
 
@@ -141,7 +153,8 @@ def test_on_an_object_store_only_what_is_old_goes(
     for flags in ([], ["--older_than=0.5"], ["--older_than=0", "--dry_run"]):
         assert clean(root, *flags) == 0
         assert keys("out/") == sorted([*before, *(f"out/{name}" for name in LEFT)])
-    for key in (half, "elsewhere"):  # which the emulator dates back to 2010
+    foreign = ["elsewhere", "out/backup.tar", "out/entities/run_id=dead/mine.parquet"]
+    for key in (half, *foreign):  # which the emulator dates back to 2010
         client.create_multipart_upload(Bucket=bucket, Key=key)
     capsys.readouterr()
     assert clean(root, "--older_than=0") == 0
@@ -153,7 +166,36 @@ def test_on_an_object_store_only_what_is_old_goes(
     ]
     assert keys("out/") == before
     left = client.list_multipart_uploads(Bucket=bucket)["Uploads"]
-    assert [upload["Key"] for upload in left] == ["elsewhere"]
+    assert [upload["Key"] for upload in left] == foreign
+    for upload in left:
+        client.abort_multipart_upload(Bucket=bucket, **{k: upload[k] for k in ("Key", "UploadId")})
+
+
+def test_a_run_that_takes_longer_than_that_keeps_its_first_files(
+    output: "MadeOutput", bucket: str, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is under way on an object store as long as it writes; then all of it goes at once."""
+    client = boto3.client("s3")
+    for name, data in output.data().items():
+        client.put_object(Bucket=bucket, Key=f"out/{name}", Body=data)
+    before = keys("out/")
+    names = [f"out/entities/run_id=long/{table_file(digit * 32)}" for digit in "123"]
+    for name in names:
+        client.put_object(Bucket=bucket, Key=name, Body=b"rows")
+    ages = dict(zip(names, (72.0, 30.0, 0.5), strict=True))
+
+    def aged(root: str) -> Iterator[tuple[str, int, float]]:
+        for path, size, modified in objects(root):
+            hours = ages.get(path.removeprefix(f"s3://{bucket}/"), 0.0)
+            yield path, size, modified - hours * 3600
+
+    objects = clean_command._objects  # noqa: SLF001 - the emulator dates all objects to now
+    monkeypatch.setattr(clean_command, "_objects", aged)
+    assert clean(f"s3://{bucket}/out") == 0
+    assert keys("out/") == sorted([*before, *names])
+    ages[names[2]] = 25.0
+    assert clean(f"s3://{bucket}/out") == 0
+    assert keys("out/") == before
 
 
 def test_a_store_without_a_run_that_was_finished_is_cleaned_too(bucket: str, keys: Keys) -> None:

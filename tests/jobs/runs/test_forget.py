@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.runs import outputs
 from jobs.runs.__main__ import run
 from jobs.runs.forget.selection import Documents
 from pipeline.outputs.forgotten import read_forgotten
@@ -251,6 +253,28 @@ def test_a_second_try_forgets_what_an_earlier_one_left(filled: "MadeOutput") -> 
     assert not mentions(filled.root, "secret")
     with pytest.raises(UsageError, match=r"^--doc_id 'nobody': no run has it"):
         forget(filled.root, "--doc_id", "a1", "nobody")
+
+
+def test_an_interrupt_while_readers_are_waited_for_leaves_nothing_that_was_erased(
+    filled: "MadeOutput", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody may write to the output for a long time, and nobody else removes it."""
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    monkeypatch.setattr(outputs, "READERS_SECONDS", 2.0)
+    with pytest.raises(KeyboardInterrupt):
+        run(["forget", "--doc_id=a1", f"--output={filled.root}"])
+    named = {
+        file["path"]
+        for manifest in filled.manifests().values()
+        for table in manifest.get("tables", {}).values()
+        for file in table["files"]
+    }
+    assert {name for name in filled.data() if name.endswith(".parquet")} == named
+    filled.require_sound()
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(

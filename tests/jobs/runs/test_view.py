@@ -322,6 +322,25 @@ def test_a_place_that_is_relative_holds_wherever_the_folder_goes(
     assert counted_by_duckdb(Path("current.sql")) == [("r1", "a", 2)]
 
 
+def test_a_database_that_is_opened_again_never_shows_less_than_all(
+    output: Path, tmp_path: Path
+) -> None:
+    """It keeps the views, and not which files count: a file that was rewritten since is missed."""
+    assert run(["view", f"--output={output}"]) == 0
+    count = "SELECT count(*) FROM current_documents"
+    database = tmp_path / "kept.db"
+    with duckdb.connect(database) as connection:
+        connection.execute((output / "current.sql").read_text())
+    write(output, committed("r2", ["b"]))
+    with duckdb.connect(database) as connection:
+        assert connection.sql(count).fetchall() == [(2,)]
+        file = output / "documents/run_id=r1" / PART_A
+        file.rename(file.with_name(f"part-{'9' * 32}.parquet"))
+        for each in (connection, connection.cursor()):
+            with pytest.raises(duckdb.Error, match=r"run current\.sql again"):
+                each.execute(count).fetchall()
+
+
 @given(history=histories())
 @settings(max_examples=10)
 def test_what_trino_is_given_shows_the_same_rows(
