@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
@@ -26,7 +26,6 @@ from pipeline.outputs.layout import REPORTS, RUNS, all_files, is_single, run_of_
 from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import settle_run
 from schemas.errors import UsageError
-from schemas.manifest import Manifest
 
 _DAY = 86_400
 
@@ -62,9 +61,10 @@ def run(flags: argparse.Namespace) -> int:
         raise UsageError(f"--older_than is {flags.older_than}, expected at least 0")
     with holding(flags) as root:
         before = time.time() - flags.older_than * _DAY if is_remote(root) else float("inf")
-        found = _old(leftovers(root, read_manifests(root)), before)
+        found = _old(leftovers(root), before)
         if not flags.dry_run:
-            for left in _old(leftovers(root, clean(root)), before):
+            clean(root)
+            for left in _old(leftovers(root), before):
                 left.remove()
             if not is_remote(root):
                 for run_id in {left.run_id for left in found} - {""}:
@@ -84,11 +84,14 @@ def _old(left: Iterable[Leftover], before: float) -> list[Leftover]:
     return [each for own in aged for each in own]
 
 
-def leftovers(root: str, manifests: Collection[Manifest]) -> Iterator[Leftover]:
+def leftovers(root: str) -> Iterator[Leftover]:
     """What is below an output with names that gleaner gives, and belongs to nothing that is there.
 
-    Of a run that was merged into another one, all is left over.
+    Of a run that was merged into another one, all is left over. Raises as `read_manifests`.
     """
+    # In this order: a run that commits meanwhile has its manifest by then.
+    files = [*(_objects if is_remote(root) else _files)(root)]
+    manifests = read_manifests(root)
     staying = not_replaced(manifests)
     owners = {manifest["run_id"] for manifest in staying}
     needless = {
@@ -99,7 +102,7 @@ def leftovers(root: str, manifests: Collection[Manifest]) -> Iterator[Leftover]:
         if manifest["run_id"] not in owners
     }
     named = {path for manifest in staying for path in all_files(root, manifest)}
-    for path, size, modified in (_objects if is_remote(root) else _files)(root):
+    for path, size, modified in files:
         own = path.removeprefix(f"{root}/")
         run_id = needless.get(own, run_of_unnamed(own))
         if run_id is not None and path not in named:

@@ -72,7 +72,7 @@ def run(flags: argparse.Namespace) -> int:
         raise UsageError("--doc_id or --source is missing: what is to be forgotten")
     with changing(flags) as output:
         if not flags.dry_run:
-            for left in leftovers(output.root, output.manifests):
+            for left in leftovers(output.root):
                 left.remove()
         names = read_forgotten(output.root)
         selection = _selection(flags, output, names)
