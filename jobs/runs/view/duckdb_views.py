@@ -6,6 +6,7 @@ read an output that was moved, copied or mounted elsewhere.
 
 import json
 
+from pipeline.outputs.current import TABLE_FILE
 from schemas.tables import TABLES
 
 COUNTS = (
@@ -100,10 +101,18 @@ FROM reads LEFT JOIN repaired USING (source);"""
 
 
 def _files(place: str, table: str) -> str:
-    """The files of a table that have rows which count, in a variable: no view may name others."""
+    """The files of a table that have rows which count, in a variable: no view may name others.
+
+    A manifest that names a file elsewhere is an error, as it is wherever else one is read.
+    """
     return f"""\
 SET VARIABLE gleaner_{table} = (
-    SELECT list(DISTINCT {place} || '/' || file.path)
+    SELECT list(DISTINCT CASE
+        WHEN regexp_full_match(
+            file.path, '{table}/run_id=' || regexp_escape(run_id) || '/{TABLE_FILE}'
+        ) THEN {place} || '/' || file.path
+        ELSE error(run_id || ' names ' || file.path || ', which is no file of this run')
+    END)
     FROM (SELECT run_id, unnest(tables.{table}.files) AS file FROM gleaner_manifests)
     WHERE run_id IN (
         SELECT unnest(list_prepend(run_id, repairs)) FROM gleaner_current_sources

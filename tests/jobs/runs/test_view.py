@@ -392,3 +392,15 @@ def test_without_a_committed_run_there_is_nothing_to_view(output: Path) -> None:
     with pytest.raises(UsageError, match="has no committed run yet, so there is nothing to view"):
         run(["view", f"--output={output}"])
     assert not (output / "current.sql").exists()
+
+
+def test_a_manifest_that_names_files_elsewhere_is_an_error_in_sql_too(output: Path) -> None:
+    assert run(["view", f"--output={output}"]) == 0
+    told = json.loads((output / "runs/r1.json").read_text())
+    told["tables"]["entities"]["files"][0]["path"] = f"../secret/{PART_A}"
+    (output / "runs/r1.json").write_text(json.dumps(told))
+    with (
+        duckdb.connect() as connection,
+        pytest.raises(duckdb.Error, match=r"r1 names \.\./secret/.*, which is no file of this run"),
+    ):
+        connection.execute((output / "current.sql").read_text())
