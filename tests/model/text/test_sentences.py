@@ -117,7 +117,7 @@ def test_time_grows_with_the_length_of_a_text_whatever_it_holds(unit: str) -> No
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_time_grows_with_the_length_of_made_up_texts_too() -> None:
-    """A thousand mixtures, each long enough that the pieces of the splitter are of every kind."""
+    """A thousand mixtures. A step at some length is no growth: what grows does so at each length."""
     pieces = [unit[:20] for unit in UNITS.values()]
     for seed in range(1_000):
         chance = random.Random(seed)
@@ -125,16 +125,20 @@ def test_time_grows_with_the_length_of_made_up_texts_too() -> None:
             chance.choice(pieces) * chance.choice([1, 1, 1, 7, 300])
             for _ in range(chance.randrange(1, 7))
         )
-        long, short = 32 * PIECE_CHARACTERS, 8 * PIECE_CHARACTERS
-        if seconds(unit, long, times=1) > 8 * seconds(unit, short, times=1):
-            assert seconds(unit, long) <= 8 * max(seconds(unit, short), 0.004), (seed, unit)
+        lengths = [PIECE_CHARACTERS * 4**power for power in (1, 2, 3)]
+        assert not all(_grows(unit, length) for length in lengths), (seed, unit)
 
 
-def seconds(unit: str, characters: int, times: int = 3) -> float:
-    """What so long a text takes that repeats a unit, at best of some times."""
+def _grows(unit: str, characters: int) -> bool:
+    """Whether four times the text takes more than eight times the time: squared, sixteen."""
+    return seconds(unit, 4 * characters) > 8 * max(seconds(unit, characters), 0.004)
+
+
+def seconds(unit: str, characters: int) -> float:
+    """What so long a text takes that repeats a unit, at best of three."""
     document = Document("d", "s", 0, (unit * (characters // len(unit) + 1))[:characters])
     spent = []
-    for _ in range(times):
+    for _ in range(3):
         start = time.process_time()
         tokenize_document(document, Segmentation(tokens="whole", characters=True))
         spent.append(time.process_time() - start)
