@@ -117,7 +117,7 @@ def test_time_grows_with_the_length_of_a_text_whatever_it_holds(unit: str) -> No
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_time_grows_with_the_length_of_made_up_texts_too() -> None:
-    """A thousand mixtures. A step at some length is no growth: what grows does so at each length."""
+    """A thousand mixtures. A step at one length is no growth: what grows does so at all."""
     pieces = [unit[:20] for unit in UNITS.values()]
     for seed in range(1_000):
         chance = random.Random(seed)
