@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pipeline.outputs.current import TABLE_FILE
+from pipeline.outputs.current import RUN_ID, TABLE_FILE
 from schemas.manifest import TABLE_NAMES, Manifest
 
 STAGING = "_staging"
@@ -16,21 +16,18 @@ PARTIAL_MANIFEST = "manifest-"
 PARTIAL_REPORT = "report-"
 
 
+_TABLE = f"(?:{'|'.join(TABLE_NAMES)})"
 # What is there once: manifests, reports, views.
 _SINGLE = rf"{RUNS}/[^/]+\.json|{REPORTS}/[^/]+\.html|current\.[^/]+"
 
 # All that gleaner writes into an output, but for what hides behind a dot or an underscore.
-_OWN = re.compile(
-    rf"(?:{'|'.join(TABLE_NAMES)})/run_id=.*|{_SINGLE}|(?:{STAGING}|{re.escape(LOCK)})(?:/.*)?"
-)
+_OWN = re.compile(rf"{_TABLE}/run_id=.*|{_SINGLE}|(?:{STAGING}|{re.escape(LOCK)})(?:/.*)?")
 
 
 # Of these, what nobody needs whom no manifest names: what was not yet or is no longer of a run.
-_RUN = r"(?P<{}>[A-Za-z][A-Za-z0-9_.-]*)"
-_TABLE = f"(?:{'|'.join(TABLE_NAMES)})"
 _UNNAMED = re.compile(
-    rf"{_TABLE}/run_id={_RUN.format('run')}/{TABLE_FILE}"
-    rf"|{STAGING}/{_RUN.format('staged')}/"
+    rf"{_TABLE}/run_id=(?P<run>{RUN_ID.pattern})/{TABLE_FILE}"
+    rf"|{STAGING}/(?P<staged>{RUN_ID.pattern})/"
     rf"(?:{_TABLE}/{TABLE_FILE}|{re.escape(PLAN)}|(?:{PARTIAL_MANIFEST}|{PARTIAL_REPORT})[0-9a-f]+)"
     rf"|{STAGING}/probe-[0-9a-f]+|\.(?:current\.[^/]+|forgotten\.json)\.partial"
 )

@@ -5,14 +5,14 @@ have been cut off, edited by hand, or written by somebody else.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import MAXYEAR, datetime
 from typing import Any, cast
 
 import msgspec
 
 from pipeline.outputs.current import manifest_flaw
-from schemas.manifest import Manifest
+from schemas.manifest import ASIDES, Manifest
 from schemas.tables import SCHEMA_VERSION, TABLES
 
 
@@ -78,8 +78,13 @@ def _odd_numbers(manifest: Manifest) -> Iterator[str]:
     seconds = manifest["timings"]["seconds"]
     if not math.isfinite(seconds):  # below 0 in old manifests, where a clock was set back
         yield f"seconds is {seconds}"
-    counted: list[Mapping[str, Any]] = [*manifest.get("inputs", ())]
-    counted += manifest.get("forgotten", ())
+    inputs: Sequence[Mapping[str, Any]] = manifest.get("inputs", ())
+    for count in _OF_INPUTS:  # a column at a time: there may be 100,000 inputs
+        values = [entry.get(count, 0) for entry in inputs]
+        for value in (min(values, default=0), max(values, default=0)):
+            if not 0 <= value < _MOST:
+                yield f"{count} of an input is {value}"
+    counted: list[Mapping[str, Any]] = [*manifest.get("forgotten", ())]
     if "counts" in manifest:
         counts = manifest["counts"]
         counted += [counts, counts["entities_by_label"], counts.get("unread_by_reason", {})]
@@ -94,6 +99,8 @@ def _odd_numbers(manifest: Manifest) -> Iterator[str]:
             if isinstance(value, int | float) and not 0 <= value < _MOST:
                 yield f"{name} is {value}"
 
+
+_OF_INPUTS = ("records", "documents", "dead_letters", "entities", *ASIDES)
 
 # More than that, no column of the tables can count.
 _MOST = 2**63

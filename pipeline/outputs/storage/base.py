@@ -1,7 +1,7 @@
 """What is asked of the storage of a run, whatever it is on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,10 +37,6 @@ class RunStorage(RunPaths, ABC):
     @abstractmethod
     def create(self, path: str) -> Writer:
         """A new file to write to; it appears whole, and not at all where it is dropped."""
-
-    @abstractmethod
-    def sync(self, paths: Iterable[str]) -> None:
-        """Let the disk have these files and directories for good."""
 
     @abstractmethod
     def ready(self, table: str, names: Collection[str]) -> None:

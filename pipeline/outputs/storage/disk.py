@@ -37,6 +37,7 @@ class DiskStorage(RunStorage):
         return open(path, "wb")
 
     def sync(self, paths: Iterable[str]) -> None:
+        """Let the disk have these files and directories for good."""
         with ThreadPoolExecutor(_SYNCS) as pool:
             list(pool.map(sync_path, paths))  # which raises what one of them raised
 

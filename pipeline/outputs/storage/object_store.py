@@ -3,7 +3,7 @@
 There are no renames and no directories. Of what is staged, there is the plan alone.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipeline.filesystems.beam import filesystems, list_files
@@ -27,9 +27,6 @@ class ObjectStorage(RunStorage):
 
     def create(self, path: str) -> Writer:
         return Upload(path)
-
-    def sync(self, paths: Iterable[str]) -> None:
-        """Nothing: what the store took, it has."""
 
     def ready(self, table: str, names: Collection[str]) -> None:
         """Nothing: what the store took, it has, and the manifest says what counts."""

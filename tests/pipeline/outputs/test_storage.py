@@ -9,6 +9,7 @@ import pytest
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 from pipeline.outputs.storage import RunStorage, run_storage
+from pipeline.outputs.storage.disk import DiskStorage
 from pipeline.outputs.transactions import settle_run
 from schemas.tables import TABLES
 from tests.builders import PART_A, PART_B, manifest_of
@@ -210,7 +211,7 @@ def test_of_what_is_staged_an_object_store_has_the_plan_alone(root: Path) -> Non
 
 
 def test_a_file_that_is_lost_before_the_disk_has_it_is_an_error(root: Path) -> None:
-    storage = run_storage(str(root), "r1")
+    storage = DiskStorage(str(root), "r1")
     stage(storage)
     there = f"{storage.writing_directory('entities')}/{PART_A}"
     storage.sync([there])
