@@ -162,6 +162,25 @@ def test_fifty_poisoned_records_among_fifteen_thousand_documents(
         assert one == other
 
 
+def test_a_single_dead_letter_fails_no_run_unless_none_is_allowed(
+    tmp_path: Path, tiny_artifact: Path
+) -> None:
+    """One of two is half of them, and no pattern; one of one is all there was."""
+    path = tmp_path / "in.jsonl"
+    flags = [f"--model={tiny_artifact}", f"--input={path}", f"--output={tmp_path}/out"]
+    path.write_bytes(b"\n".join([*documents("a", 1), BROKEN[0]]))
+    assert run([*flags, "--run_id=one"]) == 0
+    with pytest.raises(DeadLettersError, match=r"^1 of 2 records .* --max_dead_letters is 0;"):
+        run([*flags, "--run_id=none-allowed", "--max_dead_letters=0"])
+    path.write_bytes(BROKEN[0])
+    with pytest.raises(DeadLettersError, match=r"^1 of 1 records "):
+        run([*flags, "--run_id=all"])
+    path.write_bytes(b"\n".join([*documents("a", 1), *BROKEN[:2]]))
+    with pytest.raises(DeadLettersError, match=r"^2 of 3 records "):
+        run([*flags, "--run_id=two"])
+    assert {path.parent.name for path in tmp_path.glob("out/documents/*/*")} == {"run_id=one"}
+
+
 def test_too_many_dead_letters_fail_the_run_and_are_all_that_is_written(
     tmp_path: Path, tiny_artifact: Path
 ) -> None:

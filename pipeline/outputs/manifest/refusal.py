@@ -32,7 +32,7 @@ def too_much_lost(manifest: Manifest, run: RunDescription) -> JobError | None:
     """
     counts = manifest["counts"]
     failed, records, allowed = counts["dead_letters"], counts["records"], run.max_dead_letters
-    if failed > allowed * records:
+    if _is_too_much(failed, records, allowed):
         full = _full_of_dead_letters(manifest, run) if run.quarantine else []
         of = f" (of {listed(full, most=_NAMED)})" if full else ""
         return DeadLettersError(
@@ -54,8 +54,15 @@ def _full_of_dead_letters(manifest: Manifest, run: RunDescription) -> list[str]:
     return [
         entry["source"]
         for entry in manifest["inputs"]
-        if entry["dead_letters"] > run.max_dead_letters * entry["records"]
+        if _is_too_much(entry["dead_letters"], entry["records"], run.max_dead_letters)
     ]
+
+
+def _is_too_much(failed: int, records: int, allowed: float) -> bool:
+    """More than the share; one alone among good ones is no pattern, unless none is allowed."""
+    if allowed and failed == 1 < records:
+        return False
+    return failed > allowed * records
 
 
 def refused_for(manifest: Manifest, run: RunDescription) -> JobError:
