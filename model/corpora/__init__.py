@@ -7,13 +7,14 @@ from model.corpora.records import (
     LabelledDocument,
     LabelledSentence,
 )
-from model.corpora.split import split_documents, split_sentences
+from model.corpora.split import fold_numbers, split_documents, split_sentences
 
 __all__ = [
     "CorpusFormat",
     "LabelledCorpus",
     "LabelledDocument",
     "LabelledSentence",
+    "fold_numbers",
     "read_labelled",
     "split_documents",
     "split_sentences",

@@ -314,7 +314,8 @@ def test_what_its_reader_saw_is_told_of_each_file(
 def test_why_words_are_whole_is_said_in_the_report_and_for_the_card(
     toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (toy / "us.conll").write_text("U.S. B-geo\nships O\n\nAda B-per\nsank O\n")
+    many = "".join(f"Ada B-per\nsank O\n{number} O\n\n" for number in range(20))
+    (toy / "us.conll").write_text(f"U.S. B-geo\nships O\n\n{many}")
     files = ("--train=us.conll", "--dev=dev.conll")
     check_parts(parts(*files), 5)
     told = "whole words (U.S. stays one token)"
@@ -342,6 +343,10 @@ def test_the_report_counts_in_the_tokens_of_the_run(toy: Path) -> None:
         (["--train=train.conll", "--dev=ship.conll"], "--dev ship.conll holds none of the labels"),
         (["--train=train.conll", "--dev=blank.jsonl"], "--dev blank.jsonl holds no sentence: it"),
         (["--train=ship.conll"], "--train ship.conll holds too few sentences to split"),
+        (
+            ["--train=ship.conll", "--dev=ship.conll"],
+            "--train ship.conll holds 1 entity, too few to learn from: label at least 20",
+        ),
         (["--train=gone.conll"], "gone.conll: cannot be read"),
         (["--train=train.conll", "--validation_split=0"], "--validation_split is 0.0, expected"),
         (["--train=train.conll", "--epochs=0"], "--epochs is 0"),
