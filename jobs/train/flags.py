@@ -1,7 +1,9 @@
 """The flags of training, and the configurations they make."""
 
 import argparse
+from typing import get_args
 
+from model.corpora.records import Offsets
 from model.text.segmentation import TOKEN_STYLES
 from model.training.configuration import NetworkConfig, TrainingConfig
 from model.training.word_vectors import GLOVE
@@ -28,11 +30,13 @@ def training_parser() -> Parser:
         ),
     )
     add = parser.add_argument_group("data").add_argument
-    add("--train", required=True, metavar="FILE", help="labelled: csv, CoNLL, .iob2, jsonl")
+    add("--train", required=True, metavar="FILE", help="labelled: csv, CoNLL, JSON, Parquet")
     add("--dev", metavar="FILE", help="decides which epoch is kept")
     text = "without --dev: the share that is dev"
     add("--validation_split", type=float, default=0.1, metavar="F", help=text)
     add("--test", metavar="FILE", help="measured once, at the end")
+    text = "of spans: codepoints, utf16 or auto (default: auto)"
+    add("--offsets", choices=get_args(Offsets), default="auto", metavar="UNIT", help=text)
     add("--vectors", metavar="NAME", help=f"{GLOVE}, or a text file of word vectors")
     add("--language", default="en", metavar="CODE", help="whose rules cut sentences")
     add(

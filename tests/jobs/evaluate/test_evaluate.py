@@ -326,5 +326,6 @@ def test_spans_that_the_model_cannot_find_are_told(
     assert run([f"--model={tiny_artifact}", f"--data={path}"]) == 0
     assert (
         f"\n- 1 span of {path} is not whole tokens of one sentence: as the model cuts text, "
-        "it cannot find them\n    1 [0, 4) per 'Mari' begins or ends within a token or a blank\n"
+        f"it cannot find them\n    {path}:1: 1 [0, 4) per 'Mari' begins or ends within a token "
+        "or a blank\n"
     ) in capsys.readouterr().out

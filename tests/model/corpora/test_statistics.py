@@ -168,15 +168,17 @@ def test_misfits_are_counted_the_first_listed_and_their_text_escaped() -> None:
     warned = only_warning(report)
     assert warned.text.startswith("22 spans of a.conll are not whole tokens of one sentence: ")
     assert warned.places[0] == (
-        "d\\x1b [0, 3) g\\x07 'Ob\\x1b[2J' begins or ends within a token or a blank; "
+        "a.conll:1: d\\x1b [0, 3) g\\x07 'Ob\\x1b[2J' begins or ends within a token or a blank; "
         "tagged: 'Oban\\n'"
     )
-    assert warned.places[1] == f"e [0, 99) geo '{'é' * 59}…' overlaps a span that is tagged instead"
+    assert warned.places[1] == (
+        f"a.conll:1: e [0, 99) geo '{'é' * 59}…' overlaps a span that is tagged instead"
+    )
     assert len(warned.places) == 22
     text, every = format_report(report, 20), format_report(report, 22)
-    assert text.count("\n    d\\x1b [0, 3)") == 19
+    assert text.count("\n    a.conll:1: d\\x1b [0, 3)") == 19
     assert text.endswith("\n    and 2 more (--mistakes 22 lists all)")
-    assert every.count("\n    d\\x1b [0, 3)") == 21
+    assert every.count("\n    a.conll:1: d\\x1b [0, 3)") == 21
     assert all(line.isprintable() for line in every.split("\n"))
 
 

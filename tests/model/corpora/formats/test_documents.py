@@ -1,4 +1,4 @@
-"""JSONL documents are read as written, or refused with file, line and reason."""
+"""Documents with spans are read as written, or refused with file, line and reason."""
 
 import json
 import os
@@ -97,9 +97,10 @@ def test_a_line_of_any_length_that_speaks_of_other_formats_is_a_document(tmp_pat
         ),
         (line(entities=[entity(-1, 2)]), "the entity [-1, 2) is empty or outside the text"),
         (line(entities=[entity(2, 2)]), "the entity [2, 2) is empty or outside the text"),
-        ('{"text": "x"}', "'id' should be a string, found nothing; the keys there are 'text'"),
+        (line(entities=[entity(4, 2)]), "the entity [4, 2) ends before it begins"),
+        ('{"text": "x"}', "'entities' should be a list, found nothing; the keys there are 'text'"),
         ('{"id": 1, "body": "x"}', "'text' should be a string, found nothing; the keys there are"),
-        ('{"id": 1, "tokens": ["x"], "tags": ["O"]}', "'tokens' holds words that are cut already"),
+        ('{"id": 1, "tokens": ["x"]}', "'tokens' holds words that are cut already, and no key"),
         (
             '{"id": 1, "text": "Oban", "label": [[0, 4, "geo"]], "entities": [{}]}',
             "both 'entities' and 'label' are there: leave one of them",
