@@ -4,6 +4,7 @@ Offsets of doccano count UTF-16 (https://github.com/doccano/doccano/issues/2290)
 and spaCy code points; those of Label Studio depend on its version.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,10 +19,11 @@ from model.corpora.formats.json_records import (
 from model.corpora.formats.spans import LeftOut, RawDocument, RawSpan
 from model.tags import is_label
 
-# As gleaner writes documents, then as doccano, Prodigy and Label Studio (JSON-MIN) do.
+# As gleaner writes documents, then as doccano, Prodigy, Label Studio (JSON-MIN) and spaCy do.
 _TEXTS = ("text", "data")
-_ENTITIES = ("entities", "label", "labels", "spans")
+_ENTITIES = ("entities", "label", "labels", "spans", "ents")
 _BOUNDS = (("start", "end"), ("start_offset", "end_offset"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # Keys of tools that write no key for entities where there is none.
 _OF_TOOLS = ("annotation_id", "answer", "_input_hash")
 _CUT_ALREADY = ("tokens", "words")
@@ -31,9 +33,10 @@ def read_document(record: Record) -> Iterator[RawDocument | LeftOut]:
     """A document `{"id", "text", "entities": [{"start", "end", "label"}]}`.
 
     An id may be an integer, or missing: then it is the record's number. The text may be called
-    `data`, the entities `label`, `labels` or `spans`, and an entity be `[start, end, label]` or
-    have `start_offset` and `end_offset`, as in the exports of doccano and others; spaCy's pairs
-    `[text, {"entities"}]` are documents too. Of Prodigy's records those that were accepted count.
+    `data`, the entities `label`, `labels`, `spans` or `ents`, and an entity be
+    `[start, end, label]` or have `start_offset` and `end_offset`, as in the exports of doccano and
+    others; spaCy's pairs `[text, {"entities"}]` are documents too. Of Prodigy's records those that
+    were accepted count.
     """
     value = record.value
     if value is None:  # as a page writes a text that was skipped
@@ -106,7 +109,7 @@ def document_id(value: Mapping[str, Any], record: Record) -> str:
 
 def proper_text(text: str, key: str) -> str:
     """The text; raises FaultError where UTF-8 cannot write it."""
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _SURROGATE.search(text):
         raise FaultError(f"{key!r} holds a lone surrogate, which UTF-8 cannot write")
     return text
 

@@ -82,21 +82,22 @@ def _changed(annotation: Mapping[str, Any]) -> str:
 
 
 def _text(task: Mapping[str, Any], spans: list[RawSpan]) -> tuple[str, str]:
-    """The key of the text that was labelled, and the text: `text`, or that which fits the spans."""
+    """The key and the text that was labelled: `text`, or another that alone fits the spans."""
     data = task["data"]
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
-    if "text" in texts:
+    parts = [span.text for span in spans if span.text]
+    fitting = [key for key, text in texts.items() if all(part in text for part in parts)]
+    if "text" in texts and ("text" in fitting or len(fitting) != 1):
         return "data.text", texts["text"]
-    if len(texts) > 1:
-        parts = [span.text for span in spans if span.text]
-        texts = {key: text for key, text in texts.items() if all(part in text for part in parts)}
-    if len(texts) != 1:
-        raise FaultError(
-            f"'data' has no 'text', and {len(texts)} of its keys may be the text that was "
-            f"labelled: call it 'text'{keys_there(data)}"
-        )
-    key, text = texts.popitem()
-    return f"data.{key}", text
+    if len(fitting) == 1:
+        return f"data.{fitting[0]}", texts[fitting[0]]
+    if len(texts) == 1:
+        key, text = texts.popitem()
+        return f"data.{key}", text
+    raise FaultError(
+        f"'data' has no 'text', and {len(fitting)} of its keys may be the text that was "
+        f"labelled: call it 'text'{keys_there(data)}"
+    )
 
 
 def _spans(result: Mapping[str, Any]) -> Iterator[RawSpan]:

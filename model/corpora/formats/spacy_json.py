@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 from model.corpora.faults import Fault
+from model.corpora.formats.documents import proper_text
 from model.corpora.formats.json_records import FaultError, Record, kind_of
 from model.corpora.records import LabelledCorpus, LabelledWord, Remark
 from model.tags import OUTSIDE
@@ -60,6 +61,7 @@ def _sentences(record: Record) -> Iterator[list[tuple[str, str]]]:
                 word, tag = token.get("orth"), token.get("ner", _UNKNOWN)
                 if not isinstance(word, str):
                     raise FaultError(f"'orth' should be a string, found {kind_of(word)}", "word")
+                proper_text(word, "orth")
                 if not isinstance(tag, str):
                     raise FaultError(f"'ner' should be a string, found {kind_of(tag)}", "tag")
                 if word.strip() or tag not in (OUTSIDE, _UNKNOWN):

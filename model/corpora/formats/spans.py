@@ -23,6 +23,7 @@ from model.tags import Span
 from model.text.escaping import harmless, shortened
 
 _TEXT_SHOWN = 60
+_KIND_SHOWN = 200
 _USUAL_KEYS = frozenset({"text", "entities"})
 _WIDE = re.compile("[\U00010000-\U0010ffff]")  # has two units in UTF-16
 _UNITS = {"codepoints": "characters", "utf16": "units of UTF-16"}
@@ -110,7 +111,8 @@ def read_spans(
                 if isinstance(part, RawDocument):
                     raw.append((record, part))
                 else:
-                    left_out.setdefault(part.kind, []).append(_place(path, record))
+                    kind = harmless(shortened(part.kind, _KIND_SHOWN))
+                    left_out.setdefault(kind, []).append(_place(path, record))
         except FaultError as error:
             all_faults.append(record.fault(error))
     raw, others = _one_of_each_task(raw)
@@ -142,7 +144,7 @@ def _about_keys(documents: Iterable[RawDocument]) -> tuple[str, ...]:
     names = frozenset().union(*(document.keys for document in documents))
     if names <= _USUAL_KEYS:
         return ()
-    return (f"keys {' and '.join(sorted(names, reverse=True))}",)
+    return (f"keys {' and '.join(map(harmless, sorted(names, reverse=True)))}",)
 
 
 def _one_of_each_task(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from model.corpora.faults import Fault
+from model.corpora.formats.documents import proper_text
 from model.corpora.formats.json_records import (
     FaultError,
     Record,
@@ -63,6 +64,7 @@ def _words(record: Record, sentence: int, keys: set[str]) -> Iterator[LabelledWo
     for word, tag in zip(words, tags, strict=True):
         if not isinstance(word, str):
             raise FaultError(f"{word_key!r} should hold strings, found {kind_of(word)}", "word")
+        proper_text(word, word_key)
         if isinstance(tag, int):
             raise FaultError(
                 f"{tag_key!r} holds numbers such as {tag}, and nothing says which tags they are: "

@@ -216,7 +216,8 @@ def test_rare_labels_are_named() -> None:
         ("peron", "person", 50, True),
         ("presom", "person", 50, False),
         ("pesron", "person", 50, True),
-        ("person", "persons", 49, False),  # both in use
+        ("person", "persons", 10, True),
+        ("person", "persons", 9, False),  # both in use
         ("level1", "level2", 50, False),
         ("LOC", "ORG", 50, False),
         ("AB", "AC", 50, False),
@@ -235,6 +236,13 @@ def test_labels_that_look_like_slips_are_named(
             assert told == [
                 f"the label {rare} (1) looks like a slip for {usual} ({times}): if it is, rename it"
             ] * slip  # fmt: skip
+
+
+@pytest.mark.parametrize(("times", "slip"), [(100, True), (99, False)])
+def test_a_label_that_stands_twice_has_to_be_rarer_to_be_a_slip(times: int, slip: bool) -> None:
+    sentences = [sentence("Oban", "person")] * 2 + [sentence("Oban", "persons")] * times
+    warnings = warnings_of(report_of(part("train", *sentences), DEV))
+    assert slip == any("looks like a slip for" in warned.text for warned in warnings)
 
 
 def test_sentences_of_both_sides_are_counted() -> None:

@@ -148,12 +148,13 @@ def test_overlaps_are_read_as_they_are(tmp_path: Path) -> None:
             ],
         },
         {"text": "Oban 🚢 Mull", "spans": [entity(0, 4), entity(7, 11)], "tokens": []},
+        {"text": "Oban 🚢 Mull", "ents": [entity(0, 4), entity(7, 11)], "spans": {}},
         {
             "text": "Oban 🚢 Mull",
             "label": [{"start": s, "end": s + 4, "labels": ["geo"]} for s in (0, 7)],
         },
     ],
-    ids=["doccano", "doccano, data", "labels", "offsets", "spans", "labels of a span"],
+    ids=["doccano", "doccano, data", "labels", "offsets", "spans", "ents", "labels of a span"],
 )
 def test_exports_of_annotation_tools_are_read_as_the_same_documents(
     tmp_path: Path, record: dict[str, object]

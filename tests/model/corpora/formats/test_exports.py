@@ -131,13 +131,14 @@ def test_label_studio(tmp_path: Path, indent: int | None) -> None:
 
 def test_label_studio_in_its_older_and_other_keys(tmp_path: Path) -> None:
     """`completions`; a text of another name, told from others by what the spans cover."""
-    older = {
+    older: dict[str, Any] = {
         "id": 3,
         "data": {"review": TEXT, "source": "a paper", "stars": 5},
         "completions": [{"id": 1, "result": [PER, GEO]}],
     }
-    corpus = read(tmp_path / "all", [older])
-    assert spans(corpus) == [[ADA, OBAN]]
+    for more in ({}, {"text": "A title."}):
+        corpus = read(tmp_path / "all", [{**older, "data": {**older["data"], **more}}])
+        assert spans(corpus) == [[ADA, OBAN]]
     with pytest.raises(CorpusError, match=r"record 1: 'data' has no 'text', and 2 of its keys may"):
         read(tmp_path / "all", [{**older, "completions": [{"result": []}]}])
 

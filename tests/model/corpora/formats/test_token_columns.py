@@ -120,6 +120,7 @@ def test_all_rows_at_fault_are_in_one_error(tmp_path: Path) -> None:
         {"tokens": [], "ner_tags": []},
         ["Ada"],
         {"tokens": ["Ada"], "ner_tags": ["O"], "labels": [1]},
+        {"tokens": ["Ada\ud83d"], "ner_tags": ["O"]},
     ]
     with pytest.raises(BrokenCorpusError) as caught:
         read(tmp_path / "train", "\n".join(map(json.dumps, content)))
@@ -131,6 +132,7 @@ def test_all_rows_at_fault_are_in_one_error(tmp_path: Path) -> None:
             "'tags' should be a list, found a string; the keys there are 'tokens', 'tags'",
         ),
         (10, "both 'ner_tags' and 'labels' are there: leave one of them"),
+        (11, "'tokens' holds a lone surrogate, which UTF-8 cannot write"),
         (3, "'tokens' should hold strings, found nothing"),
         (5, "the word is empty"),
         (
