@@ -1,6 +1,6 @@
 """Score a model on labelled data: `python -m jobs.evaluate --model DIR_OR_NAME --data FILE`.
 
-Labelled tokens are scored by tokens; JSONL documents with gold spans are read as raw text and
+Labelled tokens are scored by tokens; documents with gold spans are read as raw text and
 scored by code points, through the code that extraction runs. Scores are strict and by the MUC
 kinds; the most frequent mistakes are listed, each with a sentence.
 """

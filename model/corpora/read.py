@@ -51,6 +51,9 @@ def read_labelled(path: str | os.PathLike[str], offsets: Offsets = "auto") -> La
         corpus = _read_records(name, "parquet", parquet_records(name, content), [], offsets)
     else:
         corpus = _read_text(name, content, offsets)
+    if offsets != "auto" and not corpus.documents:
+        unused = f"{harmless(name)} has words with tags, and no spans whose offsets count anything"
+        corpus = corpus.with_remarks(Remark(unused))
     return corpus.with_facts(compression) if compression else corpus
 
 

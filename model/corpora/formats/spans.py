@@ -200,9 +200,9 @@ def _unit(path: str, documents: Sequence[RawDocument], offsets: Offsets) -> _Uni
             "codepoints",
             remarks=(
                 Remark(
-                    f"{len(spans):,} spans of {harmless(path)} lie behind characters beyond U+FFFF "
-                    "such as emoji, and nothing tells whether they count code points, as which "
-                    "they are read, or units of UTF-16: say so with --offsets"
+                    f"spans of {harmless(path)} lie behind characters beyond U+FFFF such as emoji, "
+                    f"{len(spans):,} in all, and nothing tells whether they count code points, as "
+                    "which they are read, or units of UTF-16: say so with --offsets"
                 ),
             ),
         )
@@ -268,8 +268,8 @@ class _Noted:
             )
         if self.trimmed:
             yield Remark(
-                f"{len(self.trimmed):,} spans of {path} begin or end with a blank, and are read "
-                "without it",
+                f"spans of {path} that begin or end with a blank are read without it, "
+                f"{len(self.trimmed):,} in all",
                 tuple(self.trimmed),
             )
 

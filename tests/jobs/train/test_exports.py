@@ -145,7 +145,7 @@ def test_the_mistakes_of_people_are_told_in_every_export(
     assert run(["--check", "--train=set", "--mistakes=9"]) == 0
     told = capsys.readouterr().out
     for warning in (
-        "- 1 spans of set begin or end with a blank, and are read without it\n    set:",
+        "- spans of set that begin or end with a blank are read without it, 1 in all\n    set:",
         "- 2 spans of set are not whole tokens of one sentence",
         "begins or ends within a token or a blank; tagged: 'Port Ness'\n",
         "geo 'Iona' overlaps a span that is tagged instead\n",

@@ -121,14 +121,22 @@ def test_where_nothing_tells_it_is_said(tmp_path: Path) -> None:
     assert corpus.documents[0].entities == (Span(2, 4, "geo"),)
     assert told(corpus) == [
         (
-            "1 spans of FILE lie behind characters beyond U+FFFF such as emoji, and nothing tells "
-            "whether they count code points, as which they are read, or units of UTF-16: say so "
-            "with --offsets"
+            "spans of FILE lie behind characters beyond U+FFFF such as emoji, 1 in all, and nothing "
+            "tells whether they count code points, as which they are read, or units of UTF-16: "
+            "say so with --offsets"
         )
     ]
     asked = read(tmp_path / "spans", document, offsets="utf16")
     assert asked.documents[0].entities == (Span(1, 3, "geo"),)
     assert told(asked) == []
+
+
+def test_a_unit_that_is_asked_for_where_there_are_no_spans_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "words"
+    path.write_text("Oban B-geo\n")
+    unused = "FILE has words with tags, and no spans whose offsets count anything"
+    assert told(read_labelled(path, "utf16")) == [unused]
+    assert told(read_labelled(path)) == []
 
 
 def test_nothing_is_said_where_the_units_are_one(tmp_path: Path) -> None:
@@ -164,7 +172,9 @@ def test_the_mistakes_of_people_are_read_or_named(tmp_path: Path) -> None:
         Span(13, 17, "geo"),
         Span(21, 24, "geo"),
     )
-    assert told(corpus) == ["2 spans of FILE begin or end with a blank, and are read without it"]
+    assert told(corpus) == [
+        "spans of FILE that begin or end with a blank are read without it, 2 in all"
+    ]
     assert corpus.remarks[0].places == (
         f"{corpus.path}:2: [0, 4) per 'Ada '",
         f"{corpus.path}:2: [8, 20) geo ' saw Port of'",
