@@ -64,6 +64,10 @@ def _document(value: Mapping[str, Any], record: Record) -> Iterator[RawDocument 
     text = value.get(text_key)
     if not isinstance(text, str):
         cut = next((key for key in _CUT_ALREADY if isinstance(value.get(key), list)), None)
+        if cut and any(isinstance(one, list) for one in value[cut]):
+            raise FaultError(
+                f"{cut!r} holds lists, as of all sentences at once: give a record for each sentence"
+            )
         if cut:
             raise FaultError(
                 f"{cut!r} holds words that are cut already, and no key holds their tags: write "

@@ -94,6 +94,9 @@ def _text(task: Mapping[str, Any], spans: list[RawSpan]) -> tuple[str, str]:
     if len(texts) == 1:
         key, text = texts.popitem()
         return f"data.{key}", text
+    if "text" in data:
+        found = kind_of(data["text"])
+        raise FaultError(f"'text' in 'data' should be a string, found {found}")
     raise FaultError(
         f"'data' has no 'text', and {len(fitting)} of its keys may be the text that was "
         f"labelled: call it 'text'{keys_there(data)}"

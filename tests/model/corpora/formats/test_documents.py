@@ -100,6 +100,7 @@ def test_a_line_of_any_length_that_speaks_of_other_formats_is_a_document(tmp_pat
         (line(entities=[entity(4, 2)]), "the entity [4, 2) ends before it begins"),
         ('{"text": "x"}', "'entities' should be a list, found nothing; the keys there are 'text'"),
         ('{"id": 1, "body": "x"}', "'text' should be a string, found nothing; the keys there are"),
+        ('{"tokens": [["x"]], "ner_tags": [["O"]]}', "'tokens' holds lists, as of all sentences"),
         ('{"id": 1, "tokens": ["x"]}', "'tokens' holds words that are cut already, and no key"),
         (
             '{"id": 1, "text": "Oban", "label": [[0, 4, "geo"]], "entities": [{}]}',

@@ -141,6 +141,9 @@ def test_label_studio_in_its_older_and_other_keys(tmp_path: Path) -> None:
         assert spans(corpus) == [[ADA, OBAN]]
     with pytest.raises(CorpusError, match=r"record 1: 'data' has no 'text', and 2 of its keys may"):
         read(tmp_path / "all", [{**older, "completions": [{"result": []}]}])
+    dialogue = {**older, "data": {"text": [{"author": "Ada", "text": "Oban."}]}}
+    with pytest.raises(CorpusError, match="record 1: 'text' in 'data' should be a string, found a"):
+        read(tmp_path / "all", [dialogue])
 
 
 def test_several_labels_of_a_span_are_spans_of_their_own(tmp_path: Path) -> None:

@@ -121,9 +121,9 @@ def test_where_nothing_tells_it_is_said(tmp_path: Path) -> None:
     assert corpus.documents[0].entities == (Span(2, 4, "geo"),)
     assert told(corpus) == [
         (
-            "spans of FILE lie behind characters beyond U+FFFF such as emoji, 1 in all, and nothing "
-            "tells whether they count code points, as which they are read, or units of UTF-16: "
-            "say so with --offsets"
+            "spans of FILE lie behind characters beyond U+FFFF such as emoji, 1 in all, and "
+            "nothing tells whether they count code points, as which they are read, or units of "
+            "UTF-16: say so with --offsets"
         )
     ]
     asked = read(tmp_path / "spans", document, offsets="utf16")
