@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from model.corpora.faults import Fault, broken
@@ -14,7 +15,7 @@ from model.corpora.formats.documents import has_spans, read_document
 from model.corpora.formats.foreign import refuse_bytes
 from model.corpora.formats.json_records import Record, json_records
 from model.corpora.formats.kaggle import is_header, read_kaggle
-from model.corpora.formats.label_studio import is_task, read_task
+from model.corpora.formats.label_studio import is_task, labelled_key, read_task
 from model.corpora.formats.parquet import is_parquet, parquet_records
 from model.corpora.formats.spacy_json import is_spacy, read_spacy
 from model.corpora.formats.spans import read_spans
@@ -117,7 +118,8 @@ def _read_records(
     """The corpus of a file's records, by the first that is of a known shape."""
     for record in records:
         if is_task(record.value):
-            return read_spans(path, "label_studio", records, faults, read_task, offsets)
+            read = partial(read_task, text_key=labelled_key(records))
+            return read_spans(path, "label_studio", records, faults, read, offsets)
         if is_spacy(record.value):
             return read_spacy(path, records, faults)
         if has_spans(record.value):

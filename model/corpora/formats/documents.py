@@ -5,7 +5,7 @@ and spaCy code points; those of Label Studio depend on its version.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from model.corpora.formats.json_records import (
@@ -81,7 +81,7 @@ def _document(value: Mapping[str, Any], record: Record) -> Iterator[RawDocument 
     accepted = [entity for entity in entities if _answer(entity) == "accept"]
     for _ in range(len(entities) - len(accepted)):
         yield LeftOut("spans whose answer is not accept")
-    task, changed = _task(value)
+    task, changed = _task(value, text)
     yield RawDocument(
         doc_id=document_id(value, record),
         text=proper_text(text, text_key),
@@ -158,13 +158,16 @@ def _answer(entity: object) -> object:
     return entity.get("answer", "accept") if isinstance(entity, dict) else "accept"
 
 
-def _task(value: Mapping[str, Any]) -> tuple[object, str]:
-    """What task a record answers, where a tool writes one for each annotator, and when."""
+def _task(value: Mapping[str, Any], text: str) -> tuple[Hashable, str]:
+    """What task a record answers, where a tool writes one for each annotator, and when.
+
+    The text is part of it: every project of Label Studio numbers its tasks from 1.
+    """
     if "annotation_id" in value and "id" in value:
-        return ("task", str(value.get("id"))), str(value.get("updated_at", ""))
+        return (str(value["id"]), text), str(value.get("updated_at", ""))
     if "_input_hash" in value:
         # Whole seconds have ten digits until the year 2286.
-        return ("input", str(value["_input_hash"])), f"{value.get('_timestamp', 0):>020}"
+        return (str(value["_input_hash"]), text), f"{value.get('_timestamp', 0):>020}"
     return None, ""
 
 

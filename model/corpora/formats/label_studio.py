@@ -4,7 +4,8 @@ Offsets of older versions count UTF-16 (https://github.com/HumanSignal/label-stu
 those of later ones code points (https://github.com/HumanSignal/label-studio/pull/1559).
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from model.corpora.formats.documents import document_id, label_name, offset, proper_text
@@ -23,9 +24,34 @@ def is_task(value: object) -> bool:
     return any(isinstance(value.get(key), list) for key in _ANNOTATIONS)
 
 
-def read_task(record: Record) -> Iterator[RawDocument | LeftOut]:
+def labelled_key(records: Sequence[Record]) -> str:
+    """What a file's tasks call the text that was labelled, since an export does not say so.
+
+    The key whose text has in it what the spans say that they cover, in most tasks; `text` where as
+    many speak for it.
+    """
+    votes = Counter({"text": 0})
+    for task in (record.value for record in records if is_task(record.value)):
+        parts = [
+            result["value"].get("text")
+            for annotation in task[_annotations_key(task)]
+            if isinstance(annotation, dict) and isinstance(annotation.get("result"), list)
+            for result in annotation["result"]
+            if isinstance(result, dict) and isinstance(result.get("value"), dict)
+        ]
+        covered = [part for part in parts if isinstance(part, str)]
+        votes.update(
+            key
+            for key, text in task["data"].items()
+            if covered and isinstance(text, str) and all(part in text for part in covered)
+        )
+    return max(votes, key=lambda key: (votes[key], key == "text"))
+
+
+def read_task(record: Record, text_key: str) -> Iterator[RawDocument | LeftOut]:
     """A task `{"id", "data", "annotations": [{"result"}]}`, a document for each annotation.
 
+    `text_key` is what the file's tasks call their text in `data`, by `labelled_key`.
     Who reads these keeps one a task. Annotations that were cancelled do not count; a task without
     one that does is left out, since nobody said that it holds no entity. Results that label no span
     (choices, relations) are left out too.
@@ -36,10 +62,9 @@ def read_task(record: Record) -> Iterator[RawDocument | LeftOut]:
         raise FaultError(
             f"expected a task with 'data' and 'annotations', found {kind_of(task)}{keys}", "row"
         )
-    key = next(key for key in _ANNOTATIONS if isinstance(task.get(key), list))
-    annotations = task[key]
+    key = _annotations_key(task)
     done = []
-    for annotation in annotations:
+    for annotation in task[key]:
         if not isinstance(annotation, dict) or not isinstance(annotation.get("result"), list):
             raise FaultError(
                 f"an annotation in {key!r} should be an object with a list 'result', found "
@@ -60,20 +85,24 @@ def read_task(record: Record) -> Iterator[RawDocument | LeftOut]:
             if not found:
                 yield LeftOut(f"results that label no span ({result.get('type', 'no type')})")
             spans += found
-        text_key, text = _text(task, spans)
+        place, text = _text(task, text_key)
         if "<" in text and any(map(_is_on_page, annotation["result"])):
             raise FaultError(
-                f"the spans lie on the page that {text_key!r} makes in HTML, not in its source: "
+                f"the spans lie on the page that {place!r} makes in HTML, not in its source: "
                 "label plain text, or export CONLL2003",
                 "span",
             )
         yield RawDocument(
             doc_id=document_id(task, record),
-            text=proper_text(text, text_key),
+            text=proper_text(text, place),
             spans=spans,
             task=(record.line, record.number),
             rank=(bool(annotation.get("ground_truth")), _changed(annotation)),
         )
+
+
+def _annotations_key(task: Mapping[str, Any]) -> str:
+    return next(key for key in _ANNOTATIONS if isinstance(task.get(key), list))
 
 
 def _changed(annotation: Mapping[str, Any]) -> str:
@@ -81,26 +110,18 @@ def _changed(annotation: Mapping[str, Any]) -> str:
     return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
-def _text(task: Mapping[str, Any], spans: list[RawSpan]) -> tuple[str, str]:
-    """The key and the text that was labelled: `text`, or another that alone fits the spans."""
+def _text(task: Mapping[str, Any], usual: str) -> tuple[str, str]:
+    """The key and the text that was labelled: the usual one, or the only text of the task."""
     data = task["data"]
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
-    parts = [span.text for span in spans if span.text]
-    fitting = [key for key, text in texts.items() if all(part in text for part in parts)]
-    if "text" in texts and ("text" in fitting or len(fitting) != 1):
-        return "data.text", texts["text"]
-    if len(fitting) == 1:
-        return f"data.{fitting[0]}", texts[fitting[0]]
-    if len(texts) == 1:
-        key, text = texts.popitem()
-        return f"data.{key}", text
-    if "text" in data:
-        found = kind_of(data["text"])
-        raise FaultError(f"'text' in 'data' should be a string, found {found}")
-    raise FaultError(
-        f"'data' has no 'text', and {len(fitting)} of its keys may be the text that was "
-        f"labelled: call it 'text'{keys_there(data)}"
-    )
+    key = usual if usual in texts or len(texts) != 1 else next(iter(texts))
+    if key not in texts:
+        found = kind_of(data.get(key))
+        raise FaultError(
+            f"{key!r} in 'data' should be the text that was labelled, found {found}"
+            f"{keys_there(data)}"
+        )
+    return f"data.{key}", texts[key]
 
 
 def _spans(result: Mapping[str, Any]) -> Iterator[RawSpan]:

@@ -129,21 +129,39 @@ def test_label_studio(tmp_path: Path, indent: int | None) -> None:
     assert corpus.remarks[-1].places[0] == f"{corpus.path}:{line}: record 5"
 
 
-def test_label_studio_in_its_older_and_other_keys(tmp_path: Path) -> None:
-    """`completions`; a text of another name, told from others by what the spans cover."""
-    older: dict[str, Any] = {
+def test_label_studio_in_its_older_keys(tmp_path: Path) -> None:
+    task = {
         "id": 3,
-        "data": {"review": TEXT, "source": "a paper", "stars": 5},
-        "completions": [{"id": 1, "result": [PER, GEO]}],
+        "data": {"review": TEXT},
+        "completions": [{"id": 1, "result": []}, {"id": 2, "result": [PER, GEO]}],  # the last
     }
-    for more in ({}, {"text": "A title."}):
-        corpus = read(tmp_path / "all", [{**older, "data": {**older["data"], **more}}])
-        assert spans(corpus) == [[ADA, OBAN]]
-    with pytest.raises(CorpusError, match=r"record 1: 'data' has no 'text', and 2 of its keys may"):
-        read(tmp_path / "all", [{**older, "completions": [{"result": []}]}])
-    dialogue = {**older, "data": {"text": [{"author": "Ada", "text": "Oban."}]}}
-    with pytest.raises(CorpusError, match="record 1: 'text' in 'data' should be a string, found a"):
-        read(tmp_path / "all", [dialogue])
+    assert spans(read(tmp_path / "all", [task])) == [[ADA, OBAN]]
+
+
+@pytest.mark.parametrize("title", ["title", "text"])
+def test_the_text_of_a_project_is_that_which_its_spans_cover(tmp_path: Path, title: str) -> None:
+    """Beside other columns of a CSV; also in tasks without a span, which tell nothing."""
+    tasks = [
+        {
+            "id": number,
+            "data": {title: "A title.", "review": text, "stars": 5},
+            "annotations": [annotation(*results)],
+        }
+        for number, (text, results) in enumerate(
+            [("Nobody.", []), (TEXT, [PER, GEO]), (TEXT, [PER])], 1
+        )
+    ]
+    other = {"id": 4, "data": {"body": "Oban."}, "annotations": [annotation(result(0, 4, "geo"))]}
+    corpus = read(tmp_path / "all", [*tasks, other])
+    assert [document.text for document in corpus.documents] == ["Nobody.", TEXT, TEXT, "Oban."]
+    for data, found in (
+        ({"a": "Oban.", "b": "Bonn."}, "nothing; the keys there are 'a', 'b'"),
+        ({"text": [{"author": "Ada", "text": "Oban."}]}, "a list; the keys there are 'text'"),
+    ):
+        with pytest.raises(CorpusError) as caught:
+            read(tmp_path / "all", [{**other, "data": data}])
+        reason = "'text' in 'data' should be the text that was labelled, found"
+        assert str(caught.value).endswith(f":1: record 1: {reason} {found}")
 
 
 def test_several_labels_of_a_span_are_spans_of_their_own(tmp_path: Path) -> None:
@@ -204,10 +222,12 @@ def test_json_min(tmp_path: Path) -> None:
             "annotation_id": 6,
             "updated_at": "2024-03-01T08:00:00Z",
         },
+        # Of another project, whose tasks are numbered from 1 too.
+        {"id": 1, "text": "Oban.", "ner": [result(0, 4, "geo")["value"]], "annotation_id": 1},
     ]
     corpus = read(tmp_path / "min.json", items, 2)
     assert corpus.format == "json"
-    assert spans(corpus) == [[], [OBAN]]
+    assert spans(corpus) == [[], [OBAN], [Span(0, 4, "geo")]]
     assert corpus.facts == (
         "keys text and ner and entities",
         "offsets in UTF-16, since 1 span fits their text so",
