@@ -16,6 +16,7 @@ FEW_SPANS = 20  # a label with fewer in train is hardly learnt
 LONG_SENTENCE = 512  # tokens; no sentence that a person wrote is that long
 REPEATED_SHARE = 0.05
 _SLIP_RARITY = 50  # a label one letter off another is a slip where it is so many times rarer
+_ONCE_IN = 10  # spans: as many of another make a label that stands once a slip too
 _SLIP_LENGTH = 3
 
 
@@ -109,13 +110,18 @@ def _about_slips(report: DataReport) -> Iterator[Remark]:
     for label, other in combinations(counts, 2):
         rare, usual = sorted((label, other), key=lambda name: (counts[name], name))
         if _folded(rare) == _folded(usual) or (
-            counts[rare] * _SLIP_RARITY <= counts[usual]
+            _is_rarer(counts[rare], counts[usual])
             and _one_letter_off(rare.casefold(), usual.casefold())
         ):
             yield Remark(
                 f"the label {_listed({rare: counts[rare]})} looks like a slip for "
                 f"{_listed({usual: counts[usual]})}: if it is, rename it"
             )
+
+
+def _is_rarer(rare: int, usual: int) -> bool:
+    """Whether a label is so much rarer than another that it may be a slip for it."""
+    return usual >= (_ONCE_IN if rare == 1 else rare * _SLIP_RARITY)
 
 
 def _about_rare_labels(train: PartReport) -> Iterator[Remark]:

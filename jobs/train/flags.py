@@ -3,7 +3,9 @@
 import argparse
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from typing import get_args
 
+from model.corpora.records import Offsets
 from model.text.segmentation import TOKEN_STYLES
 from model.training.automatic import Choice, DataSize, automatic
 from model.training.configuration import NetworkConfig, TrainingConfig
@@ -48,11 +50,13 @@ def training_parser() -> Parser:
         ),
     )
     add = parser.add_argument_group("data").add_argument
-    add("--train", required=True, metavar="FILE", help="labelled: csv, CoNLL, .iob2, jsonl")
+    add("--train", required=True, metavar="FILE", help="labelled: csv, CoNLL, JSON, Parquet")
     add("--dev", metavar="FILE", help="decides which epoch is kept")
     text = "share that is dev; auto: 0.1, or cross-validation"
     add("--validation_split", type=number_or_auto, metavar="F", help=f"{text} (default: auto)")
     add("--test", metavar="FILE", help="measured once, at the end")
+    text = "of spans: codepoints, utf16 or auto (default: auto)"
+    add("--offsets", choices=get_args(Offsets), default="auto", metavar="UNIT", help=text)
     add("--vectors", metavar="NAME", help=f"{GLOVE}, or a text file of word vectors")
     add("--language", default="en", metavar="CODE", help="whose rules cut sentences")
     add(

@@ -9,6 +9,7 @@ from jobs.train.findings import impossible, pointless
 from model.corpora import (
     LabelledCorpus,
     LabelledSentence,
+    Offsets,
     fold_numbers,
     read_labelled,
     split_documents,
@@ -85,7 +86,7 @@ def read_parts(flags: argparse.Namespace) -> Parts:
     share = flags.validation_split
     if not flags.dev and share is not None and not 0 < share < 1:
         raise UsageError(f"--validation_split is {share}, expected more than 0 and below 1")
-    corpora = _read([flags.train, *filter(None, (flags.dev, flags.test))])
+    corpora = _read([flags.train, *filter(None, (flags.dev, flags.test))], flags.offsets)
     corpus = corpora[flags.train]
     choice = TokenChoice(flags.tokens)
     if flags.tokens == "auto":
@@ -167,12 +168,12 @@ class _LabelledFile:
         return split_sentences(self.sentences, fraction, seed)
 
 
-def _read(paths: Sequence[str]) -> dict[str, LabelledCorpus]:
+def _read(paths: Sequence[str], offsets: Offsets) -> dict[str, LabelledCorpus]:
     corpora: dict[str, LabelledCorpus] = {}
     errors: dict[str, CorpusError] = {}
     for path in dict.fromkeys(paths):
         try:
-            corpora[path] = read_labelled(path)
+            corpora[path] = read_labelled(path, offsets)
         except CorpusError as error:
             errors[path] = error
     if errors:

@@ -6,6 +6,7 @@ from model.corpora.records import (
     LabelledCorpus,
     LabelledDocument,
     LabelledSentence,
+    Offsets,
 )
 from model.corpora.split import fold_numbers, split_documents, split_sentences
 
@@ -14,6 +15,7 @@ __all__ = [
     "LabelledCorpus",
     "LabelledDocument",
     "LabelledSentence",
+    "Offsets",
     "fold_numbers",
     "read_labelled",
     "split_documents",

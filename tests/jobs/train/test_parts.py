@@ -225,7 +225,10 @@ def test_check_tells_all_that_is_odd_in_one_go(
         "- 1 tag of odd.conll is illegal in IOB2",
         "    odd.conll:151: I-geo at the start of a sentence",
         "- 1 span of test.jsonl is not whole tokens of one sentence",
-        "    0 [4, 7) per 'sta' begins or ends within a token or a blank; tagged: 'stayed'",
+        (
+            "    test.jsonl:1: 0 [4, 7) per 'sta' begins or ends within a token or a blank; "
+            "tagged: 'stayed'"
+        ),
         "- train lacks labels of dev, isle (1)",
         "- the label GEO (2) looks like a slip for geo (35)",
         "- train has fewer than 20 spans of GEO (2)",

@@ -222,7 +222,8 @@ def test_documents_become_a_model_and_the_report_comes_first(
     assert artifact.metrics["scores"]["dev"]["micro"]["support"] == 4
     told = capsys.readouterr().out
     assert told.startswith("data\n  train  ")
-    assert "    7 [0, 2) per 'Ru' begins or ends within a token or a blank; tagged: 'Rui'\n" in told
+    place = f"{path}:8: 7 [0, 2) per 'Ru' begins or ends within a token or a blank"
+    assert f"    {place}; tagged: 'Rui'\n" in told
 
 
 @pytest.mark.training

@@ -130,7 +130,7 @@ def test_missing_vectors_are_told_before_the_first_trial(
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("Ana b-per\nleft O\n", r":1: 'b-per' is not a tag"),
+        ("Ana per\nleft O\n", r":1: 'per' is not a tag"),
         ("Ana O\nleft O\n\nBen O\n", "holds no entity: there is nothing to learn"),
         ("Ana B-per\n", "holds too few sentences to split"),
     ],
