@@ -46,13 +46,13 @@ def training_parser() -> Parser:
         examples=(
             "--train ner.csv --check",
             "--train ner.csv --output models/mine",
-            "--train a.conll --dev b.conll --output mine --max_minutes 30",
+            "--train a.conll --dev b.conll --output m --max_minutes 30",
         ),
     )
     add = parser.add_argument_group("data").add_argument
     add("--train", required=True, metavar="FILE", help="labelled: csv, CoNLL, JSON, Parquet")
     add("--dev", metavar="FILE", help="decides which epoch is kept")
-    text = "share that is dev; auto: 0.1, or cross-validation"
+    text = "without --dev: share that is dev"
     add("--validation_split", type=number_or_auto, metavar="F", help=f"{text} (default: auto)")
     add("--test", metavar="FILE", help="measured once, at the end")
     text = "of spans: codepoints, utf16 or auto (default: auto)"

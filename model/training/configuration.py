@@ -88,7 +88,7 @@ class TrainingConfig(_Bounded):
     epochs: int = _automatic(6, "passes over the sentences", _FROM_1)
     optimizer: str = _setting("adam", "a Keras optimizer")
     learning_rate: float = _automatic(0.004, "once warm; it falls linearly", _ABOVE_0)
-    warm_up: float = _automatic(0.1, "share of the steps until the rate is there", _SHARE)
+    warm_up: float = _automatic(0.1, "share of the steps until then", _SHARE)
     final_rate: float = _setting(0.1, "share of the rate at the last step", _SHARE)
     clipnorm: float = _setting(5.0, "largest norm of the whole gradient", _ABOVE_0)
     average_decay: float = _setting(0.998, "of the averaged weights; 0: none", _BELOW_1)
@@ -99,7 +99,7 @@ class TrainingConfig(_Bounded):
     mode: str = _setting("auto", "max or min is best; auto: by its name", _MODE)
     save_best_only: bool = _setting(default=True, text="true: the best epoch, false: the last")
     patience: int = _automatic(0, "epochs without a better one; 0: all", _FROM_0)
-    max_minutes: float = _setting(0.0, "training ends then; 0: when it is done", _FROM_0)
+    max_minutes: float = _setting(0.0, "end training then; 0: when done", _FROM_0)
     verbose: int = _setting(1, "0 none, 1 redrawn, 2 a line an epoch", _VERBOSITY)
     seed: int = _setting(1, "same seed, same weights", _SEED)
 
