@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +17,7 @@ from model.training.averaging import WeightAverage
 from model.training.batches import EpochPlan, sentences_of, unpadded
 from model.training.checkpoint import TrainingState
 from model.training.configuration import TrainingConfig, refused
+from model.training.keras_version import keras
 from model.training.network import BiLSTMCRF
 from schemas.errors import JobError
 from schemas.records import Ints
