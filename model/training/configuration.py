@@ -112,9 +112,11 @@ class EpochLog:
     """Where a training leaves its traces.
 
     directory: for `epochs.csv` and TensorBoard's events. state_file: written after each epoch, for
-    a training to go on from. resumed: such a file of an earlier process.
+    a training to go on from. resumed: such a file of an earlier process. deadline: when training
+    ends, by `time.monotonic`.
     """
 
     directory: Path | None = None
     state_file: Path | None = None
     resumed: Path | None = None
+    deadline: float | None = None

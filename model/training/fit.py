@@ -13,7 +13,11 @@ from model.tagger.weights import TaggerWeights
 from model.tags import TagSet
 from model.training.averaging import WeightAverage
 from model.training.batches import EncodedSentences, EpochPlan
-from model.training.callbacks import DevScores, ProgressLine, StateKeeper, loggers
+from model.training.callbacks.dev_scores import DevScores, Judge
+from model.training.callbacks.logs import loggers
+from model.training.callbacks.progress import ProgressLine
+from model.training.callbacks.state_keeper import StateKeeper
+from model.training.callbacks.time_limit import TimeLimit
 from model.training.checkpoint import TrainingState, fingerprint
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
 from model.training.keras_names import named
@@ -41,7 +45,7 @@ class FittedTagger:
 
 def fit_tagger(
     train: TokenizedSentences,
-    dev: TokenizedSentences,
+    dev: TokenizedSentences | None,
     network: NetworkConfig,
     config: TrainingConfig,
     vectors: WordVectors = NO_VECTORS,
@@ -49,63 +53,104 @@ def fit_tagger(
 ) -> FittedTagger:
     """Train on `train`, keep the epoch that does best on `dev` by the monitored value.
 
-    Vocabulary and tags come from `train` alone, and from the vectors their words. The same seed
-    gives the same weights on the same machine. With `log`, progress is written and saved there, and
-    a training that `log` resumes ends as if it had never been interrupted. Raises UsageError for
-    names that Keras does not know, and where what is resumed had other data or settings.
+    Without dev, the last epoch is kept. Vocabulary and tags come from `train` alone, and from the
+    vectors their words. The same seed gives the same weights on the same machine. With `log`,
+    progress is written and saved there, and a training that `log` resumes ends as if it had never
+    been interrupted. Raises UsageError for names that Keras does not know, and where what is
+    resumed had other data or settings.
     """
-    network = _known(network)
-    keras.utils.set_random_seed(config.seed)
-    log = log or EpochLog()
-    tags = TagSet.from_tags(train.tags, config.scheme)
-    seen = Vocabulary.of(
-        (word for words in train.words for word in words), min_count=config.min_word_count
-    )
-    seen = replace(seen, words=seen.words[: config.vocabulary_size])  # most frequent first
-    words = seen.words + vectors.further_words(seen.words, config.vocabulary_size)
-    encoder = WordEncoder(replace(seen, words=words))
-    train_data = EncodedSentences.of(train, encoder, tags)
-    dev_data = EncodedSentences.of(dev, encoder, tags)
+    return Training(train, dev, network, config, vectors).fit(log or EpochLog())
 
-    plan = EpochPlan(train_data.lengths, config.batch_size, config.seed)
-    model = BiLSTMCRF(
-        len(seen.words) + RESERVED,
-        len(seen.characters) + RESERVED,
-        tags,
-        network,
-        vectors.table(words, RESERVED),
-        config.seed,
-    )
-    model.compile(optimizer=make_optimizer(config, plan.steps * config.epochs))
-    build(model, dev_data)
-    average = model.average = WeightAverage(
-        model.trainable_variables, config.average_decay, every=int(np.clip(plan.steps // 10, 1, 10))
-    )
-    identity = fingerprint((train_data, dev_data), model, encoder.vocabulary, config)
-    state = TrainingState(model, average, identity)
-    scores = DevScores(dev_data.batches(_DEV_BATCH), average, plan, config, state)
-    if log.resumed is not None:
-        state.load(log.resumed)
-    model.fit(
-        train_data.epochs(plan, parts=_parts(config), unknown_rate=config.unknown_rate),
-        initial_epoch=state.epochs,
-        epochs=state.epochs if state.stopped else config.epochs,
-        verbose=0,
-        callbacks=[
-            scores,
-            *(loggers(log.directory, resumed=state.epochs > 0) if log.directory else []),
-            ProgressLine(train.tokens, config, state),
-            *([StateKeeper(state, log.state_file)] if log.state_file else []),
-        ],
-    )
-    model.set_weights(state.kept_weights)
-    return FittedTagger(
-        weights=model.tagger_weights(),
-        encoder=encoder,
-        tags=tags,
-        history=state.history,
-        kept_epoch=state.kept_epoch,
-    )
+
+class Training:
+    """A network beside the sentences that it is to be fitted to, and scored on.
+
+    One after the other they are made alike in every process; then several may fit side by side.
+    Sentences, settings and errors are those of `fit_tagger`.
+    """
+
+    def __init__(
+        self,
+        train: TokenizedSentences,
+        dev: TokenizedSentences | None,
+        network: NetworkConfig,
+        config: TrainingConfig,
+        vectors: WordVectors = NO_VECTORS,
+    ) -> None:
+        self.config = config
+        self.tokens = train.tokens
+        network = _known(network)
+        keras.utils.set_random_seed(config.seed)
+        self.tags = TagSet.from_tags(train.tags, config.scheme)
+        seen = Vocabulary.of(
+            (word for words in train.words for word in words), min_count=config.min_word_count
+        )
+        seen = replace(seen, words=seen.words[: config.vocabulary_size])  # most frequent first
+        words = seen.words + vectors.further_words(seen.words, config.vocabulary_size)
+        self.encoder = WordEncoder(replace(seen, words=words))
+        self.train = EncodedSentences.of(train, self.encoder, self.tags)
+        self.dev = EncodedSentences.of(dev, self.encoder, self.tags) if dev else None
+
+        self.plan = EpochPlan(self.train.lengths, config.batch_size, config.seed)
+        self.model = BiLSTMCRF(
+            len(seen.words) + RESERVED,
+            len(seen.characters) + RESERVED,
+            self.tags,
+            network,
+            vectors.table(words, RESERVED),
+            config.seed,
+        )
+        self.model.compile(optimizer=make_optimizer(config, self.plan.steps * config.epochs))
+        build(self.model, self.train)
+        self.average = self.model.average = WeightAverage(
+            self.model.trainable_variables,
+            config.average_decay,
+            every=int(np.clip(self.plan.steps // 10, 1, 10)),
+        )
+        parts = [self.train, *([self.dev] if self.dev else [])]
+        identity = fingerprint(parts, self.model, self.encoder.vocabulary, config)
+        self.state = TrainingState(self.model, self.average, identity)
+
+    def fit(
+        self, log: EpochLog, *, judge: Judge | None = None, last_epoch: int | None = None
+    ) -> FittedTagger:
+        """Go through the epochs, and return the one that is kept.
+
+        judge: who says which that is, instead of the monitored value; last_epoch: where training
+        ends, with the learning rates of one that goes on to the end.
+        """
+        config, state = self.config, self.state
+        scores = DevScores(
+            self.dev.batches(_DEV_BATCH) if self.dev else None,
+            self.average,
+            self.plan,
+            config,
+            state,
+            judge,
+        )
+        if log.resumed is not None:
+            state.load(log.resumed)
+        self.model.fit(
+            self.train.epochs(self.plan, parts=_parts(config), unknown_rate=config.unknown_rate),
+            initial_epoch=state.epochs,
+            epochs=state.epochs if state.stopped else last_epoch or config.epochs,
+            verbose=0,
+            callbacks=[
+                scores,
+                *([TimeLimit(log.deadline, state)] if log.deadline is not None else []),
+                *(loggers(log.directory, resumed=state.epochs > 0) if log.directory else []),
+                *([ProgressLine(self.tokens, config, state)] if judge is None else []),
+                *([StateKeeper(state, log.state_file)] if log.state_file else []),
+            ],
+        )
+        self.model.set_weights(state.kept_weights)
+        return FittedTagger(
+            weights=self.model.tagger_weights(),
+            encoder=self.encoder,
+            tags=self.tags,
+            history=state.history,
+            kept_epoch=state.kept_epoch,
+        )
 
 
 def build(model: BiLSTMCRF, data: EncodedSentences) -> None:

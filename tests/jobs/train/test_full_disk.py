@@ -142,14 +142,14 @@ def test_logs_that_cannot_be_written_are_named_and_the_epochs_kept(
 def test_a_progress_line_that_cannot_be_shown_ends_no_training(
     flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from model.training.callbacks import ProgressLine
+    from model.training.callbacks.progress import ProgressLine
     from model.training.configuration import TrainingConfig
 
     class Full(io.StringIO):
         def write(self, text: str) -> int:
             raise FULL
 
-    monkeypatch.setattr("model.training.callbacks.sys.stdout", Full())
+    monkeypatch.setattr("model.training.callbacks.progress.sys.stdout", Full())
     state: Any = SimpleNamespace(epochs=1, kept_epoch=1)
     line = ProgressLine(7, TrainingConfig(verbose=2), state)
     line.set_params({"epochs": 2, "steps": 1})

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,15 @@ def fit(log: Any = None, config: TrainingConfig = CONFIG, **more: Any) -> Any:  
     marks = dict.fromkeys(PEOPLE, "B-per") | dict.fromkeys(PLACES, "B-geo")
     tags = [[marks.get(word, "O") for word in sentence] for sentence in words]
     corpus = TokenizedSentences(words, tags)
-    return fit_tagger(corpus, corpus, NETWORK, config, log=log, **more)
+    return fit_tagger(corpus, more.pop("dev", corpus), NETWORK, config, log=log, **more)
 
 
 @pytest.fixture(scope="module")
 def killed(all_eager: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state file of a training that was killed in its third epoch."""
-    from model.training import callbacks
+    from model.training.callbacks import state_keeper
 
-    class Killer(callbacks.StateKeeper):
+    class Killer(state_keeper.StateKeeper):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
             if self.state.epochs == 2 and batch == 1:
                 raise KilledError
@@ -159,11 +159,29 @@ def test_a_training_that_diverges_ends_with_a_sentence() -> None:
 
 @pytest.mark.parametrize(("patience", "save_best_only"), [(2, True), (1, False)])
 def test_patience_stops_a_training_that_gets_no_better(patience: int, save_best_only: bool) -> None:
-    """With a rate of nearly nothing, no epoch beats the first."""
-    still = replace(CONFIG, learning_rate=1e-12, epochs=9, monitor="val_f1")
-    fitted = fit(config=replace(still, patience=patience, save_best_only=save_best_only))
-    assert len(fitted.history["loss"]) == 1 + patience
-    assert fitted.kept_epoch == (1 if save_best_only else 1 + patience)
+    """Its loss is monitored, whose least is taken for the worst: no epoch beats the first."""
+    worse = replace(CONFIG, epochs=30, monitor="val_loss", mode="max")
+    fitted = fit(config=replace(worse, patience=patience, save_best_only=save_best_only))
+    first = next(n for n, f1 in enumerate(fitted.history["val_f1"], 1) if f1 > 0)
+    assert len(fitted.history["loss"]) == first + patience < 30
+    assert fitted.kept_epoch == (1 if save_best_only else first + patience)
+
+
+def test_a_deadline_cuts_the_epoch_it_falls_into_and_what_is_there_is_kept() -> None:
+    import time
+
+    fitted = fit(EpochLog(deadline=time.monotonic()))
+    assert len(fitted.history["val_f1"]) == fitted.kept_epoch == 1
+    assert len(fit(EpochLog(deadline=time.monotonic() + 3600)).history["loss"]) == CONFIG.epochs
+
+
+def test_without_dev_the_last_epoch_is_kept() -> None:
+    """With the weights that the same epochs give beside a dev part that is looked at only."""
+    beside = fit(config=replace(CONFIG, epochs=2, save_best_only=False))
+    alone = fit(config=replace(CONFIG, epochs=2), dev=None)
+    assert (alone.kept_epoch, sorted(alone.history)) == (2, ["loss"])
+    for name in (field.name for field in fields(alone.weights)):
+        np.testing.assert_array_equal(getattr(alone.weights, name), getattr(beside.weights, name))
 
 
 def test_logs_hold_every_epoch(tmp_path: Path) -> None:

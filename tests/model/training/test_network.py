@@ -160,7 +160,9 @@ def test_fitting_learns_a_toy_corpus_by_heart_and_keeps_the_best_epoch() -> None
     losses, f1 = fitted.history["loss"], fitted.history["val_f1"]
     assert losses[-1] < losses[0] / 5
     assert max(f1) == 1.0
-    assert fitted.kept_epoch == f1.index(1.0) + 1
+    dev_losses = fitted.history["val_loss"]
+    best = [n for n, value in enumerate(f1) if value == 1.0]
+    assert fitted.kept_epoch == 1 + min(best, key=dev_losses.__getitem__)
     assert fitted.tags == TAGS
     artifact = Artifact(
         "toy", Segmentation(), fitted.encoder, fitted.tags, fitted.weights, {}, {}, {}
@@ -194,12 +196,37 @@ def test_the_seed_decides_the_weights() -> None:
 def test_the_monitored_value_decides_which_epoch_is_the_best(
     monitor: str, mode: str, values: list[float], kept: int
 ) -> None:
-    """The first of the best ones."""
-    from model.training.callbacks import is_better
+    """The first of the best ones, where the losses do not tell them apart."""
+    from model.training.callbacks.dev_scores import best_epoch
 
-    config = replace(FAST, monitor=monitor, mode=mode)
-    best = [n for n in range(1, len(values) + 1) if is_better(values[:n], config)]
-    assert best[-1] == kept
+    history = {"val_loss": [1.0] * len(values), monitor: values}
+    assert best_epoch(history, replace(FAST, monitor=monitor, mode=mode)) == kept
+
+
+def test_epochs_of_equal_f1_are_told_apart_by_their_loss() -> None:
+    from model.training.callbacks.dev_scores import best_epoch
+
+    history = {"val_f1": [0.5, 0.9, 0.9, 0.9, 0.8], "val_loss": [5.0, 4.0, 2.0, 3.0, 1.0]}
+    assert best_epoch(history, FAST) == 3
+
+
+@pytest.mark.parametrize(
+    ("f1", "over"),
+    [
+        ([0.0, 0.0, 0.0, 0.0], False),  # nothing is found yet
+        ([0.0, 0.0, 0.0, 0.2], False),
+        ([0.0, 0.0, 0.2, 0.1], False),
+        ([0.0, 0.2, 0.1, 0.1], True),
+        ([0.2, 0.1, 0.2, 0.1], True),  # as good is no better
+        ([0.2, 0.1, 0.3, 0.1], False),
+    ],
+)
+def test_patience_counts_from_the_first_entity_that_is_found(f1: list[float], over: bool) -> None:
+    from model.training.callbacks.dev_scores import is_patience_over
+
+    history = {"val_f1": f1, "val_loss": [1.0] * len(f1)}
+    assert is_patience_over(history, replace(FAST, patience=2)) is over
+    assert not is_patience_over(history, replace(FAST, patience=0))
 
 
 @pytest.mark.usefixtures("eager")

@@ -1,0 +1,1 @@
+"""What happens around the epochs of a training: scores, the kept epoch, logs, the progress line."""

@@ -1,0 +1,69 @@
+"""The progress line of a training."""
+
+import contextlib
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from model.training.checkpoint import TrainingState
+from model.training.configuration import TrainingConfig
+from model.training.keras_version import keras
+
+Logs = dict[str, Any]
+
+_REDRAW_SECONDS = 0.5
+_SHOWN = ("loss", "val_loss", "val_f1")
+
+
+class ProgressLine(keras.callbacks.Callback):
+    """One line that tells how far the training is, how fast, and when it will be done.
+
+    verbose as in Keras: 0 nothing, 1 a line that is redrawn within an epoch, 2 a line an epoch;
+    where the output is no terminal, 1 is as 2. tokens: of an epoch.
+    """
+
+    def __init__(self, tokens: int, config: TrainingConfig, state: TrainingState) -> None:
+        super().__init__()
+        self._supports_tf_logs = True  # or Keras turns the loss into a number at every step
+        self.tokens = tokens
+        self.config = config
+        self.state = state
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._seconds: list[float] = []
+        self._redraws = self.config.verbose == 1 and sys.stdout.isatty()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._begun = self._drawn = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        now = time.monotonic()
+        self._trained = now - self._begun  # scoring on dev is not counted
+        self._share = (batch + 1) / self.params["steps"]
+        if self._redraws and self._share < 1 and now - self._drawn > _REDRAW_SECONDS:
+            self._drawn = now
+            text = f"{self._share:4.0%}  loss {float((logs or {})['loss']):.4f}"
+            self._write(text, self._trained, self._share, "\r")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._seconds.append(self._trained / self._share)  # of a whole one; time may cut it short
+        if self.config.verbose:
+            values = "  ".join(
+                f"{name} {float((logs or {})[name]):.4f}" for name in _SHOWN if name in (logs or {})
+            )
+            kept = " *" if self.state.kept_epoch == epoch + 1 else "  "
+            self._write(values + kept, self._seconds[-1], 1.0, "\n")
+
+    def _write(self, text: str, seconds: float, done: float, end: str) -> None:
+        epochs = self.params["epochs"]
+        current = self.state.epochs + (done < 1.0)
+        whole = np.mean(self._seconds) if self._seconds else seconds / done
+        left = int(whole * (epochs - current + 1 - done))
+        rate = self.tokens * done / max(seconds, 1e-9)
+        line = f"epoch {current:>{len(str(epochs))}}/{epochs}  {text}  {rate:,.0f} tokens/s"
+        clear = "\033[K" if self._redraws else ""
+        with contextlib.suppress(OSError):  # a full disk or a reader that left ends no training
+            sys.stdout.write(f"{line}  ETA {left // 60}:{left % 60:02}{clear}{end}")
+            sys.stdout.flush()
