@@ -22,9 +22,9 @@ def _log_norm(emissions: tf.Tensor, lengths: tf.Tensor, transitions: tf.Tensor) 
     """Log of the sum over all sequences of their exponentiated scores, (batch,).
 
     The forward algorithm (Rabiner 1989, section III A) in log space, where nothing underflows. The
-    batch is the last axis: sums over tags then run along whole rows of memory, which takes half
-    to all of the time of the usual order, by the sizes. Transitions are laid out for all sentences
-    once, for TensorFlow is slow to repeat a last axis.
+    batch is the last axis, so that sums over tags run along whole rows of memory: value and
+    gradient take 0.7 to 1.0 of the time of tensorflow-addons, by the sizes. Transitions are laid
+    out for all sentences once, for TensorFlow is slow to repeat a last axis.
     """
     steps = tf.transpose(emissions, [1, 2, 0])  # (time, tag, batch)
     spread = tf.tile(transitions[:, :, None], [1, 1, tf.shape(steps)[2]])  # (from, to, batch)
