@@ -121,7 +121,7 @@ def tar_of(name: str, content: bytes) -> bytes:
     return sink.getvalue()
 
 
-def parquet_of(**columns: list[str]) -> bytes:
+def parquet_of(**columns: list[Any]) -> bytes:
     """A Parquet file with these columns."""
     sink = BytesIO()
     pq.write_table(pa.table(columns), sink)

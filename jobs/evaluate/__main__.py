@@ -1,6 +1,6 @@
 """Score a model on labelled data: `python -m jobs.evaluate --model DIR_OR_NAME --data FILE`.
 
-Labelled tokens are scored by tokens; JSONL documents with gold spans are read as raw text and
+Labelled tokens are scored by tokens; documents with gold spans are read as raw text and
 scored by code points, through the code that extraction runs. Scores are strict and by the MUC
 kinds; the most frequent mistakes are listed, each with a sentence.
 """
@@ -9,13 +9,13 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from jobs.evaluate.gold import scored_corpus
 from jobs.evaluate.page import html_page
 from jobs.evaluate.report import evaluation
 from jobs.evaluate.terminal import format_evaluation
-from model.corpora import LabelledCorpus, read_labelled
+from model.corpora import LabelledCorpus, Offsets, read_labelled
 from model.corpora.tokenized import TokenizedSentences
 from model.evaluation.entity_scores import EntityScores
 from model.evaluation.mistakes import ComparedText
@@ -44,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     taken = [("--data", flags.data), *_files_of(flags.model)]
     require_file("--json", flags.json, taken)
     require_file("--html", flags.html, [("--json", flags.json), *taken])
-    corpus, warnings = scored_corpus(read_labelled(flags.data), artifact)
+    corpus, warnings = scored_corpus(read_labelled(flags.data, flags.offsets), artifact)
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     start_tensorflow()
@@ -97,7 +97,7 @@ def evaluation_parser() -> Parser:
     parser = Parser(
         prog=called("jobs.evaluate"),
         description="Score a model on labelled data, strictly and by the MUC kinds, and list the "
-        "most frequent mistakes. JSONL documents are read as raw text, as extraction does.",
+        "most frequent mistakes. Documents with spans are read as raw text, as extraction does.",
         examples=(
             "--model gmb-en --data test.conll",
             "--model models/mine --data gold.jsonl --html mine.html",
@@ -105,7 +105,9 @@ def evaluation_parser() -> Parser:
     )
     add = parser.add_argument
     add("--model", required=True, metavar="DIR_OR_NAME", help="directory, URL or bundled name")
-    add("--data", required=True, metavar="FILE", help="labelled: csv, CoNLL, .iob2, jsonl")
+    add("--data", required=True, metavar="FILE", help="labelled: csv, CoNLL, JSON, Parquet")
+    text = "of spans: codepoints, utf16 or auto (default: auto)"
+    add("--offsets", choices=get_args(Offsets), default="auto", metavar="UNIT", help=text)
     add("--json", metavar="FILE", help="write everything as JSON")
     add("--html", metavar="FILE", help="write everything as one page to read")
     add("--mistakes", type=int, default=10, metavar="N", help="how many mistakes are listed")

@@ -49,10 +49,12 @@ class Evaluation:
 
     @property
     def size(self) -> str:
-        """How much was scored, in words."""
-        if self.corpus.documents:
-            return f"{len(self.corpus.documents):,} documents, from raw text"
-        return f"{len(self.corpus.sentences):,} sentences"
+        """How much was scored, and how it was written, in words."""
+        documents, sentences = len(self.corpus.documents), len(self.corpus.sentences)
+        size = (
+            f"{documents:,} documents, from raw text" if documents else f"{sentences:,} sentences"
+        )
+        return ", ".join([size, *self.corpus.facts])
 
     def to_json(self) -> dict[str, Any]:
         """All figures, and each listed mistake with its sentence.

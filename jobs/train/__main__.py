@@ -7,17 +7,17 @@ import shlex
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from jobs.evaluate.terminal import format_scores
+from jobs.train.card import Recipe
 from jobs.train.data_report import format_mistakes
-from jobs.train.flags import configurations, training_parser
+from jobs.train.flags import chosen_for, configurations, training_parser
 from jobs.train.parts import BrokenFilesError, Parts, check_parts, read_parts
 from jobs.train.state_file import state_file_of
-from jobs.train.trained_model import Recipe, trained_model
+from jobs.train.terminal import format_figures, format_plan
+from jobs.train.trained_model import trained_model
 from model.corpora.tokenized import TokenizedSentences
 from model.host.installation import TRAINING_MODULES, install_command
 from model.runtime import start_tensorflow
@@ -36,21 +36,25 @@ _TRIAL_BYTES = 4096  # the least that a disk has to have left
 def run(arguments: Sequence[str]) -> int:
     """Train as the flags say, write the artifact, print its scores; returns the exit code."""
     flags = training_parser().parse(arguments)
-    network, fitting = configurations(flags)
-    fitting = replace(fitting, mode=fitting.best)
+    configurations(flags)  # a value that is off is told before anything is read
     if flags.mistakes < 0:
         raise UsageError(f"--mistakes is {flags.mistakes}, expected at least 0")
-    if flags.check:
-        check_parts(_checked(flags), flags.mistakes, asked=True)
-        return 0
+    return _check(flags) if flags.check else _train(flags, arguments)
+
+
+def _check(flags: argparse.Namespace) -> int:
+    parts = _checked(flags)
+    check_parts(parts, flags.mistakes, asked=True)
+    answer(f"\n{format_plan(parts, chosen_for(flags, parts.size))}")
+    return 0
+
+
+def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
     if flags.output is None:
         raise UsageError("the following arguments are required: --output")
     output = Path(flags.output)
     _require_new(output)
-    name = flags.name or output.name
-    if not is_name(name):
-        flag = "--name" if flags.name else "--output"
-        raise UsageError(f"{flag} {name!r} is no model's name: {NAME_EXPECTED}")
+    _name(flags, output)
     state_file = state_file_of(output)
     if state_file.exists() and not flags.resume:
         raise UsageError(
@@ -60,22 +64,27 @@ def run(arguments: Sequence[str]) -> int:
     _require_packages()
     parts = read_parts(flags)
     check_parts(parts, flags.mistakes)
+    chosen = chosen_for(flags, parts.size)
+    network, fitting = configurations(flags, chosen)
+    account(f"\n{format_plan(parts, chosen)}\n")
     vectors = read_vectors(flags.vectors) if flags.vectors else NO_VECTORS
     if flags.resume and not state_file.exists():
         account(f"nothing to resume, since there is no {state_file}: training starts")
     recipe = Recipe(
-        name=name,
+        name=_name(flags, output),
         command="python -m jobs.train " + shlex.join(arguments),
         data=parts.described(),
         segmentation=parts.segmentation,
         vectors=Path(flags.vectors).name if flags.vectors else None,
         network=network,
         fitting=fitting,
+        chosen=chosen,
     )
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     # The parts of a step run side by side; threads within an operation would get in their way.
     start_tensorflow(threads=1, side_by_side=os.cpu_count() or 1)
+    from model.training.cross_validation import fit_after_folds
     from model.training.fit import fit_tagger
 
     train, dev, test = (
@@ -89,17 +98,23 @@ def run(arguments: Sequence[str]) -> int:
         directory=Path(flags.logs) if flags.logs else None,
         state_file=state_file,
         resumed=state_file if state_file.exists() else None,
+        deadline=started + 60 * fitting.max_minutes if fitting.max_minutes else None,
     )
     with _writing(output, state_file):
-        fitted = fit_tagger(train, dev, network, fitting, vectors, log)
-    seconds = time.monotonic() - started
-    trained = trained_model(fitted, recipe, dev, test)
+        if parts.folds:
+            fitted, judged = fit_after_folds(train, parts.folds, network, fitting, vectors, log)
+        else:
+            fitted = fit_tagger(train, dev, network, fitting, vectors, log)
+            judged = [(fitted, dev)]
+    took = time.monotonic() - started
+    trained = trained_model(fitted, recipe, judged, test)
     with _writing(output, state_file):
         save_artifact(trained.artifact, output, trained.people)
         state_file.unlink(missing_ok=True)
-    tables = [f"\n{part}\n{format_scores(scores)}" for part, scores in trained.scores.items()]
-    end = f"\nepoch {fitted.kept_epoch} kept, {seconds:,.0f} s\nmodel written to {output}"
-    account("\n".join([*tables, end]))
+    account(format_figures(trained.figures))
+    account(f"\nepoch {fitted.kept_epoch} kept, {took:,.0f} s\nmodel written to {output}")
+    if trained.figures.warning:
+        account(f"warning: do not use it. {trained.figures.warning}")
     return 0
 
 
@@ -110,6 +125,14 @@ def _checked(flags: argparse.Namespace) -> Parts:
         if error.is_list:
             answer(format_mistakes(error.errors, flags.mistakes))
         raise
+
+
+def _name(flags: argparse.Namespace, output: Path) -> str:
+    name: str = flags.name or output.name
+    if not is_name(name):
+        flag = "--name" if flags.name else "--output"
+        raise UsageError(f"{flag} {name!r} is no model's name: {NAME_EXPECTED}")
+    return name
 
 
 def _require_new(output: Path) -> None:

@@ -4,35 +4,64 @@ import re
 import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import stdev
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from model.evaluation.calibration import Calibration, Threshold
+from model.evaluation.calibration import FEWEST, Calibration, Threshold
 from model.evaluation.entity_scores import EntityScores
 from model.tagger.artifact import Artifact
 from model.text.escaping import harmless
+from model.text.segmentation import Segmentation
+from model.training.automatic import Choice
+from model.training.configuration import NetworkConfig, TrainingConfig
 
 _TEMPLATE = "card.md.j2"
 _TARGETS = (0.9, 0.95, 0.99)  # precisions that a threshold is named for
 _FEW = 50  # entities: below, one of them moves the recall by more than two points
 
 
-def model_card(
-    artifact: Artifact,
-    command: str,
-    data: Mapping[str, str],
-    settings: Mapping[str, object],
-    scores: Mapping[str, EntityScores],
-    calibration: Calibration,
-) -> str:
+@dataclass(frozen=True)
+class Recipe:
+    """How a model was made.
+
+    data: what each part of the labelled data was, by its name. vectors: what they are called.
+    chosen: the settings that nobody set, and why they are what they are.
+    """
+
+    name: str
+    command: str
+    data: Mapping[str, str]
+    segmentation: Segmentation
+    vectors: str | None
+    network: NetworkConfig
+    fitting: TrainingConfig
+    chosen: Mapping[str, Choice]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of a model.
+
+    scores: by the name of the part, "dev" and perhaps "test". fold_f1: of each fold, where "dev" is
+    all of train in a cross-validation. warning: why the model is of no use, if so.
+    """
+
+    scores: Mapping[str, EntityScores]
+    calibration: Calibration
+    fold_f1: Sequence[float] = ()
+    warning: str | None = None
+
+
+def model_card(artifact: Artifact, recipe: Recipe, figures: Figures) -> str:
     """The card of a model, as Markdown.
 
-    data: what each part of the labelled data was; settings: of the training; scores: by the name
-    of the part that they were measured on, "dev" and perhaps "test". Names that come from the data
-    or from the user are escaped.
+    Names that come from the data or from the user are escaped.
     """
+    scores, calibration, fold_f1 = figures.scores, figures.calibration, figures.fold_f1
     part = "test" if "test" in scores else "dev"
     rare = [label for label, row in scores[part].labels.items() if row.support < _FEW]
     model = shlex.quote(f"models/{' '.join(artifact.name.split())}")
@@ -54,13 +83,17 @@ def model_card(
     return environment.get_template(_TEMPLATE).render(
         artifact=artifact,
         part=part,
-        data=data,
-        settings=settings,
+        recipe=recipe,
+        settings=asdict(recipe.network) | asdict(recipe.fitting),
+        figures=figures,
         scores=scores,
         calibration=calibration,
+        fewest=FEWEST,
+        deviation=stdev(fold_f1) if len(fold_f1) > 1 else 0.0,
+        of_dev="the sentences, as the cross-validation tagged them," if fold_f1 else "dev",
         advice=_advice(calibration.thresholds),
         usage=_code(usage),
-        command=_code(command),
+        command=_code(recipe.command),
         rare=rare,
         few=_FEW,
     )

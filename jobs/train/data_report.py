@@ -1,11 +1,11 @@
 """A data report as text for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jobs.evaluate.terminal import remark_lines
 from jobs.train.findings import warnings_of
 from model.corpora.faults import KINDS, BrokenCorpusError
-from model.corpora.records import Remark
+from model.corpora.records import CorpusFormat, Remark
 from model.corpora.statistics import DataReport, PartReport
 from model.text.escaping import harmless
 from model.text.segmentation import TokenStyle
@@ -14,7 +14,16 @@ from schemas.errors import CorpusError
 
 LABELS_SHOWN = 40
 
-_FORMATS = {"kaggle": "Kaggle CSV", "conll": "CoNLL", "iob2": "CoNLL-U .iob2", "jsonl": "JSONL"}
+_FORMATS: Mapping[CorpusFormat, str] = {
+    "kaggle": "Kaggle CSV",
+    "conll": "CoNLL",
+    "iob2": "CoNLL-U .iob2",
+    "jsonl": "JSONL",
+    "json": "JSON",
+    "label_studio": "Label Studio",
+    "spacy": "spaCy's JSON",
+    "parquet": "Parquet",
+}
 _ENCODINGS = {"cp1252": "latin-1 or cp1252"}
 
 _TOKENS: dict[TokenStyle, str] = {

@@ -8,35 +8,56 @@ from model.corpora.records import Remark
 from model.corpora.statistics import DataReport, PartReport
 from model.tags import MOST_LABELS
 from model.text.escaping import harmless
+from pipeline.console.text import counted
 
+FEWEST_SPANS = 20  # with fewer in all, nothing can be learnt
+_FEWEST_TEXTS = 10  # that are cross-validated: two a fold
 FEW_SPANS = 20  # a label with fewer in train is hardly learnt
 LONG_SENTENCE = 512  # tokens; no sentence that a person wrote is that long
 REPEATED_SHARE = 0.05
 _SLIP_RARITY = 50  # a label one letter off another is a slip where it is so many times rarer
+_ONCE_IN = 10  # spans: as many of another make a label that stands once a slip too
 _SLIP_LENGTH = 3
 
 
 def pointless(report: DataReport) -> str | None:
     """One sentence where nothing could come of training on this data, else None."""
-    train, dev = report.train, report.others[0]
-    if not train.entities:
-        return f"{_named(train)} holds no entity: there is nothing to learn"
+    return next(chain(_about_train(report), _about_dev(report)), None)
+
+
+def _about_train(report: DataReport) -> Iterator[str]:
+    train, named = report.train, _named(report.train)
+    entities = sum(train.entities.values())
+    if not entities:
+        yield f"{named} holds no entity: there is nothing to learn"
+    if report.dev is None and train.sentences - train.repeated < _FEWEST_TEXTS:
+        yield f"{named} holds too few sentences to split: give --dev"
+    if entities < FEWEST_SPANS:
+        yield (
+            f"{named} holds {counted(entities, 'entity')}, too few to learn from: label at least "
+            f"{FEWEST_SPANS}, better some hundred"
+        )
+
+
+def _about_dev(report: DataReport) -> Iterator[str]:
+    train, dev = report.train, report.dev
+    if dev is None:
+        return
     if not dev.sentences and not dev.source:
-        return f"{_named(train)} holds too few sentences to split: give --dev"
+        yield f"{_named(train)} holds too few sentences to split: give --dev"
     if not dev.entities:
         lacking = "entity" if dev.sentences else "sentence"
-        return f"{_named(dev)} holds no {lacking}: it cannot tell a good epoch from a bad one"
+        yield f"{_named(dev)} holds no {lacking}: it cannot tell a good epoch from a bad one"
     if dev.entities.keys().isdisjoint(train.entities):
-        return (
+        yield (
             f"{_named(dev)} holds none of the labels of {_named(train)} "
             f"({_listed(train.entities)}), but {_listed(dev.entities)}"
         )
     if dev.in_train == dev.sentences:
-        return (
+        yield (
             f"every sentence of {_named(dev)} stands in {_named(train)} too: "
             "scores on it would praise what was learnt by heart"
         )
-    return None
 
 
 def impossible(report: DataReport) -> str | None:
@@ -89,13 +110,18 @@ def _about_slips(report: DataReport) -> Iterator[Remark]:
     for label, other in combinations(counts, 2):
         rare, usual = sorted((label, other), key=lambda name: (counts[name], name))
         if _folded(rare) == _folded(usual) or (
-            counts[rare] * _SLIP_RARITY <= counts[usual]
+            _is_rarer(counts[rare], counts[usual])
             and _one_letter_off(rare.casefold(), usual.casefold())
         ):
             yield Remark(
                 f"the label {_listed({rare: counts[rare]})} looks like a slip for "
                 f"{_listed({usual: counts[usual]})}: if it is, rename it"
             )
+
+
+def _is_rarer(rare: int, usual: int) -> bool:
+    """Whether a label is so much rarer than another that it may be a slip for it."""
+    return usual >= (_ONCE_IN if rare == 1 else rare * _SLIP_RARITY)
 
 
 def _about_rare_labels(train: PartReport) -> Iterator[Remark]:

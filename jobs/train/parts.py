@@ -9,6 +9,8 @@ from jobs.train.findings import impossible, pointless
 from model.corpora import (
     LabelledCorpus,
     LabelledSentence,
+    Offsets,
+    fold_numbers,
     read_labelled,
     split_documents,
     split_sentences,
@@ -19,20 +21,41 @@ from model.corpora.statistics import DataReport, LabelledPart, SourceFile, repor
 from model.corpora.token_style import TokenChoice, cuts_characters, token_style
 from model.text.languages import language_code
 from model.text.segmentation import Segmentation
+from model.training.automatic import DataSize
 from pipeline.console.printing import account, answer
 from pipeline.console.text import counted
 from schemas.errors import CorpusError, UsageError
 
+# With fewer sentences and no --dev, a tenth would be too few to judge by, and too many to miss.
+CROSS_VALIDATED = 3000
+FOLDS = 5
+USUAL_SHARE = 0.1
+_NAMES = ("train", "dev", "test")
+
 
 @dataclass(frozen=True)
 class Parts:
-    """The labelled sentences of a training run, and the report on them."""
+    """The labelled sentences of a training run, and the report on them.
+
+    folds: of each sentence of train, where these are cross-validated; there is no dev then.
+    """
 
     train: Sequence[LabelledSentence]
     dev: Sequence[LabelledSentence]
     test: Sequence[LabelledSentence]
     report: DataReport
     segmentation: Segmentation
+    has_vectors: bool
+    folds: Sequence[int] = ()
+
+    @property
+    def size(self) -> DataSize:
+        """How much there is to learn from."""
+        train = self.report.train
+        labels = len(train.entities)
+        return DataSize(
+            train.sentences, train.tokens, labels, train.distinct_words, self.has_vectors
+        )
 
     def described(self) -> dict[str, str]:
         sizes = {
@@ -61,9 +84,9 @@ def read_parts(flags: argparse.Namespace) -> Parts:
     """
     language = _language(flags.language)
     share = flags.validation_split
-    if not flags.dev and not 0 < share < 1:
+    if not flags.dev and share is not None and not 0 < share < 1:
         raise UsageError(f"--validation_split is {share}, expected more than 0 and below 1")
-    corpora = _read([flags.train, *filter(None, (flags.dev, flags.test))])
+    corpora = _read([flags.train, *filter(None, (flags.dev, flags.test))], flags.offsets)
     corpus = corpora[flags.train]
     choice = TokenChoice(flags.tokens)
     if flags.tokens == "auto":
@@ -72,24 +95,28 @@ def read_parts(flags: argparse.Namespace) -> Parts:
     segmentation = Segmentation(language=language, tokens=choice.style, characters=characters)
     file = _labelled(corpus, segmentation)
     train = file.part("train")
+    folds: list[int] = []
+    parts = {"train": train}
     if flags.dev:
-        dev = _labelled(corpora[flags.dev], segmentation).part("dev")
+        parts["dev"] = _labelled(corpora[flags.dev], segmentation).part("dev")
+    elif share is None and len(train.sentences) < CROSS_VALIDATED:
+        folds = file.folds(FOLDS, flags.seed)
     else:
+        share = USUAL_SHARE if share is None else share
         sentences, dev_sentences = file.split(share, flags.seed)
-        train = replace(train, sentences=sentences)
         origin = f"{100 * share:.3g}% of {flags.train}, apart by text"
-        dev = LabelledPart("dev", origin, None, dev_sentences)
-    parts = [train, dev]
+        parts["train"] = replace(train, sentences=sentences)
+        parts["dev"] = LabelledPart("dev", origin, None, dev_sentences)
     if flags.test:
-        parts.append(_labelled(corpora[flags.test], segmentation).part("test"))
+        parts["test"] = _labelled(corpora[flags.test], segmentation).part("test")
     return Parts(
-        train=train.sentences,
-        dev=dev.sentences,
-        test=parts[2].sentences if flags.test else (),
+        **{name: parts[name].sentences if name in parts else () for name in _NAMES},
         report=report_of(
-            *parts, tokens=choice.style, characters=characters, why_tokens=choice.reason
+            *parts.values(), tokens=choice.style, characters=characters, why_tokens=choice.reason
         ),
         segmentation=segmentation,
+        has_vectors=bool(flags.vectors),
+        folds=folds,
     )
 
 
@@ -125,6 +152,14 @@ class _LabelledFile:
     def part(self, name: str) -> LabelledPart:
         return LabelledPart(name, self.source.path, self.source, self.sentences)
 
+    def folds(self, count: int, seed: int) -> list[int]:
+        """The fold of each sentence; there are fewer than `count` where there are few texts."""
+        whole = self.documents if self.source.documents else [[each] for each in self.sentences]
+        numbers = fold_numbers(whole, count, seed)
+        return [
+            number for number, each in zip(numbers, whole, strict=True) for _ in range(len(each))
+        ]
+
     def split(
         self, fraction: float, seed: int
     ) -> tuple[list[LabelledSentence], list[LabelledSentence]]:
@@ -133,12 +168,12 @@ class _LabelledFile:
         return split_sentences(self.sentences, fraction, seed)
 
 
-def _read(paths: Sequence[str]) -> dict[str, LabelledCorpus]:
+def _read(paths: Sequence[str], offsets: Offsets) -> dict[str, LabelledCorpus]:
     corpora: dict[str, LabelledCorpus] = {}
     errors: dict[str, CorpusError] = {}
     for path in dict.fromkeys(paths):
         try:
-            corpora[path] = read_labelled(path)
+            corpora[path] = read_labelled(path, offsets)
         except CorpusError as error:
             errors[path] = error
     if errors:

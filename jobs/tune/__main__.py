@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from jobs.train.findings import pointless
-from jobs.train.flags import configurations, training_parser
+from jobs.train.flags import chosen_for, configurations, training_parser
 from jobs.train.parts import read_parts
 from jobs.tune.space import DEFAULT_SPACE, Domain, Search, parse_space
 from jobs.tune.trial import TRAINER
 from model.host.installation import install_command
+from model.training.automatic import Choice
 from model.training.word_vectors import require_vectors
 from pipeline.console.arguments import Parser, unknown_argument
 from pipeline.console.commands import called
@@ -32,12 +33,14 @@ def run(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
     """Search as the flags say, print the best command; returns the exit code."""
     flags, given = tuning_parser().parse_known_args(arguments)
     _require_sensible(flags)
-    training = _training_flags(given)
+    training, chosen = _training_flags(given)
     space = _space(flags.search, given)
-    defaults = {flag: getattr(training, flag) for flag in space}
-    _, fitting = configurations(training)
+    defaults = {
+        flag: chosen[flag].value if flag in chosen else getattr(training, flag) for flag in space
+    }
+    _, fitting = configurations(training, chosen)
     settings = {
-        flag: str(value)
+        flag: "auto" if flag in chosen else str(value)
         for flag, value in vars(training).items()
         if flag not in space and flag not in _NO_SETTINGS
     }
@@ -99,8 +102,8 @@ def _require_sensible(flags: argparse.Namespace) -> None:
         raise UsageError(f"--timeout_minutes is {flags.timeout_minutes}, expected more than 0")
 
 
-def _training_flags(given: Sequence[str]) -> argparse.Namespace:
-    """The flags that go to training, as it takes them; raises UsageError as it would."""
+def _training_flags(given: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Choice]]:
+    """The flags that go to training, and what it chooses itself; raises UsageError as it would."""
     parser = training_parser()
     for name in _names(given):
         if name in _NOT_PASSED:
@@ -115,10 +118,11 @@ def _training_flags(given: Sequence[str]) -> argparse.Namespace:
             raise UsageError(f"--{name} {path} is no file")
     if training.vectors:
         require_vectors(training.vectors)
-    reason = pointless(read_parts(training).report)
+    parts = read_parts(training)
+    reason = pointless(parts.report)
     if reason:
         raise UsageError(reason)
-    return training
+    return training, chosen_for(training, parts.size)
 
 
 def _space(specs: Sequence[str], given: Sequence[str]) -> dict[str, Domain]:

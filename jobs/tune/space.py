@@ -10,15 +10,17 @@ from schemas.errors import UsageError
 
 # Searched without --search, but for flags that are given; written as --search takes them.
 DEFAULT_SPACE: Mapping[str, str] = {
-    "learning_rate": "1e-3..1e-2:log",
+    "learning_rate": "1e-3..2e-2:log",
+    "batch_size": "8,16,32,64",
+    "epochs": "5..60",
+    "units": "48,64,96,128",
+    "embedding_size": "8,16,32,50,100",
+    "character_filters": "32,48,64,96,128",
     "dropout": "0.3..0.6",
-    "batch_size": "16,32,64",
-    "units": "64,100,128,150",
-    "character_filters": "32,48,64,128",
+    "input_dropout": "0.1..0.6",
     "recurrent_dropout": "0..0.3",
-    "word_dropout": "0..0.1",
-    "unknown_rate": "0.1..1:log",
-    "epochs": "4..15",
+    "word_dropout": "0..0.15",
+    "unknown_rate": "0.1..2:log",
 }
 
 # Flags of training that cannot vary, and why: most of them, since figures of trials are worth

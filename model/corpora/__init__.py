@@ -6,14 +6,17 @@ from model.corpora.records import (
     LabelledCorpus,
     LabelledDocument,
     LabelledSentence,
+    Offsets,
 )
-from model.corpora.split import split_documents, split_sentences
+from model.corpora.split import fold_numbers, split_documents, split_sentences
 
 __all__ = [
     "CorpusFormat",
     "LabelledCorpus",
     "LabelledDocument",
     "LabelledSentence",
+    "Offsets",
+    "fold_numbers",
     "read_labelled",
     "split_documents",
     "split_sentences",

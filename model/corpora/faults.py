@@ -49,6 +49,11 @@ class BrokenCorpusError(CorpusError):
             yield kind, list(faults)
 
 
+def fault_of(line: int, kind: FaultKind, reason: str, record: int | None) -> Fault:
+    """A fault of the record of this number, which its reason names where the line does not."""
+    return Fault(line, kind, reason if record is None else f"record {record:,}: {reason}")
+
+
 def broken(path: str, line: int, reason: str) -> CorpusError:
     """The error for a file that is broken as a whole: `path:line: reason`."""
     return CorpusError(f"{path}:{line}: {reason}")

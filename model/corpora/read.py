@@ -3,16 +3,26 @@
 import codecs
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Literal
 
-from model.corpora.faults import broken
+from model.corpora.faults import Fault, broken
+from model.corpora.formats.compressed import unpack
 from model.corpora.formats.conll import read_columns, split_columns
-from model.corpora.formats.foreign import refuse_bytes, refuse_one_json
-from model.corpora.formats.jsonl import read_documents
+from model.corpora.formats.documents import has_spans, read_document
+from model.corpora.formats.foreign import refuse_bytes
+from model.corpora.formats.json_records import Record, json_records
 from model.corpora.formats.kaggle import is_header, read_kaggle
-from model.corpora.records import CorpusFormat, Encoding, LabelledCorpus, Remark
+from model.corpora.formats.label_studio import is_task, labelled_key, read_task
+from model.corpora.formats.parquet import is_parquet, parquet_records
+from model.corpora.formats.spacy_json import is_spacy, read_spacy
+from model.corpora.formats.spans import read_spans
+from model.corpora.formats.token_columns import has_token_columns, read_token_columns
+from model.corpora.records import CorpusFormat, Encoding, LabelledCorpus, Offsets, Remark
+from model.corpora.tag_spelling import could_be_tag
 from model.host.regular_files import open_regular
-from model.tags import is_tag
 from model.text.escaping import harmless
 from schemas.errors import CorpusError
 
@@ -20,12 +30,14 @@ _C1 = re.compile(rb"[\x80-\x9f]")
 _MARK = re.compile("^\ufeff", re.MULTILINE)
 
 
-def read_labelled(path: str | os.PathLike[str]) -> LabelledCorpus:
+def read_labelled(path: str | os.PathLike[str], offsets: Offsets = "auto") -> LabelledCorpus:
     """The sentences or documents of a labelled file, in its order.
 
-    Recognised by content, whatever the file is called: the Kaggle CSV, CoNLL, CoNLL-U-like `.iob2`,
-    and JSONL documents. Text is UTF-8, a BOM is dropped; a Kaggle CSV may be latin-1 instead. A BOM
-    at the start of another line, where files were put together, is dropped too and remarked on.
+    Recognised by content, whatever the file is called, and compressed or not: the Kaggle CSV,
+    CoNLL, CoNLL-U-like `.iob2`, and JSON or Parquet of documents with spans, of Label Studio's
+    tasks, of spaCy's documents or of lists of words and tags. Text is UTF-8, a BOM is dropped; a
+    Kaggle CSV may be latin-1 instead. A BOM at the start of another line, where files were put
+    together, is dropped too and remarked on. `offsets` is what spans of the file count.
     Raises CorpusError with `path:line: reason` for a file that is broken, or is something else, or
     can't be read; BrokenCorpusError holds all that is wrong with its rows.
     """
@@ -35,6 +47,18 @@ def read_labelled(path: str | os.PathLike[str]) -> LabelledCorpus:
             stored = stream.readall()
     except OSError as error:
         raise CorpusError(f"{name}: cannot be read: {error.strerror}") from error
+    content, compression = unpack(name, stored)
+    if is_parquet(content):
+        corpus = _read_records(name, "parquet", parquet_records(name, content), [], offsets)
+    else:
+        corpus = _read_text(name, content, offsets)
+    if offsets != "auto" and not corpus.documents:
+        unused = f"{harmless(name)} has words with tags, and no spans whose offsets count anything"
+        corpus = corpus.with_remarks(Remark(unused))
+    return corpus.with_facts(compression) if compression else corpus
+
+
+def _read_text(name: str, stored: bytes, offsets: Offsets) -> LabelledCorpus:
     refuse_bytes(name, stored)
     raw = stored.removeprefix(codecs.BOM_UTF8)
     text, encoding_error = _decode(raw)
@@ -44,8 +68,8 @@ def read_labelled(path: str | os.PathLike[str]) -> LabelledCorpus:
         text = text.replace("\r", "\n")
     marks = [text.count("\n", 0, mark.start()) + 1 for mark in _MARK.finditer(text)]
     text = _MARK.sub("", text) if marks else text
-    corpus_format = recognise(text)
-    if encoding_error is not None and corpus_format != "kaggle":
+    kind = recognise(text)
+    if encoding_error is not None and kind != "kaggle":
         line = raw.count(b"\n", 0, encoding_error.start) + 1
         byte = raw[encoding_error.start]
         raise broken(
@@ -54,16 +78,22 @@ def read_labelled(path: str | os.PathLike[str]) -> LabelledCorpus:
             f"byte 0x{byte:02x} is not valid UTF-8: if this is {_one_byte_encoding(raw)}, convert "
             f"it with iconv -f {_one_byte_encoding(raw)} -t utf-8",
         ) from encoding_error
-    corpus = _read(name, text, corpus_format)
+    if kind == "kaggle":
+        corpus = read_kaggle(name, text)
+    elif kind == "json":
+        records, faults = json_records(name, text)
+        is_lines = bool(faults) or any(record.number is None for record in records)
+        corpus = _read_records(name, "jsonl" if is_lines else "json", records, faults, offsets)
+    else:
+        corpus = read_columns(name, text)
     return replace(
-        corpus,
+        corpus.with_remarks(*_about_marks(name, marks)),
         encoding=_utf_8(stored) if encoding_error is None else _one_byte_encoding(raw),
-        remarks=(*corpus.remarks, *_about_marks(name, marks)),
     )
 
 
-def recognise(text: str) -> CorpusFormat:
-    """The format of a labelled file's text, by its first lines; "conll" where nothing else fits.
+def recognise(text: str) -> Literal["kaggle", "conll", "json"]:
+    """How a labelled file's text is written, by its first lines; "conll" where nothing else fits.
 
     A broken file is still recognised where it can be, so that its error speaks of the right format:
     a header with only one of the three column names is a Kaggle CSV. A first line that ends in a
@@ -71,20 +101,32 @@ def recognise(text: str) -> CorpusFormat:
     """
     lines = (line for line in text.split("\n") if line.strip())
     first = next(lines, "").strip("\r")
-    if is_tag(split_columns(first)[-1].strip(" ")) or first.startswith("#"):
+    if could_be_tag(split_columns(first)[-1].strip(" ")) or first.startswith("#"):
         return "conll"
     if first.lstrip()[:1] in ("{", "["):
-        return "jsonl"
+        return "json"
     return "kaggle" if is_header(first) else "conll"
 
 
-def _read(path: str, text: str, corpus_format: CorpusFormat) -> LabelledCorpus:
-    if corpus_format == "kaggle":
-        return read_kaggle(path, text)
-    if corpus_format == "jsonl":
-        refuse_one_json(path, text)
-        return read_documents(path, text)
-    return read_columns(path, text)
+def _read_records(
+    path: str,
+    written: CorpusFormat,
+    records: Sequence[Record],
+    faults: Sequence[Fault],
+    offsets: Offsets,
+) -> LabelledCorpus:
+    """The corpus of a file's records, by the first that is of a known shape."""
+    for record in records:
+        if is_task(record.value):
+            read = partial(read_task, text_key=labelled_key(records))
+            return read_spans(path, "label_studio", records, faults, read, offsets)
+        if is_spacy(record.value):
+            return read_spacy(path, records, faults)
+        if has_spans(record.value):
+            break
+        if has_token_columns(record.value):
+            return read_token_columns(path, written, records, faults)
+    return read_spans(path, written, records, faults, read_document, offsets)
 
 
 def _about_marks(path: str, lines: list[int]) -> list[Remark]:

@@ -43,15 +43,17 @@ def about_tags(
 def about_misfits(path: str, misfits: Sequence[Misfit], advice: str) -> Iterator[Remark]:
     """The spans that are not whole tokens of one sentence, if there are any."""
     if misfits:
-        text = f"{_these(misfits, 'span', harmless(path))} not whole tokens of one sentence"
-        yield Remark(f"{text}: {advice}", tuple(map(_misfit_place, misfits)))
+        path = harmless(path)
+        text = f"{_these(misfits, 'span', path)} not whole tokens of one sentence"
+        yield Remark(f"{text}: {advice}", tuple(_misfit_place(path, misfit) for misfit in misfits))
 
 
-def _misfit_place(misfit: Misfit) -> str:
+def _misfit_place(path: str, misfit: Misfit) -> str:
     span = misfit.span
+    line = "" if misfit.line is None else f":{misfit.line}"
     place = (
-        f"{harmless(misfit.doc_id)} [{span.start}, {span.end}) {harmless(span.label)} "
-        f"{_quoted(misfit.text)} {_FATES[misfit.kind]}"
+        f"{path}{line}: {harmless(misfit.doc_id)} [{span.start}, {span.end}) "
+        f"{harmless(span.label)} {_quoted(misfit.text)} {_FATES[misfit.kind]}"
     )
     return f"{place}; tagged: {', '.join(map(_quoted, misfit.tagged))}" if misfit.tagged else place
 

@@ -44,6 +44,29 @@ def split_documents(
     return train, dev
 
 
+def fold_numbers(documents: Sequence[Document], folds: int, seed: int) -> list[int]:
+    """The fold of each document, from 0: folds of about equally many sentences, apart by text.
+
+    Documents that share a sentence are in the same fold; where that ties so many together that a
+    fold would be twice as large as it should be, only documents of equal text are. Sentences
+    without documents are documents of one. Folds may be empty where there are few texts.
+    """
+    numbers: list[int] = []
+    for groups in (_tied_by_sentences(documents), list(map(_whole_text, documents))):
+        sizes: Counter[str] = Counter()
+        for group, document in zip(groups, documents, strict=True):
+            sizes[group] += len(document)
+        filled = [0] * folds
+        fold_of: dict[str, int] = {}
+        for name in sorted(sizes, key=lambda name: (_draw(name, seed), name)):
+            fold_of[name] = filled.index(min(filled))
+            filled[fold_of[name]] += sizes[name]
+        numbers = [fold_of[group] for group in groups]
+        if max(filled) * folds <= 2 * sum(filled):
+            break
+    return numbers
+
+
 def _split(
     documents: Sequence[Document], groups: Sequence[str], fraction: float, seed: int
 ) -> tuple[list[LabelledSentence], list[LabelledSentence]]:

@@ -1,7 +1,8 @@
 """Labelled sentences in the tokens of extraction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, compress
 
 from model.corpora.records import LabelledSentence
 from model.text.segmentation import TokenStyle, retokenize
@@ -27,6 +28,17 @@ class TokenizedSentences:
             for sentence in sentences
         ]
         return cls([words for words, _ in pairs], [tags for _, tags in pairs])
+
+    @classmethod
+    def joined(cls, parts: Iterable["TokenizedSentences"]) -> "TokenizedSentences":
+        """The sentences of several parts, one after the other."""
+        words, tags = zip(*((part.words, part.tags) for part in parts), strict=True)
+        return cls(list(chain.from_iterable(words)), list(chain.from_iterable(tags)))
+
+    def where(self, chosen: Sequence[bool]) -> "TokenizedSentences":
+        """The sentences that are chosen."""
+        words, tags = (list(compress(each, chosen)) for each in (self.words, self.tags))
+        return TokenizedSentences(words, tags)
 
     def __len__(self) -> int:
         return len(self.words)

@@ -33,7 +33,7 @@ _GRID = 9
 _WIDTH = 1e-3  # of the last interval around log T
 _GOLDEN = (math.sqrt(5) - 1) / 2
 # With fewer right or fewer wrong spans, T would follow a handful of them.
-_FEWEST = 20
+FEWEST = 20
 # Bounds what a wrong span of confidence 1 costs: a single one would decide about T otherwise.
 _CERTAIN = 1e-9
 _SEED = 0
@@ -83,6 +83,16 @@ class Sample:
     right: int
     gold: int
 
+    @classmethod
+    def of(cls, found: Sequence["FoundSpans"]) -> "Sample":
+        """What there is in several parts together."""
+        counts = [(len(f.lengths), len(f.right), int(f.right.sum()), f.gold) for f in found]
+        return cls(*map(sum, zip(*counts, strict=True)))
+
+    @property
+    def wrong(self) -> int:
+        return self.found - self.right
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -127,28 +137,38 @@ class FoundSpans:
         emissions = self.emissions / np.float32(t)
         return span_posteriors(tempered, emissions, self.lengths, self.spans, self.span_tags)
 
-    @property
-    def sample(self) -> Sample:
-        return Sample(len(self.lengths), len(self.right), int(self.right.sum()), self.gold)
+
+Judged = Sequence[tuple[Tagger, Sequence[LabelledSentence]]]
 
 
-def calibrate(tagger: Tagger, sentences: Sequence[LabelledSentence]) -> Calibration:
-    """Fit the temperature on half of the sentences, and measure with the other half.
+def calibrate(judged: Judged) -> Calibration:
+    """Fit the temperature on half of labelled sentences, and measure with the other half.
 
-    The tagger's own temperature is 1. Equal texts are in the same half, and the same sentences
-    always make the same halves.
+    judged: taggers, each with the sentences that it is asked about, none of which it was trained
+    on. Their own temperature is 1, and one is fitted for all. Equal texts are in the same half, and
+    the same sentences always make the same halves.
     """
-    halves = split_sentences(sentences, 0.5, _SEED)
-    fitted, measured = (find_spans(tagger, half) for half in halves)
-    temperature = fit_temperature(fitted.confidence, fitted.right)
-    confidence = measured.confidence(temperature)
+    halves = [(tagger, split_sentences(part, 0.5, _SEED)) for tagger, part in judged]
+    fitted, measured = (
+        [find_spans(tagger, parts[half]) for tagger, parts in halves] for half in range(2)
+    )
+
+    def confidence_of(found: Sequence[FoundSpans], temperature: float) -> Scores:
+        return np.concatenate([each.confidence(temperature) for each in found])
+
+    temperature = fit_temperature(
+        lambda t: confidence_of(fitted, t), np.concatenate([each.right for each in fitted])
+    )
+    right = np.concatenate([each.right for each in measured])
+    confidence = confidence_of(measured, temperature)
+    sample = Sample.of(measured)
     return Calibration(
         temperature=temperature,
-        fitted_on=fitted.sample,
-        measured_on=measured.sample,
-        before=reliability(measured.confidence(1.0), measured.right),
-        after=reliability(confidence, measured.right),
-        thresholds=tuple(threshold_table(confidence, measured.right, measured.gold)),
+        fitted_on=Sample.of(fitted),
+        measured_on=sample,
+        before=reliability(confidence_of(measured, 1.0), right),
+        after=reliability(confidence, right),
+        thresholds=tuple(threshold_table(confidence, right, sample.gold)),
     )
 
 
@@ -210,7 +230,7 @@ def fit_temperature(confidence_at: Callable[[float], Scores], right: Truth) -> f
 
 
 def _is_enough(right: int, found: int) -> bool:
-    return min(right, found - right) >= _FEWEST
+    return min(right, found - right) >= FEWEST
 
 
 def log_loss(confidence: Scores, right: Truth) -> float:

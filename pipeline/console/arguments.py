@@ -18,7 +18,24 @@ from pipeline.console.text import first_line
 from schemas.errors import JobError, UsageError
 
 _EXAMPLES = "examples:"
-_KINDS: Mapping[object, str] = {int: "a whole number", float: "a number"}
+
+
+def whole_number_or_auto(text: str) -> int | None:
+    """None for `auto`."""
+    return None if text == "auto" else int(text)
+
+
+def number_or_auto(text: str) -> float | None:
+    """None for `auto`."""
+    return None if text == "auto" else float(text)
+
+
+_KINDS: Mapping[object, str] = {
+    int: "a whole number",
+    float: "a number",
+    whole_number_or_auto: "a whole number or auto",
+    number_or_auto: "a number or auto",
+}
 
 
 class Arguments(argparse.ArgumentParser):

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
+from pipeline.console.arguments import number_or_auto, whole_number_or_auto
 from schemas.errors import UsageError
 
 T = TypeVar("T")
 
+_OR_AUTO: Mapping[Any, Any] = {int: whole_number_or_auto, float: number_or_auto}
 _METAVARS: Mapping[Any, str] = {int: "N", float: "X", str: "NAME", bool: "BOOL"}
 
 
@@ -22,7 +24,8 @@ def flag(text: str, metavar: str = "", default: Any = dataclasses.MISSING, **mor
     Without a default, the flag is required. name: where the field has another. group: the title of
     the group that begins with it. least, most: bounds of the value. choices: where the type is no
     Literal. parse: what makes the value of a text. recorded: whether a run records it (True).
-    decisive: whether rows depend on it (False).
+    decisive: whether rows depend on it (False). auto: whether its value is found where none is
+    given; it is then None.
     """
     return dataclasses.field(default=default, metadata={"help": text, "metavar": metavar, **more})
 
@@ -46,14 +49,17 @@ def add_flags(parser: argparse._ActionsContainer, kind: type) -> None:
     for name, field in flags_of(kind):
         if "group" in field.metadata:
             group = parser.add_argument_group(field.metadata["group"])
-        group.add_argument(f"--{name}", help=field.metadata["help"], **_settings(field))
+        text = field.metadata["help"] + " (default: auto)" * field.metadata.get("auto", False)
+        group.add_argument(f"--{name}", help=text, **_settings(field))
 
 
 def from_flags(kind: type[T], parsed: argparse.Namespace, **others: Any) -> T:
     """The dataclass that parsed flags describe; `others` are values that stand for their flags."""
     values = {field.name: getattr(parsed, name) for name, field in flags_of(kind)}
     frozen = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-    return kind(**{**frozen, **others})
+    found = {field.name for _, field in flags_of(kind) if field.metadata.get("auto")}
+    given = {name: v for name, v in frozen.items() if name not in found or v is not None}
+    return kind(**{**given, **others})
 
 
 def require_bounds(record: object, prefix: str = "--") -> None:
@@ -94,7 +100,8 @@ def _settings(field: dataclasses.Field[Any]) -> dict[str, Any]:
         kind = get_args(kind)[0]
         settings |= {} if "parse" in given else {"nargs": "+"}
     settings["metavar"] = given.get("metavar") or _METAVARS.get(kind)
-    return {**settings, "type": given.get("parse", _boolean if kind is bool else kind)}
+    settings["type"] = given.get("parse", _boolean if kind is bool else kind)
+    return {**settings, "default": None, "type": _OR_AUTO[kind]} if given.get("auto") else settings
 
 
 def _boolean(text: str) -> bool:

@@ -3,13 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
 from model.corpora.faults import Fault, broken, wrong_columns
 from model.corpora.records import LabelledCorpus, LabelledWord, Remark
-from model.tags import is_tag
+from model.corpora.tag_spelling import TagSpelling, could_be_tag
 
 _DOCSTART = "-DOCSTART-"
 _NUMBER = re.compile(r"\d+")
@@ -48,6 +48,7 @@ class _Layout:
     tabs: bool
     numbered: bool
     tag: int
+    spelling: TagSpelling
 
     @property
     def word(self) -> int:
@@ -92,11 +93,8 @@ def read_columns(path: str, text: str) -> LabelledCorpus:
     corpus = LabelledCorpus.of_words(
         path, "iob2" if layout.is_iob2 else "conll", _words(kept, layout)
     )
-    return replace(
-        corpus,
-        facts=tuple(_facts(layout, len(rows) - len(kept))),
-        remarks=tuple(_remarks(path, kept, layout)),
-    )
+    corpus = corpus.with_facts(*_facts(layout, len(rows) - len(kept)))
+    return corpus.with_remarks(*_remarks(path, kept, layout))
 
 
 def _rows(text: str) -> list[_Row]:
@@ -117,7 +115,7 @@ def _layout(path: str, rows: Sequence[_Row]) -> _Layout:
     # Comments are known by the shape of the rows, so these must not be among them; a file of
     # nothing but lines with a # in front is one of its words.
     sure = [row for row in rows if not row.columns[0].startswith("#")]
-    sure = sure or [row for row in rows if is_tag(row.columns[-1].strip(" "))]
+    sure = sure or [row for row in rows if could_be_tag(row.columns[-1].strip(" "))]
     if not sure:
         raise broken(path, 1, "the file holds no sentence")
     width, _ = Counter(len(row.columns) for row in sure).most_common(1)[0]
@@ -134,14 +132,15 @@ def _layout(path: str, rows: Sequence[_Row]) -> _Layout:
             "every row begins with a number, which is no word: give the words in the first column, "
             "or in the second behind numbers that count the tokens of each sentence",
         )
-    return _Layout(width, first.line, first.tabs, numbered, tag)
+    tags = Counter(row.columns[tag].strip(" ") for row in usual)
+    return _Layout(width, first.line, first.tabs, numbered, tag, TagSpelling.of(tags))
 
 
 def _tag_column(path: str, rows: Sequence[_Row], *, numbered: bool) -> int:
     """Which column holds tags in most rows: the last, or in `.iob2` the third."""
     first = rows[0]
     width = len(first.columns)
-    tagged = [sum(is_tag(row.columns[n].strip(" ")) for row in rows) for n in range(width)]
+    tagged = [sum(could_be_tag(row.columns[n].strip(" ")) for row in rows) for n in range(width)]
     candidates = [width - 1, _IOB2_TAG] if numbered and width == _IOB2_WIDTH else [width - 1]
     for column in candidates:
         if 2 * tagged[column] > len(rows):
@@ -194,7 +193,7 @@ def _is_comment(row: _Row, layout: _Layout) -> bool:
         return False
     if layout.numbered or len(row.columns) != layout.width or row.tabs != layout.tabs:
         return True
-    if is_tag(row.columns[layout.tag].strip(" ")):
+    if layout.spelling.tag(row.columns[layout.tag].strip(" ")):
         return bool(_METADATA.match(" ".join(row.columns)))
     return start[1:2] in ("", " ")
 

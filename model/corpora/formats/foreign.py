@@ -1,11 +1,8 @@
-"""Files that are known for what they are, and not read: archives, UTF-16, exports as one JSON."""
+"""Files that are known for what they are, and not read: archives, UTF-16, other programs' files."""
 
 import codecs
-import json
 import re
-import shlex
 from collections.abc import Mapping
-from typing import Any
 
 from model.corpora.faults import broken
 from schemas.errors import CorpusError
@@ -13,17 +10,14 @@ from schemas.errors import CorpusError
 _UNPACK = "unpack it, and give the labelled file in it"
 # The first bytes of files that people try to train from.
 _MAGIC: Mapping[bytes, str] = {
-    b"\x1f\x8b": f"a gzip file: {_UNPACK}",
+    b"\x1f\x8b": f"a gzip file within a compressed one: {_UNPACK}",
     b"PK\x03\x04": f"a ZIP archive, or a document of an office: {_UNPACK}",
     b"PK\x05\x06": "an empty ZIP archive",
-    b"BZh": f"a bzip2 file: {_UNPACK}",
-    b"\xfd7zXZ\x00": f"an xz file: {_UNPACK}",
-    b"\x28\xb5\x2f\xfd": f"a zstandard file: {_UNPACK}",
     b"7z\xbc\xaf\x27\x1c": f"a 7-Zip archive: {_UNPACK}",
     b"Rar!\x1a\x07": f"a RAR archive: {_UNPACK}",
     b"ustar": f"a tar archive: {_UNPACK}",
-    b"PAR1": "a Parquet file: write its rows as JSON lines or CoNLL",
-    b"ARROW1": "an Arrow file: write its rows as JSON lines or CoNLL",
+    b"PAR1": "a Parquet file that is cut off, or encrypted",
+    b"ARROW1": "an Arrow file: write its rows as Parquet",
     b"Obj\x01": "an Avro file: write its rows as JSON lines or CoNLL",
     b"SQLite format 3\x00": "a database of SQLite: write its rows as JSON lines or CoNLL",
     b"\xd0\xcf\x11\xe0": "an old document of an office, such as .xls: save it as CSV",
@@ -40,7 +34,6 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 _LOOKED_AT = 1000  # bytes, by which UTF-16 without a mark is known
-_LABEL_STUDIO = ("annotations", "completions")
 
 
 def refuse_bytes(path: str, stored: bytes) -> None:
@@ -60,45 +53,6 @@ def refuse_bytes(path: str, stored: bytes) -> None:
         raise broken(path, line, "a NUL character, so this is not a text file in UTF-8")
 
 
-def refuse_one_json(path: str, text: str) -> None:
-    """Raise CorpusError where a text is one JSON value, over lines or an array, not one a line."""
-    begins = text.lstrip()[:1]
-    if begins not in ("[", "{"):
-        return
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return
-    if isinstance(value, dict):
-        if "\n" in text.strip():
-            raise broken(path, 1, _one_object(value, path))
-        return
-    raise broken(path, 1, _one_array(value, path))
-
-
 def _other_encoding(path: str, name: str) -> CorpusError:
     reason = f"this is text in {name}: convert it with iconv -f {name} -t utf-8"
     return broken(path, 1, reason)
-
-
-def _one_object(value: Mapping[str, Any], path: str) -> str:
-    arrays = [key for key, item in value.items() if isinstance(item, list)]
-    objects = [key for key in arrays if any(isinstance(item, dict) for item in value[key])]
-    if objects and "text" not in value:
-        query = shlex.quote(f".[{json.dumps(objects[0])}][]")
-        return f"this is one JSON document, not one object a line: {_jq(query, path)}"
-    return f"this is one JSON object over several lines: {_jq('.', path)}"
-
-
-def _one_array(value: list[Any], path: str) -> str:
-    first = next((item for item in value if isinstance(item, dict)), {})
-    if any(key in first for key in _LABEL_STUDIO):
-        return (
-            "this is a JSON export of Label Studio: export it as CONLL2003 there, or as JSON-MIN "
-            "and then jq -c '.[]' FILE > documents.jsonl"
-        )
-    return "this is one JSON array, not one object a line: " + _jq("'.[]'", path)
-
-
-def _jq(query: str, path: str) -> str:
-    return f"jq -c {query} {shlex.quote(path)} > documents.jsonl"

@@ -4,15 +4,15 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import starmap
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from model.corpora.faults import Fault, broken, wrong_columns
 from model.corpora.records import LabelledCorpus, LabelledWord, Remark
+from model.corpora.tag_spelling import could_be_tag
 from model.host.installation import install_command
-from model.tags import is_tag
 from model.text.escaping import harmless
 from schemas.errors import UsageError
 
@@ -87,11 +87,9 @@ def read_kaggle(path: str, text: str) -> LabelledCorpus:
     _refuse_scattered(path, body.runs)
     rows = body.rows
     words = zip(rows.index.tolist(), rows["sentence"], rows["word"], rows["tag"], strict=True)
-    return replace(
-        LabelledCorpus.of_words(path, "kaggle", [*body.faults, *starmap(LabelledWord, words)]),
-        facts=tuple(_facts(header, body)),
-        remarks=tuple(_remarks(path, body)),
-    )
+    rows_or_faults: list[LabelledWord | Fault] = [*body.faults, *starmap(LabelledWord, words)]
+    corpus = LabelledCorpus.of_words(path, "kaggle", rows_or_faults)
+    return corpus.with_facts(*_facts(header, body)).with_remarks(*_remarks(path, body))
 
 
 def _pandas() -> ModuleType:
@@ -234,7 +232,7 @@ def _from(lines: Sequence[str], start: int) -> Iterator[str]:
 def _is_row(line: str, header: _Header) -> bool:
     """Whether a line is a row by itself, if quotes mean nothing."""
     cells = line.rstrip("\r\n").split(header.delimiter)
-    return len(cells) == len(header.names) and is_tag(cells[header.position(TAG)])
+    return len(cells) == len(header.names) and could_be_tag(cells[header.position(TAG)])
 
 
 def _refuse_scattered(path: str, runs: "pd.DataFrame") -> None:

@@ -326,5 +326,33 @@ def test_spans_that_the_model_cannot_find_are_told(
     assert run([f"--model={tiny_artifact}", f"--data={path}"]) == 0
     assert (
         f"\n- 1 span of {path} is not whole tokens of one sentence: as the model cuts text, "
-        "it cannot find them\n    1 [0, 4) per 'Mari' begins or ends within a token or a blank\n"
+        f"it cannot find them\n    {path}:1: 1 [0, 4) per 'Mari' begins or ends within a token "
+        "or a blank\n"
     ) in capsys.readouterr().out
+
+
+def test_an_export_in_utf_16_is_scored_as_the_same_documents(
+    tiny_artifact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The unit is found out, and told; another one that is asked for is what counts."""
+    text = "🚢 Maria met in Lisbon."
+    spans = [(2, 7, "per"), (text.index("Lisbon"), text.index("Lisbon") + 6, "geo")]
+    results = [
+        {
+            "type": "labels",
+            "value": {"start": a + 1, "end": b + 1, "text": text[a:b], "labels": [label]},
+        }
+        for a, b, label in spans
+    ]
+    task = {"id": 1, "data": {"text": text}, "annotations": [{"result": results}]}
+    points, units = tmp_path / "points.jsonl", tmp_path / "units.json"
+    points.write_text(json.dumps({"id": 1, "text": text, "entities": spans}))
+    units.write_text(json.dumps([task]))
+    expected = scores_of(tiny_artifact, points, tmp_path / "scores.json")
+    capsys.readouterr()
+    found = scores_of(tiny_artifact, units, tmp_path / "scores.json")
+    assert [found[part] for part in SCORES] == [expected[part] for part in SCORES]
+    assert "offsets in UTF-16, since 2 spans fit their text so)" in capsys.readouterr().out
+    asked = ["--offsets=codepoints", f"--model={tiny_artifact}", f"--data={units}"]
+    assert run(asked) == 0
+    assert "not what their offsets cover, 2 in all" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.train.card import escaped, model_card
+from jobs.train.card import Figures, Recipe, escaped, model_card
 from model.evaluation.calibration import (
     Calibration,
     Reliability,
@@ -20,6 +20,9 @@ from model.evaluation.entity_scores import EntityScores, ScoreRow
 from model.tagger.artifact import Artifact
 from model.tags import TagSet
 from model.text.escaping import harmless
+from model.text.segmentation import Segmentation
+from model.training.automatic import Choice
+from model.training.configuration import NetworkConfig, TrainingConfig
 
 SCORES = EntityScores(
     ScoreRow(0.9126, 0.8, 0.85263, 1234),
@@ -27,6 +30,16 @@ SCORES = EntityScores(
 )
 DATA = {"train": "9,000 sentences", "dev": "1,000 sentences", "test": "500 sentences"}
 COMMAND = "python -m jobs.train --train 'my data.csv' --output models/ferry"
+RECIPE = Recipe(
+    name="ferry",
+    command=COMMAND,
+    data=DATA,
+    segmentation=Segmentation(),
+    vectors=None,
+    network=NetworkConfig(units=100, dropout=0.5),
+    fitting=TrainingConfig(learning_rate=3e-4),
+    chosen={"units": Choice(100, "by *guess*")},
+)
 
 
 def calibration_of(found: int) -> Calibration:
@@ -48,10 +61,7 @@ def card(
     artifact: Artifact, calibration: Calibration, *parts: str, scores: EntityScores = SCORES
 ) -> str:
     scored = dict.fromkeys(parts or ("dev",), scores)
-    return model_card(
-        artifact, COMMAND, DATA, {"units": 100, "dropout": 0.5, "learning_rate": 3e-4}, scored,
-        calibration,
-    )  # fmt: skip
+    return model_card(artifact, RECIPE, Figures(scored, calibration))
 
 
 def table_after(text: str, head: str) -> list[list[str]]:
@@ -113,7 +123,8 @@ def test_thresholds_stand_with_the_precision_that_they_give(tiny_model: Artifact
 def test_a_model_that_could_not_be_calibrated_says_so(tiny_model: Artifact) -> None:
     """And shows no figures of confidence that a handful of entities would give."""
     text = card(tiny_model, calibration_of(0))
-    assert "too few entities to calibrate" in text
+    assert "It is not calibrated: that takes 20 right and 20 wrong entities in half of dev" in text
+    assert "which has 0 right and 0 wrong." in text
     assert "reliability.svg" not in text
     assert "`--min_confidence` |" not in text
 
@@ -124,8 +135,9 @@ def test_it_says_how_it_was_made_and_used_and_what_is_rough(tiny_model: Artifact
     assert "--model models/tiny" in text
     assert ["train", "9,000 sentences"] in table_after(text, "data")
     settings = table_after(text, "setting")
-    assert ["words known", "23"] in settings
-    assert ["learning_rate", "0.0003"] in settings
+    assert ["words known", "23", ""] in settings
+    assert ["learning_rate", "0.0003", ""] in settings
+    assert ["units", "100", r"by \*guess\*"] in settings
     assert "Fewer than 50 entities stand behind the scores of per: they are rough." in text
 
 
@@ -157,23 +169,16 @@ def test_nothing_that_does_not_print_reaches_a_card(tiny_model: Artifact) -> Non
     artifact = replace(tiny_model, tags=TagSet((odd,)), name=odd)
     command = f"python -m jobs.train --train '{odd}\r.csv'"
     data = {"dev": odd}
-    text = model_card(
-        artifact, command, data, {"vectors": odd}, {"dev": scores}, calibration_of(2000)
-    )
+    recipe = replace(RECIPE, command=command, data=data, vectors=odd)
+    text = model_card(artifact, recipe, Figures({"dev": scores}, calibration_of(2000)))
     assert all(line.isprintable() for line in text.split("\n"))
     assert r"**\\x1b\[31mX\\u202e**" in text
     assert r"--train '\x1b[31mX\u202e\r.csv'" in text
 
 
 def test_lines_of_a_command_stay_within_its_block(tiny_model: Artifact) -> None:
-    text = model_card(
-        tiny_model,
-        "python -m jobs.train --train 'a\n\n# b.csv'",
-        DATA,
-        {},
-        {"dev": SCORES},
-        calibration_of(0),
-    )
+    recipe = replace(RECIPE, command="python -m jobs.train --train 'a\n\n# b.csv'")
+    text = model_card(tiny_model, recipe, Figures({"dev": SCORES}, calibration_of(0)))
     assert "\n    python -m jobs.train --train 'a\n    \n    # b.csv'\n" in text
 
 

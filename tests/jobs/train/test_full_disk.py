@@ -28,14 +28,16 @@ QUICK = (
     *("--batch_size=20", "--epochs=2", "--verbose=0", "--seed=5"),
 )
 
+PLACES = ("Bath", "Faro", "York", "Lyon", "Ghent", "Ulm")
+
 
 @pytest.fixture
 def flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Those of a small training, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    pairs = [(who, where) for who in ("Eva", "Rui") for where in ("Bath", "Faro", "York", "Lyon")]
+    pairs = [(who, where) for who in ("Eva", "Rui") for where in PLACES]
     Path("toy.conll").write_text("\n".join(f"{a} B-per\nleft O\n{b} B-geo\n" for a, b in pairs))
-    return ["--train=toy.conll", "--output=models/toy", *QUICK]
+    return ["--train=toy.conll", "--output=models/toy", "--validation_split=0.1", *QUICK]
 
 
 def failing_at(

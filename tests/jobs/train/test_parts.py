@@ -226,7 +226,10 @@ def test_check_tells_all_that_is_odd_in_one_go(
         "- 1 tag of odd.conll is illegal in IOB2",
         "    odd.conll:151: I-geo at the start of a sentence",
         "- 1 span of test.jsonl is not whole tokens of one sentence",
-        "    0 [4, 7) per 'sta' begins or ends within a token or a blank; tagged: 'stayed'",
+        (
+            "    test.jsonl:1: 0 [4, 7) per 'sta' begins or ends within a token or a blank; "
+            "tagged: 'stayed'"
+        ),
         "- train lacks labels of dev, isle (1)",
         "- the label GEO (2) looks like a slip for geo (35)",
         "- train has fewer than 20 spans of GEO (2)",
@@ -315,7 +318,8 @@ def test_what_its_reader_saw_is_told_of_each_file(
 def test_why_words_are_whole_is_said_in_the_report_and_for_the_card(
     toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (toy / "us.conll").write_text("U.S. B-geo\nships O\n\nAda B-per\nsank O\n")
+    many = "".join(f"Ada B-per\nsank O\n{number} O\n\n" for number in range(20))
+    (toy / "us.conll").write_text(f"U.S. B-geo\nships O\n\n{many}")
     files = ("--train=us.conll", "--dev=dev.conll")
     check_parts(parts(*files), 5)
     told = "whole words (U.S. stays one token)"
@@ -343,6 +347,10 @@ def test_the_report_counts_in_the_tokens_of_the_run(toy: Path) -> None:
         (["--train=train.conll", "--dev=ship.conll"], "--dev ship.conll holds none of the labels"),
         (["--train=train.conll", "--dev=blank.jsonl"], "--dev blank.jsonl holds no sentence: it"),
         (["--train=ship.conll"], "--train ship.conll holds too few sentences to split"),
+        (
+            ["--train=ship.conll", "--dev=ship.conll"],
+            "--train ship.conll holds 1 entity, too few to learn from: label at least 20",
+        ),
         (["--train=gone.conll"], "gone.conll: cannot be read"),
         (["--train=train.conll", "--validation_split=0"], "--validation_split is 0.0, expected"),
         (["--train=train.conll", "--epochs=0"], "--epochs is 0"),

@@ -70,6 +70,7 @@ def test_a_csv_becomes_a_model(
     """It loads, knows the training words and labels only, and its card has the command."""
     output = tmp_path / "models" / "toy"
     arguments = [f"--train={csv}", f"--test={conll}", f"--output={output}", *QUICK]
+    arguments.append("--validation_split=0.2")
     assert run(arguments) == 0
 
     artifact = load_artifact(read_files(output), "toy")
@@ -143,6 +144,55 @@ def test_words_of_the_vectors_stay_known_at_extraction(conll: Path, tmp_path: Pa
     assert tagged.unknown_tokens == 1  # "beyond", for which there was no room
 
 
+@pytest.mark.training
+@pytest.mark.usefixtures("eager")
+def test_few_sentences_are_cross_validated_and_all_of_them_trained_on(
+    csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Terminal, metrics and card say what was measured, on which sentences, and what was chosen."""
+    output = tmp_path / "toy"
+    flags = [f"--train={csv}", f"--output={output}", *QUICK]
+    assert run(flags) == 0
+    artifact = load_artifact(read_files(output), "toy")
+    assert set(PEOPLE + PLACES) <= {w.title() for w in artifact.encoder.vocabulary.words}
+    metrics = artifact.metrics
+    folds = metrics["cross_validation"]["f1"]
+    assert len(folds) == 5
+    micro = metrics["scores"]["dev"]["micro"]
+    assert micro["support"] == 40  # every sentence of train was scored once
+    kept = metrics["history"]["val_f1"][metrics["kept_epoch"] - 1]
+    assert micro["f1"] == pytest.approx(kept, abs=1e-6)
+    calibration = metrics["calibration"]
+    assert calibration["fitted_on"]["gold"] + calibration["measured_on"]["gold"] == 40
+
+    told = capsys.readouterr().out
+    assert "cross-validation: 5 models, each without one fold of the sentences" in told
+    assert "the F1 on their 40 entities is known to about ±0.13" in told
+    assert re.search(r"\n  learning_rate +0\.00\d+  for 20 sentences a step\n", told)
+    assert not re.search(r"\n  (units|batch_size) ", told)
+    assert f"cross-validation, 5 folds: F1 {micro['f1']:.3f}, standard deviation" in told
+    card = (output / "MODEL_CARD.md").read_text()
+    assert "In a cross-validation of 5 folds (20 sentences, 120 words, each tagged by a" in card
+    assert "| batch_size | 20 |  |" in card
+    assert "| for 20 sentences a step |" in card
+
+
+@pytest.mark.training
+@pytest.mark.usefixtures("eager")
+def test_a_model_of_no_use_is_called_so_at_the_end_and_on_its_card(
+    csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every model, where the bound is beyond what any reaches."""
+    monkeypatch.setattr("jobs.train.outcome.USELESS", 2.0)
+    output = tmp_path / "toy"
+    flags = [f"--train={csv}", f"--output={output}", "--validation_split=0.2", *QUICK]
+    assert run(last_of_each([*flags, "--epochs=1"])) == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"warning: do not use it. Its F1 is 0\.\d{3}: .*--epochs 2\.", told)
+    card = re.sub(r"\\(.)", r"\1", (output / "MODEL_CARD.md").read_text())
+    assert f"**Do not use this model.** {told.removeprefix('warning: do not use it. ')}" in card
+
+
 DOCUMENT = {"id": "a", "text": "Eva left.", "entities": [{"start": 0, "end": 3, "label": "per"}]}
 
 
@@ -165,13 +215,15 @@ def test_documents_become_a_model_and_the_report_comes_first(
     path = tmp_path / "toy.jsonl"
     path.write_text("\n".join(lines))
     output = tmp_path / "model"
-    assert run(last_of_each([f"--train={path}", f"--output={output}", *QUICK, "--epochs=1"])) == 0
+    flags = [f"--train={path}", f"--output={output}", "--validation_split=0.1", *QUICK]
+    assert run(last_of_each([*flags, "--epochs=1"])) == 0
     artifact = load_artifact(read_files(output), "toy")
     assert artifact.tags.labels == ("geo", "per")
     assert artifact.metrics["scores"]["dev"]["micro"]["support"] == 4
     told = capsys.readouterr().out
     assert told.startswith("data\n  train  ")
-    assert "    7 [0, 2) per 'Ru' begins or ends within a token or a blank; tagged: 'Rui'\n" in told
+    place = f"{path}:8: 7 [0, 2) per 'Ru' begins or ends within a token or a blank"
+    assert f"    {place}; tagged: 'Rui'\n" in told
 
 
 @pytest.mark.training

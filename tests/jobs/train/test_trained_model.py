@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.train.trained_model import Recipe, TrainedModel, trained_model
+from jobs.train.card import Recipe
+from jobs.train.trained_model import TrainedModel, trained_model
 from model.corpora import LabelledSentence
 from model.evaluation.calibration import find_spans
 from model.tagger.artifact import Artifact, load_artifact, read_files, save_artifact
@@ -54,10 +55,10 @@ def made(tiny_model: Artifact) -> TrainedModel:
         vectors="glove-6b-50d",
         network=NetworkConfig(),
         fitting=TrainingConfig(),
+        chosen={},
     )
-    return trained_model(
-        fitted, recipe, TokenizedSentences(texts, gold), TokenizedSentences([], [])
-    )
+    dev = TokenizedSentences(texts, gold)
+    return trained_model(fitted, recipe, [(fitted, dev)], TokenizedSentences([], []))
 
 
 def test_the_artifact_has_the_temperature_and_the_figures_behind_it(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from jobs.train.flags import training_parser
 from jobs.tune.space import DEFAULT_SPACE, Choices, Domain, Range, parse_space
+from model.training.automatic import DataSize, automatic
 from schemas.errors import UsageError
 
 PARSER = training_parser()
@@ -77,11 +78,16 @@ def test_whatever_is_typed_is_understood_or_refused_in_one_sentence(spec: str) -
 
 
 def test_every_flag_of_the_default_space_is_one_of_training_and_its_default_is_in_it() -> None:
-    """So the first trial can be training's own defaults."""
+    """So the first trial can be training's own defaults, whatever the data."""
     domains = parsed(*(f"{flag}={spec}" for flag, spec in DEFAULT_SPACE.items()))
-    defaults = PARSER.parse(["--train=x", "--output=x"])
-    missed = [flag for flag, d in domains.items() if d.stored(getattr(defaults, flag)) is None]
-    assert missed == []
+    flags = vars(PARSER.parse(["--train=x", "--output=x"]))
+    for sentences in (10, 100, 300, 1000, 3000, 15_000, 40_000, 1_000_000):
+        for vectors in (True, False):
+            size = DataSize(sentences, 20 * sentences, 3, 5 * sentences, vectors)
+            chosen = {name: choice.value for name, choice in automatic(size, {}).items()}
+            defaults = flags | chosen
+            missed = [flag for flag, d in domains.items() if d.stored(defaults[flag]) is None]
+            assert missed == []
 
 
 def test_a_flag_that_takes_words_has_choices_even_with_dots() -> None:

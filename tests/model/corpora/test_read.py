@@ -165,7 +165,7 @@ def line_breaks(text: str) -> int:
         (f"{HEADER}1,a,,O\n\n,,x,O\n", "4: the word is empty"),
         (f"{HEADER}1,a,,O\n, ,x,O\n", "3: the word is empty"),
         (f"{HEADER}1,a,,O\n,b,x,\n", "3: the tag is empty"),
-        (f"{HEADER}1,a,,O\n,b,x,B_x\n", "3: 'B_x' is not a tag, expected O or one of B I E S M L"),
+        (f"{HEADER}1,a,,O\n,b,x,Bx\n", "3: 'Bx' is not a tag, expected O or one of B I E S M L"),
         (f'{HEADER}1,"a\nb","x\r\ny",O\n,b,x,0\n', "5: '0' is not a tag"),
         (f'{HEADER}1,"a"b,,O\n', "2: the row's quoting is broken: ',' expected after '\"'"),
         (f'{HEADER}1,a,,O\n,"b,,O\n,c,,O\n', "3: the row's quoting is broken: unexpected end"),

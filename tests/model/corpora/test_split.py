@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.corpora import LabelledSentence, split_documents, split_sentences
+from model.corpora import LabelledSentence, fold_numbers, split_documents, split_sentences
 
 
 def sentence(text: str, tag: str = "O") -> LabelledSentence:
@@ -139,3 +139,29 @@ def test_a_sentence_without_words_or_with_another_number_of_tags_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=f"{len(words)} words do not match {len(tags)} tags"):
         LabelledSentence(words, tags)
+
+
+@given(corpora, st.integers(2, 7), st.integers(0, 5), st.randoms(use_true_random=False))
+def test_folds_keep_equal_texts_together_and_are_about_equal(
+    sentences: list[LabelledSentence], folds: int, seed: int, order: random.Random
+) -> None:
+    """By texts and seed alone, whatever the order; no two differ by more than the largest text."""
+    numbers = fold_numbers([[item] for item in sentences], folds, seed)
+    fold_of = dict(zip((item.words for item in sentences), numbers, strict=True))
+    assert [fold_of[item.words] for item in sentences] == numbers
+    sizes = [numbers.count(fold) for fold in range(folds)]
+    texts = [item.words for item in sentences]
+    assert max(sizes) - min(sizes) <= max(map(texts.count, texts), default=0)
+    shuffled = list(sentences)
+    order.shuffle(shuffled)
+    again = fold_numbers([[item] for item in shuffled], folds, seed)
+    assert again == [fold_of[item.words] for item in shuffled]
+
+
+def test_documents_that_share_a_sentence_are_in_one_fold_unless_that_ties_nearly_all() -> None:
+    apart = [[sentence(f"w{n} ."), sentence(f"x{n} .")] for n in range(10)]
+    tied = [*apart, [sentence("w3 ."), sentence("w7 .")]]
+    numbers = fold_numbers(tied, 5, 1)
+    assert numbers[3] == numbers[7] == numbers[10]
+    greeted = [[sentence("hello ."), *document] for document in apart]
+    assert len(set(fold_numbers(greeted, 5, 1))) == 5

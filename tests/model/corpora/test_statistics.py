@@ -168,15 +168,17 @@ def test_misfits_are_counted_the_first_listed_and_their_text_escaped() -> None:
     warned = only_warning(report)
     assert warned.text.startswith("22 spans of a.conll are not whole tokens of one sentence: ")
     assert warned.places[0] == (
-        "d\\x1b [0, 3) g\\x07 'Ob\\x1b[2J' begins or ends within a token or a blank; "
+        "a.conll:1: d\\x1b [0, 3) g\\x07 'Ob\\x1b[2J' begins or ends within a token or a blank; "
         "tagged: 'Oban\\n'"
     )
-    assert warned.places[1] == f"e [0, 99) geo '{'é' * 59}…' overlaps a span that is tagged instead"
+    assert warned.places[1] == (
+        f"a.conll:1: e [0, 99) geo '{'é' * 59}…' overlaps a span that is tagged instead"
+    )
     assert len(warned.places) == 22
     text, every = format_report(report, 20), format_report(report, 22)
-    assert text.count("\n    d\\x1b [0, 3)") == 19
+    assert text.count("\n    a.conll:1: d\\x1b [0, 3)") == 19
     assert text.endswith("\n    and 2 more (--mistakes 22 lists all)")
-    assert every.count("\n    d\\x1b [0, 3)") == 21
+    assert every.count("\n    a.conll:1: d\\x1b [0, 3)") == 21
     assert all(line.isprintable() for line in every.split("\n"))
 
 
@@ -214,7 +216,8 @@ def test_rare_labels_are_named() -> None:
         ("peron", "person", 50, True),
         ("presom", "person", 50, False),
         ("pesron", "person", 50, True),
-        ("person", "persons", 49, False),  # both in use
+        ("person", "persons", 10, True),
+        ("person", "persons", 9, False),  # both in use
         ("level1", "level2", 50, False),
         ("LOC", "ORG", 50, False),
         ("AB", "AC", 50, False),
@@ -233,6 +236,13 @@ def test_labels_that_look_like_slips_are_named(
             assert told == [
                 f"the label {rare} (1) looks like a slip for {usual} ({times}): if it is, rename it"
             ] * slip  # fmt: skip
+
+
+@pytest.mark.parametrize(("times", "slip"), [(100, True), (99, False)])
+def test_a_label_that_stands_twice_has_to_be_rarer_to_be_a_slip(times: int, slip: bool) -> None:
+    sentences = [sentence("Oban", "person")] * 2 + [sentence("Oban", "persons")] * times
+    warnings = warnings_of(report_of(part("train", *sentences), DEV))
+    assert slip == any("looks like a slip for" in warned.text for warned in warnings)
 
 
 def test_sentences_of_both_sides_are_counted() -> None:

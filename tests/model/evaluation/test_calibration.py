@@ -15,6 +15,7 @@ from model.evaluation.calibration import (
     BINS,
     THRESHOLDS,
     FoundSpans,
+    Sample,
     calibrate,
     find_spans,
     fit_temperature,
@@ -248,7 +249,7 @@ def test_found_spans_are_right_where_the_gold_has_them(
     np.testing.assert_array_equal(found.right, found.lengths[owner] % 2 == 1)
     assert found.gold == found.right.sum()
     assert 0 < found.gold < len(found.right)
-    assert found.sample.sentences == len(sentences)
+    assert Sample.of([found]).sentences == len(sentences)
 
     monkeypatch.setattr("model.evaluation.calibration._SENTENCES", 7)
     again = find_spans(tagger, sentences)
@@ -270,18 +271,18 @@ def test_what_was_measured_is_what_a_tagger_of_that_temperature_says(
 def test_calibration_fits_on_one_half_and_measures_on_the_other(
     tagger: Tagger, sentences: list[LabelledSentence]
 ) -> None:
-    calibration = calibrate(tagger, sentences)
+    calibration = calibrate([(tagger, sentences)])
     fitted, measured = calibration.fitted_on, calibration.measured_on
     assert fitted.sentences + measured.sentences == len(sentences)
     assert abs(fitted.sentences - measured.sentences) <= 2
-    whole = find_spans(tagger, sentences).sample
+    whole = Sample.of([find_spans(tagger, sentences)])
     assert fitted.found + measured.found == whole.found
     assert fitted.gold + measured.gold == whole.gold
     assert calibration.is_fitted
     assert calibration.temperature != 1.0
     assert sum(one.spans for one in calibration.after.bins) == measured.found
     assert calibration.thresholds[0].kept == 1.0
-    assert calibration == calibrate(tagger, sentences)
+    assert calibration == calibrate([(tagger, sentences)])
     assert json.loads(json.dumps(calibration.to_json()))["temperature"] == calibration.temperature
 
 
@@ -289,7 +290,7 @@ def test_calibration_fits_on_one_half_and_measures_on_the_other(
 def test_few_sentences_are_no_error(
     tagger: Tagger, sentences: list[LabelledSentence], count: int
 ) -> None:
-    calibration = calibrate(tagger, sentences[:count])
+    calibration = calibrate([(tagger, sentences[:count])])
     assert calibration.temperature == 1.0
     assert not calibration.is_fitted
     assert calibration.before == calibration.after

@@ -38,12 +38,12 @@ def test_lazy_adam_is_adam_where_every_row_is_seen_and_still_elsewhere() -> None
 def test_the_rate_rises_and_falls_to_its_end() -> None:
     from model.training.optimizer import WarmedDecay
 
-    schedule = WarmedDecay(0.01, 10_000, 0.1)
+    schedule = WarmedDecay(0.01, 10_000, 0.1, warm_up=0.03)
     rates = [float(schedule(step)) for step in (0, 150, 299, 5_000, 9_999, 10_000, 20_000)]
     assert rates[0] == pytest.approx(0.01 / 300)
     assert rates[0] < rates[1] < rates[2] == pytest.approx(0.01 * (1 - 0.9 * 0.0299))
     assert rates[3:] == pytest.approx([0.0055, 0.0010009, 0.001, 0.001])
-    short = WarmedDecay(0.01, 20, 0.5)
+    short = WarmedDecay(0.01, 20, 0.5, warm_up=0.1)
     assert float(short(2)) == pytest.approx(0.01 * (1 - 0.5 * 0.1))
 
 

@@ -26,7 +26,15 @@ def test_words_are_normalized_and_the_first_of_equals_wins(tmp_path: Path, text:
     assert not table[[0, 1, 3]].any()
     # Scaled as a whole: directions and proportions stay.
     np.testing.assert_allclose(table[[2, 4, 5]] / table[4, 0], [[3, 4], [1, 2], [5, 6]], rtol=1e-6)
-    assert np.sqrt((table[[2, 4, 5]] ** 2).mean()) == pytest.approx(0.3)
+    assert np.sqrt((vectors.vectors**2).mean()) * table[4, 0] == pytest.approx(0.3)
+
+
+def test_vectors_of_some_words_are_scaled_as_with_all() -> None:
+    rows = np.array([[1, 2], [30, 40], [5, 6], [7, 8]], np.float32)
+    vectors = WordVectors({"a": 0, "b": 1, "c": 2, "d": 3}, rows)
+    some = vectors.only(["d", "x", "a"])
+    assert some.further_words(["a"], 100) == ("d",)
+    np.testing.assert_array_equal(some.table(("a", "d"), 1), vectors.table(("a", "d"), 1))
 
 
 def test_further_words_come_in_order_and_up_to_the_limit() -> None:

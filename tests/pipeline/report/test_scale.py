@@ -80,7 +80,7 @@ def entities(first: int, count: int, chance: np.random.Generator) -> pa.Table:
 
 
 def write(table: pa.Table, name: str, number: int, storage: RunStorage) -> dict[str, Any]:
-    path = Path(storage.table_directory(name), f"part-big{number}.parquet")
+    path = Path(storage.table_directory(name), f"part-{number:032x}.parquet")
     pq.write_table(table, path, compression="zstd", row_group_size=128 * 1024)
     data = path.read_bytes()
     return {

@@ -1,4 +1,4 @@
-"""JSONL documents are read as written, or refused with file, line and reason."""
+"""Documents with spans are read as written, or refused with file, line and reason."""
 
 import json
 import os
@@ -97,9 +97,11 @@ def test_a_line_of_any_length_that_speaks_of_other_formats_is_a_document(tmp_pat
         ),
         (line(entities=[entity(-1, 2)]), "the entity [-1, 2) is empty or outside the text"),
         (line(entities=[entity(2, 2)]), "the entity [2, 2) is empty or outside the text"),
-        ('{"text": "x"}', "'id' should be a string, found nothing; the keys there are 'text'"),
+        (line(entities=[entity(4, 2)]), "the entity [4, 2) ends before it begins"),
+        ('{"text": "x"}', "'entities' should be a list, found nothing; the keys there are 'text'"),
         ('{"id": 1, "body": "x"}', "'text' should be a string, found nothing; the keys there are"),
-        ('{"id": 1, "tokens": ["x"], "tags": ["O"]}', "'tokens' holds words that are cut already"),
+        ('{"tokens": [["x"]], "ner_tags": [["O"]]}', "'tokens' holds lists, as of all sentences"),
+        ('{"id": 1, "tokens": ["x"]}', "'tokens' holds words that are cut already, and no key"),
         (
             '{"id": 1, "text": "Oban", "label": [[0, 4, "geo"]], "entities": [{}]}',
             "both 'entities' and 'label' are there: leave one of them",
@@ -147,12 +149,13 @@ def test_overlaps_are_read_as_they_are(tmp_path: Path) -> None:
             ],
         },
         {"text": "Oban 🚢 Mull", "spans": [entity(0, 4), entity(7, 11)], "tokens": []},
+        {"text": "Oban 🚢 Mull", "ents": [entity(0, 4), entity(7, 11)], "spans": {}},
         {
             "text": "Oban 🚢 Mull",
             "label": [{"start": s, "end": s + 4, "labels": ["geo"]} for s in (0, 7)],
         },
     ],
-    ids=["doccano", "doccano, data", "labels", "offsets", "spans", "labels of a span"],
+    ids=["doccano", "doccano, data", "labels", "offsets", "spans", "ents", "labels of a span"],
 )
 def test_exports_of_annotation_tools_are_read_as_the_same_documents(
     tmp_path: Path, record: dict[str, object]

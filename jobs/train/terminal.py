@@ -1,0 +1,54 @@
+"""What training tells on the terminal: what it is going to do, and what came of it."""
+
+import math
+from collections.abc import Mapping
+from statistics import stdev
+
+from jobs.evaluate.terminal import format_scores
+from jobs.train.card import Figures
+from jobs.train.parts import Parts
+from model.training.automatic import Choice
+from pipeline.console.text import aligned
+
+_SURE = 0.8  # two standard errors of a share of 0.8, times the root of the number of entities
+
+
+def format_plan(parts: Parts, chosen: Mapping[str, Choice]) -> str:
+    """How the model will be judged, and the settings that follow the data; no final newline."""
+    lines = ["plan", *(f"  {line}" for line in _judged(parts))]
+    if chosen:
+        rows = [(name, f"{it.value:g}", it.reason) for name, it in chosen.items()]
+        lines += ["", "settings that follow the data, unless they are set"]
+        lines += [f"  {line}" for line in aligned(rows, names=(0, 2))]
+    return "\n".join(lines)
+
+
+def format_figures(figures: Figures) -> str:
+    """The scores of a trained model; no final newline."""
+    lines = []
+    for part, scores in figures.scores.items():
+        title = part
+        if part == "dev" and figures.fold_f1:
+            folds = len(figures.fold_f1)
+            title = (
+                f"cross-validation, {folds} folds: F1 {scores.micro.f1:.3f}, "
+                f"standard deviation {stdev(figures.fold_f1):.3f}"
+            )
+        lines += ["", title, format_scores(scores)]
+    return "\n".join(lines)
+
+
+def _judged(parts: Parts) -> list[str]:
+    report = parts.report
+    if report.dev:
+        entities = sum(report.dev.entities.values())
+        line = f"{report.dev.sentences:,} sentences of dev decide which epoch is kept"
+    else:
+        entities = sum(report.train.entities.values())
+        folds = len(set(parts.folds))
+        line = (
+            f"cross-validation: {folds} models, each without one fold of the sentences, decide how "
+            "many epochs are best; then one is trained on all"
+        )
+    sure = min(_SURE / math.sqrt(entities), 1.0)
+    return [line, f"the F1 on their {entities:,} entities is known to about ±{sure:.2f}"]

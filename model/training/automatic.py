@@ -1,0 +1,77 @@
+"""Settings of a training that follow the data: what is taken where nobody chose, and why.
+
+Measured on sets of 100 to 38,000 sentences (newswire, abstracts, tweets, Dutch); "Settings that
+follow the data" in the documentation of training has the figures.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_ROOTS = 5  # the root of the number of sentences, by this, is the size of a batch
+_SMALLEST, _LARGEST = 8, 64
+_STEPS = 6_000  # in all, as far as epochs may be few or many
+_FEWEST_EPOCHS, _MOST_EPOCHS = 8, 30
+_LONGEST_WARM_UP = 300
+_RATE = 0.008  # of a batch of 8; by the fourth root of its size
+
+
+@dataclass(frozen=True)
+class DataSize:
+    """How much there is to learn from: of train, in tokens and normalized words."""
+
+    sentences: int
+    tokens: int
+    labels: int
+    words: int
+    vectors: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The value of a setting, and why it is that."""
+
+    value: float
+    reason: str
+
+
+def automatic(size: DataSize, given: Mapping[str, float]) -> dict[str, Choice]:
+    """What is chosen for data of this size, by the name of the setting, beside what is given."""
+    chosen: dict[str, Choice] = {}
+
+    def choose(name: str, value: float, reason: str) -> float:
+        if name in given:
+            return given[name]
+        chosen[name] = Choice(value, reason)
+        return value
+
+    sentences = f"{size.sentences:,} sentences"
+    usual = math.sqrt(size.sentences) / _ROOTS
+    batch = choose("batch_size", _power_of_two(usual), f"by the root of {sentences}")
+    steps = math.ceil(size.sentences / batch)
+    epochs = choose(
+        "epochs",
+        round(min(max(_STEPS / steps, _FEWEST_EPOCHS), _MOST_EPOCHS)),
+        f"at most; each has {steps:,} steps",
+    )
+    choose("patience", max(3, math.ceil(epochs / 4)), "a quarter of the epochs")
+    rate = round(_RATE * (_SMALLEST / batch) ** 0.25, 4)
+    choose("learning_rate", rate, f"for {batch:g} sentences a step")
+    share = round(min(0.1, _LONGEST_WARM_UP / (steps * epochs)), 4)
+    choose("warm_up", share, f"a tenth, but no more than {_LONGEST_WARM_UP} steps")
+    if size.vectors:
+        choose("embedding_size", 8, "vectors know the words already")
+    else:
+        choose("embedding_size", 50, "no vectors know the words")
+    choose("character_size", 24, "does for all data tried")
+    choose("character_filters", 48, "does for all data tried")
+    choose("units", 64, "more gained nothing")
+    choose("dropout", 0.5, "does for all data tried")
+    choose("input_dropout", 0.3, "does for all data tried")
+    choose("word_dropout", 0.03, "does for all data tried")
+    choose("unknown_rate", 0.5, "does for all data tried")
+    return chosen
+
+
+def _power_of_two(value: float) -> int:
+    return int(min(max(2.0 ** round(math.log2(value)), _SMALLEST), _LARGEST))
