@@ -3,8 +3,7 @@
 import tensorflow as tf
 
 from model.training.configuration import TrainingConfig
-from model.training.keras_names import named
-from model.training.keras_version import keras
+from model.training.keras_version import keras, named
 
 
 class LazyAdam(keras.optimizers.Adam):
