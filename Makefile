@@ -42,15 +42,15 @@ test-all: check ## check, then the slow tests, new property examples, schedules,
 	.ci/test-schedules $(PY)
 	.ci/test-spark $(PY)
 	.ci/test-cluster $(PY)
-	.ci/test-pythons 3.12 3.13
+	.ci/test-pythons $(PY) 3.12 3.13
 
 docs: environment ## the documentation as a site, in ./site, and what of it is made from the code
 	@$(PY) -m jobs.docs
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --config-file jobs/docs/mkdocs.yml
 	@echo site/index.html
 
-test-pythons: ## extraction and tests with real Python 3.12 and 3.13, where the machine has them
-	@.ci/test-pythons 3.12 3.13
+test-pythons: environment ## extraction, training and tests with real Python 3.12 and 3.13, where the machine has them
+	@.ci/test-pythons $(PY) 3.12 3.13
 
 test-schedules: environment ## the schedules with a real Airflow and the schemas of Kubernetes
 	@.ci/test-schedules $(PY)

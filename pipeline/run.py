@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import NoReturn
 
-from model.runtime import forgo_keras, lasting_imports
+from model.runtime import lasting_imports
 from pipeline.configuration.extraction import parse_extraction
 from pipeline.console.printing import console
 from pipeline.console.process import main
@@ -32,7 +32,6 @@ def run(arguments: Sequence[str]) -> int:
 
 def command() -> NoReturn:
     """Run this command with the arguments of the process."""
-    forgo_keras()  # worker processes inherit it
     main(run)
 
 

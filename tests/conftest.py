@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import settings
 
+from model.host.installation import TRAINING_MODULES
 from model.tagger.artifact import Artifact, save_artifact
 from model.tagger.encoding import CASINGS, WordEncoder
 from model.tagger.vocabulary import RESERVED, Vocabulary
@@ -36,8 +37,6 @@ settings.register_profile("search", deadline=None, print_blob=True)
 settings.register_profile("gleaner", deadline=None, derandomize=True)
 settings.load_profile("gleaner")
 
-_TRAINING_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
-_NO_TRAINING = "training needs Keras 2.15 and tensorflow-addons, which exist for Python 3.11 only"
 
 _WORDS = (
     *("the", "a", "of", "in", "to", "and", "on", "at", ".", ",", "is", "was", "said", "met"),
@@ -47,11 +46,12 @@ _WORDS = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what trains where the packages for it are missing."""
-    if all(find_spec(package) for package in _TRAINING_PACKAGES):
+    missing = [name for name in TRAINING_MODULES if find_spec(name) is None]
+    if not missing:
         return
     for item in items:
         if item.get_closest_marker("training"):
-            item.add_marker(pytest.mark.skip(reason=_NO_TRAINING))
+            item.add_marker(pytest.mark.skip(reason=f"training needs {', '.join(missing)}"))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from typing import NoReturn
 
 from jobs.benchmark.corpus import bundled_copies
 from jobs.benchmark.report import chart, table
-from model.runtime import forgo_keras
 from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.commands import called
 from pipeline.console.printing import answer
@@ -85,7 +84,6 @@ def benchmark_parser() -> Parser:
 
 def command() -> NoReturn:
     """Run this command with the arguments of the process."""
-    forgo_keras()  # the processes that are started inherit it
     main(run)
 
 

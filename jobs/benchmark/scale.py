@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from jobs.benchmark.command import run_command
-from model.runtime import forgo_keras
 from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.commands import called
 from pipeline.console.printing import answer
@@ -56,7 +55,6 @@ def _parser() -> Parser:
 
 def command() -> NoReturn:
     """Run this command with the arguments of the process."""
-    forgo_keras()  # the processes that are started inherit it
     main(run)
 
 

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import os
 import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from jobs.train.state_file import state_file_of
 from jobs.train.terminal import format_figures, format_plan
 from jobs.train.trained_model import trained_model
 from model.corpora.tokenized import TokenizedSentences
-from model.host.installation import install_command
+from model.host.installation import TRAINING_MODULES, install_command
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
 from model.tagger.artifact.contents import NAME_EXPECTED, is_name
@@ -32,7 +31,6 @@ from pipeline.console.text import first_line
 from schemas.errors import JobError, UsageError
 
 _TRIAL_BYTES = 4096  # the least that a disk has to have left
-_PACKAGES = ("keras", "matplotlib", "pandas", "tensorflow_addons")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -165,12 +163,7 @@ def _writing(output: Path, state_file: Path) -> Iterator[None]:
 
 
 def _require_packages() -> None:
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing and sys.version_info >= (3, 12):
-        raise UsageError(
-            "training needs Python 3.11 (tensorflow-addons has no release for later ones; the "
-            "models it trains run there)"
-        )
+    missing = [name for name in TRAINING_MODULES if find_spec(name) is None]
     if missing:
         raise UsageError(f"training needs {', '.join(missing)}: {install_command('train')}")
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "gleaner-ner"
 
+# The modules that training imports beside those of extraction; the extra [train] brings them.
+TRAINING_MODULES = (
+    *("matplotlib", "pandas", "tensorboard"),
+    *(("keras", "tensorflow_addons") if sys.version_info < (3, 12) else ("tf_keras",)),
+)
+
 _ROOT = Path(__file__).parents[2]
 
 

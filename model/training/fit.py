@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import keras
 import numpy as np
 
 from model.corpora.tokenized import TokenizedSentences
@@ -21,7 +20,7 @@ from model.training.callbacks.state_keeper import StateKeeper
 from model.training.callbacks.time_limit import TimeLimit
 from model.training.checkpoint import TrainingState, fingerprint
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
-from model.training.keras_names import named
+from model.training.keras_version import keras, named
 from model.training.network import BiLSTMCRF
 from model.training.optimizer import make_optimizer
 from model.training.word_vectors import NO_VECTORS, WordVectors

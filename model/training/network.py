@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
 from numpy.typing import NDArray
 
 from model.tagger.weights import TaggerWeights
 from model.tags import TagSet
 from model.training.averaging import WeightAverage
 from model.training.configuration import NetworkConfig
+from model.training.keras_version import keras, layers
 from model.training.layers.bilstm import BiLSTM
 from model.training.layers.crf_likelihood import ILLEGAL, log_likelihood
 from model.training.layers.random_draws import Draws

@@ -1,10 +1,9 @@
 """The optimizer of training, made from the flags: any of Keras's, or Adam for sparse embeddings."""
 
-import keras
 import tensorflow as tf
 
 from model.training.configuration import TrainingConfig
-from model.training.keras_names import named
+from model.training.keras_version import keras, named
 
 
 class LazyAdam(keras.optimizers.Adam):

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,6 +13,7 @@ from model.training.averaging import WeightAverage
 from model.training.batches import EpochPlan, sentences_of, unpadded
 from model.training.checkpoint import TrainingState
 from model.training.configuration import TrainingConfig
+from model.training.keras_version import keras
 from model.training.network import BiLSTMCRF
 from schemas.errors import JobError
 from schemas.records import Ints

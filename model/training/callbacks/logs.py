@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from model.training.configuration import refused
+from model.training.keras_version import keras
 from schemas.errors import JobError
 
 Logs = dict[str, Any]

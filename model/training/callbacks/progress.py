@@ -5,11 +5,11 @@ import sys
 import time
 from typing import Any
 
-import keras
 import numpy as np
 
 from model.training.checkpoint import TrainingState
 from model.training.configuration import TrainingConfig
+from model.training.keras_version import keras
 
 Logs = dict[str, Any]
 

@@ -3,9 +3,8 @@
 import time
 from typing import Any
 
-import keras
-
 from model.training.checkpoint import TrainingState
+from model.training.keras_version import keras
 
 Logs = dict[str, Any]
 

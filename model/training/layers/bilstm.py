@@ -10,9 +10,9 @@ Schmidhuber 1997, with forget gates), same weights, same gates in the order i, f
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
-from keras import layers
+
+from model.training.keras_version import keras, layers
 
 Gradients = tuple[tf.Tensor, tf.Tensor, None]
 

@@ -1,13 +1,20 @@
-"""The seam to tensorflow_addons: the CRF's log-likelihood, for training only.
+"""The CRF's log-likelihood, for training only, and the seam to tensorflow-addons.
 
-tensorflow_addons knows neither start and end scores nor forbidden transitions, so they come in
-through its inputs: a start score is part of the first emission, an end score of the last, and
-what is illegal weighs -10,000, which float32 turns into a probability of exactly 0.
-Its `CRF` layer is not used: it sums the mask as int8 and cannot be reloaded.
+tensorflow-addons gives it where that has a release, on Python 3.11; elsewhere a forward algorithm
+of our own, with equal values and gradients. Neither knows start and end scores or forbidden
+transitions, so they come in through the inputs: a start score is part of the first emission, an
+end score of the last, and what is illegal weighs -10,000, which float32 turns into a probability of
+exactly 0. The addons' `CRF` layer is not used: it sums the mask as int8 and cannot be reloaded.
 """
 
+import sys
+
 import tensorflow as tf
-from tensorflow_addons.text import crf_log_likelihood
+
+if sys.version_info < (3, 12):
+    from tensorflow_addons.text import crf_log_likelihood
+else:
+    from model.training.layers.forward_algorithm import crf_log_likelihood
 
 ILLEGAL = -1e4
 

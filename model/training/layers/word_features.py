@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-from keras import layers
 
 from model.tagger.encoding import CASINGS
 from model.tagger.vocabulary import UNKNOWN
 from model.training.configuration import NetworkConfig
+from model.training.keras_version import layers
 from model.training.layers.random_draws import Draws
 from schemas.records import Floats
 

@@ -125,8 +125,9 @@ def test_a_folder_that_nothing_can_be_written_to_is_refused_before_the_data_are_
 def test_logs_that_cannot_be_written_are_named_and_the_epochs_kept(
     flags: list[str], monkeypatch: pytest.MonkeyPatch, logger: str
 ) -> None:
-    import keras
     import tensorflow as tf
+
+    from model.training.keras_version import keras
 
     error: Exception = FULL
     if logger == "TensorBoard":  # as TensorFlow words it

@@ -12,6 +12,7 @@ from jobs.train.__main__ import run
 from jobs.train.flags import training_parser
 from jobs.train.parts import Parts, check_parts, read_parts
 from model.corpora import LabelledSentence
+from model.host.installation import install_command
 from schemas.errors import UsageError
 
 # Two entities of a label that touch, one of three tokens, one at the end.
@@ -372,8 +373,8 @@ def test_check_imports_none_of_the_packages_for_training(toy: Path) -> None:
     """Only pandas, and that only for a CSV; all others are not even there."""
     code = (
         "import sys\n"
-        "for name in ('tensorflow', 'keras', 'tensorflow_addons', 'matplotlib', 'apache_beam',\n"
-        "             'pandas'):\n"
+        "for name in ('tensorflow', 'keras', 'tf_keras', 'tensorflow_addons', 'matplotlib',\n"
+        "             'apache_beam', 'pandas'):\n"
         "    sys.modules[name] = None\n"
         "from jobs.train.__main__ import run\n"
         "code = run(['--check', '--train=train.conll', '--dev=dev.conll'])\n"
@@ -394,10 +395,23 @@ def test_check_imports_none_of_the_packages_for_training(toy: Path) -> None:
 def test_the_report_stands_before_training_and_pointless_training_never_starts(
     toy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.train.__main__._PACKAGES", ())
+    monkeypatch.setattr("jobs.train.__main__.TRAINING_MODULES", ())
     with pytest.raises(UsageError, match=r"every sentence of --dev train\.conll"):
         run(["--train=train.conll", "--dev=train.conll", "--output=new"])
     assert capsys.readouterr().out.startswith("data\n")
+    assert not (toy / "new").exists()
+
+
+def test_what_training_lacks_is_named_with_what_installs_it(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "jobs.train.__main__.TRAINING_MODULES", ("json", "absent_one", "absent_two")
+    )
+    with pytest.raises(UsageError) as caught:
+        run(["--train=train.conll", "--output=new"])
+    message = f"training needs absent_one, absent_two: {install_command('train')}"
+    assert (str(caught.value), caught.value.exit_code) == (message, 2)
     assert not (toy / "new").exists()
 
 

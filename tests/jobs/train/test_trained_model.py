@@ -1,8 +1,11 @@
 """What training leaves: a calibrated artifact, and a card with its plots and no training text."""
 
 import json
+import platform
 import re
+import sys
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +74,25 @@ def test_the_artifact_has_the_temperature_and_the_figures_behind_it(
     assert sum(halves) == 400
     assert [row["confidence"] for row in calibration["thresholds"]][:3] == [0.0, 0.5, 0.6]
     assert len(calibration["after"]["bins"]) == 15
+
+
+def test_the_artifact_knows_of_no_python_and_of_no_package(
+    made: TrainedModel, tmp_path: Path
+) -> None:
+    """Any Python that gleaner supports reads what any other has trained: plain data, all of it."""
+    save_artifact(made.artifact, tmp_path / "ferry", made.people)
+    files = read_files(tmp_path / "ferry")
+    pictures = {name for name in files if name.endswith(".svg")}  # nothing reads them
+    texts = {name for name in files if name.endswith((".json", ".md"))}
+    assert files.keys() - pictures - texts == {"weights.safetensors"}
+    versions = {platform.python_version(), sys.version}
+    versions |= {version(name) for name in ("tensorflow", "numpy", "safetensors")}
+    for name in texts:
+        assert not [each for each in versions if each in files[name].decode()], name
+    length = int.from_bytes(files["weights.safetensors"][:8], "little")
+    header = json.loads(files["weights.safetensors"][8 : 8 + length])
+    assert "__metadata__" not in header
+    assert {array["dtype"] for array in header.values()} <= {"F16", "F32"}
 
 
 def test_a_temperature_leaves_the_scores_alone(made: TrainedModel) -> None:

@@ -9,6 +9,7 @@ from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from model.host import installation
 from model.host.installation import install_command, installed_version
@@ -46,6 +47,16 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_distribution_has_the_name_of_the_project_and_not_that_of_a_stranger() -> None:
     assert PROJECT["name"] == installation.DISTRIBUTION == "gleaner-ner"
     assert set(PROJECT["scripts"]) == {"gleaner"}
+
+
+def test_the_extra_for_training_brings_what_training_imports() -> None:
+    """On this Python; TensorBoard comes with TensorFlow 2.15."""
+    requirements = map(Requirement, PROJECT["optional-dependencies"]["train"])
+    brought = {
+        r.name.replace("-", "_") for r in requirements if not r.marker or r.marker.evaluate()
+    }
+    assert set(installation.TRAINING_MODULES) <= brought | {"tensorboard"}
+    assert brought <= {*installation.TRAINING_MODULES, "setuptools", "tensorflow"}
 
 
 def test_in_a_clone_the_clone_is_installed_again() -> None:

@@ -45,8 +45,7 @@ def toy_corpus() -> tuple[list[list[str]], list[list[str]]]:
 
 
 def keras_model(config: NetworkConfig, seed: int = 1, tags: TagSet = TAGS) -> Any:  # noqa: ANN401 - Keras has no types
-    import keras
-
+    from model.training.keras_version import keras
     from model.training.network import BiLSTMCRF
 
     keras.utils.set_random_seed(seed)

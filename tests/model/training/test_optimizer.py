@@ -13,9 +13,9 @@ pytestmark = pytest.mark.training
 
 def test_lazy_adam_is_adam_where_every_row_is_seen_and_still_elsewhere() -> None:
     """Row by row, it equals Keras's Adam on a table that holds only the rows of each step."""
-    import keras
     import tensorflow as tf
 
+    from model.training.keras_version import keras
     from model.training.optimizer import LazyAdam
 
     random = np.random.default_rng(0)
@@ -49,8 +49,7 @@ def test_the_rate_rises_and_falls_to_its_end() -> None:
 
 def test_any_optimizer_of_keras_is_taken_in_any_case_with_rate_and_clipping() -> None:
     """Those that its own look-up does not know too, such as AdamW."""
-    import keras
-
+    from model.training.keras_version import keras
     from model.training.optimizer import LazyAdam, make_optimizer
 
     base = keras.optimizers.Optimizer
@@ -90,10 +89,9 @@ def test_an_optimizer_that_keras_lacks_is_a_usage_error_that_names_the_nearest(
 
 @pytest.mark.parametrize("name", ["glorot_uniform", "GlorotUniform", "HE_NORMAL", "henormal"])
 def test_an_initializer_is_taken_in_any_case(name: str) -> None:
-    import keras
-
     from model.training.configuration import NetworkConfig
     from model.training.fit import _known
+    from model.training.keras_version import keras
 
     spelt = _known(NetworkConfig(kernel_initializer=name)).kernel_initializer
     assert spelt.replace("_", "").lower() == name.replace("_", "").lower()

@@ -11,8 +11,7 @@ FEATURES, UNITS, WORDS = 5, 4, 9
 
 
 def layer(seed: int = 1) -> Any:  # noqa: ANN401 - Keras has no types
-    import keras
-
+    from model.training.keras_version import keras
     from model.training.layers.bilstm import BiLSTM
 
     keras.utils.set_random_seed(seed)
@@ -44,7 +43,8 @@ def gradients(tape: Any, hidden: Any, lengths: Any, of: list[Any]) -> list[Any]:
 @pytest.mark.parametrize("lengths", [[7, 7, 7], [12, 5, 1], [1]])
 def test_states_and_gradients_are_those_of_keras(lengths: list[int]) -> None:
     import tensorflow as tf
-    from keras import layers
+
+    from model.training.keras_version import layers
 
     ours = layer()
     features, words, sizes = batch(lengths)
@@ -111,8 +111,7 @@ def test_recurrent_dropout_has_the_gradient_of_a_plain_loop() -> None:
 
 def test_each_direction_starts_from_weights_of_its_own() -> None:
     """Forget gates start open (Jozefowicz et al. 2015), and no two directions start alike."""
-    import keras
-
+    from model.training.keras_version import keras
     from model.training.layers.bilstm import BiLSTM
 
     keras.utils.set_random_seed(1)

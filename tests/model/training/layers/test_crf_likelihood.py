@@ -1,4 +1,4 @@
-"""The seam to tensorflow_addons gives the CRF's likelihood as it is defined."""
+"""Where training takes the likelihood from, it is the CRF's by definition."""
 
 from itertools import product
 from typing import Any, NamedTuple
