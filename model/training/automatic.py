@@ -11,9 +11,9 @@ from dataclasses import dataclass
 _ROOTS = 5  # the root of the number of sentences, by this, is the size of a batch
 _SMALLEST, _LARGEST = 8, 64
 _STEPS = 6_000  # in all, as far as epochs may be few or many
-_FEWEST_EPOCHS, _MOST_EPOCHS = 8, 30
+_FEWEST_EPOCHS, _MOST_EPOCHS = 8, 32
 _LONGEST_WARM_UP = 300
-_RATE = 0.008  # of a batch of 8; by the fourth root of its size
+_RATE = 0.006  # of a batch of 8; by the fourth root of its size
 
 
 @dataclass(frozen=True)

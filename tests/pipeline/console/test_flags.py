@@ -87,3 +87,26 @@ def test_help_has_the_groups_in_the_order_of_the_fields() -> None:
     order = ["first:", "--place", "--file", "second:", "--size", "--limit", "general:"]
     assert [word for word in words if word in order] == order
     assert "how large (default: 3)" in " ".join(words)
+
+
+@dataclass(frozen=True)
+class Following:
+    rate: float = flag("how fast", default=0.5, auto=True)
+    steps: int = flag("how far", default=9, auto=True)
+
+
+def test_a_flag_that_follows_the_data_is_found_where_none_is_given() -> None:
+    """`auto` says so in words; what is given has its type, or is refused."""
+    parser = Parser("following", None)
+    add_flags(parser, Following)
+    for arguments in ([], ["--rate=auto", "--steps=auto"]):
+        parsed = parser.parse(arguments)
+        assert (parsed.rate, parsed.steps) == (None, None)
+        assert from_flags(Following, parsed) == Following()
+        assert from_flags(Following, parsed, steps=4) == Following(steps=4)
+    parser = Parser("following", None)
+    add_flags(parser, Following)
+    assert from_flags(Following, parser.parse(["--steps=3", "--rate=auto"])) == Following(steps=3)
+    assert parser.format_help().count("(default: auto)") == 2
+    with pytest.raises(UsageError, match=r"--steps is '3\.5', expected a whole number or auto"):
+        parser.parse(["--steps=3.5"])
