@@ -65,7 +65,7 @@ def automatic(size: DataSize, given: Mapping[str, float]) -> dict[str, Choice]:
         choose("embedding_size", 50, "no vectors know the words")
     choose("character_size", 24, "does for all data tried")
     choose("character_filters", 48, "does for all data tried")
-    choose("units", 64, "more gained nothing")
+    choose("units", 64, "more gain little, and cost speed")
     choose("dropout", 0.5, "does for all data tried")
     choose("input_dropout", 0.3, "does for all data tried")
     choose("word_dropout", 0.03, "does for all data tried")
