@@ -90,7 +90,7 @@ def model_card(artifact: Artifact, recipe: Recipe, figures: Figures) -> str:
         calibration=calibration,
         fewest=FEWEST,
         deviation=stdev(fold_f1) if len(fold_f1) > 1 else 0.0,
-        of_dev="the sentences, as the cross-validation tagged them," if fold_f1 else "dev",
+        of_dev="what the cross-validation tagged" if fold_f1 else "dev",
         advice=_advice(calibration.thresholds),
         usage=_code(usage),
         command=_code(recipe.command),

@@ -42,7 +42,7 @@ def manifests(tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         with pytest.raises(JobError):
             run([*here, "--run_id=failed"])
     with pytest.raises(DeadLettersError):
-        run([*here, "--run_id=refused"])
+        run([*here, "--run_id=refused", "--max_dead_letters=0"])
     return {
         name: json.loads((folder / f"out/runs/{name}.json").read_text())
         for name in ("committed", "empty", "failed", "refused")
