@@ -1,7 +1,7 @@
 """Splitting labelled sentences, or documents of them, into a training and a development part."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 from model.corpora.records import LabelledSentence
@@ -37,7 +37,7 @@ def split_documents(
     documents = [document for document in documents if document]
     sentences, longest = sum(map(len, documents)), max(map(len, documents), default=0)
     wanted = fraction * sentences
-    for groups in (_tied_by_sentences(documents), list(map(_whole_text, documents))):
+    for groups in _groupings(documents):
         train, dev = _split(documents, groups, fraction, seed)
         if dev and abs(len(dev) - wanted) <= max(wanted / 2, longest):
             break
@@ -52,15 +52,12 @@ def fold_numbers(documents: Sequence[Document], folds: int, seed: int) -> list[i
     without documents are documents of one. Folds may be empty where there are few texts.
     """
     numbers: list[int] = []
-    for groups in (_tied_by_sentences(documents), list(map(_whole_text, documents))):
-        sizes: Counter[str] = Counter()
-        for group, document in zip(groups, documents, strict=True):
-            sizes[group] += len(document)
+    for groups in _groupings(documents):
         filled = [0] * folds
         fold_of: dict[str, int] = {}
-        for name in sorted(sizes, key=lambda name: (_draw(name, seed), name)):
+        for name, size in _drawn(documents, groups, seed).items():
             fold_of[name] = filled.index(min(filled))
-            filled[fold_of[name]] += sizes[name]
+            filled[fold_of[name]] += size
         numbers = [fold_of[group] for group in groups]
         if max(filled) * folds <= 2 * sum(filled):
             break
@@ -71,15 +68,18 @@ def _split(
     documents: Sequence[Document], groups: Sequence[str], fraction: float, seed: int
 ) -> tuple[list[LabelledSentence], list[LabelledSentence]]:
     """Those of one group fall on the same side."""
-    sizes: Counter[str] = Counter()
-    for group, document in zip(groups, documents, strict=True):
-        sizes[group] += len(document)
-    dev_groups = _draw_groups(sizes, fraction, seed)
+    dev_groups = _dev_groups(_drawn(documents, groups, seed), fraction)
     train: list[LabelledSentence] = []
     dev: list[LabelledSentence] = []
     for group, document in zip(groups, documents, strict=True):
         (dev if group in dev_groups else train).extend(document)
     return train, dev
+
+
+def _groupings(documents: Sequence[Document]) -> Iterator[list[str]]:
+    """One name a document, equal where they must stay together: the strictest grouping first."""
+    yield _tied_by_sentences(documents)
+    yield list(map(_whole_text, documents))
 
 
 def _tied_by_sentences(documents: Sequence[Document]) -> list[str]:
@@ -112,23 +112,30 @@ def _whole_text(document: Document) -> str:
     return "\n".join(map(_text, document))
 
 
-def _draw_groups(sizes: Mapping[str, int], fraction: float, seed: int) -> set[str]:
-    """The groups, by name, that dev takes of groups with so many sentences."""
+def _drawn(documents: Sequence[Document], groups: Sequence[str], seed: int) -> dict[str, int]:
+    """The sentences of each group, in the order in which the seed draws them."""
+    sizes: Counter[str] = Counter()
+    for group, document in zip(groups, documents, strict=True):
+        sizes[group] += len(document)
+    return {name: sizes[name] for name in sorted(sizes, key=lambda name: (_draw(name, seed), name))}
+
+
+def _dev_groups(sizes: Mapping[str, int], fraction: float) -> set[str]:
+    """The groups, by name, that dev takes of those drawn with so many sentences."""
     if not 0 <= fraction < 1:
         raise ValueError(f"fraction {fraction} is not at least 0 and below 1")
     sentences = sum(sizes.values())
-    drawn = sorted(sizes, key=lambda name: (_draw(name, seed), name))
     wanted = 0
-    if fraction > 0 and len(drawn) > 1:
+    if fraction > 0 and len(sizes) > 1:
         wanted = min(max(round(fraction * sentences), 1), sentences - 1)
     dev: set[str] = set()
     taken = 0
-    for name in drawn:
-        if taken + sizes[name] <= wanted:
+    for name, size in sizes.items():
+        if taken + size <= wanted:
             dev.add(name)
-            taken += sizes[name]
+            taken += size
     if wanted and not dev:
-        dev.add(min(drawn, key=lambda name: sizes[name]))
+        dev.add(min(sizes, key=lambda name: sizes[name]))
     return dev
 
 

@@ -1,23 +1,20 @@
 """K-fold cross-validation: how many epochs are best, and models for sentences they never saw."""
 
-import contextlib
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import mean
-from typing import Any
 
 from model.corpora.tokenized import TokenizedSentences
 from model.tagger.vocabulary import normalize
 from model.training.callbacks.dev_scores import DevCounts, Judge, Verdict, judged
+from model.training.callbacks.logs import Logs
+from model.training.callbacks.progress import epoch_text, write_line
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
 from model.training.fit import FittedTagger, Training
 from model.training.word_vectors import NO_VECTORS, WordVectors
-
-Logs = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +113,7 @@ class _Panel:
         self.config = config
         self.deadline = deadline
         self.history: dict[str, list[float]] = {}
+        self._smooth: dict[str, list[float]] = {}
         self._told: dict[int, tuple[float, DevCounts]] = {}
         self._verdict = Verdict(is_best=False, is_last=False)
         self._begun = time.monotonic()
@@ -139,13 +137,11 @@ class _Panel:
     def _decide(self) -> None:
         losses, counts = zip(*self._told.values(), strict=True)
         for name, value in {"loss": mean(losses), **DevCounts.sum_of(counts).logs}.items():
-            self.history.setdefault(name, []).append(value)
-        # What little data says of one epoch is noise, so each is judged with those before it.
-        smooth = {
-            name: [mean(values[max(n - _TOGETHER, 0) : n]) for n in range(1, len(values) + 1)]
-            for name, values in self.history.items()
-        }
-        best, last = judged(smooth, self.config)
+            values = self.history.setdefault(name, [])
+            values.append(value)
+            # What little data says of one epoch is noise, so each is judged with those before it.
+            self._smooth.setdefault(name, []).append(mean(values[-_TOGETHER:]))
+        best, last = judged(self._smooth, self.config)
         # An epoch that was cut short for one of them is the last for all.
         late = self.deadline is not None and time.monotonic() > self.deadline
         self._verdict = Verdict(best, last or late)
@@ -154,10 +150,6 @@ class _Panel:
 
     def _show(self, best: bool) -> None:
         done, epochs = len(self.history["loss"]), self.config.epochs
-        values = "  ".join(f"{n} {self.history[n][-1]:.4f}" for n in ("loss", "val_loss", "val_f1"))
-        seconds = time.monotonic() - self._begun
-        left = int(seconds / done * (epochs - done))
-        told = f"{self.barrier.parties} folds, epoch {done:>{len(str(epochs))}}/{epochs}  {values}"
-        with contextlib.suppress(OSError):  # a full disk or a reader that left ends no training
-            sys.stdout.write(f"{told}{' *' if best else '  '}  ETA {left // 60}:{left % 60:02}\n")
-            sys.stdout.flush()
+        text = epoch_text({n: values[-1] for n, values in self.history.items()}, is_kept=best)
+        left = (time.monotonic() - self._begun) / done * (epochs - done)
+        write_line(f"{self.barrier.parties} folds, epoch", done, epochs, text, left, "\n")

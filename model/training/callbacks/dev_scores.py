@@ -11,14 +11,13 @@ from model.tagger import crf
 from model.tags import Span, spans_of
 from model.training.averaging import WeightAverage
 from model.training.batches import EpochPlan, sentences_of, unpadded
+from model.training.callbacks.logs import Logs
 from model.training.checkpoint import TrainingState
 from model.training.configuration import TrainingConfig
 from model.training.keras_version import keras
 from model.training.network import BiLSTMCRF
 from schemas.errors import JobError
 from schemas.records import Ints
-
-Logs = dict[str, Any]
 
 
 class DevCounts(NamedTuple):
@@ -62,9 +61,9 @@ class DevScores(keras.callbacks.Callback):
     """Adds `val_loss`, `val_precision`, `val_recall`, `val_f1` of the averaged weights to the logs.
 
     It also keeps the weights of the best epoch, or of the last one without `save_best_only`, and
-    stops the training: as `judge` says, which is by `best_epoch` and `is_patience_over` where it is
-    None. Without dev nothing is scored, and the last epoch is kept. It stands first among the
-    callbacks, so that others see what it adds.
+    stops the training: as `judge` says, which is by `judged` where it is None. Without dev nothing
+    is scored, and the last epoch is kept. It stands first among the callbacks, so that others see
+    what it adds.
     """
 
     def __init__(
@@ -122,9 +121,15 @@ class DevScores(keras.callbacks.Callback):
 
 
 def judged(history: Mapping[str, Sequence[float]], config: TrainingConfig) -> Verdict:
-    """The verdict on the last epoch of the logged values so far."""
-    best = best_epoch(history, config)
-    return Verdict(best == len(history["val_f1"]), is_patience_over(history, config))
+    """The verdict on the last epoch of the logged values so far.
+
+    No other follows where there were `patience` epochs without a better one. Epochs before the
+    first that finds anything do not count: at first a network finds nothing, and the fewer
+    sentences there are, the longer.
+    """
+    best, done = best_epoch(history, config), len(history["val_f1"])
+    first = next((n for n, f1 in enumerate(history["val_f1"], 1) if f1 > 0), done)
+    return Verdict(best == done, done - max(best, first) >= config.patience > 0)
 
 
 def best_epoch(history: Mapping[str, Sequence[float]], config: TrainingConfig) -> int:
@@ -138,17 +143,6 @@ def best_epoch(history: Mapping[str, Sequence[float]], config: TrainingConfig) -
         for value, loss in zip(history[config.monitor], history["val_loss"], strict=True)
     ]
     return 1 + ranks.index(max(ranks))
-
-
-def is_patience_over(history: Mapping[str, Sequence[float]], config: TrainingConfig) -> bool:
-    """Whether there were `patience` epochs without a better one.
-
-    Epochs before the first that finds anything do not count: at first a network finds nothing, and
-    the fewer sentences there are, the longer.
-    """
-    done = len(history["val_f1"])
-    first = next((n for n, f1 in enumerate(history["val_f1"], 1) if f1 > 0), done)
-    return done - max(best_epoch(history, config), first) >= config.patience > 0
 
 
 def dev_counts(model: BiLSTMCRF, dev: tf.data.Dataset, emit: Any) -> DevCounts:  # noqa: ANN401 - a traced function

@@ -1,4 +1,4 @@
-"""Keras's own loggers, to a directory of the user's."""
+"""What Keras logs, and its own loggers of it, to a directory of the user's."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,7 @@ from model.training.configuration import refused
 from model.training.keras_version import keras
 from schemas.errors import JobError
 
+# The values of a step or an epoch by name, as Keras hands them to every callback.
 Logs = dict[str, Any]
 
 

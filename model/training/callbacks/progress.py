@@ -1,20 +1,34 @@
-"""The progress line of a training."""
+"""The progress lines of trainings."""
 
 import contextlib
 import sys
 import time
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
+from model.training.callbacks.logs import Logs
 from model.training.checkpoint import TrainingState
 from model.training.configuration import TrainingConfig
 from model.training.keras_version import keras
 
-Logs = dict[str, Any]
-
 _REDRAW_SECONDS = 0.5
 _SHOWN = ("loss", "val_loss", "val_f1")
+
+
+def write_line(what: str, epoch: int, epochs: int, text: str, seconds: float, end: str) -> None:
+    """Write which epoch it is of how many, a text about it, and for how long it will go on."""
+    left = int(seconds)
+    line = f"{what} {epoch:>{len(str(epochs))}}/{epochs}  {text}  ETA {left // 60}:{left % 60:02}"
+    with contextlib.suppress(OSError):  # a full disk or a reader that left ends no training
+        sys.stdout.write(line + end)
+        sys.stdout.flush()
+
+
+def epoch_text(logs: Mapping[str, float], *, is_kept: bool) -> str:
+    """The shown ones of an epoch's values, and a star where it is the best so far."""
+    values = "  ".join(f"{name} {float(logs[name]):.4f}" for name in _SHOWN if name in logs)
+    return values + (" *" if is_kept else "  ")
 
 
 class ProgressLine(keras.callbacks.Callback):
@@ -50,20 +64,14 @@ class ProgressLine(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._seconds.append(self._trained / self._share)  # of a whole one; time may cut it short
         if self.config.verbose:
-            values = "  ".join(
-                f"{name} {float((logs or {})[name]):.4f}" for name in _SHOWN if name in (logs or {})
-            )
-            kept = " *" if self.state.kept_epoch == epoch + 1 else "  "
-            self._write(values + kept, self._seconds[-1], 1.0, "\n")
+            text = epoch_text(logs or {}, is_kept=self.state.kept_epoch == epoch + 1)
+            self._write(text, self._seconds[-1], 1.0, "\n")
 
     def _write(self, text: str, seconds: float, done: float, end: str) -> None:
         epochs = self.params["epochs"]
         current = self.state.epochs + (done < 1.0)
         whole = np.mean(self._seconds) if self._seconds else seconds / done
-        left = int(whole * (epochs - current + 1 - done))
         rate = self.tokens * done / max(seconds, 1e-9)
-        line = f"epoch {current:>{len(str(epochs))}}/{epochs}  {text}  {rate:,.0f} tokens/s"
         clear = "\033[K" if self._redraws else ""
-        with contextlib.suppress(OSError):  # a full disk or a reader that left ends no training
-            sys.stdout.write(f"{line}  ETA {left // 60}:{left % 60:02}{clear}{end}")
-            sys.stdout.flush()
+        left = float(whole * (epochs - current + 1 - done))
+        write_line("epoch", current, epochs, f"{text}  {rate:,.0f} tokens/s", left, clear + end)

@@ -1,12 +1,10 @@
 """The file from which a training is resumed, written after each epoch."""
 
 from pathlib import Path
-from typing import Any
 
+from model.training.callbacks.logs import Logs
 from model.training.checkpoint import TrainingState
 from model.training.keras_version import keras
-
-Logs = dict[str, Any]
 
 
 class StateKeeper(keras.callbacks.Callback):

@@ -1,12 +1,10 @@
 """A bound on the time of a training."""
 
 import time
-from typing import Any
 
+from model.training.callbacks.logs import Logs
 from model.training.checkpoint import TrainingState
 from model.training.keras_version import keras
-
-Logs = dict[str, Any]
 
 
 class TimeLimit(keras.callbacks.Callback):

@@ -222,11 +222,11 @@ def test_epochs_of_equal_f1_are_told_apart_by_their_loss() -> None:
     ],
 )
 def test_patience_counts_from_the_first_entity_that_is_found(f1: list[float], over: bool) -> None:
-    from model.training.callbacks.dev_scores import is_patience_over
+    from model.training.callbacks.dev_scores import judged
 
     history = {"val_f1": f1, "val_loss": [1.0] * len(f1)}
-    assert is_patience_over(history, replace(FAST, patience=2)) is over
-    assert not is_patience_over(history, replace(FAST, patience=0))
+    assert judged(history, replace(FAST, patience=2)).is_last is over
+    assert not judged(history, replace(FAST, patience=0)).is_last
 
 
 @pytest.mark.usefixtures("eager")
