@@ -23,6 +23,7 @@ FRAMES = (
 SMALL = (
     *("--embedding_size=16", "--units=12", "--character_filters=4", "--character_size=4"),
     *("--batch_size=20", "--epochs=4", "--learning_rate=0.03", "--verbose=0", "--seed=5"),
+    "--validation_split=0.1",
 )
 
 Entity = tuple[int, int, str]

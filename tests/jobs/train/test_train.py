@@ -119,7 +119,9 @@ def test_conll_with_a_dev_file_becomes_a_model_under_its_name(
 
 @pytest.mark.training
 @pytest.mark.usefixtures("eager")
-def test_words_of_the_vectors_stay_known_at_extraction(conll: Path, tmp_path: Path) -> None:
+def test_words_of_the_vectors_stay_known_at_extraction(
+    conll: Path, dev: Path, tmp_path: Path
+) -> None:
     """Also those that training never saw, as far as the vocabulary may grow; schemes round-trip."""
     from model.tagger.padding import pad_documents
     from model.tagger.tagger import Tagger
@@ -129,8 +131,9 @@ def test_words_of_the_vectors_stay_known_at_extraction(conll: Path, tmp_path: Pa
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("Lisbon 1 2\nAccra 3 4\nbeyond 5 6\n")
     output = tmp_path / "model"
-    flags = [f"--train={conll}", f"--output={output}", f"--vectors={vectors}", *QUICK]
-    assert run(last_of_each([*flags, "--epochs=1", "--scheme=BIOES", "--vocabulary_size=14"])) == 0
+    flags = [f"--train={conll}", f"--dev={dev}", f"--output={output}", f"--vectors={vectors}"]
+    flags += [*QUICK, "--epochs=1", "--scheme=BIOES", "--vocabulary_size=14"]
+    assert run(last_of_each(flags)) == 0
     artifact = load_artifact(read_files(output), "model")
     assert artifact.training["vectors"] == "vectors.txt"
     assert artifact.tags.scheme == "BIOES"

@@ -11,7 +11,7 @@ from model.corpora.tokenized import TokenizedSentences
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
 from schemas.errors import JobError
 
-pytestmark = [pytest.mark.training, pytest.mark.usefixtures("eager")]
+pytestmark = [pytest.mark.training, pytest.mark.usefixtures("all_eager")]
 
 NETWORK = NetworkConfig(
     embedding_size=6, character_size=4, character_filters=4, casing_size=3, units=5
@@ -27,21 +27,34 @@ def corpus() -> TokenizedSentences:
     return TokenizedSentences(words, [[marks.get(word, "O") for word in s] for s in words])
 
 
-def crossed(config: TrainingConfig = CONFIG, **more: Any) -> Any:  # noqa: ANN401
+def crossed(config: TrainingConfig, **more: Any) -> Any:  # noqa: ANN401
     from model.training.cross_validation import cross_validate
 
     return cross_validate(corpus(), FOLDS, NETWORK, config, **more)
+
+
+@pytest.fixture(scope="module")
+def found(all_eager: None) -> Any:  # noqa: ANN401
+    """A cross-validation that goes through all epochs."""
+    return crossed(CONFIG)
 
 
 def weights_of(fitted: Any) -> dict[str, Any]:  # noqa: ANN401
     return {name: getattr(fitted.weights, name) for name in fitted.weights.__slots__}
 
 
-def test_each_fold_is_trained_as_it_would_be_alone_and_scored_on_the_rest() -> None:
+def require_same(one: Any, other: Any) -> None:  # noqa: ANN401
+    """Two taggers have the same weights."""
+    for name, values in weights_of(one).items():
+        np.testing.assert_array_equal(values, weights_of(other)[name])
+
+
+def test_each_fold_is_trained_as_it_would_be_alone_and_scored_on_the_rest(
+    found: Any,  # noqa: ANN401
+) -> None:
     """For as many epochs as are best for all; the scores of all sentences are taken together."""
     from model.training.fit import Training
 
-    found = crossed()
     assert [fitted.kept_epoch for fitted in found.taggers] == [found.best_epoch] * 3
     assert len(found.history["val_f1"]) == CONFIG.epochs
     assert found.history["val_loss"][-1] < found.history["val_loss"][0]
@@ -56,20 +69,23 @@ def test_each_fold_is_trained_as_it_would_be_alone_and_scored_on_the_rest() -> N
     np.testing.assert_allclose(found.history["val_loss"], means, rtol=1e-6)  # folds of equal size
 
 
-def test_the_same_seed_gives_the_same_folds_and_the_same_final_weights() -> None:
+def test_the_same_seed_gives_the_same_folds_and_the_same_final_weights(
+    found: Any,  # noqa: ANN401
+) -> None:
+    """The final ones are those of a training on all for as many epochs."""
     from model.training.cross_validation import fit_after_folds
+    from model.training.fit import Training
     from model.training.word_vectors import NO_VECTORS
 
-    one, other = (
-        fit_after_folds(corpus(), FOLDS, NETWORK, CONFIG, NO_VECTORS, EpochLog()) for _ in range(2)
-    )
-    for (mine, _), (its, _) in zip([one, *one[1]], [other, *other[1]], strict=True):
+    fitted, judged = fit_after_folds(corpus(), FOLDS, NETWORK, CONFIG, NO_VECTORS, EpochLog())
+    for (mine, held), its, part in zip(judged, found.taggers, found.held_out, strict=True):
+        assert held == part
         assert mine.history == its.history
-        for name, values in weights_of(mine).items():
-            np.testing.assert_array_equal(values, weights_of(its)[name])
-    fitted, judged = one
-    assert fitted.history == crossed().history
-    assert fitted.kept_epoch == judged[0][0].kept_epoch
+        require_same(mine, its)
+    alone = Training(corpus(), None, NETWORK, CONFIG)
+    require_same(fitted, alone.fit(EpochLog(), last_epoch=found.best_epoch))
+    assert fitted.history == found.history
+    assert fitted.kept_epoch == found.best_epoch
     seen = {word for words in corpus().words for word in words}
     assert len(fitted.encoder.vocabulary.words) == len(seen)
 
