@@ -133,7 +133,31 @@ def tiny_artifact(tiny_model: Artifact, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def kept_taggers() -> Iterator[None]:
+def kept_views() -> Iterator[None]:
+    """Runs in this process parse Beam's flags once: Beam does at each of its 300 looks at them.
+
+    That is a quarter of a small run.
+    """
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    view_as = PipelineOptions.view_as
+    kept: dict[tuple[int, type], Any] = {}
+
+    def view_once(options: Any, kind: type) -> Any:  # noqa: ANN401 - Beam's own
+        values = options._all_options  # noqa: SLF001 - what all views share, and nothing else has
+        key = (id(values), kind)
+        if key not in kept:
+            kept[key] = view_as(options, kind)
+            assert kept[key]._all_options is values  # noqa: SLF001 - so its id stays its own
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PipelineOptions, "view_as", view_once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def kept_taggers(kept_views: None) -> Iterator[None]:
     """Runs in this process share what they load: tracing a tagger takes a third of a small run."""
     from model.tagger.tagger import Tagger
     from pipeline.stages.tag import TaggerHandler
