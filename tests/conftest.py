@@ -32,9 +32,10 @@ from schemas.records import Floats
 from schemas.tables import TABLES
 
 # An example's first run may import TensorFlow or open a file; pytest's own timeout bounds the rest.
-# The same examples at each run, so that a green tree stays green; `make test-all` draws new ones.
-settings.register_profile("search", deadline=None, print_blob=True)
-settings.register_profile("gleaner", deadline=None, derandomize=True)
+# The same examples at each run, so that a green tree stays green; `make test-all` draws new ones,
+# four times as many where a test does not say how many.
+settings.register_profile("search", deadline=None, print_blob=True, max_examples=200)
+settings.register_profile("gleaner", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("gleaner")
 
 
