@@ -291,7 +291,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "corpus_format", "sentences", "tokens", "entities"),
     [
-        ("gmb/train.csv", "kaggle", 38191, 835642, 89089),
+        pytest.param(*("gmb/train.csv", "kaggle", 38191, 835642, 89089), marks=pytest.mark.slow),
         ("gmb/dev.csv", "kaggle", 4799, 105114, 11224),
         ("bc5cdr/train.tsv", "conll", 4560, 118170, 9385),
         ("bc5cdr/devel.tsv", "conll", 4581, 117453, 9593),
