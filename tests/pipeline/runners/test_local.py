@@ -101,7 +101,9 @@ def test_hosts_that_need_no_proxy_are_kept_beside_this_machine(
         assert os.environ["no_proxy"] == given.get("no_proxy", "")
 
 
-@pytest.mark.parametrize("variable", ["http_proxy", "grpc_proxy"])
+@pytest.mark.parametrize(
+    "variable", ["http_proxy", pytest.param("grpc_proxy", marks=pytest.mark.slow)]
+)
 def test_workers_are_reached_without_the_proxy_of_the_environment(
     variable: str, tmp_path: Path, tiny_artifact: Path
 ) -> None:
