@@ -44,6 +44,13 @@ MODULES = {
 }
 MOMENTS = [(command, module) for command, modules in MODULES.items() for module in modules]
 WORK = [("run", "apache_beam"), ("run", "pipeline.extraction"), ("run", "pipeline.planning.check")]
+SIGNALS = [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
+# At each moment one of the two, in turn; the slow tests try the other.
+REQUESTS = [
+    pytest.param(*moment, *request, marks=[pytest.mark.slow] if (n + turn) % 2 else [])
+    for n, moment in enumerate([*MOMENTS, *WORK])
+    for turn, request in enumerate(SIGNALS)
+]
 
 
 @pytest.fixture
@@ -77,11 +84,7 @@ def start(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
     return started
 
 
-@pytest.mark.parametrize(
-    ("number", "message"),
-    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")],
-)
-@pytest.mark.parametrize(("command", "module"), [*MOMENTS, *WORK])
+@pytest.mark.parametrize(("command", "module", "number", "message"), REQUESTS)
 def test_a_request_to_end_is_heeded_whatever_is_just_imported(
     start: Callable[..., "subprocess.Popen[str]"],
     command: str,

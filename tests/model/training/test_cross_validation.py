@@ -1,5 +1,6 @@
 """Folds that are trained side by side: each as it would be alone, one verdict for all of them."""
 
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ NETWORK = NetworkConfig(
 CONFIG = TrainingConfig(batch_size=4, epochs=3, learning_rate=0.03, verbose=0, seed=9)
 PEOPLE, PLACES = ("Maria", "Rui", "Tom", "Eva"), ("Lisbon", "Porto", "Faro")
 FOLDS = [0, 1, 2] * 4
+SHOWN = ("loss", "val_loss", "val_f1")
 
 
 def corpus() -> TokenizedSentences:
@@ -90,13 +92,20 @@ def test_the_same_seed_gives_the_same_folds_and_the_same_final_weights(
     assert len(fitted.encoder.vocabulary.words) == len(seen)
 
 
-def test_patience_and_time_end_all_of_them_together() -> None:
-    worse = replace(CONFIG, epochs=40, monitor="val_loss", mode="max", patience=2)
+def test_patience_and_time_end_all_of_them_together(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line tells of each epoch."""
+    worse = replace(
+        CONFIG, epochs=40, learning_rate=0.1, monitor="val_loss", mode="max", patience=2
+    )
     ended = crossed(worse)
     assert len(ended.history["loss"]) < 40
     assert {len(fitted.history["loss"]) for fitted in ended.taggers} == {len(ended.history["loss"])}
-    late = crossed(replace(CONFIG, epochs=40), deadline=time.monotonic())
+    assert capsys.readouterr().out == ""
+    late = crossed(replace(CONFIG, epochs=40, verbose=2), deadline=time.monotonic())
     assert {len(fitted.history["loss"]) for fitted in late.taggers} == {1}
+    (line,) = capsys.readouterr().out.splitlines()
+    values = "  ".join(f"{name} {late.history[name][0]:.4f}" for name in SHOWN)
+    assert re.fullmatch(rf"3 folds, epoch  1/40  {re.escape(values)} \*  ETA \d+:\d\d", line)
 
 
 def test_a_fold_that_fails_ends_all_with_its_error() -> None:
