@@ -17,6 +17,7 @@ from model.evaluation.calibration import (
     threshold_table,
 )
 from model.evaluation.entity_scores import EntityScores, ScoreRow
+from model.evaluation.speed import Speed
 from model.tagger.artifact import Artifact
 from model.tags import TagSet
 from model.text.escaping import harmless
@@ -62,6 +63,18 @@ def card(
 ) -> str:
     scored = dict.fromkeys(parts or ("dev",), scores)
     return model_card(artifact, RECIPE, Figures(scored, calibration))
+
+
+def test_the_speed_stands_beside_the_f1_with_whose_core_it_is(tiny_model: Artifact) -> None:
+    """In the three digits that a measurement gives; where none was taken, nothing is said."""
+    figures = Figures({"dev": SCORES}, calibration_of(2000))
+    speed = Speed(123_456, from_text=False, processor="Ferry <b>7</b>")
+    summary, blank = model_card(tiny_model, RECIPE, replace(figures, speed=speed)).split("\n")[2:4]
+    told = r"One core (Ferry \<b\>7\</b\>) tags 123,000 tokens a second, cutting the text into them"
+    assert "F1 0.853. Dev also decided which epoch was kept. An entity" in summary
+    assert summary.endswith(f"{told} not counted.")
+    assert blank == ""
+    assert "tokens a second" not in model_card(tiny_model, RECIPE, figures)
 
 
 def table_after(text: str, head: str) -> list[list[str]]:
