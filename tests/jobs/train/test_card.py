@@ -51,7 +51,6 @@ def calibration_of(found: int) -> Calibration:
     return Calibration(
         temperature=1.25 if found else 1.0,
         fitted_on=Sample(500, found, int(right.sum()), found),
-        measured_on=Sample(500, found, int(right.sum()), found),
         before=replace(measured, ece=0.0423),
         after=replace(measured, ece=0.0117),
         thresholds=tuple(threshold_table(confidence, right, found)),
@@ -136,7 +135,7 @@ def test_thresholds_stand_with_the_precision_that_they_give(tiny_model: Artifact
 def test_a_model_that_could_not_be_calibrated_says_so(tiny_model: Artifact) -> None:
     """And shows no figures of confidence that a handful of entities would give."""
     text = card(tiny_model, calibration_of(0))
-    assert "It is not calibrated: that takes 20 right and 20 wrong entities in half of dev" in text
+    assert "It is not calibrated: that takes 20 right and 20 wrong entities in dev" in text
     assert "which has 0 right and 0 wrong." in text
     assert "reliability.svg" not in text
     assert "`--min_confidence` |" not in text
@@ -200,7 +199,6 @@ def test_nothing_measured_is_no_error(tiny_model: Artifact) -> None:
     empty = Calibration(
         temperature=1.0,
         fitted_on=Sample(0, 0, 0, 0),
-        measured_on=Sample(0, 0, 0, 0),
         before=Reliability(0, 0, 0, ()),
         after=Reliability(0, 0, 0, ()),
         thresholds=(),
