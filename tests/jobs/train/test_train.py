@@ -166,6 +166,7 @@ def test_few_sentences_are_cross_validated_and_all_of_them_trained_on(
     artifact = load_artifact(read_files(output), "toy")
     assert set(PEOPLE + PLACES) <= {w.title() for w in artifact.encoder.vocabulary.words}
     metrics = artifact.metrics
+    assert metrics["speed"]["tokens_per_second"] > 0  # of the model that is written
     folds = metrics["cross_validation"]["f1"]
     assert len(folds) == 5
     micro = metrics["scores"]["dev"]["micro"]
