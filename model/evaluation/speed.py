@@ -28,7 +28,7 @@ _SECONDS = 0.3  # of the processor, that are measured at least
 class Speed:
     """Tokens that one core tags in a second: by the time of the processor, that of all threads.
 
-    So it hardly matters what else the machine does meanwhile, and how many threads there are.
+    So what else the machine does meanwhile changes it little, and so does the number of threads.
     from_text: whether cutting the text into tokens and padding count too; else it is the tagger
     alone: network, decoding and confidence. processor: its name.
     """
