@@ -18,7 +18,10 @@ def format_plan(parts: Parts, chosen: Mapping[str, Choice]) -> str:
     """How the model will be judged, what to expect, and the settings; no final newline."""
     lines = ["plan", *(f"  {line}" for line in _judged(parts))]
     if chosen:
-        rows = [(name, f"{it.value:g}", it.reason) for name, it in chosen.items()]
+        rows = [
+            (name, f"{it.value:g}" if isinstance(it.value, float) else f"{it.value}", it.reason)
+            for name, it in chosen.items()
+        ]
         lines += ["", "settings that follow the data, unless they are set"]
         lines += [f"  {line}" for line in aligned(rows, names=(0, 2))]
     return "\n".join(lines)
