@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
 
+from model.host.system import read_system
 from pipeline.console.commands import child_command, child_environment
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
@@ -70,11 +71,3 @@ def peak_kb(pid: int) -> int:
     """The most memory that a living process ever held, in KiB; 0 where the system does not tell."""
     peak = re.search(r"VmHWM:\s*(\d+)", read_system(f"/proc/{pid}/status"))
     return int(peak[1]) if peak else 0
-
-
-def read_system(path: str) -> str:
-    """What the system says there; nothing where a process ended meanwhile, or of no Linux."""
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""

@@ -3,14 +3,14 @@
 import io
 import os
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from jobs.benchmark.command import WatchedRun, read_system
+from jobs.benchmark.command import WatchedRun
 from jobs.benchmark.stages import STAGES, StageTimes
+from model.host.system import processor_name
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def summary(measured_rounds: Sequence[Round], mode: Mapping[str, Any]) -> dict[s
         "mode": dict(mode),
         "configuration": manifest["configuration"],
         "versions": {**manifest["versions"], "python": platform.python_version()},
-        "machine": {"processor": _processor(), "cores": os.cpu_count()},
+        "machine": {"processor": processor_name(), "cores": os.cpu_count()},
         "spacy": dict(measured_rounds[0].spacy) if measured_rounds[0].spacy else None,
         "rounds": rounds,
         "median": _medians(rounds),
@@ -158,8 +158,3 @@ def _medians(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _row(name: str, value: float, unit: str, digits: int = 0) -> str:
     return f"{name:<20} {value:>12,.{digits}f} {unit}".rstrip()
-
-
-def _processor() -> str:
-    name = re.search(r"(?m)^model name\s*:\s*(.+)$", read_system("/proc/cpuinfo"))
-    return name[1] if name else platform.processor() or platform.machine()

@@ -6,7 +6,8 @@ from pathlib import Path
 from jobs.docs.exit_codes import exit_codes_page
 from jobs.docs.flags import flags_page
 from jobs.docs.manifest import manifest_page
-from jobs.docs.tables import tables_page, with_table
+from jobs.docs.markdown import filled
+from jobs.docs.tables import table_markdown, tables_page
 
 PAGES = Path(__file__).parent / "pages"
 README = Path(__file__).parents[2] / "README.md"
@@ -15,7 +16,7 @@ README = Path(__file__).parents[2] / "README.md"
 def generated_files() -> Mapping[Path, str]:
     """The text of each generated file, by its path."""
     return {
-        README: with_table(README.read_text("utf-8")),
+        README: filled(README.read_text("utf-8"), "tables", table_markdown("entities")),
         PAGES / "reference/flags.md": flags_page(),
         PAGES / "reference/tables.md": tables_page(),
         PAGES / "reference/manifest.md": manifest_page(),

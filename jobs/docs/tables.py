@@ -5,9 +5,6 @@ import pyarrow as pa
 from jobs.docs.markdown import table
 from schemas.tables import SORTED_BY, TABLES
 
-BEGIN, END = "<!-- tables -->", "<!-- /tables -->"
-
-
 _HEAD = """# Tables
 
 Below the output, each as `TABLE/run_id=ID/*.parquet`; engines read `run_id` as a column of text.
@@ -23,18 +20,6 @@ def tables_page() -> str:
     for name in TABLES:
         parts += [f"## {name}", table_markdown(name)]
     return "\n\n".join(parts) + "\n"
-
-
-def with_table(page: str) -> str:
-    """A page in, the same with the columns of `entities` between its marks out.
-
-    Raises ValueError where the page does not have each mark once.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or page.count(BEGIN) + page.count(END) != len((begin, end)):
-        raise ValueError(f"the page must have {BEGIN} and then {END}, once each")
-    return f"{before}{begin}\n\n{table_markdown('entities')}\n\n{end}{after}"
 
 
 def table_markdown(name: str) -> str:

@@ -2,10 +2,12 @@
 
 Labelled tokens are scored by tokens; documents with gold spans are read as raw text and
 scored by code points, through the code that extraction runs. Scores are strict and by the MUC
-kinds; the most frequent mistakes are listed, each with a sentence.
+kinds; the most frequent mistakes are listed, each with a sentence. Beside the scores stands how
+many tokens a second one core tags.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +27,7 @@ from model.evaluation.scoring import (
     score_documents,
     score_sentences,
 )
+from model.evaluation.speed import Speed, reading_speed, tagging_speed
 from model.runtime import start_tensorflow
 from model.tagger.tagger import Tagger
 from pipeline.console.arguments import Parser, require_file, write_file
@@ -47,9 +50,10 @@ def run(arguments: Sequence[str]) -> int:
     corpus, warnings = scored_corpus(read_labelled(flags.data, flags.offsets), artifact)
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
-    start_tensorflow()
-    scores, texts = _compare(Tagger(artifact), corpus)
-    found = evaluation(artifact.identity, corpus, scores, texts, warnings, flags.mistakes)
+    # With threads as training has them, so that the speed is that of the model card.
+    start_tensorflow(threads=1, side_by_side=os.cpu_count() or 1)
+    scores, texts, speed = _compare(Tagger(artifact), corpus)
+    found = evaluation(artifact.identity, corpus, scores, texts, warnings, flags.mistakes, speed)
     if flags.json:
         write_file("--json", flags.json, json.dumps(found.to_json(), indent=2) + "\n")
     if flags.html:
@@ -65,20 +69,24 @@ def _files_of(model: str) -> list[tuple[str, str]]:
     return [("--model", str(checksums.with_name(name))) for name in (checksums.name, *names)]
 
 
-def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list[ComparedText]]:
-    """The strict scores, and every sentence or document with its gold and what was predicted."""
+def _compare(
+    tagger: Tagger, corpus: LabelledCorpus
+) -> tuple[EntityScores, list[ComparedText], Speed | None]:
+    """The strict scores, every sentence or document with its gold and what was predicted, speed."""
     segmentation = tagger.artifact.segmentation
     if corpus.documents:
         scores, tagged = score_documents(tagger, corpus.documents)
         gold = [list(document.entities) for document in corpus.documents]
+        speed = reading_speed(tagger, [document.text for document in corpus.documents])
     else:
         cut = TokenizedSentences.of(
             corpus.sentences, segmentation.tokens, characters=segmentation.characters
         )
         scores, tagged = score_sentences(tagger, cut.words, cut.tags)
         gold = list(gold_spans(cut.words, cut.tags))
+        speed = tagging_speed(tagger, cut.words)
     lines = [d.line for d in corpus.documents] or [s.line for s in corpus.sentences]
-    return scores, [
+    texts = [
         ComparedText(
             text=found.document.text,
             gold=spans,
@@ -90,6 +98,7 @@ def _compare(tagger: Tagger, corpus: LabelledCorpus) -> tuple[EntityScores, list
         )
         for line, spans, found in zip(lines, gold, tagged, strict=True)
     ]
+    return scores, texts, speed
 
 
 def evaluation_parser() -> Parser:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jobs.evaluate.marked_sentence import marked_sentence
 from jobs.evaluate.report import Evaluation
-from jobs.evaluate.terminal import origin
+from jobs.evaluate.terminal import format_speed, origin
 from model.evaluation.mistakes import KINDS
 from model.evaluation.muc import SCHEMES
 from pipeline.console.html import render_page
@@ -18,6 +18,7 @@ def html_page(found: Evaluation) -> str:
         Path(__file__).with_name("page.html.j2"),
         {
             "found": found,
+            "speed": format_speed(found.speed) if found.speed else None,
             "kinds": KINDS,
             "schemes": SCHEMES,
             "mistakes": [

@@ -17,6 +17,7 @@ from model.evaluation.mistakes import (
     most_frequent,
 )
 from model.evaluation.muc import MucScores, muc_scores
+from model.evaluation.speed import Speed
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Evaluation:
     """Scores and mistakes of a model on a labelled file.
 
     `kinds` counts all mistakes, `different` those that are not alike; `frequent` holds the most
-    frequent of these, which are listed. `warnings` are what makes the scores doubtful.
+    frequent of these, which are listed. `warnings` are what makes the scores doubtful. `speed` is
+    None where the file holds no token.
     """
 
     model: str
@@ -35,6 +37,7 @@ class Evaluation:
     different: int
     frequent: Sequence[FrequentMistake]
     warnings: Sequence[Remark]
+    speed: Speed | None
 
     @property
     def unlisted(self) -> str:
@@ -70,6 +73,7 @@ class Evaluation:
                 "documents": len(self.corpus.documents),
             },
             "warnings": [remark.text for remark in self.warnings],
+            "speed": self.speed.to_json() if self.speed else None,
             **self.scores.to_json(),
             "muc": self.muc.to_json(),
             "kinds": dict(self.kinds),
@@ -94,6 +98,7 @@ def evaluation(
     texts: Sequence[ComparedText],
     warnings: Sequence[Remark],
     listed: int,
+    speed: Speed | None,
 ) -> Evaluation:
     """All there is to say of the compared texts of a corpus, with `listed` mistakes at most."""
     mistakes = list(find_mistakes(texts))
@@ -107,6 +112,7 @@ def evaluation(
         different=len(ranked),
         frequent=ranked[:listed],
         warnings=warnings,
+        speed=speed,
     )
 
 

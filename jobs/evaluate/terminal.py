@@ -8,6 +8,7 @@ from model.corpora.records import Remark
 from model.evaluation.entity_scores import EntityScores
 from model.evaluation.mistakes import KINDS, FrequentMistake, Mistake
 from model.evaluation.muc import SCHEMES, VERDICTS, MucScores
+from model.evaluation.speed import Speed
 from model.text.escaping import harmless
 from pipeline.console.text import aligned, counted
 
@@ -28,6 +29,7 @@ def format_evaluation(found: Evaluation, width: int, places: int = 10) -> str:
         *(["", "warnings", *remark_lines(found.warnings, places), ""] if found.warnings else []),
         *format_scores(found.scores).split("\n"),
         "",
+        *([format_speed(found.speed), ""] if found.speed else []),
         *_muc_lines(found.muc),
         "",
         *_kind_lines(found),
@@ -47,6 +49,17 @@ def format_scores(scores: EntityScores) -> str:
         for name, row in [*labels, ("micro", scores.micro), ("macro", scores.macro)]
     ]
     return "\n".join(aligned(rows))
+
+
+def format_speed(speed: Speed) -> str:
+    """How fast a model is, by what way, on whose core."""
+    way = "from raw text to entities" if speed.from_text else "from tokens, the model alone"
+    return f"{rounded(speed)} tokens/s on one core ({harmless(speed.processor)}), {way}"
+
+
+def rounded(speed: Speed) -> str:
+    """Its tokens a second in the three digits that a measurement gives."""
+    return f"{float(f'{speed.tokens_per_second:.3g}'):,.0f}"
 
 
 def remark_lines(remarks: Sequence[Remark], listed: int) -> Iterator[str]:

@@ -11,8 +11,10 @@ from statistics import stdev
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from jobs.evaluate.terminal import rounded
 from model.evaluation.calibration import FEWEST, Calibration, Threshold
 from model.evaluation.entity_scores import EntityScores
+from model.evaluation.speed import Speed
 from model.tagger.artifact import Artifact
 from model.text.escaping import harmless
 from model.text.segmentation import Segmentation
@@ -47,13 +49,15 @@ class Figures:
     """What was measured of a model.
 
     scores: by the name of the part, "dev" and perhaps "test". fold_f1: of each fold, where "dev" is
-    all of train in a cross-validation. warning: why the model is of no use, if so.
+    all of train in a cross-validation. warning: why the model is of no use, if so. speed: of the
+    model alone on the sentences of "dev".
     """
 
     scores: Mapping[str, EntityScores]
     calibration: Calibration
     fold_f1: Sequence[float] = ()
     warning: str | None = None
+    speed: Speed | None = None
 
 
 def model_card(artifact: Artifact, recipe: Recipe, figures: Figures) -> str:
@@ -95,6 +99,7 @@ def model_card(artifact: Artifact, recipe: Recipe, figures: Figures) -> str:
         usage=_code(usage),
         command=_code(recipe.command),
         rare=rare,
+        speed=rounded(figures.speed) if figures.speed else None,
         few=_FEW,
     )
 

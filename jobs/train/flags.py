@@ -24,7 +24,7 @@ def configurations(
     """
     chosen = chosen or {}
 
-    def values(kind: type) -> dict[str, float]:
+    def values(kind: type) -> dict[str, float | str]:
         return {each.name: chosen[each.name].value for each in fields(kind) if each.name in chosen}
 
     fitting = from_flags(TrainingConfig, flags, **values(TrainingConfig))

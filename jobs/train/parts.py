@@ -52,10 +52,7 @@ class Parts:
     def size(self) -> DataSize:
         """How much there is to learn from."""
         train = self.report.train
-        labels = len(train.entities)
-        return DataSize(
-            train.sentences, train.tokens, labels, train.distinct_words, self.has_vectors
-        )
+        return DataSize(train.sentences, len(train.entities), self.has_vectors)
 
     def described(self) -> dict[str, str]:
         sizes = {

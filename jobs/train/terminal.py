@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from statistics import stdev
 
-from jobs.evaluate.terminal import format_scores
+from jobs.evaluate.terminal import format_scores, format_speed
 from jobs.train.card import Figures
+from jobs.train.findings import expected_f1
 from jobs.train.parts import Parts
 from model.training.automatic import Choice
 from pipeline.console.text import aligned
@@ -14,17 +15,20 @@ _SURE = 0.8  # two standard errors of a share of 0.8, times the root of the numb
 
 
 def format_plan(parts: Parts, chosen: Mapping[str, Choice]) -> str:
-    """How the model will be judged, and the settings that follow the data; no final newline."""
+    """How the model will be judged, what to expect, and the settings; no final newline."""
     lines = ["plan", *(f"  {line}" for line in _judged(parts))]
     if chosen:
-        rows = [(name, f"{it.value:g}", it.reason) for name, it in chosen.items()]
+        rows = [
+            (name, f"{it.value:g}" if isinstance(it.value, float) else f"{it.value}", it.reason)
+            for name, it in chosen.items()
+        ]
         lines += ["", "settings that follow the data, unless they are set"]
         lines += [f"  {line}" for line in aligned(rows, names=(0, 2))]
     return "\n".join(lines)
 
 
 def format_figures(figures: Figures) -> str:
-    """The scores of a trained model; no final newline."""
+    """The scores of a trained model, and its speed; no final newline."""
     lines = []
     for part, scores in figures.scores.items():
         title = part
@@ -35,6 +39,8 @@ def format_figures(figures: Figures) -> str:
                 f"standard deviation {stdev(figures.fold_f1):.3f}"
             )
         lines += ["", title, format_scores(scores)]
+    if figures.speed:
+        lines += ["", format_speed(figures.speed)]
     return "\n".join(lines)
 
 
@@ -51,4 +57,8 @@ def _judged(parts: Parts) -> list[str]:
             "many epochs are best; then one is trained on all"
         )
     sure = min(_SURE / math.sqrt(entities), 1.0)
-    return [line, f"the F1 on their {entities:,} entities is known to about ±{sure:.2f}"]
+    return [
+        line,
+        f"the F1 on their {entities:,} entities is known to about ±{sure:.2f}",
+        *expected_f1(report),
+    ]

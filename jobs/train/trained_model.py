@@ -15,6 +15,7 @@ from model.evaluation.calibration import calibrate
 from model.evaluation.confusion import confusion
 from model.evaluation.entity_scores import entity_scores
 from model.evaluation.scoring import character_spans, gold_spans, score_sentences
+from model.evaluation.speed import tagging_speed
 from model.tagger.artifact import Artifact
 from model.tagger.tagger import Tagger
 from model.text.identification import identify
@@ -74,6 +75,7 @@ def trained_model(
     tagger = Tagger(artifact)
     if len(test):
         scores["test"], _ = score_sentences(tagger, test.words, test.tags)
+    speed = tagging_speed(tagger, dev.words)
     artifact = replace(
         artifact,
         metrics={
@@ -81,12 +83,13 @@ def trained_model(
             "calibration": calibration.to_json(),
             "history": dict(fitted.history),
             "kept_epoch": fitted.kept_epoch,
+            "speed": speed.to_json() if speed else None,
             **({"cross_validation": {"f1": fold_f1}} if fold_f1 else {}),
         },
         baseline=baseline_statistics(tagged) | _language_of(dev),
     )
     warning = warning_of(scores["dev"].micro.f1, fitted.history, fitted.kept_epoch, recipe.fitting)
-    figures = Figures(scores, calibration, fold_f1, warning)
+    figures = Figures(scores, calibration, fold_f1, warning, speed)
     taken_for = confusion(gold_spans(dev.words, dev.tags), found)
     people = {
         "MODEL_CARD.md": model_card(artifact, recipe, figures),

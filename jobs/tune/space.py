@@ -13,6 +13,7 @@ DEFAULT_SPACE: Mapping[str, str] = {
     "learning_rate": "1e-3..2e-2:log",
     "batch_size": "8,16,32,64",
     "epochs": "5..60",
+    "scheme": "BIO,BIOES",
     "units": "48,64,96,128",
     "embedding_size": "8,16,32,50,100",
     "character_filters": "32,48,64,96,128",

@@ -100,7 +100,6 @@ class PartReport:
     in_train: sentences whose text train has too; None for train itself.
     unknown_tokens: tokens that train lacks, all cases alike and all digits; None for train itself.
     words, cut_words: words, and those that are cut into characters since no blanks show them.
-    distinct_words: normalized tokens.
     """
 
     name: str
@@ -115,7 +114,6 @@ class PartReport:
     unknown_tokens: int | None
     words: int = 0
     cut_words: int = 0
-    distinct_words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +185,6 @@ def _part_report(
         unknown_tokens=unknown,
         words=sum(len(sentence.words) for sentence in part.sentences),
         cut_words=cut.cut_words,
-        distinct_words=len({normalize(token) for token in cut.tokens}),
     )
 
 

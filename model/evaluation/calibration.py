@@ -96,14 +96,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A temperature, fitted on one half of labelled sentences, and measured on the other.
+    """A temperature, fitted on labelled sentences, and what it is worth on others.
 
-    before: at temperature 1; after, thresholds: at the fitted one.
+    before: at temperature 1; after, thresholds: each part of the sentences at the temperature that
+    the other parts give.
     """
 
     temperature: float
     fitted_on: Sample
-    measured_on: Sample
     before: Reliability
     after: Reliability
     thresholds: tuple[Threshold, ...]
@@ -142,34 +142,38 @@ Judged = Sequence[tuple[Tagger, Sequence[LabelledSentence]]]
 
 
 def calibrate(judged: Judged) -> Calibration:
-    """Fit the temperature on half of labelled sentences, and measure with the other half.
+    """Fit the temperature on labelled sentences, and measure crosswise what it is worth on others.
 
     judged: taggers, each with the sentences that it is asked about, none of which it was trained
-    on. Their own temperature is 1, and one is fitted for all. Equal texts are in the same half, and
-    the same sentences always make the same halves.
+    on. Their own temperature is 1, and one is fitted for all. Each one's sentences are a part of
+    the measurement; those of a single one are halved, equal texts in the same half.
     """
-    halves = [(tagger, split_sentences(part, 0.5, _SEED)) for tagger, part in judged]
-    fitted, measured = (
-        [find_spans(tagger, parts[half]) for tagger, parts in halves] for half in range(2)
-    )
-
-    def confidence_of(found: Sequence[FoundSpans], temperature: float) -> Scores:
-        return np.concatenate([each.confidence(temperature) for each in found])
-
-    temperature = fit_temperature(
-        lambda t: confidence_of(fitted, t), np.concatenate([each.right for each in fitted])
-    )
-    right = np.concatenate([each.right for each in measured])
-    confidence = confidence_of(measured, temperature)
-    sample = Sample.of(measured)
+    if len(judged) == 1:
+        [(tagger, sentences)] = judged
+        judged = [(tagger, half) for half in split_sentences(sentences, 0.5, _SEED)]
+    found = [find_spans(tagger, part) for tagger, part in judged]
+    right = np.concatenate([each.right for each in found])
+    at_others = [
+        each.confidence(_fitted(found[:number] + found[number + 1 :]))
+        for number, each in enumerate(found)
+    ]
+    confidence, sample = np.concatenate(at_others), Sample.of(found)
     return Calibration(
-        temperature=temperature,
-        fitted_on=Sample.of(fitted),
-        measured_on=sample,
-        before=reliability(confidence_of(measured, 1.0), right),
+        temperature=_fitted(found),
+        fitted_on=sample,
+        before=reliability(_confidence(found, 1.0), right),
         after=reliability(confidence, right),
         thresholds=tuple(threshold_table(confidence, right, sample.gold)),
     )
+
+
+def _fitted(found: Sequence[FoundSpans]) -> float:
+    right = np.concatenate([each.right for each in found])
+    return fit_temperature(lambda temperature: _confidence(found, temperature), right)
+
+
+def _confidence(found: Sequence[FoundSpans], temperature: float) -> Scores:
+    return np.concatenate([each.confidence(temperature) for each in found])
 
 
 def find_spans(tagger: Tagger, sentences: Sequence[LabelledSentence]) -> FoundSpans:

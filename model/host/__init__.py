@@ -1,1 +1,1 @@
-"""The machine that gleaner runs on: how it is installed there, and files on its disks."""
+"""The machine that gleaner runs on: its processor, its disks, and how it is installed there."""

@@ -83,7 +83,7 @@ class NetworkConfig(_Bounded):
 class TrainingConfig(_Bounded):
     """How the network is fitted. Raises UsageError naming a value that is off."""
 
-    scheme: str = _setting("BIO", "of the tags: BIO or BIOES", _SCHEME)
+    scheme: str = _automatic("BIO", "of the tags: BIO or BIOES", _SCHEME)
     batch_size: int = _automatic(64, "sentences a step", _FROM_1)
     epochs: int = _automatic(6, "passes over the sentences", _FROM_1)
     optimizer: str = _setting("adam", "a Keras optimizer")

@@ -30,6 +30,11 @@ def number_or_auto(text: str) -> float | None:
     return None if text == "auto" else float(text)
 
 
+def text_or_auto(text: str) -> str | None:
+    """None for `auto`."""
+    return None if text == "auto" else text
+
+
 _KINDS: Mapping[object, str] = {
     int: "a whole number",
     float: "a number",

@@ -9,12 +9,16 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pipeline.console.arguments import number_or_auto, whole_number_or_auto
+from pipeline.console.arguments import number_or_auto, text_or_auto, whole_number_or_auto
 from schemas.errors import UsageError
 
 T = TypeVar("T")
 
-_OR_AUTO: Mapping[Any, Any] = {int: whole_number_or_auto, float: number_or_auto}
+_OR_AUTO: Mapping[Any, Any] = {
+    int: whole_number_or_auto,
+    float: number_or_auto,
+    str: text_or_auto,
+}
 _METAVARS: Mapping[Any, str] = {int: "N", float: "X", str: "NAME", bool: "BOOL"}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.docs.tables import BEGIN, END, table_markdown, with_table
+from jobs.docs.tables import table_markdown
 from schemas.tables import TABLES
 
 
@@ -13,9 +13,3 @@ def test_every_column_is_a_row_with_its_meaning(name: str) -> None:
         (line,) = (line for line in lines if line.startswith(f"| `{field.name}` |"))
         assert field.metadata[b"doc"].decode() in line
         assert ("or null" in line) == field.nullable
-
-
-@pytest.mark.parametrize("page", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
-def test_a_page_without_its_marks_is_refused(page: str) -> None:
-    with pytest.raises(ValueError, match="once each"):
-        with_table(page)

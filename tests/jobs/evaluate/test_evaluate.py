@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_the_json_has_exactly_the_keys_of_the_contract(
     tiny_artifact: Path, conll: Path, tmp_path: Path
 ) -> None:
     scores = scores_of(tiny_artifact, conll, tmp_path / "scores.json")
-    assert list(scores) == ["model", "data", "warnings", *SCORES, "mistakes"]
+    assert list(scores) == ["model", "data", "warnings", "speed", *SCORES, "mistakes"]
     assert str(scores["model"]).startswith("tiny@")
     assert scores["data"] == {
         "path": str(conll),
@@ -56,6 +57,10 @@ def test_the_json_has_exactly_the_keys_of_the_contract(
         "sentences": 2,
         "documents": 0,
     }
+    speed = scores["speed"]
+    assert list(speed) == ["tokens_per_second", "from_text", "processor", "cores"]
+    assert speed["tokens_per_second"] > 0
+    assert (speed["from_text"], speed["cores"]) == (False, 1)
     assert sorted(scores["micro"]) == sorted(scores["macro"]) == SCORE_KEYS
     assert list(scores["muc"]) == ["micro", "macro", "labels"]
     assert list(scores["kinds"]) == ["boundaries", "label", "both", "missed", "invented"]
@@ -73,6 +78,7 @@ def test_raw_documents_score_as_the_same_sentences_do(
     by_text = scores_of(tiny_artifact, documents, tmp_path / "text.json")
     assert by_tokens["kinds"]
     assert [by_text[part] for part in SCORES] == [by_tokens[part] for part in SCORES]
+    assert by_text["speed"]["from_text"]
 
 
 def test_the_table_says_what_was_measured_on_what(
@@ -89,8 +95,11 @@ def test_the_table_says_what_was_measured_on_what(
     begins = [line.split()[0] for line in out.splitlines() if line]
     for name in ("micro", "macro", "strict", "exact", "partial", "ent_type", "missed", "invented"):
         assert name in begins
+    assert re.search(r"\n[\d,]+ tokens/s on one core \(.+\), from raw text to entities\n", out)
     run([f"--model={tiny_artifact}", f"--data={conll}"])
-    assert f" on {conll} (2 sentences)\n" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f" on {conll} (2 sentences)\n" in out
+    assert re.search(r"\n[\d,]+ tokens/s on one core \(.+\), from tokens, the model alone\n", out)
 
 
 def test_mistakes_are_listed_with_their_sentence_and_place(
@@ -244,7 +253,10 @@ def test_a_model_on_an_object_store_scores_as_the_same_on_a_disk(
     there, here = tmp_path / "there.json", tmp_path / "here.json"
     for model, figures in ((f"s3://{bucket}/models/tiny/", there), (str(tiny_artifact), here)):
         assert run([f"--model={model}", f"--data={conll}", f"--json={figures}"]) == 0
-    assert there.read_bytes() == here.read_bytes()
+    found, expected = (json.loads(path.read_text()) for path in (there, here))
+    speeds = [each.pop("speed") for each in (found, expected)]  # the one thing that takes time
+    assert found == expected
+    assert speeds[0].keys() == speeds[1].keys()
     with pytest.raises(UsageError, match=f"s3://{bucket}/none is not a gleaner model"):
         run([f"--model=s3://{bucket}/none", f"--data={conll}"])
 

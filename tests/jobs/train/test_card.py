@@ -17,6 +17,7 @@ from model.evaluation.calibration import (
     threshold_table,
 )
 from model.evaluation.entity_scores import EntityScores, ScoreRow
+from model.evaluation.speed import Speed
 from model.tagger.artifact import Artifact
 from model.tags import TagSet
 from model.text.escaping import harmless
@@ -50,7 +51,6 @@ def calibration_of(found: int) -> Calibration:
     return Calibration(
         temperature=1.25 if found else 1.0,
         fitted_on=Sample(500, found, int(right.sum()), found),
-        measured_on=Sample(500, found, int(right.sum()), found),
         before=replace(measured, ece=0.0423),
         after=replace(measured, ece=0.0117),
         thresholds=tuple(threshold_table(confidence, right, found)),
@@ -62,6 +62,18 @@ def card(
 ) -> str:
     scored = dict.fromkeys(parts or ("dev",), scores)
     return model_card(artifact, RECIPE, Figures(scored, calibration))
+
+
+def test_the_speed_stands_beside_the_f1_with_whose_core_it_is(tiny_model: Artifact) -> None:
+    """In the three digits that a measurement gives; where none was taken, nothing is said."""
+    figures = Figures({"dev": SCORES}, calibration_of(2000))
+    speed = Speed(123_456, from_text=False, processor="Ferry <b>7</b>")
+    summary, blank = model_card(tiny_model, RECIPE, replace(figures, speed=speed)).split("\n")[2:4]
+    told = r"One core (Ferry \<b\>7\</b\>) tags 123,000 tokens a second, cutting the text into them"
+    assert "F1 0.853. Dev also decided which epoch was kept. An entity" in summary
+    assert summary.endswith(f"{told} not counted.")
+    assert blank == ""
+    assert "tokens a second" not in model_card(tiny_model, RECIPE, figures)
 
 
 def table_after(text: str, head: str) -> list[list[str]]:
@@ -123,7 +135,7 @@ def test_thresholds_stand_with_the_precision_that_they_give(tiny_model: Artifact
 def test_a_model_that_could_not_be_calibrated_says_so(tiny_model: Artifact) -> None:
     """And shows no figures of confidence that a handful of entities would give."""
     text = card(tiny_model, calibration_of(0))
-    assert "It is not calibrated: that takes 20 right and 20 wrong entities in half of dev" in text
+    assert "It is not calibrated: that takes 20 right and 20 wrong entities in dev" in text
     assert "which has 0 right and 0 wrong." in text
     assert "reliability.svg" not in text
     assert "`--min_confidence` |" not in text
@@ -187,7 +199,6 @@ def test_nothing_measured_is_no_error(tiny_model: Artifact) -> None:
     empty = Calibration(
         temperature=1.0,
         fitted_on=Sample(0, 0, 0, 0),
-        measured_on=Sample(0, 0, 0, 0),
         before=Reliability(0, 0, 0, ()),
         after=Reliability(0, 0, 0, ()),
         thresholds=(),

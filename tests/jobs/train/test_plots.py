@@ -38,7 +38,6 @@ def calibration(found: int) -> Calibration:
     return Calibration(
         temperature=1.5,
         fitted_on=sample,
-        measured_on=sample,
         before=reliability(confidence**2, right),
         after=reliability(confidence, right),
         thresholds=(),

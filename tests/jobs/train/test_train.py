@@ -81,7 +81,7 @@ def test_a_csv_becomes_a_model(
     assert artifact.training["network"]["units"] == 6
 
     metrics = artifact.metrics
-    assert sorted(metrics) == ["calibration", "history", "kept_epoch", "scores"]
+    assert sorted(metrics) == ["calibration", "history", "kept_epoch", "scores", "speed"]
     assert artifact.temperature == metrics["calibration"]["temperature"] == 1.0  # too few entities
     assert sorted(metrics["scores"]) == ["dev", "test"]
     assert metrics["scores"]["test"]["micro"]["support"] == 40
@@ -99,7 +99,14 @@ def test_a_csv_becomes_a_model(
     plots = set(re.findall(r"\]\((.*\.svg)\)", card))
     assert plots == {path.name for path in output.glob("*.svg")}
     assert {"learning_curves.svg", "f1_by_label.svg", "confusion.svg"} <= plots
-    assert f"model written to {output}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"model written to {output}" in told
+    assert metrics["speed"]["tokens_per_second"] > 0
+    fast = re.search(
+        r"\n([\d,]+) tokens/s on one core \(.+\), from tokens, the model alone\n", told
+    )
+    assert fast
+    assert f" tags {fast[1]} tokens a second, " in card
 
 
 @pytest.mark.training
@@ -107,14 +114,17 @@ def test_a_csv_becomes_a_model(
 def test_conll_with_a_dev_file_becomes_a_model_under_its_name(
     conll: Path, dev: Path, tmp_path: Path
 ) -> None:
-    """The same command gives the same weights."""
-    identities = []
+    """The same command gives the same weights and figures; only how fast it was may differ."""
+    identities, figures = [], []
     for output in (tmp_path / "a", tmp_path / "b"):
         flags = [f"--train={conll}", f"--dev={dev}", f"--output={output}", "--name=ferry"]
         assert run(last_of_each([*flags, *QUICK, "--epochs=1"])) == 0
-        identities.append(load_artifact(read_files(output), "m").identity)
+        artifact = load_artifact(read_files(output), "m")
+        identities.append(artifact.identity)
+        figures.append({**artifact.metrics, "speed": None})
     assert identities[0] == identities[1]
     assert identities[0].startswith("ferry@")
+    assert figures[0] == figures[1]
 
 
 @pytest.mark.training
@@ -159,18 +169,19 @@ def test_few_sentences_are_cross_validated_and_all_of_them_trained_on(
     artifact = load_artifact(read_files(output), "toy")
     assert set(PEOPLE + PLACES) <= {w.title() for w in artifact.encoder.vocabulary.words}
     metrics = artifact.metrics
+    assert metrics["speed"]["tokens_per_second"] > 0  # of the model that is written
     folds = metrics["cross_validation"]["f1"]
     assert len(folds) == 5
     micro = metrics["scores"]["dev"]["micro"]
     assert micro["support"] == 40  # every sentence of train was scored once
     kept = metrics["history"]["val_f1"][metrics["kept_epoch"] - 1]
     assert micro["f1"] == pytest.approx(kept, abs=1e-6)
-    calibration = metrics["calibration"]
-    assert calibration["fitted_on"]["gold"] + calibration["measured_on"]["gold"] == 40
+    assert metrics["calibration"]["fitted_on"]["gold"] == 40
 
     told = capsys.readouterr().out
     assert "cross-validation: 5 models, each without one fold of the sentences" in told
     assert "the F1 on their 40 entities is known to about ±0.13" in told
+    assert "no set that was tried has so few entities to train on" in told
     assert re.search(r"\n  learning_rate +0\.00\d+  for 20 sentences a step\n", told)
     assert not re.search(r"\n  (units|batch_size) ", told)
     assert f"cross-validation, 5 folds: F1 {micro['f1']:.3f}, standard deviation" in told

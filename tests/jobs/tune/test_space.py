@@ -83,7 +83,7 @@ def test_every_flag_of_the_default_space_is_one_of_training_and_its_default_is_i
     flags = vars(PARSER.parse(["--train=x", "--output=x"]))
     for sentences in (10, 100, 300, 1000, 3000, 15_000, 40_000, 1_000_000):
         for vectors in (True, False):
-            size = DataSize(sentences, 20 * sentences, 3, 5 * sentences, vectors)
+            size = DataSize(sentences, 3, vectors)
             chosen = {name: choice.value for name, choice in automatic(size, {}).items()}
             defaults = flags | chosen
             missed = [flag for flag, d in domains.items() if d.stored(defaults[flag]) is None]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.corpora import LabelledSentence
+from model.corpora import LabelledSentence, split_sentences
 from model.evaluation.calibration import (
     BINS,
     THRESHOLDS,
@@ -268,22 +268,37 @@ def test_what_was_measured_is_what_a_tagger_of_that_temperature_says(
     np.testing.assert_allclose(measured, said, atol=1e-4)
 
 
-def test_calibration_fits_on_one_half_and_measures_on_the_other(
+def test_calibration_fits_on_all_and_measures_halves_crosswise(
     tagger: Tagger, sentences: list[LabelledSentence]
 ) -> None:
     calibration = calibrate([(tagger, sentences)])
-    fitted, measured = calibration.fitted_on, calibration.measured_on
-    assert fitted.sentences + measured.sentences == len(sentences)
-    assert abs(fitted.sentences - measured.sentences) <= 2
-    whole = Sample.of([find_spans(tagger, sentences)])
-    assert fitted.found + measured.found == whole.found
-    assert fitted.gold + measured.gold == whole.gold
+    whole = find_spans(tagger, sentences)
+    assert calibration.fitted_on == Sample.of([whole])
     assert calibration.is_fitted
-    assert calibration.temperature != 1.0
-    assert sum(one.spans for one in calibration.after.bins) == measured.found
+    assert calibration.temperature == fit_temperature(whole.confidence, whole.right) != 1.0
+    assert sum(one.spans for one in calibration.after.bins) == len(whole.right)
     assert calibration.thresholds[0].kept == 1.0
+    halves = split_sentences(sentences, 0.5, 0)
+    assert abs(len(halves[0]) - len(halves[1])) <= 2
+    crosswise = calibrate([(tagger, half) for half in halves])
+    assert (crosswise.after, crosswise.thresholds) == (calibration.after, calibration.thresholds)
     assert calibration == calibrate([(tagger, sentences)])
     assert json.loads(json.dumps(calibration.to_json()))["temperature"] == calibration.temperature
+
+
+def test_no_part_is_measured_at_a_temperature_that_it_helped_to_fit(
+    tagger: Tagger, sentences: list[LabelledSentence]
+) -> None:
+    parts = [sentences[first : first + 100] for first in range(0, 400, 100)]
+    found = [find_spans(tagger, part) for part in parts]
+    confidence, right = [], np.concatenate([each.right for each in found])
+    for number, each in enumerate(found):
+        others = [part for n, part in enumerate(parts) if n != number]
+        temperature = calibrate([(tagger, part) for part in others]).temperature
+        confidence.append(each.confidence(temperature))
+    calibration = calibrate([(tagger, part) for part in parts])
+    assert calibration.after == reliability(np.concatenate(confidence), right)
+    assert calibration.after != calibration.before
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -1,5 +1,6 @@
 """Settings that follow the data: within their bounds for any size, and beside what is given."""
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -12,9 +13,7 @@ from model.training.configuration import NetworkConfig, TrainingConfig
 SIZES = st.builds(
     DataSize,
     sentences=st.integers(1, 10**8),
-    tokens=st.integers(1, 10**10),
     labels=st.integers(1, 256),
-    words=st.integers(1, 10**7),
     vectors=st.booleans(),
 )
 AUTOMATIC = {
@@ -23,6 +22,10 @@ AUTOMATIC = {
     for each in fields(kind)
     if each.metadata.get("auto")
 }
+
+
+def values_for(size: DataSize, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {name: choice.value for name, choice in automatic(size, given or {}).items()}
 
 
 @given(SIZES)
@@ -34,7 +37,7 @@ def test_every_automatic_setting_is_chosen_within_its_bounds_and_of_its_type(
     for name, choice in chosen.items():
         assert type(choice.value) is AUTOMATIC[name]
         assert choice.reason
-    values: dict[str, Any] = {name: choice.value for name, choice in chosen.items()}
+    values = values_for(size)
     for kind in (NetworkConfig, TrainingConfig):
         kind(**{each.name: values[each.name] for each in fields(kind) if each.name in values})
 
@@ -47,7 +50,7 @@ def test_what_is_given_is_not_chosen(size: DataSize, values: dict[str, int]) -> 
 @given(SIZES, st.integers(1, 30))
 def test_the_warm_up_follows_the_steps_that_there_will_be(size: DataSize, epochs: int) -> None:
     few = replace(size, sentences=min(size.sentences, 1000))
-    share = automatic(few, {"epochs": epochs, "batch_size": 8})["warm_up"].value
+    share = values_for(few, {"epochs": epochs, "batch_size": 8})["warm_up"]
     steps = epochs * -(-few.sentences // 8)
     assert share * steps <= 300.5
     assert share == 0.1 or share * steps > 290
@@ -56,6 +59,14 @@ def test_the_warm_up_follows_the_steps_that_there_will_be(size: DataSize, epochs
 @given(SIZES, SIZES)
 def test_more_sentences_make_larger_batches_and_no_more_epochs(a: DataSize, b: DataSize) -> None:
     small, large = sorted((a, b), key=lambda size: size.sentences)
-    few, many = automatic(small, {}), automatic(large, {})
-    assert few["batch_size"].value <= many["batch_size"].value
-    assert few["learning_rate"].value >= many["learning_rate"].value
+    few, many = values_for(small), values_for(large)
+    assert few["batch_size"] <= many["batch_size"]
+    assert few["learning_rate"] >= many["learning_rate"]
+    assert few["units"] <= many["units"]
+
+
+@given(SIZES)
+def test_scheme_may_be_chosen_as_any_setting(size: DataSize) -> None:
+    """Tags of a decoder grow with the labels, and its time with their square."""
+    assert values_for(size)["scheme"] == ("BIOES" if size.labels <= 4 else "BIO")
+    assert "scheme" not in automatic(size, {"scheme": "BIO"})
