@@ -37,7 +37,7 @@ def test_a_run_without_further_flags_finds_entities_of_most_labels(
 def test_entities_keep_to_lines_and_cells_and_leave_quotation_marks_out(tmp_path: Path) -> None:
     """Whatever form of Unicode a text has, and wherever a word may be broken."""
     texts = {
-        "lines": "Paris\nBerlin\nMadrid\n",
+        "lines": "Baghdad\nLondon\nMoscow\n",
         "cells": "Town | Mayor\nLondon | Angela Merkel\n",
         "tabs": "Barack Obama\tLondon\nAngela Merkel\tParis\n",
         "quotes": "They left \u2018London\u2019 and \u201cParis\u201d in 2009.",
@@ -60,7 +60,7 @@ def test_entities_keep_to_lines_and_cells_and_leave_quotation_marks_out(tmp_path
     for name, start, end, text, label in rows:
         assert texts[name][start:end] == text
         found[name].append((text, label))
-    assert [text for text, _ in found["lines"]] == ["Paris", "Berlin", "Madrid"]
+    assert [text for text, _ in found["lines"]] == ["Baghdad", "London", "Moscow"]
     assert [text for text, _ in found["cells"]][-2:] == ["London", "Angela Merkel"]
     assert {"Barack Obama", "London", "Angela Merkel", "Paris"} == {t for t, _ in found["tabs"]}
     assert {"London", "Paris"} <= {text for text, _ in found["quotes"]}
