@@ -16,7 +16,7 @@ _FEWEST_EPOCHS, _MOST_EPOCHS = 8, 32
 _LONGEST_WARM_UP = 300
 _RATE = 0.006  # of a batch of 8; by the fourth root of its size
 _MANY = 3_000  # sentences, from which on more units find more
-_FEW_LABELS = 4
+_FEW_LABELS = 4  # up to which BIOES was tried, and found more on whole sets
 
 Value = TypeVar("Value", int, float, str)
 
@@ -44,16 +44,16 @@ def automatic(size: DataSize, given: Mapping[str, Any]) -> dict[str, Choice]:
 
     def choose(name: str, value: Value, reason: str) -> Value:
         if name in given:
-            usual: Value = given[name]
-            return usual
+            set_value: Value = given[name]
+            return set_value
         chosen[name] = Choice(value, reason)
         return value
 
-    sentences, labels = f"{size.sentences:,} sentences", f"{size.labels:,} labels"
+    sentences = f"{size.sentences:,} sentences"
     if size.labels <= _FEW_LABELS:
-        choose("scheme", "BIOES", f"{labels}, whose ends are worth tags of their own")
+        choose("scheme", "BIOES", f"up to {_FEW_LABELS} labels gain by it")
     else:
-        choose("scheme", "BIO", f"{labels}: twice the tags would take too much time")
+        choose("scheme", "BIO", f"BIOES was found better with up to {_FEW_LABELS} labels only")
     usual = math.sqrt(size.sentences) / _ROOTS
     batch = choose("batch_size", _power_of_two(usual), f"by the root of {sentences}")
     steps = math.ceil(size.sentences / batch)
@@ -76,7 +76,7 @@ def automatic(size: DataSize, given: Mapping[str, Any]) -> dict[str, Choice]:
     if size.sentences < _MANY:
         choose("units", 64, "more would need more sentences")
     else:
-        choose("units", 128, f"for {sentences}; 48 are twice as fast")
+        choose("units", 128, f"for {sentences}; fewer are faster")
     choose("dropout", 0.5, "does for all data tried")
     choose("input_dropout", 0.3, "does for all data tried")
     choose("word_dropout", 0.03, "does for all data tried")
