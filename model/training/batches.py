@@ -1,6 +1,6 @@
 """Labelled sentences -> shuffled, padded batches of equal lengths, without Python in the step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,34 +11,62 @@ from numpy.typing import NDArray
 from model.corpora.tokenized import TokenizedSentences
 from model.tagger.encoding import EncodedWords, WordEncoder
 from model.tags import TagSet
+from model.training.silver import SilverSentences, SilverTargets, TargetTable
 from schemas.records import Ints
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedSentences:
-    """Sentences as numbers: distinct words with their features, tokens as positions in them."""
+    """Sentences as numbers: distinct words with their features, tokens as positions in them.
+
+    silver: what else there is to say of `tags`, which are targets then, where teachers gave some.
+    """
 
     distinct: EncodedWords
     counts: Ints  # (word,) how often each distinct word occurs
     words: Ints  # (token,) positions in `distinct`, all sentences end to end
     tags: Ints  # (token,)
     offsets: NDArray[np.int64]  # (sentence + 1,)
+    silver: SilverTargets | None = None
 
     @classmethod
     def of(
-        cls, sentences: TokenizedSentences, encoder: WordEncoder, tag_set: TagSet
+        cls,
+        sentences: TokenizedSentences,
+        encoder: WordEncoder,
+        tag_set: TagSet,
+        silver: Sequence[SilverSentences] = (),
     ) -> "EncodedSentences":
-        """Encode, tags in the tag set's scheme; labels it lacks (dev data only) become `O`."""
+        """Encode, tags in the tag set's scheme; labels it lacks (dev data only) become `O`.
+
+        silver: sentences that follow those of gold.
+        """
         positions: dict[str, int] = {}
-        words = [positions.setdefault(w, len(positions)) for ws in sentences.words for w in ws]
+        texts = [*sentences.words, *(words for part in silver for words in part.words)]
+        words = [positions.setdefault(w, len(positions)) for ws in texts for w in ws]
         tags = [tag for ts in sentences.tags for tag in tag_set.encode(ts)]
-        lengths = [len(words) for words in sentences.words]
+        gold = len(tags)
+        table = TargetTable(tag_set)
+        for part in silver:
+            tags += [t for ts in part.tags for t in table.targets(ts, part.teacher)]
+        lengths = list(map(len, texts))
         return cls(
             distinct=encoder.encode(list(positions)),
             counts=np.bincount(words, minlength=len(positions)).astype(np.int32),
             words=np.asarray(words, np.int32),
             tags=np.asarray(tags, np.int32),
             offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
+            silver=SilverTargets(
+                possible=table.possible,
+                certainty=np.concatenate(
+                    [np.ones(gold), *(each for part in silver for each in part.certainty)]
+                ).astype(np.float32),
+                weight=np.concatenate(
+                    [np.ones(len(sentences)), *(part.weight for part in silver)]
+                ).astype(np.float32),
+            )
+            if silver
+            else None,
         )
 
     @property
@@ -93,6 +121,9 @@ class EncodedSentences:
         word_ids, casing, characters = map(tf.constant, self.distinct)
         rates = tf.constant(unknown_rate / (unknown_rate + self.counts), tf.float32)
         width = tf.constant(np.count_nonzero(self.distinct.characters, axis=1))  # (word,)
+        silver = self.silver and tuple(
+            map(tf.constant, (self.silver.possible, self.silver.certainty, self.silver.weight))
+        )
 
         def part(sentences: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             lengths = tf.gather(sizes, sentences)  # (batch,)
@@ -110,7 +141,13 @@ class EncodedSentences:
             }
             if unknown_rate:
                 inputs["unknown_rate"] = tf.gather(rates, distinct)
-            return inputs, tf.where(inside, tf.gather(all_tags, cells), 0)
+            tags = tf.where(inside, tf.gather(all_tags, cells), 0)
+            if silver:
+                possible, certainty, weight = silver
+                inputs["possible"] = tf.gather(possible, tags)
+                inputs["certainty"] = tf.gather(certainty, cells)
+                inputs["weight"] = tf.gather(weight, sentences)
+            return inputs, tags
 
         return part
 

@@ -1,7 +1,7 @@
 """Fitting a tagger the Keras way: compile, callbacks, fit, and the best epoch kept."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
 from model.training.keras_version import keras, named
 from model.training.network import BiLSTMCRF
 from model.training.optimizer import make_optimizer
+from model.training.silver import SilverSentences
 from model.training.word_vectors import NO_VECTORS, WordVectors
 
 # Sentences of dev that are scored at once.
@@ -75,19 +76,21 @@ class Training:
         network: NetworkConfig,
         config: TrainingConfig,
         vectors: WordVectors = NO_VECTORS,
+        silver: Sequence[SilverSentences] = (),
     ) -> None:
         self.config = config
-        self.tokens = train.tokens
+        texts = [*train.words, *(words for part in silver for words in part.words)]
+        self.tokens = sum(map(len, texts))
         network = _known(network)
         keras.utils.set_random_seed(config.seed)
         self.tags = TagSet.from_tags(train.tags, config.scheme)
         seen = Vocabulary.of(
-            (word for words in train.words for word in words), min_count=config.min_word_count
+            (word for words in texts for word in words), min_count=config.min_word_count
         )
         seen = replace(seen, words=seen.words[: config.vocabulary_size])  # most frequent first
         words = seen.words + vectors.further_words(seen.words, config.vocabulary_size)
         self.encoder = WordEncoder(replace(seen, words=words))
-        self.train = EncodedSentences.of(train, self.encoder, self.tags)
+        self.train = EncodedSentences.of(train, self.encoder, self.tags, silver)
         self.dev = EncodedSentences.of(dev, self.encoder, self.tags) if dev else None
 
         self.plan = EpochPlan(self.train.lengths, config.batch_size, config.seed)

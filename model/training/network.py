@@ -14,7 +14,11 @@ from model.training.averaging import WeightAverage
 from model.training.configuration import NetworkConfig
 from model.training.keras_version import keras, layers
 from model.training.layers.bilstm import BiLSTM
-from model.training.layers.crf_likelihood import ILLEGAL, log_likelihood
+from model.training.layers.crf_likelihood import (
+    ILLEGAL,
+    log_likelihood,
+    silver_log_likelihood,
+)
 from model.training.layers.random_draws import Draws
 from model.training.layers.word_features import Inputs, WordFeatures
 from schemas.records import Floats
@@ -42,17 +46,21 @@ class CRF(layers.Layer):
         return emissions
 
     def negative_log_likelihood(
-        self, emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor
+        self, emissions: tf.Tensor, tags: tf.Tensor, inputs: Inputs
     ) -> tf.Tensor:
         """Loss of each sentence, (batch,)."""
-        return -log_likelihood(
-            emissions,
-            tags,
-            lengths,
+        scores = (
+            inputs["lengths"],
             tf.where(self.tags.legal_start, self.start, ILLEGAL),
             tf.where(self.tags.legal_transition, self.transitions, ILLEGAL),
             tf.where(self.tags.legal_end, self.end, ILLEGAL),
         )
+        if "weight" not in inputs:
+            return -log_likelihood(emissions, tags, *scores)
+        likelihood = silver_log_likelihood(
+            emissions, inputs["possible"], inputs["certainty"], *scores
+        )
+        return -inputs["weight"] * likelihood
 
 
 StepPart = tuple[Inputs, tf.Tensor]
@@ -63,8 +71,9 @@ class BiLSTMCRF(keras.Model):
 
     Inputs: `word_ids`, `casing` (word,) and `characters` (word, character) of the distinct words
     of a batch; `words` (batch, time), positions in them; `lengths` (batch,); in training also
-    `unknown_rate` (word,). Output: emissions (batch, time, tag). Targets: tag ids (batch, time),
-    0 as padding.
+    `unknown_rate` (word,), and with silver labels `possible` (batch, time, tag), `certainty`
+    (batch, time) and `weight` (batch,). Output: emissions (batch, time, tag). Targets: tag ids
+    (batch, time), 0 as padding.
 
     `fit` takes batches in parts, `((inputs, tags), ...)`: the parts of a step run side by side,
     each on a thread of its own, which a CPU rewards more than threads within one operation.
@@ -129,7 +138,7 @@ class BiLSTMCRF(keras.Model):
 
     def losses(self, inputs: Inputs, tags: tf.Tensor, emissions: tf.Tensor) -> tf.Tensor:
         """Negative log-likelihood of each sentence, (batch,)."""
-        return self.crf.negative_log_likelihood(emissions, tags, inputs["lengths"])
+        return self.crf.negative_log_likelihood(emissions, tags, inputs)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -15,10 +15,10 @@ def crf_log_likelihood(
     gold = tf.one_hot(tags, emissions.shape[2]) * present  # (batch, time, tag)
     score = tf.reduce_sum(emissions * gold, axis=[1, 2])
     score += tf.reduce_sum(tf.matmul(gold[:, :-1], transitions) * gold[:, 1:], axis=[1, 2])
-    return score - _log_norm(emissions, lengths, transitions), transitions
+    return score - crf_log_norm(emissions, lengths, transitions), transitions
 
 
-def _log_norm(emissions: tf.Tensor, lengths: tf.Tensor, transitions: tf.Tensor) -> tf.Tensor:
+def crf_log_norm(emissions: tf.Tensor, lengths: tf.Tensor, transitions: tf.Tensor) -> tf.Tensor:
     """Log of the sum over all sequences of their exponentiated scores, (batch,).
 
     The forward algorithm (Rabiner 1989, section III A) in log space, where nothing underflows. The
