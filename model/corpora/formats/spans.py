@@ -13,10 +13,12 @@ from typing import NamedTuple
 from model.corpora.faults import BrokenCorpusError, Fault, broken
 from model.corpora.formats.json_records import FaultError, Record
 from model.corpora.records import (
+    Answer,
     CorpusFormat,
     LabelledCorpus,
     LabelledDocument,
     Offsets,
+    Origin,
     Remark,
 )
 from model.tags import Span
@@ -27,9 +29,11 @@ _KIND_SHOWN = 200
 _USUAL_KEYS = frozenset({"text", "entities"})
 _WIDE = re.compile("[\U00010000-\U0010ffff]")  # has two units in UTF-16
 _UNITS = {"codepoints": "characters", "utf16": "units of UTF-16"}
+_NAMES = {"codepoints": "code points", "utf16": "UTF-16"}
 ANOTHER_ANNOTATION = (
     "annotations beside the one that counts: that marked as ground truth, else the one changed last"
 )
+AN_EARLIER_ANSWER = "earlier answers of the same annotator to the same task"
 
 
 class RawSpan(NamedTuple):
@@ -46,8 +50,8 @@ class RawDocument:
     """A text with its spans as the file has them.
 
     keys: what the file calls texts and spans. tokens: stretches that bear witness to the
-    unit as spans with a text do. task, rank: of documents of one task only the highest rank counts,
-    the last of equals.
+    unit as spans with a text do. task: documents that answer the same; rank: of these, the highest
+    counts, the last of equals.
     """
 
     doc_id: str
@@ -57,6 +61,8 @@ class RawDocument:
     tokens: Sequence[RawSpan] = ()
     task: Hashable = None
     rank: tuple[bool, str] = (False, "")
+    annotator: str = ""
+    origin: Origin | None = None
 
     @cached_property
     def wide(self) -> list[int]:
@@ -95,11 +101,13 @@ def read_spans(
     faults: Sequence[Fault],
     reader: Reader,
     offsets: Offsets = "auto",
+    every_answer: bool = False,
 ) -> LabelledCorpus:
     """The documents that a reader makes of records, their spans sorted and in code points.
 
-    `offsets` is the unit of the file's own, "auto": found out by `_unit`. A blank at either end of
-    a span is taken off. What is left out is told in remarks. `faults` are those of the file that
+    `offsets` is the unit of the file's own, "auto": found out by `_unit`; `every_answer`: one for
+    each annotator of a task, in the place of one alone. A blank at either end of a span is taken
+    off. What is left out is told in remarks. `faults` are those of the file that
     are known already; raises BrokenCorpusError with these and all others.
     """
     all_faults = list(faults)
@@ -115,9 +123,10 @@ def read_spans(
                     left_out.setdefault(kind, []).append(_place(path, record))
         except FaultError as error:
             all_faults.append(record.fault(error))
-    raw, others = _one_of_each_task(raw)
+    raw, others = _one_of_each_task(raw, every_answer)
     if others:
-        left_out[ANOTHER_ANNOTATION] = [_place(path, record) for record in others]
+        kind = AN_EARLIER_ANSWER if every_answer else ANOTHER_ANNOTATION
+        left_out[kind] = [_place(path, record) for record in others]
     unit = _unit(path, [document for _, document in raw], offsets)
     documents, noted = [], _Noted()
     for record, document in raw:
@@ -148,16 +157,16 @@ def _about_keys(documents: Iterable[RawDocument]) -> tuple[str, ...]:
 
 
 def _one_of_each_task(
-    raw: Sequence[tuple[Record, RawDocument]],
+    raw: Sequence[tuple[Record, RawDocument]], every_answer: bool
 ) -> tuple[list[tuple[Record, RawDocument]], list[Record]]:
     best: dict[Hashable, int] = {}
-    for position, (_, document) in enumerate(raw):
-        task = document.task
+    tasks = [(d.task, d.annotator) if every_answer and d.task else d.task for _, d in raw]
+    for position, (task, (_, document)) in enumerate(zip(tasks, raw, strict=True)):
         if task is not None and (task not in best or raw[best[task]][1].rank <= document.rank):
             best[task] = position
     kept, others = [], []
-    for position, (record, document) in enumerate(raw):
-        if document.task is None or best[document.task] == position:
+    for position, (task, (record, document)) in enumerate(zip(tasks, raw, strict=True)):
+        if task is None or best[task] == position:
             kept.append((record, document))
         else:
             others.append(record)
@@ -175,26 +184,31 @@ def _unit(path: str, documents: Sequence[RawDocument], offsets: Offsets) -> _Uni
     """In which unit a file counts: code points or, as JavaScript and Java do, UTF-16.
 
     Spans behind a character that has two units bear witness where they fit one way only: their own
-    text is what they cover or, where no span has one, they begin and end with words. Most decide
-    for the file, and code points where as many speak for either.
+    text is what they cover or, where no such span tells, they are as they were shown to the person,
+    or else they begin and end with words. Most decide for the file; where as many speak for either,
+    what the tasks were written in, or else code points.
     """
     if offsets != "auto":
-        name = "UTF-16" if offsets == "utf16" else "code points"
-        return _Unit(offsets, (f"offsets in {name}, as asked",))
+        return _Unit(offsets, (f"offsets in {_NAMES[offsets]}, as asked",))
     telling = [document for document in documents if document.wide]
-    by_text = Counter(
-        _witness(document, span, by_text=True)
-        for document in telling
-        for span in (*document.spans, *document.tokens)
-        if span.text is not None and document.is_ambiguous(span)
-    )
     spans = [(d, span) for d in telling for span in d.spans if d.is_ambiguous(span)]
     if not spans:
         return _Unit("codepoints")
-    votes, reason = by_text, "their text"
-    if not votes["utf16"] and not votes["codepoints"]:
-        votes, reason = Counter(_witness(d, span, by_text=False) for d, span in spans), "words"
+    tokens = [(d, token) for d in telling for token in d.tokens if d.is_ambiguous(token)]
+    votes, reason = Counter[Offsets](), ""
+    for reason, witnesses, fits in (
+        ("their text", [*spans, *tokens], _covers_its_text),
+        ("what was shown", spans, _is_as_shown),
+        ("words", spans, _ends_with_words),
+    ):
+        votes = Counter(_witness(document, span, fits) for document, span in witnesses)
+        if votes["utf16"] or votes["codepoints"]:
+            break
     utf16, codepoints = votes["utf16"], votes["codepoints"]
+    written = {document.origin.offsets for document, _ in spans if document.origin}
+    if utf16 == codepoints and len(written) == 1:
+        unit = written.pop()
+        return _Unit(unit, (f"offsets in {_NAMES[unit]}, as the tasks have them",))
     if utf16 == codepoints:
         return _Unit(
             "codepoints",
@@ -206,9 +220,9 @@ def _unit(path: str, documents: Sequence[RawDocument], offsets: Offsets) -> _Uni
                 ),
             ),
         )
-    unit: Offsets = "utf16" if utf16 > codepoints else "codepoints"
+    unit = "utf16" if utf16 > codepoints else "codepoints"
     most, fewest = max(utf16, codepoints), min(utf16, codepoints)
-    name, other = ("UTF-16", "code points") if unit == "utf16" else ("code points", "UTF-16")
+    name, other = _NAMES[unit], _NAMES["codepoints" if unit == "utf16" else "utf16"]
     remarks = [
         Remark(
             f"{fewest:,} of {most + fewest:,} spans of {harmless(path)} that tell fit {reason} in "
@@ -220,24 +234,31 @@ def _unit(path: str, documents: Sequence[RawDocument], offsets: Offsets) -> _Uni
     return _Unit(unit, (fact,), tuple(remarks if fewest else ()))
 
 
-def _witness(document: RawDocument, span: RawSpan, *, by_text: bool) -> Offsets:
+def _witness(document: RawDocument, span: RawSpan, fits: "_Fits") -> Offsets:
     """The only unit in which a span fits, "auto" where that is none or both."""
-    in_utf16 = _fits(document, span, document.in_code_points(span), by_text=by_text)
-    in_points = _fits(document, span, span[:2], by_text=by_text)
+    in_utf16, in_points = (
+        bounds is not None and _is_within(document, *bounds) and fits(document, span, *bounds)
+        for bounds in (document.in_code_points(span), span[:2])
+    )
     if in_utf16 == in_points:
         return "auto"
     return "utf16" if in_utf16 else "codepoints"
 
 
-def _fits(
-    document: RawDocument, span: RawSpan, bounds: tuple[int, int] | None, *, by_text: bool
-) -> bool:
-    """Whether a span covers its own text, or else begins and ends with words."""
-    if bounds is None or not _is_within(document, *bounds):
-        return False
-    text, (start, end) = document.text, bounds
-    if by_text:
-        return span.text is not None and _folded(span.text) == _folded(text[start:end])
+# A document, a span of it and what its bounds are in one of the units in.
+_Fits = Callable[[RawDocument, RawSpan, int, int], bool]
+
+
+def _covers_its_text(document: RawDocument, span: RawSpan, start: int, end: int) -> bool:
+    return span.text is not None and _folded(span.text) == _folded(document.text[start:end])
+
+
+def _is_as_shown(document: RawDocument, span: RawSpan, start: int, end: int) -> bool:
+    return document.origin is not None and Span(start, end, span.label) in document.origin.spans
+
+
+def _ends_with_words(document: RawDocument, _: RawSpan, start: int, end: int) -> bool:
+    text = document.text
     if text[start].isspace() or text[end - 1].isspace():
         return False
     return not any(
@@ -292,7 +313,8 @@ def _document(
             start += len(covered) - len(covered.lstrip())
             end = start + len(covered.strip())
         spans.append(Span(start, end, span.label))
-    return LabelledDocument(raw.doc_id, raw.text, tuple(sorted(spans)), record.line)
+    answer = Answer(raw.annotator, raw.rank[0], raw.origin)
+    return LabelledDocument(raw.doc_id, raw.text, tuple(sorted(spans)), record.line, answer)
 
 
 def _bounds(raw: RawDocument, span: RawSpan, unit: Offsets) -> tuple[int, int]:
