@@ -7,47 +7,31 @@ Labeling Tasks).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.label.passages import Passage
+from jobs.label.passages import Candidate, Passage
+from jobs.label.tasks import Task
 from model.tagger.crf import marginals
 from model.tagger.padding import pad_documents
-from model.tagger.tagger import Tagger
+from model.tagger.tagger import Tagger, tag_documents
 from model.tagger.vocabulary import normalize
+from model.tags import Span
 from model.text.segmentation import tokenize_document
 from schemas.records import Document, Floats, TokenizedDocument
 
 _BATCH_TOKENS = 20_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Doubted:
-    """A passage, and how many nats of doubt each word of it brings to each label.
-
-    words: normalized, one for each row of `doubt`. Tokens that the model is sure of have no row.
-    """
-
-    passage: Passage
-    words: tuple[str, ...]
-    doubt: Floats  # (word, label)
-
-    @property
-    def total(self) -> float:
-        """The doubt of the whole passage."""
-        return float(self.doubt.sum())
-
 # Less than this many nats of doubt is none: 0.01 is a probability of 0.999 for one tag.
 _LEAST_DOUBT = 0.01
 
 
-def doubts(tagger: Tagger, passages: Iterable[Passage]) -> Iterator[Doubted]:
-    """Passages in, the same with the model's doubt out, in their order; one pass over the network.
+def doubts(tagger: Tagger, passages: Iterable[Passage]) -> Iterator[Candidate]:
+    """Passages in, candidates out, in their order: how many nats of doubt each word has, by label.
 
-    A passage's figures do not depend on the others.
+    Words are normalized; those that the model is sure of are left out. A passage's figures do not
+    depend on the others.
     """
     for batch in _batches(passages):
         cut = [_tokenized(passage, tagger) for passage in batch]
@@ -59,7 +43,19 @@ def doubts(tagger: Tagger, passages: Iterable[Passage]) -> Iterator[Doubted]:
             doubt = _by_label(tagger, marginals(tagger.potentials, emissions, lengths))
         ends = np.cumsum([0, *(len(document.words) for document in cut)])
         for passage, document, (first, stop) in zip(batch, cut, pairwise(ends), strict=True):
-            yield _doubted(passage, document.words, doubt[first:stop])
+            yield _candidate(passage, document.words, doubt[first:stop])
+
+
+def shown_tasks(tagger: Tagger, passages: Iterable[Passage]) -> list[Task]:
+    """Passages in, tasks out that show the entities which the model finds in them."""
+    passages = list(passages)
+    tagged = tag_documents(tagger, (_tokenized(passage, tagger) for passage in passages))
+    tasks = []
+    for passage, found in zip(passages, tagged, strict=True):
+        columns = (found.start_char.tolist(), found.end_char.tolist(), found.labels)
+        spans = tuple(map(Span, *columns))
+        tasks.append(Task(passage, spans, tuple(found.confidence.tolist())))
+    return tasks
 
 
 def _by_label(tagger: Tagger, probabilities: NDArray[np.float64]) -> Floats:
@@ -78,7 +74,7 @@ def _by_label(tagger: Tagger, probabilities: NDArray[np.float64]) -> Floats:
     return doubt
 
 
-def _doubted(passage: Passage, words: Sequence[str], doubt: Floats) -> Doubted:
+def _candidate(passage: Passage, words: Sequence[str], doubt: Floats) -> Candidate:
     """Of a word that is there several times, the most doubtful: to label it once teaches it."""
     totals = doubt.sum(axis=1)
     rows: dict[str, int] = {}
@@ -86,7 +82,7 @@ def _doubted(passage: Passage, words: Sequence[str], doubt: Floats) -> Doubted:
         word = normalize(words[row])
         if word not in rows or totals[row] > totals[rows[word]]:
             rows[word] = row
-    return Doubted(passage, tuple(rows), doubt[list(rows.values())])
+    return Candidate(passage, tuple(rows), doubt[list(rows.values())])
 
 
 def _tokenized(passage: Passage, tagger: Tagger) -> TokenizedDocument:

@@ -1,8 +1,10 @@
-"""The texts that can be chosen: whole documents, or their sentences."""
+"""The texts that can be chosen, whole documents or their sentences, and what each would teach."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
+
+from schemas.records import Floats
 
 Unit = Literal["sentence", "document"]
 
@@ -19,6 +21,18 @@ class Passage:
     source: str
     start: int
     words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A passage, and what each of its features would teach of each label.
+
+    features: words that a model is unsure of, or terms that a person gave; a row of `worth` each.
+    """
+
+    passage: Passage
+    features: tuple[str, ...]
+    worth: Floats  # (feature, label), not below 0
 
 
 def order_of(text: str, seed: int) -> bytes:

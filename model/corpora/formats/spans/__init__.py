@@ -1,87 +1,40 @@
 """Texts with labelled spans, of any tool: which count, in which unit, and whether they fit."""
 
-import re
-import unicodedata
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
 
 from model.corpora.faults import BrokenCorpusError, Fault, broken
 from model.corpora.formats.json_records import FaultError, Record
+from model.corpora.formats.spans.raw import RawDocument, RawSpan
+from model.corpora.formats.spans.units import folded, unit_of
 from model.corpora.records import (
     Answer,
     CorpusFormat,
     LabelledCorpus,
     LabelledDocument,
     Offsets,
-    Origin,
     Remark,
 )
 from model.tags import Span
 from model.text.escaping import harmless, shortened
 
+__all__ = [
+    "ANOTHER_ANNOTATION",
+    "AN_EARLIER_ANSWER",
+    "LeftOut",
+    "RawDocument",
+    "RawSpan",
+    "read_spans",
+]
+
 _TEXT_SHOWN = 60
 _KIND_SHOWN = 200
 _USUAL_KEYS = frozenset({"text", "entities"})
-_WIDE = re.compile("[\U00010000-\U0010ffff]")  # has two units in UTF-16
 _UNITS = {"codepoints": "characters", "utf16": "units of UTF-16"}
-_NAMES = {"codepoints": "code points", "utf16": "UTF-16"}
 ANOTHER_ANNOTATION = (
     "annotations beside the one that counts: that marked as ground truth, else the one changed last"
 )
 AN_EARLIER_ANSWER = "earlier answers of the same annotator to the same task"
-
-
-class RawSpan(NamedTuple):
-    """A span as its file has it, in whatever unit; `text` is what the file says that it covers."""
-
-    start: int
-    end: int
-    label: str
-    text: str | None = None
-
-
-@dataclass(frozen=True)
-class RawDocument:
-    """A text with its spans as the file has them.
-
-    keys: what the file calls texts and spans. tokens: stretches that bear witness to the
-    unit as spans with a text do. task: documents that answer the same; rank: of these, the highest
-    counts, the last of equals.
-    """
-
-    doc_id: str
-    text: str
-    spans: Sequence[RawSpan]
-    keys: AbstractSet[str] = frozenset()
-    tokens: Sequence[RawSpan] = ()
-    task: Hashable = None
-    rank: tuple[bool, str] = (False, "")
-    annotator: str = ""
-    origin: Origin | None = None
-
-    @cached_property
-    def wide(self) -> list[int]:
-        """Where in UTF-16 the characters begin that have two units there."""
-        return [match.start() + before for before, match in enumerate(_WIDE.finditer(self.text))]
-
-    def in_code_points(self, span: RawSpan) -> tuple[int, int] | None:
-        """The bounds of a span that counts units of UTF-16; None where it cuts a character."""
-        bounds = []
-        for offset in span[:2]:
-            before = bisect_left(self.wide, offset)
-            if before and self.wide[before - 1] == offset - 1:
-                return None
-            bounds.append(offset - before)
-        return bounds[0], bounds[1]
-
-    def is_ambiguous(self, span: RawSpan) -> bool:
-        """Whether a span lies elsewhere in UTF-16 than in code points."""
-        return bool(self.wide) and span.end > self.wide[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +58,7 @@ def read_spans(
 ) -> LabelledCorpus:
     """The documents that a reader makes of records, their spans sorted and in code points.
 
-    `offsets` is the unit of the file's own, "auto": found out by `_unit`; `every_answer`: one for
+    `offsets` is the unit of the file's own, "auto": found out by `unit_of`; `every_answer`: one for
     each annotator of a task, in the place of one alone. A blank at either end of a span is taken
     off. What is left out is told in remarks. `faults` are those of the file that
     are known already; raises BrokenCorpusError with these and all others.
@@ -127,7 +80,7 @@ def read_spans(
     if others:
         kind = AN_EARLIER_ANSWER if every_answer else ANOTHER_ANNOTATION
         left_out[kind] = [_place(path, record) for record in others]
-    unit = _unit(path, [document for _, document in raw], offsets)
+    unit = unit_of(path, [document for _, document in raw], offsets)
     documents, noted = [], _Noted()
     for record, document in raw:
         try:
@@ -160,7 +113,9 @@ def _one_of_each_task(
     raw: Sequence[tuple[Record, RawDocument]], every_answer: bool
 ) -> tuple[list[tuple[Record, RawDocument]], list[Record]]:
     best: dict[Hashable, int] = {}
-    tasks = [(d.task, d.annotator) if every_answer and d.task else d.task for _, d in raw]
+    tasks = [
+        (d.task, d.annotator) if every_answer and d.task is not None else d.task for _, d in raw
+    ]
     for position, (task, (_, document)) in enumerate(zip(tasks, raw, strict=True)):
         if task is not None and (task not in best or raw[best[task]][1].rank <= document.rank):
             best[task] = position
@@ -171,104 +126,6 @@ def _one_of_each_task(
         else:
             others.append(record)
     return kept, others
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    offsets: Offsets
-    facts: tuple[str, ...] = ()
-    remarks: tuple[Remark, ...] = ()
-
-
-def _unit(path: str, documents: Sequence[RawDocument], offsets: Offsets) -> _Unit:
-    """In which unit a file counts: code points or, as JavaScript and Java do, UTF-16.
-
-    Spans behind a character that has two units bear witness where they fit one way only: their own
-    text is what they cover or, where no such span tells, they are as they were shown to the person,
-    or else they begin and end with words. Most decide for the file; where as many speak for either,
-    what the tasks were written in, or else code points.
-    """
-    if offsets != "auto":
-        return _Unit(offsets, (f"offsets in {_NAMES[offsets]}, as asked",))
-    telling = [document for document in documents if document.wide]
-    spans = [(d, span) for d in telling for span in d.spans if d.is_ambiguous(span)]
-    if not spans:
-        return _Unit("codepoints")
-    tokens = [(d, token) for d in telling for token in d.tokens if d.is_ambiguous(token)]
-    votes, reason = Counter[Offsets](), ""
-    for reason, witnesses, fits in (
-        ("their text", [*spans, *tokens], _covers_its_text),
-        ("what was shown", spans, _is_as_shown),
-        ("words", spans, _ends_with_words),
-    ):
-        votes = Counter(_witness(document, span, fits) for document, span in witnesses)
-        if votes["utf16"] or votes["codepoints"]:
-            break
-    utf16, codepoints = votes["utf16"], votes["codepoints"]
-    written = {document.origin.offsets for document, _ in spans if document.origin}
-    if utf16 == codepoints and len(written) == 1:
-        unit = written.pop()
-        return _Unit(unit, (f"offsets in {_NAMES[unit]}, as the tasks have them",))
-    if utf16 == codepoints:
-        return _Unit(
-            "codepoints",
-            remarks=(
-                Remark(
-                    f"spans of {harmless(path)} lie behind characters beyond U+FFFF such as emoji, "
-                    f"{len(spans):,} in all, and nothing tells whether they count code points, as "
-                    "which they are read, or units of UTF-16: say so with --offsets"
-                ),
-            ),
-        )
-    unit = "utf16" if utf16 > codepoints else "codepoints"
-    most, fewest = max(utf16, codepoints), min(utf16, codepoints)
-    name, other = _NAMES[unit], _NAMES["codepoints" if unit == "utf16" else "utf16"]
-    remarks = [
-        Remark(
-            f"{fewest:,} of {most + fewest:,} spans of {harmless(path)} that tell fit {reason} in "
-            f"{other} only, the others in {name}, as which all are read: give files that count "
-            "alike"
-        )
-    ]
-    fact = f"offsets in {name}, since {most:,} span{'s fit' if most > 1 else ' fits'} {reason} so"
-    return _Unit(unit, (fact,), tuple(remarks if fewest else ()))
-
-
-def _witness(document: RawDocument, span: RawSpan, fits: "_Fits") -> Offsets:
-    """The only unit in which a span fits, "auto" where that is none or both."""
-    in_utf16, in_points = (
-        bounds is not None and _is_within(document, *bounds) and fits(document, span, *bounds)
-        for bounds in (document.in_code_points(span), span[:2])
-    )
-    if in_utf16 == in_points:
-        return "auto"
-    return "utf16" if in_utf16 else "codepoints"
-
-
-# A document, a span of it and what its bounds are in one of the units in.
-_Fits = Callable[[RawDocument, RawSpan, int, int], bool]
-
-
-def _covers_its_text(document: RawDocument, span: RawSpan, start: int, end: int) -> bool:
-    return span.text is not None and _folded(span.text) == _folded(document.text[start:end])
-
-
-def _is_as_shown(document: RawDocument, span: RawSpan, start: int, end: int) -> bool:
-    return document.origin is not None and Span(start, end, span.label) in document.origin.spans
-
-
-def _ends_with_words(document: RawDocument, _: RawSpan, start: int, end: int) -> bool:
-    text = document.text
-    if text[start].isspace() or text[end - 1].isspace():
-        return False
-    return not any(
-        text[place - 1 : place].isalnum() and text[place : place + 1].isalnum()
-        for place in (start, end)
-    )
-
-
-def _is_within(document: RawDocument, start: int, end: int) -> bool:
-    return 0 <= start < end <= len(document.text)
 
 
 class _Noted:
@@ -302,7 +159,7 @@ def _document(
     for span in raw.spans:
         start, end = _bounds(raw, span, unit)
         covered = raw.text[start:end]
-        if span.text is not None and _folded(span.text) != _folded(covered):
+        if span.text is not None and folded(span.text) != folded(covered):
             shown = [repr(shortened(text, _TEXT_SHOWN)) for text in (span.text, covered)]
             noted.contradicted.append(f"{_place(path, record)}: {shown[0]} at {shown[1]}")
         if covered.strip() and covered != covered.strip():
@@ -325,7 +182,7 @@ def _bounds(raw: RawDocument, span: RawSpan, unit: Offsets) -> tuple[int, int]:
     bounds = raw.in_code_points(span) if unit == "utf16" else span[:2]
     if bounds is None:
         raise FaultError(f"{shown} cuts a character of two units of UTF-16", "span")
-    if not _is_within(raw, *bounds):
+    if not raw.is_within(*bounds):
         length = len(raw.text) + (len(raw.wide) if unit == "utf16" else 0)
         name = _UNITS[unit]
         raise FaultError(f"{shown} is empty or outside the text of {length} {name}", "span")
@@ -340,8 +197,3 @@ def _about_left_out(path: str, left_out: dict[str, list[str]]) -> Iterator[Remar
 def _place(path: str, record: Record) -> str:
     where = "" if record.number is None else f": record {record.number:,}"
     return f"{harmless(path)}:{record.line}{where}"
-
-
-def _folded(text: str) -> str:
-    """Without what exports change in a text: blanks, case, and how letters are composed."""
-    return unicodedata.normalize("NFKC", "".join(text.split())).casefold()
