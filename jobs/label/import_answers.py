@@ -49,9 +49,7 @@ def run(flags: argparse.Namespace) -> int:
     told = told_in_words(flags.to, corpora, texts, remarks, flags.mistakes)
     if not written:
         account(told)
-        raise UsageError(
-            f"there is no answer to write: people disagree on all {len(texts):,} texts"
-        )
+        raise UsageError(f"no answer is written: people disagree on all of {len(texts):,} texts")
     write_file("--to", flags.to, "".join(map(_line, written)))
     account(told)
     return 0
