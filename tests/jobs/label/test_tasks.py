@@ -11,56 +11,11 @@ from hypothesis import strategies as st
 
 from jobs.label.__main__ import run
 from jobs.label.passages import Passage
-from jobs.label.tasks import TASK_FORMATS, Made, Task, TaskFormat, tasks_file, utf16_offsets
+from jobs.label.tasks import TASK_FORMATS, Task, TaskFormat, tasks_file, utf16_offsets
 from model.corpora import read_labelled
 from model.tags import Span
-from model.text.segmentation import Segmentation, tokenize_document
-from schemas.records import Document
 from tests.jobs.label.exports import export, json_lines
-
-# Emoji with joiners and flags, letters with marks that combine, right to left, no blanks, wide.
-WORDS = (
-    *("Ana", "Müller", "Zoe\u0308", "e\u0301te\u0301", "👩‍👩‍👧", "🇳🇴", "🦀", "ירושלים", "القاهرة"),
-    *(
-        "\u202bשלום\u202c",
-        "𝕏𝕐",
-        "東京",
-        "\u1100\u1161",
-        "O'Neil",
-        "U.S.",
-        "42",
-        '"',
-        "\\",
-        "<b>",
-        "&",
-    ),
-)
-BLANKS = (" ", "  ", "\r\n", "\n", "\t", "\u00a0", "\u2028")
-LABELS = ("PER", "Ort & Land", "事")
-MADE = Made("tiny@0", Segmentation())
-
-
-def document(random: random.Random, number: int) -> Task:
-    """A text of such words, and spans of whole tokens that do not overlap."""
-    text = "".join(
-        random.choice(WORDS) + random.choice(BLANKS) for _ in range(random.randint(1, 14))
-    ).strip()
-    cut = tokenize_document(Document("", "", 0, text), MADE.segmentation)
-    spans = []
-    token = random.randint(0, 3)
-    while token < len(cut.words):
-        last = min(token + random.randint(0, 2), len(cut.words) - 1)
-        start, end = int(cut.token_start[token]), int(cut.token_end[last])
-        spans.append(Span(start, end, random.choice(LABELS)))
-        token = last + 1 + random.randint(0, 3)
-    place = (f"doc-{number}", f"/in/{number % 3} é.jsonl", number)
-    words = tuple(cut.words)
-    return Task(Passage(f"{text} ({number})", *place, words), tuple(spans), (0.5,) * len(spans))
-
-
-def documents(seed: int, count: int) -> list[Task]:
-    source = random.Random(seed)
-    return [document(source, number) for number in range(count)]
+from tests.jobs.label.odd_texts import LABELS, MADE, odd_tasks
 
 
 def imported(folder: Path, answers: str, *more: str) -> Path:
@@ -76,7 +31,7 @@ def test_a_thousand_answers_come_back_span_by_span(
     task_format: TaskFormat, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of texts with emoji, CRLF, combining marks and right-to-left script; with their places."""
-    shown, answered = documents(1, 1000), documents(1, 1000)
+    shown, answered = odd_tasks(1, 1000), odd_tasks(1, 1000)
     source = random.Random(2)
     answers = {}
     for task in answered:
@@ -112,7 +67,7 @@ def test_what_is_shown_is_what_was_given(
     task_format: TaskFormat, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """A person who changes nothing gives back what the model found, even of one text alone."""
-    (task,) = documents(seed, 1)
+    (task,) = odd_tasks(seed, 1)
     folder = tmp_path_factory.mktemp("one")
     (folder / "tasks").write_text(tasks_file([task], task_format, MADE), "utf-8", newline="")
     exported = export(folder / "tasks", task_format, lambda _: task.spans)
@@ -159,7 +114,7 @@ def test_a_tool_that_counts_in_another_unit_is_understood(
     task_format: TaskFormat, tmp_path: Path
 ) -> None:
     """A Label Studio of old counts UTF-16, and a doccano may count code points."""
-    shown = documents(5, 200)
+    shown = odd_tasks(5, 200)
     (tmp_path / "tasks").write_text(tasks_file(shown, task_format, MADE), "utf-8", newline="")
     answers = {task.passage.text: task.spans for task in shown}
     in_other_units = _in_code_points if task_format == "doccano" else _in_utf16
