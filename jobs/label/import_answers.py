@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from jobs.label.account import told_in_words
 from jobs.label.answers import GivenAnswer, by_text, without_overlaps
+from jobs.label.answers.account import told_in_words
 from model.corpora import LabelledDocument, Offsets, read_labelled
 from model.corpora.records import LabelledCorpus, Remark
 from model.text.escaping import harmless, shortened

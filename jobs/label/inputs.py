@@ -49,17 +49,23 @@ class Source:
 
 def sources_of_files(
     patterns: Sequence[str], read: ReadConfig, output: Output | None
-) -> list[Source]:
-    """The files that `--input` names; those of an output, and what was forgotten of it, are not."""
+) -> tuple[list[Source], list[str]]:
+    """The files that `--input` names, without those of an output and what was forgotten of it.
+
+    With what is odd about them, in sentences.
+    """
     own = OwnOutput(output.root, is_own) if output else None
     known = partial(is_known, input_format=read.input_format)
-    found = find_files(patterns, output=own, is_known=known).files
+    found = find_files(patterns, output=own, is_known=known)
     forgotten = _Forgotten.of(output)
-    return [
+    sources = [
         Source(file.path, read, forgotten.screens(read), file=file)
-        for file in found
+        for file in found.files
         if not forgotten.has_source(file.path, file.identity)
     ]
+    unread = [f"{each.path} ({each.reason})" for each in found.unread]
+    told = [f"of --input, this is not read: {listed(unread)}"] if unread else []
+    return sources, [*found.warnings, *told]
 
 
 def sources_of_runs(output: Output, run: str | None) -> list[Source]:
@@ -136,6 +142,10 @@ def model_of_runs(output: Output, run: str | None) -> str:
     """The identity of the model of the newest of the runs that `sources_of_runs` takes."""
     manifests = output.named([run]) if run else output.manifests
     counting = [m for m in manifests if run or output.counting[m["run_id"]]]
+    if not counting:
+        raise UsageError(
+            f"--output {output.root} has no run that counts: name a model with --model"
+        )
     return counting[-1]["model"]
 
 

@@ -45,14 +45,17 @@ class _Looked:
     gone: set[str] = field(default_factory=set)
     changed: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
-    dead: int = 0
+    dead: list[str] = field(default_factory=list)
 
     def warnings(self) -> Iterator[str]:
         yield from warnings_about(self.gone, self.changed)
         for name, why in sorted(self.broken.items()):
             yield f"{name} was not read to where it was wanted: {why}"
         if self.dead:
-            yield f"{self.dead:,} of the records looked at cannot be read, as in a run"
+            told = (
+                f"{len(self.dead):,} of the records looked at cannot be read, the first of them: "
+            )
+            yield told + self.dead[0]
 
 
 def draw(
@@ -156,7 +159,7 @@ def _records(source: Source, shard: Shard, looked: _Looked) -> Iterator[Document
                 if isinstance(record, Document):
                     yield record
                 else:
-                    looked.dead += 1
+                    looked.dead.append(f"{record.source}: {record.message}")
     except STOPS:
         raise
     except BaseException as error:  # noqa: BLE001 - filesystems and parsers raise what they like

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jobs.label.choice import choose
 from jobs.label.doubt import doubts, shown_tasks
-from jobs.label.inputs import model_of_runs, sources_of_files, sources_of_runs
+from jobs.label.inputs import Source, model_of_runs, sources_of_files, sources_of_runs
 from jobs.label.passages import Passage, Unit
 from jobs.label.pool import Pool, draw, labelled_texts
 from jobs.label.seed_labels import choose_by_terms, read_seed_terms
@@ -105,12 +105,9 @@ def run(flags: argparse.Namespace) -> int:
     config = from_flags(SelectionConfig, flags)
     require_new_file("--to", config.to)
     output = find_output(config.output) if config.output else None
-    guide = _by_terms(config) if config.seed_labels else _by_doubt(config, output)
     corpora = [read_labelled(path) for path in config.labelled]
-    if config.inputs:
-        sources = sources_of_files(config.inputs, config.read, output)
-    elif output:
-        sources = sources_of_runs(output, config.run_id)
+    guide = _by_terms(config) if config.seed_labels else _by_doubt(config, output)
+    sources, warnings = _sources(config, output)
     pool = draw(
         sources,
         guide.made.segmentation,
@@ -119,7 +116,7 @@ def run(flags: argparse.Namespace) -> int:
         seed=config.seed,
         labelled=labelled_texts(corpora, guide.made.segmentation),
     )
-    for warning in pool.warnings:
+    for warning in (*warnings, *pool.warnings):
         warn(warning)
     if not pool.passages:
         already = " that was not labelled before" if corpora else ""
@@ -127,12 +124,18 @@ def run(flags: argparse.Namespace) -> int:
     tasks = guide.choose(pool.passages, config.budget, config.seed)
     write_file("--to", config.to, tasks_file(tasks, config.format, guide.made))
     if len(tasks) < config.budget:
-        warn(
-            f"{len(tasks):,} of the {config.budget:,} that --budget asks for: what else was drawn "
-            "nearly repeats these"
-        )
+        is_all = len(tasks) == len(pool.passages)
+        why = "there are no others" if is_all else "what else was drawn nearly repeats these"
+        warn(f"{len(tasks):,} of the {config.budget:,} that --budget asks for: {why}")
     account(_told(config, pool, tasks, guide.made))
     return 0
+
+
+def _sources(config: SelectionConfig, output: Output | None) -> tuple[list[Source], list[str]]:
+    """What to draw from, and what is odd about it."""
+    if output and not config.inputs:
+        return sources_of_runs(output, config.run_id), []
+    return sources_of_files(config.inputs, config.read, output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +202,11 @@ def _told(config: SelectionConfig, pool: Pool, tasks: Sequence[Task], made: Made
     """The account: what was chosen, of how much, and what is shown in it."""
     shown = Counter(span.label for task in tasks for span in task.spans)
     sources = len({task.passage.source for task in tasks})
+    documents = f"{pool.documents:,} documents looked at"
     labels = ", ".join(f"{label} {count:,}" for label, count in sorted(shown.items()))
     lines = [
         f"{counted(len(tasks), config.unit)} of {counted(sources, 'file')} to label",
-        f"chosen from {len(pool.passages):,} of {counted(pool.documents, 'document')}",
+        f"chosen from {counted(len(pool.passages), config.unit)} of {documents}",
         f"{counted(shown.total(), 'span')} shown in them, by {made.by}: {labels or 'none'}",
         f"written to {config.to}",
     ]

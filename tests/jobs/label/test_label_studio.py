@@ -28,7 +28,8 @@ def test_label_studio_takes_the_tasks_and_its_exports_come_back_whole(tmp_path: 
     shown = [Task(plain, (Span(3, 9, "PER"), Span(14, 17, "PER")))]
     shown += [task for task in odd_tasks(3, 300) if "Ana" not in task.passage.text]
     (tmp_path / "tasks.json").write_text(tasks_file(shown, "label-studio", MADE), "utf-8")
-    command = [python, ROOT / ".ci/export_from_label_studio.py", "tasks.json", "exports", *LABELS]
+    script = str(ROOT / ".ci/export_from_label_studio.py")
+    command = [python, script, "tasks.json", "exports", *LABELS]
     subprocess.run(command, cwd=tmp_path, check=True)
     for name in ("JSON", "JSON_MIN"):
         (export,) = (tmp_path / "exports" / name).glob("*.json")

@@ -129,7 +129,7 @@ def test_what_is_gone_changed_or_broken_is_named(tmp_path: Path) -> None:
     assert f"inputs of the run are gone, and nothing is chosen from them: {gone.name}" in told
     assert f"drawn from as they are now: {changed.name}" in told
     assert f"{unread.name} was not read to where it was wanted" in told
-    assert "1 of the records looked at cannot be read" in told
+    assert f"1 of the records looked at cannot be read, the first of them: {changed.name}" in told
     with pytest.raises(UsageError, match=r"gone.*gone\.jsonl"):
         drawn([gone])
 
