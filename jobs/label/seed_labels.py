@@ -12,6 +12,7 @@ from jobs.label.choice import choose
 from jobs.label.passages import Candidate, Passage
 from model.host.regular_files import open_regular
 from model.tags import Span, is_label
+from model.text.composition import composed
 from model.text.segmentation import Segmentation, split_word, tokenize_document
 from pipeline.console.text import listed
 from schemas.errors import UsageError
@@ -42,7 +43,7 @@ class SeedTerms:
         cut = tokenize_document(
             Document(passage.doc_id, passage.source, 0, passage.text), segmentation
         )
-        words = list(cut.words)
+        words = list(map(composed, cut.words))
         found = []
         position = 0
         while position < len(words):
@@ -92,7 +93,9 @@ def read_seed_terms(path: str, segmentation: Segmentation) -> SeedTerms:
         words = tuple(
             word
             for part in term.split()
-            for word in split_word(part, segmentation.tokens, characters=segmentation.characters)
+            for word in split_word(
+                composed(part), segmentation.tokens, characters=segmentation.characters
+            )
         )
         if not words:
             raise UsageError(f"{where}: the term is empty")

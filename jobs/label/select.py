@@ -34,7 +34,7 @@ EXAMPLES = (
     "--output out --model m2 --to b --format prodigy",
     "--input a --seed_labels s --to b --format jsonl",
 )
-SYNOPSIS = "--output DIR --to FILE --format TOOL [FLAG ...]"
+SYNOPSIS = "--output DIR --to FILE --format TOOL [...]"
 
 
 @dataclass(frozen=True)

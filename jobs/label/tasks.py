@@ -3,7 +3,7 @@
 Every format carries under the key `gleaner` where a text is from and what the person was shown;
 the tools hand it back as it is, so that reading the answers needs no other file.
 
-- Label Studio counts code points since 1.4 (https://github.com/HumanSignal/label-studio/pull/1559).
+- Label Studio counts code points (https://github.com/HumanSignal/label-studio/pull/1559).
 - doccano counts units of UTF-16 (https://github.com/doccano/doccano/issues/2290), takes a span as
   `[start, end, label]`, keeps other keys as metadata, but `id` for itself. It guesses the encoding
   of a file, so what it reads is ASCII.

@@ -74,23 +74,18 @@ def _agreement_lines(texts: Sequence[AnsweredText], listed: int) -> Iterator[str
     if not whole.texts:
         return
     yield f"{counted(whole.texts, 'text')} with several answers, {_agreed(whole)}"
-    people = sorted({answer.annotator for text in texts for answer in text.answers})
-    pairs = list(combinations(people, 2))
-    for one, other in pairs[: _PAIRS if len(people) > 2 else 0]:  # noqa: PLR2004 - more than a pair
-        of_pair = agreement([_of_pair(text, one, other) for text in texts])
-        if of_pair.texts:
-            yield f"  {one} and {other}: {counted(of_pair.texts, 'text')}, {_agreed(of_pair)}"
+    yield from _pair_lines(texts)
     differing: dict[Outcome, list[AnsweredText]] = defaultdict(list)
     for text in texts:
         differing[text.outcome].append(text)
     for outcome, told in _WRITTEN.items():
         if differing[outcome]:
-            found = differing[outcome]
-            yield f"  people disagree on {counted(len(found), 'text')}, and {told}:"
-            yield from (f"    {line}" for text in found[:listed] for line in _difference(text))
-            if found[listed:]:
-                rest = len(found) - listed
-                yield f"    and {rest:,} more (--mistakes {len(found)} lists all)"
+            some = differing[outcome]
+            yield f"  people disagree on {counted(len(some), 'text')}, and {told}:"
+            yield from (f"    {line}" for text in some[:listed] for line in _difference(text))
+            if some[listed:]:
+                rest = len(some) - listed
+                yield f"    and {rest:,} more (--mistakes {len(some)} lists all)"
     yield ""
 
 
@@ -98,10 +93,22 @@ def _agreed(found: Agreement) -> str:
     return f"{found.equal:,} of them the same; F1 of the spans {found.f1:.4f}"
 
 
-def _of_pair(text: AnsweredText, *people: str) -> AnsweredText:
-    answers = [answer for answer in text.answers if answer.annotator in people]
-    same = len({answer.spans for answer in answers}) == 1
-    return AnsweredText(answers, "agreed" if same else "open", None)
+def _pair_lines(texts: Sequence[AnsweredText]) -> Iterator[str]:
+    """The agreement of each two people, where there are more than two."""
+    met: dict[tuple[str, str], list[AnsweredText]] = defaultdict(list)
+    for text in texts:
+        people = sorted({answer.annotator for answer in text.answers})
+        for pair in combinations(people, 2):
+            answers = [answer for answer in text.answers if answer.annotator in pair]
+            same = len({answer.spans for answer in answers}) == 1
+            met[pair].append(AnsweredText(answers, "agreed" if same else "open", None))
+    if len(met) == 1:
+        return
+    for names, of_pair in sorted(met.items())[:_PAIRS]:
+        found = agreement(of_pair)
+        yield f"  {' and '.join(names)}: {counted(found.texts, 'text')}, {_agreed(found)}"
+    if len(met) > _PAIRS:
+        yield f"  and {len(met) - _PAIRS:,} more pairs of people"
 
 
 def _difference(text: AnsweredText) -> Iterator[str]:

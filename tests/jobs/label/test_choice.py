@@ -77,7 +77,7 @@ def worth_of(chosen: Sequence[Candidate]) -> list[float]:
         for row, name in enumerate(each.features):
             for label, value in enumerate(each.worth[row].tolist()):
                 gain += value * 0.5 ** words.get(name, 0) / (1 + labels[label]) ** 0.5
-        gain /= len(each.passage.words) ** 0.5
+        gain /= (10 + len(each.passage.words)) ** 0.5
         gains.append(gain / (1 + sources.get(each.passage.source, 0)) ** 0.5)
         for row, name in enumerate(each.features):
             words[name] = words.get(name, 0) + 1

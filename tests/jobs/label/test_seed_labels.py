@@ -39,13 +39,22 @@ def found(folder: Path, terms: str, text: str) -> list[tuple[str, str]]:
         ("Ana Li-Wu and Ana Li", [("Ana Li-Wu", "PER"), ("Ana Li", "PER")]),  # the longest
         ("Ana\r\nLi 🦀 Ana", [("Ana\r\nLi", "PER"), ("Ana", "PER")]),
         ("他住在東京。", [("東京", "LOC")]),  # no blanks
-        ("E\u0301va", []),
+        ("Va\u0301 and E\u0301va", [("E\u0301va", "PER")]),  # however its letters are composed
     ],
 )
 def test_terms_are_found_as_whole_tokens(
     text: str, expected: list[tuple[str, str]], tmp_path: Path
 ) -> None:
-    rows = ["Ana,PER", "Ana Li,PER", "Ana Li-Wu,PER", "flu,ILL", "bird flu,ILL", "東京,LOC", "va,X"]
+    rows = [
+        "Ana,PER",
+        "Ana Li,PER",
+        "Ana Li-Wu,PER",
+        "flu,ILL",
+        "bird flu,ILL",
+        "東京,LOC",
+        "va,X",
+        "Éva,PER",
+    ]
     assert found(tmp_path, "\n".join(["term,label", *rows]), text) == expected
 
 
