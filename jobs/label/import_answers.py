@@ -18,7 +18,7 @@ from schemas.errors import CorpusError, UsageError
 
 EXAMPLES = (
     "export.json --to labelled.jsonl",
-    "ana.jsonl ben.jsonl --to labelled.jsonl --mistakes 50",
+    "ana.jsonl ben.jsonl --to all.jsonl",
 )
 SYNOPSIS = "ANSWERS ... --to FILE [FLAG ...]"
 

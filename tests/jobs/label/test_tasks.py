@@ -140,3 +140,23 @@ def _in_utf16(exported: str) -> str:
             value = result["value"]
             value |= {name: units[value[name]] for name in ("start", "end")}
     return json.dumps(tasks)
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [((), "as the tasks have them"), ((Span(1, 2, "X"),), "fits what was shown so")],
+)
+def test_where_neither_text_nor_words_tell_the_unit_the_task_does(
+    shown: tuple[Span, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a row of crabs, the third to the fourth unit is one of them, or two."""
+    text = "🦀🦀🦀🦀"
+    task = Task(Passage(text, "d", "s", 0, tuple(text)), shown)
+    (tmp_path / "tasks").write_text(tasks_file([task], "doccano", MADE), "utf-8")
+    answer = (Span(1, 2, "X"),)
+    to = imported(tmp_path, export(tmp_path / "tasks", "doccano", lambda _: answer))
+    (read,) = read_labelled(to).documents
+    assert read.entities == answer
+    out = capsys.readouterr().out
+    assert "offsets in UTF-16, " in out
+    assert told in out
