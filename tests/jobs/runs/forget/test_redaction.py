@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,15 +17,12 @@ from schemas.records import DeadLetter
 from schemas.tables import DEAD_LETTERS
 from tests.jobs.runs import conftest
 from tests.jobs.runs.forget.everything import everything, places_of
+from tests.jobs.runs.forget.forgetting import forget
 
 if TYPE_CHECKING:
     from tests.jobs.runs.conftest import MadeOutput
 
 WHOLE = "The shard broke off after 3 records: "
-
-
-def forget(root: Path, *flags: str) -> int:
-    return run(["forget", f"--output={root}", *flags])
 
 
 @pytest.mark.parametrize(
