@@ -1,16 +1,17 @@
 """Raw documents -> labelled sentences: gold spans laid on the tokens that extraction would cut."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
-from model.corpora.records import LabelledDocument, LabelledSentence
+from model.corpora.records import Certainty, LabelledDocument, LabelledSentence
 from model.tags import Span, tags_of
 from model.text.segmentation import Segmentation, tokenize_document
 from schemas.errors import CorpusError, RecordError
-from schemas.records import Document, TokenizedDocument
+from schemas.records import Document, Floats, TokenizedDocument
 
 MisfitKind = Literal["boundary", "sentence", "overlap", "blank"]
 
@@ -53,11 +54,10 @@ def project_document(document: LabelledDocument, segmentation: Segmentation) -> 
     Sentences have the document's line. Raises CorpusError for a document that cannot be cut.
     """
     tokens = cut_document(document, segmentation)
-    placed = [_Placement.of(span, tokens) for span in document.entities]
     taken = np.zeros(len(tokens.words), np.bool_)
     tagged: list[Span] = []
     misfits: list[Misfit] = []
-    for place in sorted(placed, key=lambda place: place.rank):
+    for place in _ranked(document, tokens):
         kind = place.kind
         if kind != "blank" and taken[place.first : place.stop].any():
             kind = "overlap"
@@ -66,21 +66,94 @@ def project_document(document: LabelledDocument, segmentation: Segmentation) -> 
             taken[piece.start : piece.end] = True
         tagged += pieces
         if kind is not None:
-            texts = [
-                document.text[tokens.token_start[piece.start] : tokens.token_end[piece.end - 1]]
-                for piece in pieces
-            ]
-            span = place.span
-            covered = document.text[span.start : span.end]
-            misfits.append(
-                Misfit(document.doc_id, document.line, span, covered, kind, tuple(texts))
-            )
+            misfits.append(_misfit(document, tokens, place, kind, pieces))
+    return ProjectedDocument(_sentences(document, tokens, tagged), _in_order(misfits))
+
+
+@dataclass(frozen=True, slots=True)
+class SilverDocument:
+    """A teacher's sentences, how sure each of their tags is, and the spans that did not fit."""
+
+    sentences: tuple[LabelledSentence, ...]
+    certainty: tuple[tuple[float, ...], ...]  # of each sentence's tokens, from 0 to 1
+    misfits: tuple[Misfit, ...]
+
+
+def project_silver(document: LabelledDocument, segmentation: Segmentation) -> SilverDocument:
+    """As `project_document`, for a teacher who may be wrong, so that no doubtful span is learnt.
+
+    The tokens of a span that does not fit, or whose certainty is 0, have no tag, and certainty 0,
+    as those have that were not read.
+    """
+    tokens = cut_document(document, segmentation)
+    told = document.certainty or Certainty((1.0,) * len(document.entities))
+    sure = _rest(told, tokens)
+    taken = np.zeros(len(tokens.words), np.bool_)
+    tagged: list[Span] = []
+    misfits: list[Misfit] = []
+    of_span = dict(zip(document.entities, told.entities, strict=True))
+    for place in _ranked(document, tokens):
+        mine = np.arange(place.first, place.stop)
+        kind = place.kind or ("overlap" if taken[mine].any() else None)
+        if kind is None and of_span[place.span]:
+            tagged += place.pieces
+            sure[mine] = of_span[place.span]
+            taken[mine] = True
+            continue
+        sure[mine[~taken[mine]]] = 0
+        if kind is not None:
+            misfits.append(_misfit(document, tokens, place, kind, []))
+    return SilverDocument(
+        _sentences(document, tokens, tagged),
+        tuple(tuple(sure[a:b].tolist()) for a, b in pairwise(tokens.sentence_offsets.tolist())),
+        _in_order(misfits),
+    )
+
+
+def _rest(told: Certainty, tokens: TokenizedDocument) -> Floats:
+    """How sure it is of each token, (token,), that it is in no other entity."""
+    if told.read is None:
+        return np.full(len(tokens.words), told.rest, np.float32)
+    sure = np.zeros(len(tokens.words), np.float32)
+    for start, end in told.read:
+        sure[(tokens.token_start >= start) & (tokens.token_end <= end)] = told.rest
+    return sure
+
+
+def _ranked(document: LabelledDocument, tokens: TokenizedDocument) -> list["_Placement"]:
+    """The places of a document's spans, those first that go before others."""
+    placed = (_Placement.of(span, tokens) for span in document.entities)
+    return sorted(placed, key=lambda place: place.rank)
+
+
+def _misfit(
+    document: LabelledDocument,
+    tokens: TokenizedDocument,
+    place: "_Placement",
+    kind: MisfitKind,
+    pieces: Sequence[Span],
+) -> Misfit:
+    span = place.span
+    texts = (
+        document.text[tokens.token_start[piece.start] : tokens.token_end[piece.end - 1]]
+        for piece in pieces
+    )
+    covered = document.text[span.start : span.end]
+    return Misfit(document.doc_id, document.line, span, covered, kind, tuple(texts))
+
+
+def _in_order(misfits: Iterable[Misfit]) -> tuple[Misfit, ...]:
+    return tuple(sorted(misfits, key=lambda misfit: misfit.span))
+
+
+def _sentences(
+    document: LabelledDocument, tokens: TokenizedDocument, tagged: Iterable[Span]
+) -> tuple[LabelledSentence, ...]:
     tags = tags_of(tagged, len(tokens.words))
-    sentences = tuple(
+    return tuple(
         LabelledSentence(tuple(tokens.words[a:b]), tuple(tags[a:b]), document.line)
         for a, b in pairwise(tokens.sentence_offsets.tolist())
     )
-    return ProjectedDocument(sentences, tuple(sorted(misfits, key=lambda misfit: misfit.span)))
 
 
 def cut_document(document: LabelledDocument, segmentation: Segmentation) -> TokenizedDocument:

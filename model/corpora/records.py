@@ -63,10 +63,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Certainty:
+    """How far the labels of a document are to be believed, from 0 to 1.
+
+    entities: each of them. rest: that there are no others. read: where the document was read, in
+    code points and half-open, None: all of it; nothing is known of the rest.
+    """
+
+    entities: tuple[float, ...]
+    rest: float = 1.0
+    read: tuple[tuple[int, int], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledDocument:
     """A raw text with its gold entities.
 
     Entities are in order of the text and count code points of `text`, half-open. They may overlap.
+    certainty: as far as the file says something of it.
     """
 
     doc_id: str
@@ -74,6 +88,7 @@ class LabelledDocument:
     entities: tuple[Span, ...]
     line: int | None = field(default=None, compare=False)
     answer: Answer = field(default=Answer(), compare=False)
+    certainty: Certainty | None = field(default=None, compare=False)
 
 
 class LabelledWord(NamedTuple):

@@ -58,7 +58,9 @@ class TargetTable:
 
     def __init__(self, tag_set: TagSet) -> None:
         self.tag_set = tag_set
-        self._numbers = {(tag,): tag for tag in range(len(tag_set.tags))}
+        self._numbers: dict[tuple[int, ...], int] = {
+            (tag,): tag for tag in range(len(tag_set.tags))
+        }
 
     def targets(self, tags: Sequence[str], teacher: Teacher) -> list[int]:
         """The targets of a sentence whose tags are in the teacher's labels, (time,)."""

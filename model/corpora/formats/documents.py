@@ -4,6 +4,7 @@ Offsets of doccano count UTF-16 (https://github.com/doccano/doccano/issues/2290)
 and spaCy code points; those of Label Studio depend on its version.
 """
 
+import math
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
@@ -20,6 +21,8 @@ from model.corpora.formats.spans import LeftOut, RawDocument, RawSpan
 from model.corpora.records import Origin
 from model.tags import Span, is_label
 
+# How sure a teacher is, of a span or a document.
+_SCORES = ("score", "weight", "confidence")
 # As gleaner writes documents, then as doccano, Prodigy, Label Studio (JSON-MIN) and spaCy do.
 _TEXTS = ("text", "data")
 _ENTITIES = ("entities", "label", "labels", "spans", "ents")
@@ -97,6 +100,8 @@ def _document(value: Mapping[str, Any], record: Record) -> Iterator[RawDocument 
         rank=(False, changed),
         annotator=_annotator(value),
         origin=origin,
+        score=_score(value),
+        read=_read(value),
     )
 
 
@@ -136,6 +141,32 @@ def origin_of(value: Mapping[str, Any]) -> Origin | None:
             ]
             return Origin(doc_id, source, start, tuple(shown), offsets)
     return None
+
+
+def _score(value: Mapping[str, Any]) -> float | None:
+    """How sure a teacher is of a span or a document; NaN for what is no number."""
+    score = next((value[key] for key in _SCORES if value.get(key) is not None), None)
+    is_number = isinstance(score, int | float) and not isinstance(score, bool)
+    return None if score is None else float(score) if is_number else math.nan
+
+
+def _read(value: Mapping[str, Any]) -> list[RawSpan] | None:
+    """The parts of a document that were labelled; None where it does not say, so that all was.
+
+    With `"partial": true` only the spans themselves are known, with `"read": [[start, end]]` these
+    parts.
+    """
+    parts = value.get("read")
+    if not isinstance(parts, list):
+        return [] if value.get("partial") is True else None
+    found = []
+    for part in parts:
+        match part:
+            case [start, end]:
+                found.append(RawSpan(offset(start, "start"), offset(end, "end"), "read"))
+            case _:
+                raise FaultError(f"'read' should hold pairs [start, end], found {part!r}")
+    return found
 
 
 def _annotator(value: Mapping[str, Any]) -> str:
@@ -229,4 +260,5 @@ def _spans(entity: Any) -> Iterator[RawSpan]:  # noqa: ANN401 - whatever the JSO
     if "label" in entity or not isinstance(labels, list) or not labels:
         labels = [entity.get("label")]
     for label in labels:
-        yield RawSpan(start, end, label_name(label), text if isinstance(text, str) else None)
+        covered = text if isinstance(text, str) else None
+        yield RawSpan(start, end, label_name(label), covered, _score(entity))

@@ -9,6 +9,7 @@ from model.corpora.formats.spans.raw import RawDocument, RawSpan
 from model.corpora.formats.spans.units import folded, unit_of
 from model.corpora.records import (
     Answer,
+    Certainty,
     CorpusFormat,
     LabelledCorpus,
     LabelledDocument,
@@ -155,13 +156,15 @@ class _Noted:
 def _document(
     path: str, record: Record, raw: RawDocument, unit: Offsets, noted: _Noted
 ) -> LabelledDocument:
-    spans = []
+    found = []
     for span in raw.spans:
         start, end = _bounds(raw, span, unit)
         covered = raw.text[start:end]
+        score = span.score
         if span.text is not None and folded(span.text) != folded(covered):
             shown = [repr(shortened(text, _TEXT_SHOWN)) for text in (span.text, covered)]
             noted.contradicted.append(f"{_place(path, record)}: {shown[0]} at {shown[1]}")
+            score = 0.0  # it is elsewhere than it says
         if covered.strip() and covered != covered.strip():
             shown_label = f"{harmless(span.label)} {shortened(covered, _TEXT_SHOWN)!r}"
             noted.trimmed.append(
@@ -169,9 +172,27 @@ def _document(
             )
             start += len(covered) - len(covered.lstrip())
             end = start + len(covered.strip())
-        spans.append(Span(start, end, span.label))
-    answer = Answer(raw.annotator, raw.rank[0], raw.origin)
-    return LabelledDocument(raw.doc_id, raw.text, tuple(sorted(spans)), record.line, answer)
+        found.append((Span(start, end, span.label), score))
+    found.sort(key=lambda pair: pair[0])
+    return LabelledDocument(
+        raw.doc_id,
+        raw.text,
+        tuple(span for span, _ in found),
+        record.line,
+        Answer(raw.annotator, raw.rank[0], raw.origin),
+        _certainty(raw, unit, [score for _, score in found]),
+    )
+
+
+def _certainty(raw: RawDocument, unit: Offsets, scores: Sequence[float | None]) -> Certainty | None:
+    if raw.score is None and raw.read is None and all(score is None for score in scores):
+        return None
+    usual = 1.0 if raw.score is None else raw.score
+    return Certainty(
+        tuple(usual if score is None else score for score in scores),
+        usual,
+        None if raw.read is None else tuple(_bounds(raw, span, unit) for span in raw.read),
+    )
 
 
 def _bounds(raw: RawDocument, span: RawSpan, unit: Offsets) -> tuple[int, int]:

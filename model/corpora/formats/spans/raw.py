@@ -14,12 +14,16 @@ _WIDE = re.compile("[\U00010000-\U0010ffff]")  # has two units in UTF-16
 
 
 class RawSpan(NamedTuple):
-    """A span as its file has it, in whatever unit; `text` is what the file says that it covers."""
+    """A span as its file has it, in whatever unit.
+
+    text: what the file says that it covers; score: how sure it says that the span is, 0 to 1.
+    """
 
     start: int
     end: int
     label: str
     text: str | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class RawDocument:
 
     keys: what the file calls texts and spans. tokens: stretches that bear witness to the
     unit as spans with a text do. task: documents that answer the same; rank: of these, the highest
-    counts, the last of equals.
+    counts, the last of equals. score: how sure the file says that its labels are. read: the parts
+    of it that were labelled, where it says so.
     """
 
     doc_id: str
@@ -40,6 +45,8 @@ class RawDocument:
     rank: tuple[bool, str] = (False, "")
     annotator: str = ""
     origin: Origin | None = None
+    score: float | None = None
+    read: Sequence[RawSpan] | None = None
 
     @cached_property
     def wide(self) -> list[int]:
