@@ -131,7 +131,7 @@ def test_the_loss_leaves_illegal_sequences_no_probability(scheme: str, length: i
     emissions = random.normal(size=(1, length, len(tags.tags))).repeat(len(sequences), axis=0)
 
     losses = crf.negative_log_likelihood(
-        emissions.astype(np.float32), sequences, np.full(len(sequences), length)
+        emissions.astype(np.float32), sequences, {"lengths": np.full(len(sequences), length)}
     ).numpy()
 
     names = [[tags.tags[tag] for tag in sequence] for sequence in sequences]

@@ -1,5 +1,8 @@
 """What teachers' labels mean to training, and how they come beside gold."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -61,7 +64,7 @@ def test_silver_comes_beside_gold_with_its_certainty_and_weight(parts: int) -> N
     data = EncodedSentences.of(gold, encoder, tag_set, [silver])
     table = TargetTable(tag_set)
     targets = table.targets(TAGS, TEACHER)
-    expected = {
+    expected: dict[int, tuple[Any, Sequence[float], float]] = {
         2: (np.eye(9)[tag_set.encode(gold.tags[0])], [1, 1], 1),
         1: (np.eye(9)[tag_set.encode(gold.tags[1])], [1], 1),
         5: (table.possible[targets], silver.certainty[0], 0.25),
@@ -76,9 +79,10 @@ def test_silver_comes_beside_gold_with_its_certainty_and_weight(parts: int) -> N
                     inputs["weight"][n],
                 )
     assert found.keys() == expected.keys()
-    for length, values in expected.items():
-        for one, other in zip(found[length], values, strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-6)
+    for length, (possible, certainty, weight) in expected.items():
+        np.testing.assert_array_equal(found[length][0], possible)
+        np.testing.assert_allclose(found[length][1], certainty, rtol=1e-6)
+        assert float(found[length][2]) == pytest.approx(weight)
 
 
 def test_gold_alone_is_as_it_was() -> None:

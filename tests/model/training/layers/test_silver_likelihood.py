@@ -127,8 +127,9 @@ def test_who_says_nothing_teaches_nothing(case: Case) -> None:
 def test_padding_is_not_read(case: Case, noise: int) -> None:
     random = np.random.default_rng(noise)
     beyond = np.arange(case.certainty.shape[1]) >= case.lengths[:, None]
-    spoilt = [part.copy() for part in case[:3]]
-    spoilt[0][beyond] = random.normal(scale=9, size=spoilt[0][beyond].shape)
-    spoilt[1][beyond] = 0
-    spoilt[2][beyond] = random.random(spoilt[2][beyond].shape)
-    np.testing.assert_allclose(told(Case(*spoilt, *case[3:])), told(case), rtol=1e-5, atol=1e-5)
+    emissions, possible, certainty = (part.copy() for part in case[:3])
+    emissions[beyond] = random.normal(scale=9, size=emissions[beyond].shape)
+    possible[beyond] = 0
+    certainty[beyond] = random.random(certainty[beyond].shape)
+    spoilt = case._replace(emissions=emissions, possible=possible, certainty=certainty)
+    np.testing.assert_allclose(told(spoilt), told(case), rtol=1e-5, atol=1e-5)
