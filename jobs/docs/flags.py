@@ -34,6 +34,7 @@ def commands() -> Mapping[str, Parser]:
     """The parsers by the commands' names."""
     from jobs.benchmark.__main__ import benchmark_parser
     from jobs.evaluate.__main__ import evaluation_parser
+    from jobs.label.__main__ import label_parser
     from jobs.report.__main__ import report_parser
     from jobs.runs.__main__ import runs_parser
     from jobs.train.flags import training_parser
@@ -47,6 +48,7 @@ def commands() -> Mapping[str, Parser]:
         training_parser,
         evaluation_parser,
         tuning_parser,
+        label_parser,
         benchmark_parser,
     )
     return {made.prog: made for made in (make() for make in makers)}

@@ -30,14 +30,18 @@ _C1 = re.compile(rb"[\x80-\x9f]")
 _MARK = re.compile("^\ufeff", re.MULTILINE)
 
 
-def read_labelled(path: str | os.PathLike[str], offsets: Offsets = "auto") -> LabelledCorpus:
+def read_labelled(
+    path: str | os.PathLike[str], offsets: Offsets = "auto", *, every_answer: bool = False
+) -> LabelledCorpus:
     """The sentences or documents of a labelled file, in its order.
 
     Recognised by content, whatever the file is called, and compressed or not: the Kaggle CSV,
     CoNLL, CoNLL-U-like `.iob2`, and JSON or Parquet of documents with spans, of Label Studio's
     tasks, of spaCy's documents or of lists of words and tags. Text is UTF-8, a BOM is dropped; a
     Kaggle CSV may be latin-1 instead. A BOM at the start of another line, where files were put
-    together, is dropped too and remarked on. `offsets` is what spans of the file count.
+    together, is dropped too and remarked on. `offsets` is what spans of the file count. Of tasks
+    that several people answered the one answer that counts is read, with `every_answer` each
+    person's last.
     Raises CorpusError with `path:line: reason` for a file that is broken, or is something else, or
     can't be read; BrokenCorpusError holds all that is wrong with its rows.
     """
@@ -49,16 +53,17 @@ def read_labelled(path: str | os.PathLike[str], offsets: Offsets = "auto") -> La
         raise CorpusError(f"{name}: cannot be read: {error.strerror}") from error
     content, compression = unpack(name, stored)
     if is_parquet(content):
-        corpus = _read_records(name, "parquet", parquet_records(name, content), [], offsets)
+        records = parquet_records(name, content)
+        corpus = _read_records(name, "parquet", records, [], offsets, every_answer)
     else:
-        corpus = _read_text(name, content, offsets)
+        corpus = _read_text(name, content, offsets, every_answer)
     if offsets != "auto" and not corpus.documents:
         unused = f"{harmless(name)} has words with tags, and no spans whose offsets count anything"
         corpus = corpus.with_remarks(Remark(unused))
     return corpus.with_facts(compression) if compression else corpus
 
 
-def _read_text(name: str, stored: bytes, offsets: Offsets) -> LabelledCorpus:
+def _read_text(name: str, stored: bytes, offsets: Offsets, every_answer: bool) -> LabelledCorpus:
     refuse_bytes(name, stored)
     raw = stored.removeprefix(codecs.BOM_UTF8)
     text, encoding_error = _decode(raw)
@@ -83,7 +88,8 @@ def _read_text(name: str, stored: bytes, offsets: Offsets) -> LabelledCorpus:
     elif kind == "json":
         records, faults = json_records(name, text)
         is_lines = bool(faults) or any(record.number is None for record in records)
-        corpus = _read_records(name, "jsonl" if is_lines else "json", records, faults, offsets)
+        written: CorpusFormat = "jsonl" if is_lines else "json"
+        corpus = _read_records(name, written, records, faults, offsets, every_answer)
     else:
         corpus = read_columns(name, text)
     return replace(
@@ -114,19 +120,20 @@ def _read_records(
     records: Sequence[Record],
     faults: Sequence[Fault],
     offsets: Offsets,
+    every_answer: bool,
 ) -> LabelledCorpus:
     """The corpus of a file's records, by the first that is of a known shape."""
     for record in records:
         if is_task(record.value):
             read = partial(read_task, text_key=labelled_key(records))
-            return read_spans(path, "label_studio", records, faults, read, offsets)
+            return read_spans(path, "label_studio", records, faults, read, offsets, every_answer)
         if is_spacy(record.value):
             return read_spacy(path, records, faults)
         if has_spans(record.value):
             break
         if has_token_columns(record.value):
             return read_token_columns(path, written, records, faults)
-    return read_spans(path, written, records, faults, read_document, offsets)
+    return read_spans(path, written, records, faults, read_document, offsets, every_answer)
 
 
 def _about_marks(path: str, lines: list[int]) -> list[Remark]:

@@ -36,17 +36,44 @@ class LabelledSentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a text since it was chosen to be labelled.
+
+    start: where it begins in the text of its document, in code points. spans: what the person was
+    shown in it, in code points of the text itself. offsets: what those of its file count.
+    """
+
+    doc_id: str
+    source: str
+    start: int
+    spans: tuple[Span, ...]
+    offsets: Offsets
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Who labelled a text, as far as a file says so.
+
+    is_decided: whether somebody made it the one that counts, of all answers to its text.
+    """
+
+    annotator: str = ""
+    is_decided: bool = False
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledDocument:
     """A raw text with its gold entities.
 
-    Entities are in order of the text and count code points of `text`, half-open. They overlap only
-    where the file was read with `allow_overlaps`.
+    Entities are in order of the text and count code points of `text`, half-open. They may overlap.
     """
 
     doc_id: str
     text: str
     entities: tuple[Span, ...]
     line: int | None = field(default=None, compare=False)
+    answer: Answer = field(default=Answer(), compare=False)
 
 
 class LabelledWord(NamedTuple):

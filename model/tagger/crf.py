@@ -164,6 +164,14 @@ def backward(potentials: Potentials, emissions: Emissions, lengths: Ints) -> Sco
     return scores
 
 
+def marginals(potentials: Potentials, emissions: Emissions, lengths: Ints) -> Scores:
+    """The probability of each tag at each token, (token, tag): a row adds up to 1."""
+    alpha, log_z = forward(potentials, emissions, lengths)
+    beta = backward(potentials, emissions, lengths)
+    probabilities: Scores = np.exp(alpha + beta - np.repeat(log_z, lengths)[:, None])
+    return probabilities
+
+
 def _log_matmul(weights: Scores, log_weights: Scores, scores: Scores) -> Scores:
     """log(weights @ exp(scores)), (tag, sentence), without overflow or underflow."""
     shift = scores.max(axis=0)

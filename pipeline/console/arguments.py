@@ -267,3 +267,10 @@ def require_file(
     for other, taken in others:
         if taken and Path(taken).resolve() == file:
             raise UsageError(f"{flag} {path} would overwrite the file of {other}")
+
+
+def require_new_file(flag: str, path: str) -> None:
+    """Raise UsageError where `flag` names a file that is there already, or cannot be written."""
+    if Path(path).is_file():
+        raise UsageError(f"{flag} {path} exists already, and is not overwritten: name a new file")
+    require_file(flag, path)

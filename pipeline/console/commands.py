@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, Command] = {
     "train": Command("jobs.train", "Train a tagger on labelled sentences"),
     "evaluate": Command("jobs.evaluate", "Score a model on labelled data"),
     "tune": Command("jobs.tune", "Search the flags of training for the best"),
+    "label": Command("jobs.label", "Choose what to label next, and read the answers"),
     "benchmark": Command("jobs.benchmark", "Measure how fast extraction is here"),
     "scale": Command("jobs.benchmark.scale", "Measure what many small files cost here"),
 }

@@ -15,6 +15,8 @@ import pytest
 from jobs.benchmark.__main__ import benchmark_parser
 from jobs.evaluate.__main__ import evaluation_parser
 from jobs.evaluate.__main__ import run as evaluate
+from jobs.label.__main__ import COMMANDS as LABEL_COMMANDS
+from jobs.label.__main__ import label_parser
 from jobs.report.__main__ import report_parser
 from jobs.runs.__main__ import COMMANDS as RUNS_COMMANDS
 from jobs.runs.__main__ import EXAMPLES, runs_parser
@@ -38,6 +40,12 @@ def parse_benchmark(arguments: Sequence[str]) -> object:
     return parse_extraction(given)
 
 
+def parse_label(arguments: Sequence[str]) -> object:
+    flags, unknown = label_parser().parse_known_args(arguments)
+    assert not unknown
+    return flags
+
+
 def parse_runs(arguments: Sequence[str]) -> object:
     flags, unknown = runs_parser().parse_known_args(arguments)
     assert not unknown
@@ -51,13 +59,14 @@ COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Parse]] = {
     "jobs.evaluate": (evaluation_parser, lambda arguments: evaluation_parser().parse(arguments)),
     "jobs.tune": (tuning_parser, parse_tuning),
     "jobs.benchmark": (benchmark_parser, parse_benchmark),
+    "jobs.label": (label_parser, parse_label),
     "jobs.runs": (runs_parser, parse_runs),
     "jobs.report": (report_parser, lambda arguments: report_parser().parse(arguments)),
 }
 
 
 def said_by(command: str, flag: str) -> str:
-    """What a command, or one of `jobs.runs`, says and leaves with 0."""
+    """What a command, or one of its own commands, says and leaves with 0."""
     module, _, own = command.partition(" ")
     with contextlib.redirect_stdout(io.StringIO()) as shown, pytest.raises(SystemExit) as left:
         COMMANDS[module][0]().parse_known_args([*own.split(), flag])
@@ -69,14 +78,20 @@ def help_of(command: str) -> str:
     return said_by(command, "--help")
 
 
-ALL = [*COMMANDS, *(f"jobs.runs {command}" for command in RUNS_COMMANDS)]
+ALL = [
+    *COMMANDS,
+    *(f"jobs.runs {command}" for command in RUNS_COMMANDS),
+    *(f"jobs.label {command}" for command in LABEL_COMMANDS),
+]
+# Commands with more lines of help than most.
+LONG = {"pipeline.run": 60, "jobs.train": 64, "jobs.label select": 40}
 
 
 @pytest.mark.parametrize("command", ALL)
 def test_help_is_short_and_fits_80_columns(command: str) -> None:
     lines = help_of(command).splitlines()
     assert max(map(len, lines)) <= 80
-    assert len(lines) <= {"pipeline.run": 60, "jobs.train": 64}.get(command, 30)
+    assert len(lines) <= LONG.get(command, 30)
     # Nearly every flag has one line, and none is without a word.
     flags = [line for line in lines if re.match(r"  -", line)]
     assert all(re.search(r"\S  +\S", line[2:]) for line in flags if "NAME" not in line)

@@ -19,7 +19,7 @@ from pipeline.console.arguments import Arguments
 from pipeline.run import run as extract
 from schemas.errors import UsageError
 
-LIST_FLAGS = {"input", "keep_fields", "languages", "doc_id", "source", "search"}
+LIST_FLAGS = {"input", "keep_fields", "languages", "doc_id", "source", "search", "labelled"}
 
 
 def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -75,7 +75,7 @@ def test_an_empty_value_is_refused_unless_it_is_the_default(
 ) -> None:
     """As an unset variable of a shell gives: `--test=$TEST` trained without a test part."""
     name = flag.option_strings[-1]
-    if flag.default == "" or name.removeprefix("--") in LIST_FLAGS - {"input"}:
+    if flag.default == "" or name.removeprefix("--") in LIST_FLAGS - {"input", "labelled"}:
         parses_nothing_else(parser).parse_known_args([f"{name}="])
         return
     with pytest.raises(UsageError, match=name):

@@ -17,7 +17,8 @@ from model.corpora.formats.json_records import (
     present_key,
 )
 from model.corpora.formats.spans import LeftOut, RawDocument, RawSpan
-from model.tags import is_label
+from model.corpora.records import Origin
+from model.tags import Span, is_label
 
 # As gleaner writes documents, then as doccano, Prodigy, Label Studio (JSON-MIN) and spaCy do.
 _TEXTS = ("text", "data")
@@ -26,6 +27,9 @@ _BOUNDS = (("start", "end"), ("start_offset", "end_offset"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Keys of tools that write no key for entities where there is none.
 _OF_TOOLS = ("annotation_id", "answer", "_input_hash")
+# What a text has as a key since it was chosen to be labelled; tools give it back as it is.
+ORIGIN = "gleaner"
+_ANNOTATORS = ("annotator", "_annotator_id", "_session_id")
 _CUT_ALREADY = ("tokens", "words")
 
 
@@ -60,6 +64,7 @@ def read_document(record: Record) -> Iterator[RawDocument | LeftOut]:
 
 
 def _document(value: Mapping[str, Any], record: Record) -> Iterator[RawDocument | LeftOut]:
+    origin = origin_of(value)
     text_key = present_key(value, _TEXTS)
     text = value.get(text_key)
     if not isinstance(text, str):
@@ -83,13 +88,15 @@ def _document(value: Mapping[str, Any], record: Record) -> Iterator[RawDocument 
         yield LeftOut("spans whose answer is not accept")
     task, changed = _task(value, text)
     yield RawDocument(
-        doc_id=document_id(value, record),
+        doc_id=origin.doc_id if origin else document_id(value, record),
         text=proper_text(text, text_key),
         spans=[span for entity in accepted for span in _spans(entity)],
         keys={text_key, key} | (value.keys() & {*_TEXTS, *_ENTITIES}),
         tokens=list(_tokens(value)),
         task=task,
         rank=(False, changed),
+        annotator=_annotator(value),
+        origin=origin,
     )
 
 
@@ -109,6 +116,31 @@ def document_id(value: Mapping[str, Any], record: Record) -> str:
     if not isinstance(doc_id, str | int) or isinstance(doc_id, bool):
         raise FaultError(f"'id' should be a string, found {kind_of(doc_id)}{keys_there(value)}")
     return str(doc_id)
+
+
+def origin_of(value: Mapping[str, Any]) -> Origin | None:
+    """What `jobs.label select` told the tool of a text, where that came back as it was."""
+    told = value.get(ORIGIN)
+    match told:
+        case {
+            "doc_id": str(doc_id),
+            "source": str(source),
+            "start": int(start),
+            "spans": list(spans),
+            "offsets": "codepoints" | "utf16" as offsets,
+        }:
+            shown = [
+                Span(*span)
+                for span in spans
+                if isinstance(span, list) and list(map(type, span)) == [int, int, str]
+            ]
+            return Origin(doc_id, source, start, tuple(shown), offsets)
+    return None
+
+
+def _annotator(value: Mapping[str, Any]) -> str:
+    """Who answered: as Label Studio (JSON-MIN) has it, or Prodigy."""
+    return str(next((value[key] for key in _ANNOTATORS if value.get(key)), ""))
 
 
 def proper_text(text: str, key: str) -> str:

@@ -8,7 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from model.corpora.formats.documents import document_id, label_name, offset, proper_text
+from model.corpora.formats.documents import (
+    document_id,
+    label_name,
+    offset,
+    origin_of,
+    proper_text,
+)
 from model.corpora.formats.json_records import FaultError, Record, keys_there, kind_of
 from model.corpora.formats.spans import LeftOut, RawDocument, RawSpan
 
@@ -86,6 +92,7 @@ def read_task(record: Record, text_key: str) -> Iterator[RawDocument | LeftOut]:
                 yield LeftOut(f"results that label no span ({result.get('type', 'no type')})")
             spans += found
         place, text = _text(task, text_key)
+        origin = origin_of(task["data"])
         if "<" in text and any(map(_is_on_page, annotation["result"])):
             raise FaultError(
                 f"the spans lie on the page that {place!r} makes in HTML, not in its source: "
@@ -93,11 +100,13 @@ def read_task(record: Record, text_key: str) -> Iterator[RawDocument | LeftOut]:
                 "span",
             )
         yield RawDocument(
-            doc_id=document_id(task, record),
+            doc_id=origin.doc_id if origin else document_id(task, record),
             text=proper_text(text, place),
             spans=spans,
             task=(record.line, record.number),
             rank=(bool(annotation.get("ground_truth")), _changed(annotation)),
+            annotator=_annotator(annotation.get("completed_by")),
+            origin=origin,
         )
 
 
@@ -108,6 +117,13 @@ def _annotations_key(task: Mapping[str, Any]) -> str:
 def _changed(annotation: Mapping[str, Any]) -> str:
     """When an annotation was changed last, as a text that sorts by time."""
     return str(annotation.get("updated_at") or annotation.get("created_at") or "")
+
+
+def _annotator(completed_by: object) -> str:
+    """Who made an annotation, by whichever name of his an export has."""
+    if isinstance(completed_by, dict):
+        completed_by = completed_by.get("email") or completed_by.get("id")
+    return "" if completed_by is None else str(completed_by)
 
 
 def _text(task: Mapping[str, Any], usual: str) -> tuple[str, str]:

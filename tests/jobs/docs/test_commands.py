@@ -112,6 +112,14 @@ def test_the_tutorial_does_what_it_says(
     require_rows_of(TUTORIAL, clone / "tutorial/out")
 
 
+def test_the_page_on_labelling_does_what_it_says(shell_blocks: Commands, clone: Path) -> None:
+    blocks = shell_blocks["jobs/docs/pages/how-to/label.md"]
+    said = run_as_written([". .venv/bin/activate", *blocks], clone)
+    assert said.count("20 sentences of ") == 2
+    assert "20 of these were left as shown" in said
+    assert "20 documents" in said  # what training read
+
+
 def test_targets_for_contributors_exist(shell_blocks: Commands) -> None:
     (block,) = (block for block in shell_blocks["README.md"] if block.startswith("make test"))
     for line in block.splitlines():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from model.tagger.crf import Potentials, TokenSpans, backward, decode, forward
+from model.tagger.crf import Potentials, TokenSpans, backward, decode, forward, marginals
 from model.tagger.span_posteriors import span_posteriors
 from model.tags import SCHEMES, Span, TagSet, spans_of, tags_of
 from schemas.records import Ints
@@ -109,6 +109,24 @@ def test_forward_and_backward_scores_equal_enumeration(
     for time, tag in product(range(length), range(tags)):
         expected = log_sum(scores[all_tags[:, time] == tag])
         assert through[time, tag] == pytest.approx(expected, rel=1e-12, abs=1e-9)
+
+
+@given(SEEDS, st.integers(1, 5), SCALES, TAG_SETS)
+@settings(max_examples=60)
+def test_marginals_are_the_mass_of_the_sequences_with_the_tag(
+    seed: int, length: int, scale: float, tags: TagSet
+) -> None:
+    random = np.random.default_rng(seed)
+    potentials = legal_potentials(random, 1.0, tags)
+    emissions = random.normal(scale=scale, size=(length, len(tags.tags)))
+    all_tags = sequences(len(tags.tags), length)
+    scores = sequence_scores(potentials, emissions, all_tags)
+    mass = np.exp(scores - log_sum(scores))
+
+    found = marginals(potentials, emissions, one(length))
+
+    for time, tag in product(range(length), range(len(tags.tags))):
+        assert found[time, tag] == pytest.approx(mass[all_tags[:, time] == tag].sum(), abs=1e-9)
 
 
 @cache

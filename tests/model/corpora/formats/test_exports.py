@@ -13,6 +13,7 @@ import pytest
 from model.corpora import LabelledCorpus, read_labelled
 from model.corpora.faults import BrokenCorpusError
 from model.corpora.formats.spans import ANOTHER_ANNOTATION
+from model.corpora.records import Origin
 from model.tags import Span
 from schemas.errors import CorpusError
 
@@ -389,3 +390,88 @@ def test_broken_documents_of_spacy_are_named(tmp_path: Path) -> None:
         "record 3: 'orth' should be a string, found nothing",
         "record 2: 'per' is not a tag",
     ]
+
+
+# ---------------------------------------------------------------- several people, and our own tasks
+
+ADA_OBJECT = {"start": 0, "end": 3, "label": "per"}
+OURS = {"doc_id": "d7", "source": "/in/a", "start": 4, "spans": [[0, 3, "per"]]}
+ORIGIN = Origin("d7", "/in/a", 4, (ADA,), "utf16")
+
+
+@pytest.mark.parametrize(
+    ("content", "people"),
+    [
+        (
+            [
+                {
+                    "id": 1,
+                    "data": {"text": TEXT, "gleaner": {**OURS, "offsets": "utf16"}},
+                    "annotations": [
+                        {"completed_by": 4, "result": [PER], "updated_at": "2"},
+                        {"completed_by": {"id": 5, "email": "bo"}, "result": [], "updated_at": "1"},
+                        {"completed_by": 4, "result": [GEO], "updated_at": "1"},
+                    ],
+                }
+            ],
+            ["4", "bo"],
+        ),
+        (
+            [
+                {
+                    "id": 1,
+                    "text": TEXT,
+                    "ner": [PER["value"]],
+                    "annotation_id": 1,
+                    "annotator": "4",
+                },
+                {"id": 1, "text": TEXT, "annotation_id": 2, "annotator": "bo"},
+            ],
+            ["4", "bo"],
+        ),
+        (
+            (
+                {"text": TEXT, "spans": [ADA_OBJECT], "_input_hash": 1, "_annotator_id": "4"},
+                {"text": TEXT, "spans": [], "_input_hash": 1, "_session_id": "bo"},
+            ),
+            ["4", "bo"],
+        ),
+    ],
+)
+def test_every_answer_is_the_last_of_each_person(
+    tmp_path: Path, content: object, people: list[str]
+) -> None:
+    """Where only one is asked for, it is the last of all."""
+    read(tmp_path / "all.json", content)
+    corpus = read_labelled(tmp_path / "all.json", every_answer=True)
+    assert [document.answer.annotator for document in corpus.documents] == people
+    assert spans(corpus) == [[ADA], []]
+    assert len(read_labelled(tmp_path / "all.json").documents) == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"id": 1, "text": TEXT, "label": [[0, 3, "per"]]},
+        {"id": "x", "text": TEXT, "entities": [ADA_OBJECT]},
+        {"text": TEXT, "spans": [ADA_OBJECT], "answer": "accept", "_input_hash": 3},
+    ],
+)
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ({**OURS, "offsets": "utf16"}, ORIGIN),
+        ({**OURS, "offsets": "bytes"}, None),
+        ({**OURS, "offsets": "utf16", "start": "4"}, None),
+        ([OURS], None),
+        (None, None),
+    ],
+)
+def test_what_a_task_was_given_comes_back_with_its_answer(
+    tmp_path: Path, record: dict[str, Any], key: object, expected: Origin | None
+) -> None:
+    """And its document's id in the place of the tool's; what is of others is no origin."""
+    (document,) = read(tmp_path / "all.jsonl", ({**record, "gleaner": key},)).documents
+    assert document.answer.origin == expected
+    assert document.doc_id == ("d7" if expected else str(record.get("id", 1)))
+    assert document.entities == (ADA,)

@@ -1,0 +1,103 @@
+"""How unsure a model is of each token of some texts.
+
+What a model missed leaves no row in its output, so doubt is not looked for in the entities that it
+found: it is the entropy of the calibrated probabilities that the CRF gives to the tags of a token
+(token entropy, Settles and Craven 2008, An Analysis of Active Learning Strategies for Sequence
+Labeling Tasks).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.label.passages import Candidate, Passage
+from jobs.label.tasks import Task
+from model.tagger.crf import marginals
+from model.tagger.padding import pad_documents
+from model.tagger.tagger import Tagger, tag_documents
+from model.tagger.vocabulary import normalize
+from model.tags import Span
+from model.text.segmentation import tokenize_document
+from schemas.records import Document, Floats, TokenizedDocument
+
+_BATCH_TOKENS = 20_000
+# Less than this many nats of doubt is none: 0.01 is a probability of 0.999 for one tag.
+_LEAST_DOUBT = 0.01
+
+
+def doubts(tagger: Tagger, passages: Iterable[Passage]) -> Iterator[Candidate]:
+    """Passages in, candidates out, in their order: how many nats of doubt each word has, by label.
+
+    Words are normalized; those that the model is sure of are left out. A passage's figures do not
+    depend on the others.
+    """
+    for batch in _batches(passages):
+        cut = [_tokenized(passage, tagger) for passage in batch]
+        padded = pad_documents(cut)
+        lengths = padded.sentence_lengths
+        doubt = np.zeros((0, len(tagger.artifact.tags.labels)), np.float32)
+        if len(lengths):
+            emissions = tagger.emit(padded).emissions
+            doubt = _by_label(tagger, marginals(tagger.potentials, emissions, lengths))
+        ends = np.cumsum([0, *(len(document.words) for document in cut)])
+        for passage, document, (first, stop) in zip(batch, cut, pairwise(ends), strict=True):
+            yield _candidate(passage, document.words, doubt[first:stop])
+
+
+def shown_tasks(tagger: Tagger, passages: Iterable[Passage]) -> list[Task]:
+    """Passages in, tasks out that show the entities which the model finds in them."""
+    passages = list(passages)
+    tagged = tag_documents(tagger, (_tokenized(passage, tagger) for passage in passages))
+    tasks = []
+    for passage, found in zip(passages, tagged, strict=True):
+        columns = (found.start_char.tolist(), found.end_char.tolist(), found.labels)
+        spans = tuple(map(Span, *columns))
+        tasks.append(Task(passage, spans, tuple(found.confidence.tolist())))
+    return tasks
+
+
+def _by_label(tagger: Tagger, probabilities: NDArray[np.float64]) -> Floats:
+    """Probabilities of the tags, (token, tag), in; the entropy shared by the labels, out.
+
+    Each label has the share of it that it has of the probability that the token is in an entity.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(probabilities > 0, probabilities * np.log(probabilities), 0.0)
+    entropy = -terms.sum(axis=1)  # (token,)
+    label_of = tagger.artifact.tags.label_of
+    is_label = label_of[:, None] == np.arange(len(tagger.artifact.tags.labels))  # (tag, label)
+    within = probabilities @ is_label  # (token, label)
+    share = within / np.maximum(within.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    doubt: Floats = (entropy[:, None] * share).astype(np.float32)
+    return doubt
+
+
+def _candidate(passage: Passage, words: Sequence[str], doubt: Floats) -> Candidate:
+    """Of a word that is there several times, the most doubtful: to label it once teaches it."""
+    totals = doubt.sum(axis=1)
+    rows: dict[str, int] = {}
+    for row in np.flatnonzero(totals >= _LEAST_DOUBT).tolist():
+        word = normalize(words[row])
+        if word not in rows or totals[row] > totals[rows[word]]:
+            rows[word] = row
+    return Candidate(passage, tuple(rows), doubt[list(rows.values())])
+
+
+def _tokenized(passage: Passage, tagger: Tagger) -> TokenizedDocument:
+    document = Document(passage.doc_id, passage.source, 0, passage.text)
+    return tokenize_document(document, tagger.artifact.segmentation)
+
+
+def _batches(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
+    batch: list[Passage] = []
+    tokens = 0
+    for passage in passages:
+        batch.append(passage)
+        tokens += len(passage.words)
+        if tokens >= _BATCH_TOKENS:
+            yield batch
+            batch, tokens = [], 0
+    if batch:
+        yield batch
