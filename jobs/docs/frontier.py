@@ -14,12 +14,21 @@ Frontier = Mapping[str, "Sequence[Point]"]  # by the name of the set, the fewest
 
 @dataclass(frozen=True)
 class Point:
-    """The mean F1 of some seeds, its standard deviation, and tokens a second on one core."""
+    """The mean F1 of some seeds, its standard deviation, and tokens a second on one core.
+
+    One seed has no deviation.
+    """
 
     units: int
     f1: float
-    deviation: float
+    deviation: float | None
     tokens_per_second: float
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The F1 a deviation below the mean, and one above it."""
+        spread = self.deviation or 0.0
+        return self.f1 - spread, self.f1 + spread
 
 
 def read_frontier(path: Path) -> Frontier:
@@ -35,11 +44,12 @@ def read_frontier(path: Path) -> Frontier:
         found: dict[str, dict[int, Point]] = {}
         for row in rows:
             try:
-                name, units, *measured = row
-                point = Point(int(units), *map(float, measured))
+                name, units, f1, deviation, speed = row
+                spread = float(deviation) if deviation else None
+                point = Point(int(units), float(f1), spread, float(speed))
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{path}:{rows.line_num} is no row of {columns}") from error
-            if not (0 < point.f1 <= 1 and 0 <= point.deviation < 1 and point.tokens_per_second > 0):
+            if not (0 < point.f1 <= 1 and 0 <= (spread or 0) < 1 and point.tokens_per_second > 0):
                 raise ValueError(f"{path}:{rows.line_num} has what no measurement gives")
             if found.setdefault(name, {}).setdefault(point.units, point) is not point:
                 raise ValueError(f"{path}:{rows.line_num} measures {name} with {units} units again")
@@ -64,8 +74,8 @@ def frontier_table(frontier: Frontier) -> str:
 def _cells(point: Point | None) -> tuple[str, str]:
     if point is None:
         return "-", "-"
-    speed = float(f"{point.tokens_per_second:.3g}")
-    return f"{point.f1:.3f} ± {point.deviation:.3f}", f"{speed:,.0f}"
+    spread = "" if point.deviation is None else f" ± {point.deviation:.3f}"
+    return f"{point.f1:.3f}{spread}", f"{float(f'{point.tokens_per_second:.3g}'):,.0f}"
 
 
 _WIDTH, _HEIGHT = 270, 260  # of a panel
@@ -103,7 +113,7 @@ def frontier_chart(frontier: Frontier) -> str:
 
 
 def _ends(points: Sequence[Point]) -> tuple[float, float]:
-    lows, highs = ([p.f1 + sign * p.deviation for p in points] for sign in (-1, 1))
+    lows, highs = zip(*(point.ends for point in points), strict=True)
     return min(lows), max(highs)
 
 
@@ -140,7 +150,7 @@ class _Panel:
         places = [(self.x(p.tokens_per_second / 1000), self.y(p.f1)) for p in points]
         yield f'<path class="l" d="M{"L".join(f"{x} {y}" for x, y in places)}"/>'
         for number, (point, (x, y)) in enumerate(zip(points, places, strict=True)):
-            top, bottom = (self.y(point.f1 + sign * point.deviation) for sign in (1, -1))
+            bottom, top = map(self.y, point.ends)
             yield f'<path class="l" d="M{x} {top}V{bottom}"/>'
             yield f'<circle class="p" cx="{x}" cy="{y}" r="3.5"/>'
             # Neighbours may be near each other, so their names stand above and below by turns.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jobs.docs.exit_codes import exit_codes_page
 from jobs.docs.flags import flags_page
+from jobs.docs.frontier import frontier_chart, frontier_table, read_frontier
 from jobs.docs.manifest import manifest_page
 from jobs.docs.markdown import filled
 from jobs.docs.tables import table_markdown, tables_page
@@ -15,8 +16,12 @@ README = Path(__file__).parents[2] / "README.md"
 
 def generated_files() -> Mapping[Path, str]:
     """The text of each generated file, by its path."""
+    frontier = read_frontier(PAGES / "data/frontier.csv")
+    training = PAGES / "how-to/train.md"
     return {
         README: filled(README.read_text("utf-8"), "tables", table_markdown("entities")),
+        training: filled(training.read_text("utf-8"), "frontier", frontier_table(frontier)),
+        PAGES / "images/frontier.svg": frontier_chart(frontier),
         PAGES / "reference/flags.md": flags_page(),
         PAGES / "reference/tables.md": tables_page(),
         PAGES / "reference/manifest.md": manifest_page(),

@@ -8,8 +8,12 @@ looked at again (Minoux 1978, Accelerated Greedy Algorithms for Maximizing Submo
 Functions).
 
 What it adds is divided by the root of its length. Undivided, the choice is of long sentences, which
-are work to read, and as many teach no more: on GMB, F1 is 0.783 after 11,300 words labelled in
-three rounds, and with the root after 9,300.
+are work to read: on GMB (one seed) F1 was 0.783 after three rounds either way, in 11,300 words
+undivided and in 9,300 with the root.
+
+Words that the model's vocabulary lacks count no more than others: weighted 1.5 and 3 times, a
+hundred sentences of GMB held 252 and 253 different entities that the model got wrong, unweighted
+261, at random 75 (one seed).
 """
 
 import heapq

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jobs.label.passages import Candidate, Passage
 from jobs.label.tasks import Task
 from model.tagger.crf import marginals
-from model.tagger.padding import pad_documents
+from model.tagger.padding import in_batches, pad_documents
 from model.tagger.tagger import Tagger, tag_documents
 from model.tagger.vocabulary import normalize
 from model.tags import Span
@@ -33,7 +33,7 @@ def doubts(tagger: Tagger, passages: Iterable[Passage]) -> Iterator[Candidate]:
     Words are normalized; those that the model is sure of are left out. A passage's figures do not
     depend on the others.
     """
-    for batch in _batches(passages):
+    for batch in in_batches(passages, _BATCH_TOKENS):
         cut = [_tokenized(passage, tagger) for passage in batch]
         padded = pad_documents(cut)
         lengths = padded.sentence_lengths
@@ -88,16 +88,3 @@ def _candidate(passage: Passage, words: Sequence[str], doubt: Floats) -> Candida
 def _tokenized(passage: Passage, tagger: Tagger) -> TokenizedDocument:
     document = Document(passage.doc_id, passage.source, 0, passage.text)
     return tokenize_document(document, tagger.artifact.segmentation)
-
-
-def _batches(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
-    batch: list[Passage] = []
-    tokens = 0
-    for passage in passages:
-        batch.append(passage)
-        tokens += len(passage.words)
-        if tokens >= _BATCH_TOKENS:
-            yield batch
-            batch, tokens = [], 0
-    if batch:
-        yield batch

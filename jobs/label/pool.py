@@ -4,7 +4,7 @@ What is read and held has bounds, however large the inputs are: of many files so
 opened, and each part of a file is read only until it has given its share.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
@@ -16,7 +16,7 @@ from pipeline.console.text import cause
 from pipeline.inputs.formats import read_records
 from pipeline.inputs.shards import open_shard, plan_shards
 from schemas.errors import STOPS, RecordError, UsageError
-from schemas.records import Document, Shard
+from schemas.records import Document, Shard, TokenizedDocument
 
 # Files that are looked at, of more some at random.
 _MOST_SOURCES = 2000
@@ -84,7 +84,7 @@ def draw(
         sorted(documents, key=lambda document: order_of(document.text, seed))
         for _, documents in sorted(by_source.items(), key=lambda item: order_of(item[0], seed))
     ]
-    cut = _sentences_of if unit == "sentence" else _whole
+    passages_of = _sentences_of if unit == "sentence" else _whole
     passages: dict[str, Passage] = {}
     sentences = 0
     documents = 0
@@ -92,7 +92,11 @@ def draw(
         if sentences >= size:
             break
         documents += 1
-        for passage, count in cut(document, segmentation, seed):
+        try:
+            cut = tokenize_document(document, segmentation)
+        except RecordError:  # it has too many tokens
+            continue
+        for passage, count in passages_of(cut, seed):
             key = squeezed(passage.text)
             if key not in labelled and key not in passages:
                 passages[key] = passage
@@ -166,30 +170,17 @@ def _records(source: Source, shard: Shard, looked: _Looked) -> Iterator[Document
         looked.broken[source.name] = cause(error)
 
 
-Cut = Callable[[Document, Segmentation, int], Iterator[tuple[Passage, int]]]
-
-
-def _whole(
-    document: Document, segmentation: Segmentation, _seed: int
-) -> Iterator[tuple[Passage, int]]:
-    """The document, and how many sentences it has; none where it is blank or too long to cut."""
-    try:
-        cut = tokenize_document(document, segmentation)
-    except RecordError:
-        return
+def _whole(cut: TokenizedDocument, _seed: int) -> Iterator[tuple[Passage, int]]:
+    """The document, and how many sentences it has; none where it is blank."""
+    document = cut.document
     if cut.words:
         place = (document.doc_id, document.source, 0)
         yield Passage(document.text, *place, tuple(cut.words)), len(cut.sentence_start)
 
 
-def _sentences_of(
-    document: Document, segmentation: Segmentation, seed: int
-) -> Iterator[tuple[Passage, int]]:
-    """Some of its sentences, in the order of the seed."""
-    try:
-        cut = tokenize_document(document, segmentation)
-    except RecordError:
-        return
+def _sentences_of(cut: TokenizedDocument, seed: int) -> Iterator[tuple[Passage, int]]:
+    """Some of the document's sentences, in the order of the seed."""
+    document = cut.document
     found = []
     for number, (start, end) in enumerate(
         zip(cut.sentence_start.tolist(), cut.sentence_end.tolist(), strict=True)

@@ -3,9 +3,8 @@
 python -m jobs.runs list --output DIR
 """
 
-import argparse
 from collections.abc import Sequence
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from jobs.runs import clean, expire, rollback
 from jobs.runs import list as listing
@@ -15,27 +14,9 @@ from jobs.runs.diff import command as diff
 from jobs.runs.forget import command as forget
 from jobs.runs.verify import command as verify
 from jobs.runs.view import command as view
-from pipeline.console.arguments import Parser, unknown_argument
+from pipeline.console.arguments import Command, Parser, Shown, add_commands, run_command
 from pipeline.console.commands import called
 from pipeline.console.process import main
-from schemas.errors import UsageError
-
-
-class Command(Protocol):
-    """A module of this package that is one command; line one of its docstring is its help.
-
-    It imports what needs Beam in `run`: a mistyped flag answers at once, and Beam logs at import,
-    so that comes once the libraries are quiet.
-    """
-
-    __doc__: str | None
-
-    def add_flags(self, parser: argparse.ArgumentParser) -> None:
-        """Add what the command takes beside `--output`."""
-
-    def run(self, flags: argparse.Namespace) -> int:
-        """Do it, and print what a person should know; returns the exit code."""
-
 
 COMMANDS: dict[str, Command] = {
     "list": listing,
@@ -67,11 +48,7 @@ EXAMPLES: dict[str, Sequence[str]] = {
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command that the arguments name; returns the exit code."""
-    flags, unknown = runs_parser().parse_known_args(arguments)
-    if unknown:
-        raise UsageError(unknown_argument(unknown[0], flags.known))
-    command: Command = flags.command
-    return command.run(flags)
+    return run_command(runs_parser(), arguments)
 
 
 def runs_parser() -> Parser:
@@ -82,22 +59,13 @@ def runs_parser() -> Parser:
         synopsis="COMMAND [--output DIR] [...]",
         examples=("list --output out", "verify", "view --output out", "show --help"),
     )
-    commands = parser.add_subparsers(
-        title="commands",
-        required=True,
-        metavar="COMMAND",
-        prog=parser.prog,
-        parser_class=Parser,
-    )
-    for name, command in COMMANDS.items():
-        told = (command.__doc__ or "").splitlines()[0]
-        own = commands.add_parser(
-            name, description=told, help=told, examples=EXAMPLES.get(name, ())
-        )
-        own.add_argument("--output", default="out", metavar="DIR", help="the output of the runs")
-        command.add_flags(own)
-        own.set_defaults(command=command, known=own.flags)
+    shown = {name: Shown(examples) for name, examples in EXAMPLES.items()}
+    add_commands(parser, COMMANDS, shown, _add_output)
     return parser
+
+
+def _add_output(parser: Parser) -> None:
+    parser.add_argument("--output", default="out", metavar="DIR", help="the output of the runs")
 
 
 def command() -> NoReturn:

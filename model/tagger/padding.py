@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,28 @@ WINDOW_CONTEXT = 32
 # Tokens of a batch that are padded and run at once: of a longer one, such as that of a single huge
 # document, so many at a time. In a run, batches are smaller.
 PART_TOKENS = 2**18
+
+
+class _HasWords(Protocol):
+    @property
+    def words(self) -> Sequence[str]: ...
+
+
+Worded = TypeVar("Worded", bound=_HasWords)
+
+
+def in_batches(texts: Iterable[Worded], tokens: int) -> Iterator[list[Worded]]:
+    """Texts that are cut into words, in batches of about so many tokens, in their order."""
+    batch: list[Worded] = []
+    found = 0
+    for text in texts:
+        batch.append(text)
+        found += len(text.words)
+        if found >= tokens:
+            yield batch
+            batch, found = [], 0
+    if batch:
+        yield batch
 
 
 def pad_documents(documents: Sequence[TokenizedDocument]) -> PaddedBatch:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model.tagger.artifact import Artifact
 from model.tagger.crf import TokenSpans, decode
 from model.tagger.encoding import FOLDED_WORDS
-from model.tagger.padding import BUCKET_CELLS, pad_documents, parts_of
+from model.tagger.padding import BUCKET_CELLS, in_batches, pad_documents, parts_of
 from model.tagger.span_posteriors import span_posteriors
 from model.tagger.word_table import WordRows, WordTable
 from model.text.quotation import without_lone_quotes
@@ -161,15 +161,7 @@ def tag_documents(
     tagger: Tagger, documents: Iterable[TokenizedDocument], batch_tokens: int = 20_000
 ) -> Iterator[TaggedDocument]:
     """Tag documents in batches of about so many tokens; the results do not depend on them."""
-    batch: list[TokenizedDocument] = []
-    tokens = 0
-    for document in documents:
-        batch.append(document)
-        tokens += len(document.words)
-        if tokens >= batch_tokens:
-            yield from tagger.tag(pad_documents(batch))
-            batch, tokens = [], 0
-    if batch:
+    for batch in in_batches(documents, batch_tokens):
         yield from tagger.tag(pad_documents(batch))
 
 

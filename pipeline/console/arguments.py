@@ -6,9 +6,10 @@ Nothing here imports Beam or TensorFlow, so that `--help` and a mistyped flag an
 import argparse
 import difflib
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from model.host.durable_files import replace_file
 from model.host.installation import installed_version
@@ -200,6 +201,64 @@ class _Help(argparse.HelpFormatter):
         if action.nargs == argparse.ONE_OR_MORE:
             return f"{action.metavar or default_metavar} ..."
         return super()._format_args(action, default_metavar)
+
+
+class Command(Protocol):
+    """A module that is one command of several; line one of its docstring is its help.
+
+    It imports what needs Beam in `run`: a mistyped flag answers at once, and Beam logs at import,
+    so that comes once the libraries are quiet.
+    """
+
+    __doc__: str | None
+
+    def add_flags(self, parser: argparse.ArgumentParser) -> None:
+        """Add what the command takes of its own."""
+
+    def run(self, flags: argparse.Namespace) -> int:
+        """Do it, and print what a person should know; returns the exit code."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the help of a command shows beside its flags: examples, and a usage line of its own."""
+
+    examples: Sequence[str] = ()
+    synopsis: str | None = None
+
+
+def add_commands(
+    parser: Parser,
+    commands: Mapping[str, Command],
+    shown: Mapping[str, Shown],
+    common: Callable[[Parser], object] | None = None,
+) -> None:
+    """Give a parser its commands, each with a parser of its own.
+
+    common: adds what each of them takes, before its own flags.
+    """
+    added = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", prog=parser.prog, parser_class=Parser
+    )
+    for name, command in commands.items():
+        told = (command.__doc__ or "").splitlines()[0]
+        how = shown.get(name, Shown())
+        own = added.add_parser(
+            name, description=told, help=told, examples=how.examples, synopsis=how.synopsis
+        )
+        if common:
+            common(own)
+        command.add_flags(own)
+        own.set_defaults(command=command, known=own.flags)
+
+
+def run_command(parser: Parser, arguments: Sequence[str]) -> int:
+    """Run the command of `add_commands` that the arguments name; returns the exit code."""
+    flags, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        raise UsageError(unknown_argument(unknown[0], flags.known))
+    command: Command = flags.command
+    return command.run(flags)
 
 
 def unknown_argument(argument: str, known: Iterable[str]) -> str:

@@ -14,12 +14,13 @@ class FieldsSeen:
     """Which of some fields the records of a shard were seen to have.
 
     missing: those that none had yet; once each was seen, nothing is looked at any more. keys: what
-    records have that lack one, those of objects within with dots. is_known: whether a record, or
-    the columns of a table, were looked at.
+    records have that lack one, those of objects within with dots where a sought name has one.
+    is_known: whether a record, or the columns of a table, were looked at.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
         self.missing = frozenset(names)
+        self._within = any("." in name for name in self.missing)
         self.keys: dict[str, None] = {}
         self.is_known = False
 
@@ -28,7 +29,7 @@ class FieldsSeen:
         self.is_known = True
         self.missing = frozenset(name for name in self.missing if not _has(record, name))
         if self.missing and len(self.keys) < MOST_KEYS:
-            self._note(_keys(record, within=any("." in name for name in self.missing)))
+            self._note(_keys(record, within=self._within))
 
     def look_at_columns(self, columns: Iterable[str], missing: Iterable[str]) -> None:
         """Take note of the columns that a table has, and of the fields that it lacks."""

@@ -5,11 +5,12 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model.tagger.encoding import CASINGS, Casing, WordEncoder, casing_of
 from model.tagger.vocabulary import PADDING, RESERVED, UNKNOWN, Vocabulary, normalize
+from model.text.composition import composed
 
 TEXT = [
     *("the", "ferry", "left", "Lisbon", "at", "7", "and", "the", "ferry", "left", "Porto"),
@@ -86,18 +87,20 @@ def test_casing_is_the_shape_of_a_word(word: str, casing: Casing) -> None:
 ENCODER = WordEncoder(Vocabulary.of(TEXT), max_characters=7)
 
 
+@example(["00", "0\xad"])
 @given(WORDS)
 def test_every_word_has_features_within_the_tables(words: list[str]) -> None:
     encoded = ENCODER.encode(words)
     rows = len(words)
     assert encoded.word_ids.shape == encoded.casing.shape == (rows,)
-    assert encoded.characters.shape == (rows, min(7, max(map(len, words), default=1)))
+    read = list(map(composed, words))  # a soft hyphen within a word is none of its characters
+    assert encoded.characters.shape == (rows, min(7, max(map(len, read), default=1)))
     assert {array.dtype for array in encoded} == {np.dtype(np.int32)}
     assert not rows or encoded.word_ids.min() >= UNKNOWN
     assert not rows or encoded.word_ids.max() < len(ENCODER.vocabulary.words) + RESERVED
     assert ((encoded.casing > 0) & (encoded.casing < CASINGS)).all()
     # Padding stands right of the characters, and nowhere among them.
-    sizes = [min(len(word), 7) for word in words]
+    sizes = [min(len(word), 7) for word in read]
     for row, size in zip(encoded.characters, sizes, strict=True):
         assert (row[:size] >= UNKNOWN).all()
         assert (row[size:] == PADDING).all()

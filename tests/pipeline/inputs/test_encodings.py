@@ -7,11 +7,12 @@ import io
 import itertools
 import json
 import pkgutil
+import re
 from collections.abc import Sequence
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.inputs.encodings import encoding_name
@@ -163,6 +164,7 @@ def test_lines_of_wide_encodings_are_what_stands_between_line_breaks(
     assert found == expected
 
 
+@example(texts=["[", ":"], name="jsonl", seeds=[1])
 @given(
     texts=st.lists(st.text(st.sampled_from(CHARACTERS[:180]), max_size=9), max_size=9),
     name=st.sampled_from(["lines", "jsonl"]),
@@ -171,11 +173,19 @@ def test_lines_of_wide_encodings_are_what_stands_between_line_breaks(
 def test_ranges_give_the_records_of_the_whole(
     texts: list[str], name: str, seeds: list[int]
 ) -> None:
-    """Of encodings whose line break is one byte."""
+    """Of encodings whose line break is one byte; what is refused is refused in each range."""
     data = "\n".join(texts).encode("cp1252", "ignore")
     cuts = sorted({0, len(data), *(seed % (len(data) + 1) for seed in seeds)})
-    parts = [read(data, name, "cp1252", *cut) for cut in itertools.pairwise(cuts)]
-    assert [record for part in parts for record in part] == read(data, name, "cp1252")
+    ranges = list(itertools.pairwise(cuts))
+    try:
+        whole = read(data, name, "cp1252")
+    except ShardError as error:
+        for start, stop in ranges:
+            with pytest.raises(ShardError, match=re.escape(str(error))):
+                read(data, name, "cp1252", start, stop)
+        return
+    parts = [read(data, name, "cp1252", *cut) for cut in ranges]
+    assert [record for part in parts for record in part] == whole
 
 
 def test_only_files_whose_line_break_is_one_byte_are_read_in_ranges() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.inputs.fields import (
@@ -52,6 +52,7 @@ values = st.none() | st.sampled_from(["x", 1, {"id": 1}, {"b": None}, {}])
 objects = st.dictionaries(st.sampled_from([*PATHS, "id", "m", "a"]), values, max_size=4)
 
 
+@example(rows=[{"a.b": 1}, {"text": "", "ID": 1, "m.id": {"id": 1}}], seeds=[1])
 @given(
     rows=st.lists(objects | st.sampled_from([[], "no object"]), max_size=8),
     seeds=st.lists(st.integers(0, 400), max_size=4),
