@@ -11,12 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from jobs.train.card import Recipe
-from jobs.train.data_report import format_mistakes
+from jobs.train.data.data_report import format_mistakes
+from jobs.train.data.parts import BrokenFilesError, Parts, check_parts, read_parts
 from jobs.train.flags import chosen_for, configurations, training_parser
-from jobs.train.parts import BrokenFilesError, Parts, check_parts, read_parts
+from jobs.train.report.card import Recipe
+from jobs.train.report.terminal import format_figures, format_plan
 from jobs.train.state_file import state_file_of
-from jobs.train.terminal import format_figures, format_plan
 from jobs.train.trained_model import trained_model
 from model.corpora.tokenized import TokenizedSentences
 from model.host.installation import TRAINING_MODULES, install_command

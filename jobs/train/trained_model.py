@@ -5,9 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from jobs.train.card import Figures, Recipe, model_card
-from jobs.train.outcome import warning_of
-from jobs.train.plots import confusion_matrix, f1_by_label, learning_curves, reliability_diagram
+from jobs.train.report.card import Figures, Recipe, model_card
+from jobs.train.report.outcome import warning_of
+from jobs.train.report.plots import (
+    confusion_matrix,
+    f1_by_label,
+    learning_curves,
+    reliability_diagram,
+)
 from model.corpora import LabelledSentence
 from model.corpora.tokenized import TokenizedSentences
 from model.drift.profile import baseline_statistics

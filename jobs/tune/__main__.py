@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from jobs.train.findings import pointless
+from jobs.train.data.findings import pointless
+from jobs.train.data.parts import read_parts
 from jobs.train.flags import chosen_for, configurations, training_parser
-from jobs.train.parts import read_parts
 from jobs.tune.space import DEFAULT_SPACE, Domain, Search, parse_space
 from jobs.tune.trial import TRAINER
 from model.host.installation import install_command

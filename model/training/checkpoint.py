@@ -15,8 +15,8 @@ from model.host.durable_files import replace_file
 from model.host.regular_files import open_regular
 from model.tagger.vocabulary import Vocabulary
 from model.training.averaging import WeightAverage
-from model.training.batches import EncodedSentences
 from model.training.configuration import TrainingConfig
+from model.training.data.batches import EncodedSentences
 from model.training.network import BiLSTMCRF
 from schemas.errors import STOPS, UsageError
 

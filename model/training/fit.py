@@ -12,7 +12,6 @@ from model.tagger.vocabulary import RESERVED, Vocabulary
 from model.tagger.weights import TaggerWeights
 from model.tags import TagSet
 from model.training.averaging import WeightAverage
-from model.training.batches import EncodedSentences, EpochPlan
 from model.training.callbacks.dev_scores import DevScores, Judge
 from model.training.callbacks.logs import loggers
 from model.training.callbacks.progress import ProgressLine
@@ -20,10 +19,11 @@ from model.training.callbacks.state_keeper import StateKeeper
 from model.training.callbacks.time_limit import TimeLimit
 from model.training.checkpoint import TrainingState, fingerprint
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
+from model.training.data.batches import EncodedSentences, EpochPlan
+from model.training.data.silver import SilverSentences
 from model.training.keras_version import keras, named
 from model.training.network import BiLSTMCRF
 from model.training.optimizer import make_optimizer
-from model.training.silver import SilverSentences
 from model.training.word_vectors import NO_VECTORS, WordVectors
 
 # Sentences of dev that are scored at once.

@@ -38,7 +38,7 @@ COMMANDS = {
 MODULES = {
     "run": ("model.runtime", "argparse", "numpy", "pyarrow", "pipeline.console.process", "logging"),
     "list": ("jobs.runs.__main__", "argparse", "pyarrow", "jobs.runs.outputs"),
-    "train": ("jobs.evaluate.terminal", "numpy", "json", "jobs.train.parts"),
+    "train": ("jobs.evaluate.terminal", "numpy", "json", "jobs.train.data.parts"),
     "evaluate": ("model.corpora", "model.tagger.artifact", "safetensors"),
     "gleaner": ("jobs.__main__", "argparse", "pipeline.run", "apache_beam"),
 }

@@ -10,10 +10,10 @@ from model.evaluation.entity_scores import ScoreRow
 from model.tagger import crf
 from model.tags import Span, spans_of
 from model.training.averaging import WeightAverage
-from model.training.batches import EpochPlan, sentences_of, unpadded
 from model.training.callbacks.logs import Logs
 from model.training.checkpoint import TrainingState
 from model.training.configuration import TrainingConfig
+from model.training.data.batches import EpochPlan, sentences_of, unpadded
 from model.training.keras_version import keras
 from model.training.network import BiLSTMCRF
 from schemas.errors import JobError

@@ -8,8 +8,8 @@ import pytest
 
 from jobs.evaluate.__main__ import run as evaluate
 from jobs.train.__main__ import run as train
+from jobs.train.data.parts import read_parts
 from jobs.train.flags import training_parser
-from jobs.train.parts import read_parts
 from model.tagger.artifact import load_artifact, read_files
 
 SURNAMES, GIVEN = "赵钱孙李周吴郑冯", "明丽刚红军华平玉"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.train.__main__ import run
+from jobs.train.data.parts import Parts, check_parts, read_parts
 from jobs.train.flags import training_parser
-from jobs.train.parts import Parts, check_parts, read_parts
 from model.host.installation import install_command
 from schemas.errors import UsageError
 

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.train.__main__ import run
+from jobs.train.data.parts import read_parts
 from jobs.train.flags import training_parser
-from jobs.train.parts import read_parts
 from model.corpora import LabelledSentence
 
 

@@ -197,7 +197,7 @@ def test_a_model_of_no_use_is_called_so_at_the_end_and_on_its_card(
     csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every model, where the bound is beyond what any reaches."""
-    monkeypatch.setattr("jobs.train.outcome.USELESS", 2.0)
+    monkeypatch.setattr("jobs.train.report.outcome.USELESS", 2.0)
     output = tmp_path / "toy"
     flags = [f"--train={csv}", f"--output={output}", "--validation_split=0.2", *QUICK]
     assert run(last_of_each([*flags, "--epochs=1"])) == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.train.card import Recipe
+from jobs.train.report.card import Recipe
 from jobs.train.trained_model import TrainedModel, trained_model
 from model.corpora import LabelledSentence
 from model.evaluation.calibration import find_spans

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.train.data_report import LABELS_SHOWN, format_report
-from jobs.train.findings import pointless, warnings_of
+from jobs.train.data.data_report import LABELS_SHOWN, format_report
+from jobs.train.data.findings import pointless, warnings_of
 from model.corpora import LabelledCorpus, LabelledSentence
 from model.corpora.illegal_tags import IllegalTag
 from model.corpora.projection import Misfit

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from jobs.train.data_report import format_report, tokens_in_words
-from jobs.train.findings import impossible, pointless
+from jobs.train.data.data_report import format_report, tokens_in_words
+from jobs.train.data.findings import impossible, pointless
 from model.corpora import (
     LabelledCorpus,
     LabelledSentence,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.train.outcome import warning_of
+from jobs.train.report.outcome import warning_of
 from model.training.configuration import TrainingConfig
 
 CONFIG = TrainingConfig(epochs=6, learning_rate=0.02)

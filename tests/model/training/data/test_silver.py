@@ -10,7 +10,7 @@ from model.corpora.tokenized import TokenizedSentences
 from model.tagger.encoding import WordEncoder
 from model.tagger.vocabulary import Vocabulary
 from model.tags import SCHEMES, TagSet
-from model.training.silver import SilverSentences, TargetTable, Teacher
+from model.training.data.silver import SilverSentences, TargetTable, Teacher
 
 pytestmark = pytest.mark.training
 
@@ -54,7 +54,7 @@ def test_the_first_targets_are_the_tags_themselves() -> None:
 @pytest.mark.parametrize("parts", [1, 2])
 def test_silver_comes_beside_gold_with_its_certainty_and_weight(parts: int) -> None:
     """Each sentence of an epoch has what is its own; gold is sure and weighs 1."""
-    from model.training.batches import EncodedSentences, EpochPlan
+    from model.training.data.batches import EncodedSentences, EpochPlan
 
     gold = TokenizedSentences([["Porto", "sank"], ["Yes"]], [["B-geo", "O"], ["O"]])
     silver = SilverSentences([WORDS], [TAGS], [[0.9, 0.8, 0.7, 0.6, 0.5]], [0.25], TEACHER)
@@ -86,7 +86,7 @@ def test_silver_comes_beside_gold_with_its_certainty_and_weight(parts: int) -> N
 
 
 def test_gold_alone_is_as_it_was() -> None:
-    from model.training.batches import EncodedSentences
+    from model.training.data.batches import EncodedSentences
 
     gold = TokenizedSentences([["Porto", "sank"]], [["B-geo", "O"]])
     encoder = WordEncoder(Vocabulary.of(["Porto", "sank"]))

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from jobs.train.findings import expected_f1
+from jobs.train.data.findings import expected_f1
 from model.corpora.statistics import DataReport, PartReport, SentenceLengths
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from statistics import stdev
 
 from jobs.evaluate.terminal import format_scores, format_speed
-from jobs.train.card import Figures
-from jobs.train.findings import expected_f1
-from jobs.train.parts import Parts
+from jobs.train.data.findings import expected_f1
+from jobs.train.data.parts import Parts
+from jobs.train.report.card import Figures
 from model.training.automatic import Choice
 from pipeline.console.text import aligned
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.train.data.parts import Parts, read_parts
 from jobs.train.flags import training_parser
-from jobs.train.parts import Parts, read_parts
 from model.corpora import LabelledSentence
 from schemas.errors import UsageError
 

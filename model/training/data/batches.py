@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.corpora.tokenized import TokenizedSentences
 from model.tagger.encoding import EncodedWords, WordEncoder
 from model.tags import TagSet
-from model.training.silver import SilverSentences, SilverTargets, TargetTable
+from model.training.data.silver import SilverSentences, SilverTargets, TargetTable
 from schemas.records import Ints
 
 

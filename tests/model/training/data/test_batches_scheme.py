@@ -21,7 +21,7 @@ IOB2 = st.lists(st.sampled_from(TagSet(("geo", "org", "per")).tags), min_size=1,
 def test_encoded_sentences_hold_the_spans_of_known_labels(
     sentences: list[list[str]], scheme: str
 ) -> None:
-    from model.training.batches import EncodedSentences, sentences_of
+    from model.training.data.batches import EncodedSentences, sentences_of
 
     tag_set = TagSet(("geo", "per"), scheme)
     words = [["ship"] * len(tags) for tags in sentences]

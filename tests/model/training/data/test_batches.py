@@ -29,7 +29,7 @@ def test_an_epoch_has_each_sentence_once_in_batches_of_one_size(
     lengths: list[int], batch_size: int, seed: int, epoch: int
 ) -> None:
     """Batches differ by one sentence at most, and no two of them overlap in length."""
-    from model.training.batches import EpochPlan
+    from model.training.data.batches import EpochPlan
 
     plan = EpochPlan(np.array(lengths), batch_size, seed)
     plan.epoch = epoch
@@ -48,7 +48,7 @@ def test_an_epoch_has_each_sentence_once_in_batches_of_one_size(
 
 
 def test_a_plan_follows_from_seed_and_epoch_alone() -> None:
-    from model.training.batches import EpochPlan
+    from model.training.data.batches import EpochPlan
 
     lengths = np.repeat(np.arange(1, 6), 10)
     first, again = EpochPlan(lengths, 4, 7), EpochPlan(lengths, 4, 7)
@@ -64,7 +64,7 @@ def test_a_plan_follows_from_seed_and_epoch_alone() -> None:
 @pytest.mark.parametrize("parts", [1, 2, 9])
 def test_parts_hold_the_sentences_that_the_plan_named(parts: int) -> None:
     """Words, tags, lengths and features come out as they went in; no part is empty."""
-    from model.training.batches import EncodedSentences, EpochPlan
+    from model.training.data.batches import EncodedSentences, EpochPlan
 
     encoder = WordEncoder(Vocabulary.of(word for words in WORDS for word in words))
     tags = TagSet(("geo", "per"))

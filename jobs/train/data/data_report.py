@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from jobs.evaluate.terminal import remark_lines
-from jobs.train.findings import warnings_of
+from jobs.train.data.findings import warnings_of
 from model.corpora.faults import KINDS, BrokenCorpusError
 from model.corpora.records import CorpusFormat, Remark
 from model.corpora.statistics import DataReport, PartReport

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.train.card import Figures, Recipe, escaped, model_card
+from jobs.train.report.card import Figures, Recipe, escaped, model_card
 from model.evaluation.calibration import (
     Calibration,
     Reliability,

@@ -7,7 +7,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from jobs.train.plots import confusion_matrix, f1_by_label, learning_curves, reliability_diagram
+from jobs.train.report.plots import (
+    confusion_matrix,
+    f1_by_label,
+    learning_curves,
+    reliability_diagram,
+)
 from model.evaluation.calibration import Calibration, Sample, reliability
 from model.evaluation.confusion import Confusion
 from model.evaluation.entity_scores import EntityScores, ScoreRow

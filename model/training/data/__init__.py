@@ -1,0 +1,1 @@
+"""What the network is fed: sentences of gold and silver, encoded, in batches."""
