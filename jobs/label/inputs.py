@@ -149,11 +149,17 @@ def model_of_runs(output: Output, run: str | None) -> str:
     return counting[-1]["model"]
 
 
-def warnings_about(gone: AbstractSet[str], changed: AbstractSet[str]) -> Iterator[str]:
-    """A sentence for inputs that are not what the run read, as far as they were looked at."""
+def warnings_about(
+    gone: AbstractSet[str], changed: AbstractSet[str], *, taken: bool = True
+) -> Iterator[str]:
+    """A sentence for inputs that are not what the run read, as far as they were looked at.
+
+    taken: whether those that changed are drawn from.
+    """
     if gone:
         which = listed(sorted(gone))
         yield f"inputs of the run are gone, and nothing is chosen from them: {which}"
     if changed:
         which = listed(sorted(changed))
-        yield f"inputs changed since the run read them, and are drawn from as they are now: {which}"
+        what = "are drawn from as they are now" if taken else "are left out"
+        yield f"inputs changed since the run read them, and {what}: {which}"

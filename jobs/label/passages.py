@@ -13,7 +13,8 @@ Unit = Literal["sentence", "document"]
 class Passage:
     """A text that a person may be asked to label, and where it is from.
 
-    start: where it begins in the text of its document, in code points. words: its tokens.
+    start: where it begins in the text of its document, in code points. words: its tokens. record:
+    the document's in its source, as in the tables.
     """
 
     text: str
@@ -21,6 +22,7 @@ class Passage:
     source: str
     start: int
     words: tuple[str, ...]
+    record: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,13 +42,14 @@ class Pool:
 class _Looked:
     """What was found out about the files while they were read."""
 
+    takes_changed: bool
     gone: set[str] = field(default_factory=set)
     changed: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
     dead: list[str] = field(default_factory=list)
 
     def warnings(self) -> Iterator[str]:
-        yield from warnings_about(self.gone, self.changed)
+        yield from warnings_about(self.gone, self.changed, taken=self.takes_changed)
         for name, why in sorted(self.broken.items()):
             yield f"{name} was not read to where it was wanted: {why}"
         if self.dead:
@@ -66,20 +67,21 @@ def draw(
     size: int,
     seed: int,
     labelled: Collection[str],
+    changed: bool = True,
 ) -> Pool:
     """Passages of the sources, as many as `size` sentences, but for those that are `labelled`.
 
-    labelled: as `labelled_texts` gives them. Sources take turns, documents and sentences come in
+    labelled: as `labelled_texts` gives them. changed: sources that a run read are drawn from also
+    where they are not as it read them. Sources take turns, documents and sentences come in
     the order of `order_of`, and no text comes twice. Raises UsageError where no source is there
     any more.
     """
-    looked = _Looked()
+    looked = _Looked(takes_changed=changed)
     by_source: dict[str, list[Document]] = {}
     for document in _documents(sources, size, seed, looked):
         by_source.setdefault(document.source, []).append(document)
     if looked.gone and not by_source:
-        which = next(warnings_about(looked.gone, set()))
-        raise UsageError(which)
+        raise UsageError(next(warnings_about(looked.gone, set())))
     queues = [
         sorted(documents, key=lambda document: order_of(document.text, seed))
         for _, documents in sorted(by_source.items(), key=lambda item: order_of(item[0], seed))
@@ -150,6 +152,8 @@ def _shards(source: Source, looked: _Looked) -> list[Shard]:
         return []
     if source.fingerprint not in (None, file.fingerprint):
         looked.changed.add(source.name)
+        if not looked.takes_changed:
+            return []
     return plan_shards([file], source.read)
 
 
@@ -175,7 +179,8 @@ def _whole(cut: TokenizedDocument, _seed: int) -> Iterator[tuple[Passage, int]]:
     document = cut.document
     if cut.words:
         place = (document.doc_id, document.source, 0)
-        yield Passage(document.text, *place, tuple(cut.words)), len(cut.sentence_start)
+        passage = Passage(document.text, *place, tuple(cut.words), document.record)
+        yield passage, len(cut.sentence_start)
 
 
 def _sentences_of(cut: TokenizedDocument, seed: int) -> Iterator[tuple[Passage, int]]:
@@ -187,7 +192,8 @@ def _sentences_of(cut: TokenizedDocument, seed: int) -> Iterator[tuple[Passage, 
     ):
         words = cut.words[cut.sentence_offsets[number] : cut.sentence_offsets[number + 1]]
         if _FEWEST_WORDS <= len(words) <= _MOST_WORDS:
+            place = (document.doc_id, document.source, start)
             text = document.text[start:end]
-            found.append(Passage(text, document.doc_id, document.source, start, tuple(words)))
+            found.append(Passage(text, *place, tuple(words), document.record))
     found.sort(key=lambda passage: order_of(passage.text, seed))
     yield from ((passage, 1) for passage in found[:_SENTENCES_EACH])

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from jobs.train.data.data_report import format_mistakes
-from jobs.train.data.parts import BrokenFilesError, Parts, check_parts, read_parts
-from jobs.train.flags import chosen_for, configurations, training_parser
-from jobs.train.report.card import Recipe
+from jobs.train.data.further import read_further
+from jobs.train.data.parts import BrokenFilesError, check_parts, read_parts
+from jobs.train.fitting import Settings, fit, tokenized
+from jobs.train.flags import configurations, training_parser
+from jobs.train.report.card import Recipe, rounds_in_words
+from jobs.train.report.further import format_further
 from jobs.train.report.terminal import format_figures, format_plan
 from jobs.train.state_file import state_file_of
 from jobs.train.trained_model import trained_model
-from model.corpora.tokenized import TokenizedSentences
 from model.host.installation import TRAINING_MODULES, install_command
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
@@ -43,9 +45,18 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _check(flags: argparse.Namespace) -> int:
-    parts = _checked(flags)
+    try:
+        parts = read_parts(flags)
+        further = read_further(flags, parts)
+    except BrokenFilesError as error:
+        if error.is_list:
+            answer(format_mistakes(error.errors, flags.mistakes))
+        raise
+    if told := format_further(further, flags.mistakes):
+        answer(f"{told}\n")
     check_parts(parts, flags.mistakes, asked=True)
-    answer(f"\n{format_plan(parts, chosen_for(flags, parts.size))}")
+    settings = Settings.of(flags, parts, further)
+    answer(f"\n{format_plan(parts, further, settings.chosen)}")
     return 0
 
 
@@ -63,68 +74,54 @@ def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
         )
     _require_packages()
     parts = read_parts(flags)
+    further = read_further(flags, parts)
+    if told := format_further(further, flags.mistakes):
+        account(f"{told}\n")
     check_parts(parts, flags.mistakes)
-    chosen = chosen_for(flags, parts.size)
-    network, fitting = configurations(flags, chosen)
-    account(f"\n{format_plan(parts, chosen)}\n")
+    settings = Settings.of(flags, parts, further)
+    account(f"\n{format_plan(parts, further, settings.chosen)}\n")
     vectors = read_vectors(flags.vectors) if flags.vectors else NO_VECTORS
     if flags.resume and not state_file.exists():
         account(f"nothing to resume, since there is no {state_file}: training starts")
-    recipe = Recipe(
-        name=_name(flags, output),
-        command="python -m jobs.train " + shlex.join(arguments),
-        data=parts.described(),
-        segmentation=parts.segmentation,
-        vectors=Path(flags.vectors).name if flags.vectors else None,
-        network=network,
-        fitting=fitting,
-        chosen=chosen,
-    )
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     # The parts of a step run side by side; threads within an operation would get in their way.
     start_tensorflow(threads=1, side_by_side=os.cpu_count() or 1)
-    from model.training.cross_validation import fit_after_folds
-    from model.training.fit import fit_tagger
-
-    train, dev, test = (
-        TokenizedSentences.of(
-            part, parts.segmentation.tokens, characters=parts.segmentation.characters
-        )
-        for part in (parts.train, parts.dev, parts.test)
-    )
     started = time.monotonic()
+    minutes = settings.fitting.max_minutes
     log = EpochLog(
         directory=Path(flags.logs) if flags.logs else None,
         state_file=state_file,
         resumed=state_file if state_file.exists() else None,
-        deadline=started + 60 * fitting.max_minutes if fitting.max_minutes else None,
+        deadline=started + 60 * minutes if minutes else None,
     )
     with _writing(output, state_file):
-        if parts.folds:
-            fitted, judged = fit_after_folds(train, parts.folds, network, fitting, vectors, log)
-        else:
-            fitted = fit_tagger(train, dev, network, fitting, vectors, log)
-            judged = [(fitted, dev)]
+        fitted = fit(flags, parts, further, vectors, log)
     took = time.monotonic() - started
-    trained = trained_model(fitted, recipe, judged, test)
+    recipe = Recipe(
+        name=_name(flags, output),
+        command="python -m jobs.train " + shlex.join(arguments),
+        data=parts.described() | further.described(),
+        segmentation=parts.segmentation,
+        vectors=Path(flags.vectors).name if flags.vectors else None,
+        network=fitted.settings.network,
+        fitting=fitted.settings.fitting,
+        chosen=fitted.settings.chosen,
+        rounds=fitted.rounds,
+        learnt=fitted.learnt,
+    )
+    test = tokenized(parts.test, parts)
+    trained = trained_model(fitted.tagger, recipe, fitted.judged, test)
     with _writing(output, state_file):
         save_artifact(trained.artifact, output, trained.people)
         state_file.unlink(missing_ok=True)
     account(format_figures(trained.figures))
-    account(f"\nepoch {fitted.kept_epoch} kept, {took:,.0f} s\nmodel written to {output}")
+    if fitted.rounds:
+        account(f"\n{rounds_in_words(fitted.rounds, fitted.learnt)}")
+    account(f"\nepoch {fitted.tagger.kept_epoch} kept, {took:,.0f} s\nmodel written to {output}")
     if trained.figures.warning:
         account(f"warning: do not use it. {trained.figures.warning}")
     return 0
-
-
-def _checked(flags: argparse.Namespace) -> Parts:
-    try:
-        return read_parts(flags)
-    except BrokenFilesError as error:
-        if error.is_list:
-            answer(format_mistakes(error.errors, flags.mistakes))
-        raise
 
 
 def _name(flags: argparse.Namespace, output: Path) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import get_args
 
+from jobs.train.data import further
 from model.corpora.records import Offsets
 from model.text.segmentation import TOKEN_STYLES
 from model.training.automatic import Choice, DataSize, automatic
@@ -73,6 +74,7 @@ def training_parser() -> Parser:
     add("--mistakes", type=int, default=5, metavar="N", help=text)
     add("--resume", action="store_true", help="go on with an interrupted training")
     add("--logs", metavar="DIR", help="for epochs.csv and TensorBoard's events")
+    further.add_flags(parser)
     add_flags(parser.add_argument_group("network"), NetworkConfig)
     add_flags(parser.add_argument_group("training"), TrainingConfig)
     return parser

@@ -13,7 +13,6 @@ from jobs.train.report.plots import (
     learning_curves,
     reliability_diagram,
 )
-from model.corpora import LabelledSentence
 from model.corpora.tokenized import TokenizedSentences
 from model.drift.profile import baseline_statistics
 from model.evaluation.calibration import calibrate
@@ -63,7 +62,7 @@ def trained_model(
     judges = [replace(artifact, **_parts_of(each)) for each, _ in judged]
     parts = [part for _, part in judged]
     calibration = calibrate(
-        [(Tagger(a), _sentences(part)) for a, part in zip(judges, parts, strict=True)]
+        [(Tagger(each), part.labelled) for each, part in zip(judges, parts, strict=True)]
     )
     tagged = [
         document
@@ -90,6 +89,11 @@ def trained_model(
             "kept_epoch": fitted.kept_epoch,
             "speed": speed.to_json() if speed else None,
             **({"cross_validation": {"f1": fold_f1}} if fold_f1 else {}),
+            **(
+                {"self_training": {"f1": list(recipe.rounds), "sentences": recipe.learnt}}
+                if recipe.rounds
+                else {}
+            ),
         },
         baseline=baseline_statistics(tagged) | _language_of(dev),
     )
@@ -118,8 +122,3 @@ def _language_of(part: TokenizedSentences) -> dict[str, str]:
     found = Counter(identify(" ".join(words)) for words in part.words[:_IDENTIFIED])
     language, count = found.most_common(1)[0] if found else (None, 0)
     return {"language": language} if language and 2 * count > found.total() - found[None] else {}
-
-
-def _sentences(part: TokenizedSentences) -> list[LabelledSentence]:
-    pairs = zip(part.words, part.tags, strict=True)
-    return [LabelledSentence(tuple(words), tuple(tags)) for words, tags in pairs]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from model.corpora.faults import Fault, broken
 from model.corpora.formats.compressed import unpack
@@ -30,8 +30,20 @@ _C1 = re.compile(rb"[\x80-\x9f]")
 _MARK = re.compile("^\ufeff", re.MULTILINE)
 
 
+class _Asked(NamedTuple):
+    """What is asked of spans, as `read_labelled` says it."""
+
+    offsets: Offsets
+    every_answer: bool
+    silver: bool
+
+
 def read_labelled(
-    path: str | os.PathLike[str], offsets: Offsets = "auto", *, every_answer: bool = False
+    path: str | os.PathLike[str],
+    offsets: Offsets = "auto",
+    *,
+    every_answer: bool = False,
+    silver: bool = False,
 ) -> LabelledCorpus:
     """The sentences or documents of a labelled file, in its order.
 
@@ -41,7 +53,8 @@ def read_labelled(
     Kaggle CSV may be latin-1 instead. A BOM at the start of another line, where files were put
     together, is dropped too and remarked on. `offsets` is what spans of the file count. Of tasks
     that several people answered the one answer that counts is read, with `every_answer` each
-    person's last.
+    person's last. With `silver` the labels are those of a teacher who may be wrong: documents say
+    how far they are to be believed, and may be read in part, which is refused elsewhere.
     Raises CorpusError with `path:line: reason` for a file that is broken, or is something else, or
     can't be read; BrokenCorpusError holds all that is wrong with its rows.
     """
@@ -52,18 +65,19 @@ def read_labelled(
     except OSError as error:
         raise CorpusError(f"{name}: cannot be read: {error.strerror}") from error
     content, compression = unpack(name, stored)
+    asked = _Asked(offsets, every_answer, silver)
     if is_parquet(content):
         records = parquet_records(name, content)
-        corpus = _read_records(name, "parquet", records, [], offsets, every_answer)
+        corpus = _read_records(name, "parquet", records, [], asked)
     else:
-        corpus = _read_text(name, content, offsets, every_answer)
+        corpus = _read_text(name, content, asked)
     if offsets != "auto" and not corpus.documents:
         unused = f"{harmless(name)} has words with tags, and no spans whose offsets count anything"
         corpus = corpus.with_remarks(Remark(unused))
     return corpus.with_facts(compression) if compression else corpus
 
 
-def _read_text(name: str, stored: bytes, offsets: Offsets, every_answer: bool) -> LabelledCorpus:
+def _read_text(name: str, stored: bytes, asked: _Asked) -> LabelledCorpus:
     refuse_bytes(name, stored)
     raw = stored.removeprefix(codecs.BOM_UTF8)
     text, encoding_error = _decode(raw)
@@ -89,7 +103,7 @@ def _read_text(name: str, stored: bytes, offsets: Offsets, every_answer: bool) -
         records, faults = json_records(name, text)
         is_lines = bool(faults) or any(record.number is None for record in records)
         written: CorpusFormat = "jsonl" if is_lines else "json"
-        corpus = _read_records(name, written, records, faults, offsets, every_answer)
+        corpus = _read_records(name, written, records, faults, asked)
     else:
         corpus = read_columns(name, text)
     return replace(
@@ -119,21 +133,21 @@ def _read_records(
     written: CorpusFormat,
     records: Sequence[Record],
     faults: Sequence[Fault],
-    offsets: Offsets,
-    every_answer: bool,
+    asked: _Asked,
 ) -> LabelledCorpus:
     """The corpus of a file's records, by the first that is of a known shape."""
     for record in records:
         if is_task(record.value):
-            read = partial(read_task, text_key=labelled_key(records))
-            return read_spans(path, "label_studio", records, faults, read, offsets, every_answer)
+            tasks = partial(read_task, text_key=labelled_key(records))
+            return read_spans(path, "label_studio", records, faults, tasks, *asked[:2])
         if is_spacy(record.value):
             return read_spacy(path, records, faults)
         if has_spans(record.value):
             break
         if has_token_columns(record.value):
             return read_token_columns(path, written, records, faults)
-    return read_spans(path, written, records, faults, read_document, offsets, every_answer)
+    read = partial(read_document, silver=asked.silver)
+    return read_spans(path, written, records, faults, read, *asked)
 
 
 def _about_marks(path: str, lines: list[int]) -> list[Remark]:

@@ -40,6 +40,12 @@ class TokenizedSentences:
         words, tags = (list(compress(each, chosen)) for each in (self.words, self.tags))
         return TokenizedSentences(words, tags)
 
+    @property
+    def labelled(self) -> list[LabelledSentence]:
+        """Each as a sentence of its own."""
+        pairs = zip(self.words, self.tags, strict=True)
+        return [LabelledSentence(tuple(words), tuple(tags)) for words, tags in pairs]
+
     def __len__(self) -> int:
         return len(self.words)
 

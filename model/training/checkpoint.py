@@ -129,7 +129,7 @@ def fingerprint(
         vocabulary.characters,
     ]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    arrays = [array for part in parts for array in (part.words, part.tags, part.offsets)]
+    arrays = [array for part in parts for array in part.identity]
     for array in (*arrays, model.word_features.vectors.numpy()):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from statistics import mean
 
 from model.corpora.tokenized import TokenizedSentences
@@ -13,22 +14,35 @@ from model.training.callbacks.dev_scores import DevCounts, Judge, Verdict, judge
 from model.training.callbacks.logs import Logs
 from model.training.callbacks.progress import epoch_text, write_line
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
+from model.training.data.silver import SilverSentences
 from model.training.fit import FittedTagger, Training
 from model.training.word_vectors import NO_VECTORS, WordVectors
+
+Judged = list[tuple[FittedTagger, TokenizedSentences]]
 
 
 @dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """What K trainings, each without one fold, say of a training on all.
+    """What several trainings say, each without one fold, of a training on all.
 
-    taggers, held_out: of each fold, as it was after the best epoch, and the sentences that it was
-    not trained on. history: losses and scores by epoch, over all sentences. best_epoch: from 1.
+    taggers, held_out: of each, as it was after the best epoch, and the sentences that it was not
+    trained on. history: losses and scores by epoch, over all sentences. best_epoch: from 1.
     """
 
     taggers: Sequence[FittedTagger]
     held_out: Sequence[TokenizedSentences]
     history: dict[str, list[float]]
     best_epoch: int
+
+    @property
+    def f1(self) -> float:
+        """Over all sentences, after the best epoch."""
+        return self.history["val_f1"][self.best_epoch - 1]
+
+    @property
+    def judged(self) -> Judged:
+        """The taggers, each with the sentences that it was not trained on."""
+        return list(zip(self.taggers, self.held_out, strict=True))
 
 
 _TOGETHER = 3  # epochs whose mean says how good the last of them is
@@ -42,19 +56,26 @@ def fit_after_folds(
     config: TrainingConfig,
     vectors: WordVectors,
     log: EpochLog,
-) -> tuple[FittedTagger, list[tuple[FittedTagger, TokenizedSentences]]]:
+    silver: Sequence[SilverSentences] = (),
+) -> tuple[FittedTagger, Judged]:
     """A tagger of all sentences, for as many epochs as a cross-validation finds best.
 
     Its history is that of the cross-validation, whose taggers are there too, each with the
     sentences that it was not trained on.
     """
-    now = time.monotonic()
-    until = None if log.deadline is None else now + _FOLDS_SHARE * (log.deadline - now)
-    crossed = cross_validate(sentences, folds, network, config, vectors, until)
-    training = Training(sentences, None, network, config, vectors)
+    until = share_of_time(log.deadline, _FOLDS_SHARE)
+    crossed = cross_validate(
+        sentences, folds, network, config, vectors, until, silver=[silver] * len(set(folds))
+    )
+    training = Training(sentences, None, network, config, vectors, silver)
     fitted = training.fit(log, last_epoch=crossed.best_epoch)
-    judged = list(zip(crossed.taggers, crossed.held_out, strict=True))
-    return replace(fitted, history=crossed.history), judged
+    return replace(fitted, history=crossed.history), crossed.judged
+
+
+def share_of_time(deadline: float | None, share: float) -> float | None:
+    """When this share of the time from now to a deadline is over, by `time.monotonic`."""
+    now = time.monotonic()
+    return None if deadline is None else now + share * (deadline - now)
 
 
 def cross_validate(
@@ -64,27 +85,55 @@ def cross_validate(
     config: TrainingConfig,
     vectors: WordVectors = NO_VECTORS,
     deadline: float | None = None,
+    *,
+    silver: Sequence[Sequence[SilverSentences]] | None = None,
+    to_read: Iterable[Sequence[str]] = (),
 ) -> CrossValidation:
-    """Train without each fold in turn, all side by side, epoch by epoch.
+    """Train without each fold in turn, as `fit_side_by_side` does.
 
     folds: of each sentence, from 0. Every sentence is scored by the one network that is not trained
-    on it; after each epoch the scores are taken together, and decide about the best epoch and the
-    end for all, as those on dev do elsewhere, but by means over a few epochs. deadline: by
-    `time.monotonic`.
+    on it. silver: for the training without each fold.
     """
-    # No other words can come, so that none of the others has to be numbered.
-    words = {normalize(word) for words in sentences.words for word in words}
-    vectors = vectors.only(sorted(words))
     numbers = sorted(set(folds))
-    held_out = [sentences.where([fold == number for fold in folds]) for number in numbers]
+    silver = silver or [()] * len(numbers)
+    shares = [
+        Share(
+            sentences.where([fold != number for fold in folds]),
+            sentences.where([fold == number for fold in folds]),
+            config,
+            its,
+        )
+        for number, its in zip(numbers, silver, strict=True)
+    ]
+    return fit_side_by_side(shares, network, vectors, deadline, to_read, f"{len(numbers)} folds")
+
+
+def fit_side_by_side(
+    shares: Sequence["Share"],
+    network: NetworkConfig,
+    vectors: WordVectors,
+    deadline: float | None,
+    to_read: Iterable[Sequence[str]],
+    called: str,
+) -> CrossValidation:
+    """Several trainings, epoch by epoch, that end together.
+
+    After each epoch the scores are taken together, and decide about the best epoch and the end for
+    all, as those on dev do elsewhere, but by means over a few epochs. deadline: by
+    `time.monotonic`. to_read: sentences that the taggers are going to label. called: what the
+    trainings are called where progress is shown.
+    """
+    gold = (part.words for share in shares for part in (share.train, share.held_out))
+    silver = (part.words for share in shares for part in share.silver)
+    # No other words can come, so that none of the others has to be numbered.
+    texts = chain(to_read, *gold, *silver)
+    vectors = vectors.only(sorted({normalize(word) for words in texts for word in words}))
     # Made one after the other, or they would get each other's random numbers.
     trainings = [
-        Training(
-            sentences.where([fold != number for fold in folds]), held, network, config, vectors
-        )
-        for number, held in zip(numbers, held_out, strict=True)
+        Training(share.train, share.held_out, network, share.config, vectors, share.silver)
+        for share in shares
     ]
-    panel = _Panel(len(trainings), config, deadline)
+    panel = _Panel(called, len(trainings), shares[0].config, deadline)
     log = EpochLog(deadline=deadline)
     with ThreadPoolExecutor(len(trainings)) as threads:
         futures = [
@@ -94,7 +143,7 @@ def cross_validate(
         try:
             taggers = [future.result() for future in futures]
         except threading.BrokenBarrierError:
-            # Another fold failed, and this one was told of it.
+            # Another of them failed, and this one was told of it.
             raise next(
                 error
                 for error in (future.exception() for future in futures)
@@ -102,14 +151,28 @@ def cross_validate(
             ) from None
         finally:
             panel.barrier.abort()  # an interrupt: they end with their epoch
+    held_out = [share.held_out for share in shares]
     return CrossValidation(taggers, held_out, panel.history, taggers[0].kept_epoch)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one of several trainings learns from, and what it is scored on."""
+
+    train: TokenizedSentences
+    held_out: TokenizedSentences
+    config: TrainingConfig
+    silver: Sequence[SilverSentences] = ()
 
 
 class _Panel:
     """Where the trainings meet after each epoch: one verdict for all of them."""
 
-    def __init__(self, folds: int, config: TrainingConfig, deadline: float | None) -> None:
-        self.barrier = threading.Barrier(folds, action=self._decide)
+    def __init__(
+        self, called: str, count: int, config: TrainingConfig, deadline: float | None
+    ) -> None:
+        self.called = called
+        self.barrier = threading.Barrier(count, action=self._decide)
         self.config = config
         self.deadline = deadline
         self.history: dict[str, list[float]] = {}
@@ -152,4 +215,4 @@ class _Panel:
         done, epochs = len(self.history["loss"]), self.config.epochs
         text = epoch_text({n: values[-1] for n, values in self.history.items()}, is_kept=best)
         left = (time.monotonic() - self._begun) / done * (epochs - done)
-        write_line(f"{self.barrier.parties} folds, epoch", done, epochs, text, left, "\n")
+        write_line(f"{self.called}, epoch", done, epochs, text, left, "\n")

@@ -50,16 +50,17 @@ def fit_tagger(
     config: TrainingConfig,
     vectors: WordVectors = NO_VECTORS,
     log: EpochLog | None = None,
+    silver: Sequence[SilverSentences] = (),
 ) -> FittedTagger:
     """Train on `train`, keep the epoch that does best on `dev` by the monitored value.
 
-    Without dev, the last epoch is kept. Vocabulary and tags come from `train` alone, and from the
-    vectors their words. The same seed gives the same weights on the same machine. With `log`,
-    progress is written and saved there, and a training that `log` resumes ends as if it had never
-    been interrupted. Raises UsageError for names that Keras does not know, and where what is
-    resumed had other data or settings.
+    Without dev, the last epoch is kept. Tags come from `train` alone, the vocabulary also from the
+    silver sentences, and from the vectors their words. The same seed gives the same weights on the
+    same machine. With `log`, progress is written and saved there, and a training that `log` resumes
+    ends as if it had never been interrupted. Raises UsageError for names that Keras does not know,
+    and where what is resumed had other data or settings.
     """
-    return Training(train, dev, network, config, vectors).fit(log or EpochLog())
+    return Training(train, dev, network, config, vectors, silver).fit(log or EpochLog())
 
 
 class Training:

@@ -153,11 +153,16 @@ def read_manifests(root: str) -> "list[Manifest]":
     return manifests
 
 
-def read_table(root: str, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+def read_table(
+    root: str,
+    table: str,
+    columns: Sequence[str] | None = None,
+    where: pc.Expression | None = None,
+) -> pa.Table:
     """The rows that count of `entities`, `documents` or `dead_letters`, with their `run_id`.
 
-    Every document is there once. A column that older runs lack is null there. Raises ValueError
-    where no run has been committed yet.
+    Every document is there once. A column that older runs lack is null there. where: a condition
+    on columns that all runs have. Raises ValueError where no run has been committed yet.
     """
     import pyarrow.dataset as ds  # it imports pandas where that is installed: 0.3 s
 
@@ -173,7 +178,7 @@ def read_table(root: str, table: str, columns: Sequence[str] | None = None) -> p
         dataset = ds.dataset(files, filesystem=filesystem)
         found = dataset.to_table(
             columns=[name for name in dataset.schema.names if columns is None or name in columns],
-            filter=_condition(rows, manifest),
+            filter=_both(_condition(rows, manifest), where),
         )
         run_ids = pa.array([rows.run_id], pa.string()).take(pa.array([0] * len(found), pa.int32()))
         tables.append(found.append_column("run_id", run_ids))
@@ -186,9 +191,12 @@ def _condition(rows: RunRows, manifest: "Manifest") -> pc.Expression | None:
     if {entry["source"] for entry in manifest["inputs"]}.difference(rows.sources):
         condition = pc.field("source").cast(pa.string()).isin(list(rows.sources))
     if rows.whole_shards:
-        whole = pc.field("record").is_null()
-        condition = whole if condition is None else condition & whole
+        condition = _both(condition, pc.field("record").is_null())
     return condition
+
+
+def _both(one: pc.Expression | None, other: pc.Expression | None) -> pc.Expression | None:
+    return other if one is None else one if other is None else one & other
 
 
 def _filesystem(root: str) -> tuple[fs.FileSystem, str]:

@@ -20,6 +20,7 @@ from pipeline.run import run as extract
 from schemas.errors import UsageError
 
 LIST_FLAGS = {"input", "keep_fields", "languages", "doc_id", "source", "search", "labelled"}
+LIST_FLAGS |= {"unlabelled", "silver", "silver_labels"}
 
 
 def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:

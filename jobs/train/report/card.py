@@ -31,7 +31,8 @@ class Recipe:
     """How a model was made.
 
     data: what each part of the labelled data was, by its name. vectors: what they are called.
-    chosen: the settings that nobody set, and why they are what they are.
+    chosen: the settings that nobody set, and why they are what they are. rounds: the F1 before it
+    learnt from text without labels and after each round, if it was to; learnt: sentences of that.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Recipe:
     network: NetworkConfig
     fitting: TrainingConfig
     chosen: Mapping[str, Choice]
+    rounds: Sequence[float] = ()
+    learnt: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,18 @@ def model_card(artifact: Artifact, recipe: Recipe, figures: Figures) -> str:
         rare=rare,
         speed=rounded(figures.speed) if figures.speed else None,
         few=_FEW,
+        rounds=rounds_in_words(recipe.rounds, recipe.learnt) if recipe.rounds else "",
     )
+
+
+def rounds_in_words(f1: Sequence[float], learnt: int) -> str:
+    """What came of text without labels: the F1 before it and after each round."""
+    path = ", ".join(f"{each:.3f}" for each in f1)
+    told = f"F1 before the text was learnt from, and after each round: {path}"
+    if not learnt:
+        return f"{told}; it was no gain, and the model learnt nothing from it"
+    last = "" if f1[-1] == max(f1) else ", the last of which was no gain and is left out"
+    return f"{told}{last}; {learnt:,} sentences of text were learnt from"
 
 
 def escaped(text: str) -> str:

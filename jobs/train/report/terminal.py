@@ -6,6 +6,7 @@ from statistics import stdev
 
 from jobs.evaluate.terminal import format_scores, format_speed
 from jobs.train.data.findings import expected_f1
+from jobs.train.data.further import Further
 from jobs.train.data.parts import Parts
 from jobs.train.report.card import Figures
 from model.training.automatic import Choice
@@ -14,9 +15,9 @@ from pipeline.console.text import aligned
 _SURE = 0.8  # two standard errors of a share of 0.8, times the root of the number of entities
 
 
-def format_plan(parts: Parts, chosen: Mapping[str, Choice]) -> str:
+def format_plan(parts: Parts, further: Further, chosen: Mapping[str, Choice]) -> str:
     """How the model will be judged, what to expect, and the settings; no final newline."""
-    lines = ["plan", *(f"  {line}" for line in _judged(parts))]
+    lines = ["plan", *(f"  {line}" for line in (*_judged(parts), *_taught(further)))]
     if chosen:
         rows = [
             (name, f"{it.value:g}" if isinstance(it.value, float) else f"{it.value}", it.reason)
@@ -42,6 +43,14 @@ def format_figures(figures: Figures) -> str:
     if figures.speed:
         lines += ["", format_speed(figures.speed)]
     return "\n".join(lines)
+
+
+def _taught(further: Further) -> list[str]:
+    if not further.text:
+        return []
+    count = f"{len(further.text):,} sentences of text"
+    told = f"then these models label {count}; others learn from that, and take their place"
+    return [f"{told} where they are better on gold"]
 
 
 def _judged(parts: Parts) -> list[str]:

@@ -4,7 +4,6 @@ Offsets of doccano count UTF-16 (https://github.com/doccano/doccano/issues/2290)
 and spaCy code points; those of Label Studio depend on its version.
 """
 
-import math
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
@@ -20,6 +19,7 @@ from model.corpora.formats.json_records import (
 from model.corpora.formats.spans import LeftOut, RawDocument, RawSpan
 from model.corpora.records import Origin
 from model.tags import Span, is_label
+from model.text.escaping import shortened
 
 # How sure a teacher is, of a span or a document.
 _SCORES = ("score", "weight", "confidence")
@@ -34,16 +34,17 @@ _OF_TOOLS = ("annotation_id", "answer", "_input_hash")
 ORIGIN = "gleaner"
 _ANNOTATORS = ("annotator", "_annotator_id", "_session_id")
 _CUT_ALREADY = ("tokens", "words")
+_SHOWN = 60
 
 
-def read_document(record: Record) -> Iterator[RawDocument | LeftOut]:
+def read_document(record: Record, *, silver: bool = False) -> Iterator[RawDocument | LeftOut]:
     """A document `{"id", "text", "entities": [{"start", "end", "label"}]}`.
 
     An id may be an integer, or missing: then it is the record's number. The text may be called
     `data`, the entities `label`, `labels`, `spans` or `ents`, and an entity be
     `[start, end, label]` or have `start_offset` and `end_offset`, as in the exports of doccano and
     others; spaCy's pairs `[text, {"entities"}]` are documents too. Of Prodigy's records those that
-    were accepted count.
+    were accepted count. silver: the labels are those of a teacher who may be wrong.
     """
     value = record.value
     if value is None:  # as a page writes a text that was skipped
@@ -63,10 +64,12 @@ def read_document(record: Record) -> Iterator[RawDocument | LeftOut]:
             "annotate it in full, as with ner.manual or ner.correct"
         )
         return
-    yield from _document(value, record)
+    yield from _document(value, record, silver)
 
 
-def _document(value: Mapping[str, Any], record: Record) -> Iterator[RawDocument | LeftOut]:
+def _document(
+    value: Mapping[str, Any], record: Record, silver: bool
+) -> Iterator[RawDocument | LeftOut]:
     origin = origin_of(value)
     text_key = present_key(value, _TEXTS)
     text = value.get(text_key)
@@ -93,15 +96,15 @@ def _document(value: Mapping[str, Any], record: Record) -> Iterator[RawDocument 
     yield RawDocument(
         doc_id=origin.doc_id if origin else document_id(value, record),
         text=proper_text(text, text_key),
-        spans=[span for entity in accepted for span in _spans(entity)],
+        spans=[span for entity in accepted for span in _spans(entity, silver)],
         keys={text_key, key} | (value.keys() & {*_TEXTS, *_ENTITIES}),
         tokens=list(_tokens(value)),
         task=task,
         rank=(False, changed),
         annotator=_annotator(value),
         origin=origin,
-        score=_score(value),
-        read=_read(value),
+        score=_score(value) if silver else None,
+        read=_read(value, silver),
     )
 
 
@@ -144,29 +147,36 @@ def origin_of(value: Mapping[str, Any]) -> Origin | None:
 
 
 def _score(value: Mapping[str, Any]) -> float | None:
-    """How sure a teacher is of a span or a document; NaN for what is no number."""
-    score = next((value[key] for key in _SCORES if value.get(key) is not None), None)
-    is_number = isinstance(score, int | float) and not isinstance(score, bool)
-    return None if score is None else float(score) if is_number else math.nan
+    """How sure a teacher is of a span or a document, from 0 to 1; None where it does not say."""
+    key = next((key for key in _SCORES if value.get(key) is not None), None)
+    if key is None:
+        return None
+    score = value[key]
+    if not isinstance(score, int | float) or isinstance(score, bool) or not 0 <= score <= 1:
+        raise FaultError(f"{key!r} should be a number from 0 to 1, found {score!r}", "span")
+    return float(score)
 
 
-def _read(value: Mapping[str, Any]) -> list[RawSpan] | None:
+def _read(value: Mapping[str, Any], silver: bool) -> list[RawSpan] | None:
     """The parts of a document that were labelled; None where it does not say, so that all was.
 
     With `"partial": true` only the spans themselves are known, with `"read": [[start, end]]` these
     parts.
     """
     parts = value.get("read")
-    if not isinstance(parts, list):
-        return [] if value.get("partial") is True else None
-    found = []
-    for part in parts:
-        match part:
-            case [start, end]:
-                found.append(RawSpan(offset(start, "start"), offset(end, "end"), "read"))
-            case _:
-                raise FaultError(f"'read' should hold pairs [start, end], found {part!r}")
-    return found
+    are_parts = isinstance(parts, list) and all(isinstance(part, list) for part in parts)
+    key = "partial" if value.get("partial") is True else "read" if are_parts else None
+    if key and not silver:
+        raise FaultError(
+            f"by {key!r} the text was read in part, and nothing is known of the rest: give the "
+            "file with --silver"
+        )
+    if parts is None or not silver:
+        return [] if key == "partial" else None
+    if not are_parts or any(len(part) != len(("start", "end")) for part in parts):
+        shown = shortened(repr(parts), _SHOWN)
+        raise FaultError(f"'read' should hold pairs [start, end], found {shown}")
+    return [RawSpan(offset(start, "start"), offset(end, "end"), "read") for start, end in parts]
 
 
 def _annotator(value: Mapping[str, Any]) -> str:
@@ -244,7 +254,7 @@ def _tokens(value: Mapping[str, Any]) -> Iterator[RawSpan]:
                 yield RawSpan(start, end, "", text)
 
 
-def _spans(entity: Any) -> Iterator[RawSpan]:  # noqa: ANN401 - whatever the JSON holds
+def _spans(entity: Any, silver: bool) -> Iterator[RawSpan]:  # noqa: ANN401 - whatever the JSON holds
     if isinstance(entity, list):
         if len(entity) != len(("start", "end", "label")):
             raise FaultError(f"an entity should be [start, end, label], found {entity!r}", "span")
@@ -261,4 +271,5 @@ def _spans(entity: Any) -> Iterator[RawSpan]:  # noqa: ANN401 - whatever the JSO
         labels = [entity.get("label")]
     for label in labels:
         covered = text if isinstance(text, str) else None
-        yield RawSpan(start, end, label_name(label), covered, _score(entity))
+        score = _score(entity) if silver else None
+        yield RawSpan(start, end, label_name(label), covered, score)

@@ -70,6 +70,13 @@ class EncodedSentences:
         )
 
     @property
+    def identity(self) -> list[NDArray[Any]]:
+        """What distinguishes these sentences from others, with the same encoder."""
+        silver = self.silver
+        told = [silver.possible, silver.certainty, silver.weight] if silver else []
+        return [self.words, self.tags, self.offsets, *told]
+
+    @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each sentence, (sentence,)."""
         return np.diff(self.offsets)

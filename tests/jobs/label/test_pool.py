@@ -34,8 +34,8 @@ def drawn(
     unit: Unit = "sentence",
     **more: set[str],
 ) -> Pool:
-    known = {"labelled": set[str](), **more}
-    return draw(sources, SEGMENTATION, unit=unit, size=size, seed=seed, **known)
+    labelled = more.get("labelled", set())
+    return draw(sources, SEGMENTATION, unit=unit, size=size, seed=seed, labelled=labelled)
 
 
 def sentences(name: str, count: int) -> list[str]:

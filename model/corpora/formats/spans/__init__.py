@@ -35,6 +35,7 @@ _UNITS = {"codepoints": "characters", "utf16": "units of UTF-16"}
 ANOTHER_ANNOTATION = (
     "annotations beside the one that counts: that marked as ground truth, else the one changed last"
 )
+_UNFIT = "documents with a span that does not fit their text"
 AN_EARLIER_ANSWER = "earlier answers of the same annotator to the same task"
 
 
@@ -56,13 +57,15 @@ def read_spans(
     reader: Reader,
     offsets: Offsets = "auto",
     every_answer: bool = False,
+    silver: bool = False,
 ) -> LabelledCorpus:
     """The documents that a reader makes of records, their spans sorted and in code points.
 
     `offsets` is the unit of the file's own, "auto": found out by `unit_of`; `every_answer`: one for
-    each annotator of a task, in the place of one alone. A blank at either end of a span is taken
-    off. What is left out is told in remarks. `faults` are those of the file that
-    are known already; raises BrokenCorpusError with these and all others.
+    each annotator of a task, in the place of one alone; `silver`: a document of which a span does
+    not fit the text is left out, which is a fault else. A blank at either end of a span is taken
+    off. What is left out is told in remarks. `faults` are those of the file that are known already;
+    raises BrokenCorpusError with these and all others.
     """
     all_faults = list(faults)
     left_out: dict[str, list[str]] = {}
@@ -87,7 +90,10 @@ def read_spans(
         try:
             documents.append(_document(path, record, document, unit.offsets, noted))
         except FaultError as error:
-            all_faults.append(record.fault(error))
+            if silver:
+                left_out.setdefault(_UNFIT, []).append(f"{_place(path, record)}: {error}")
+            else:
+                all_faults.append(record.fault(error))
     if all_faults:
         raise BrokenCorpusError(path, all_faults)
     if not documents:
@@ -191,13 +197,15 @@ def _certainty(raw: RawDocument, unit: Offsets, scores: Sequence[float | None]) 
     return Certainty(
         tuple(usual if score is None else score for score in scores),
         usual,
-        None if raw.read is None else tuple(_bounds(raw, span, unit) for span in raw.read),
+        None if raw.read is None else tuple(_bounds(raw, span, unit, "part") for span in raw.read),
     )
 
 
-def _bounds(raw: RawDocument, span: RawSpan, unit: Offsets) -> tuple[int, int]:
+def _bounds(
+    raw: RawDocument, span: RawSpan, unit: Offsets, name: str = "entity"
+) -> tuple[int, int]:
     """The bounds of a span in code points; raises FaultError where they are none."""
-    shown = f"the entity [{span.start}, {span.end})"
+    shown = f"the {name} [{span.start}, {span.end})"
     if span.end < span.start:
         raise FaultError(f"{shown} ends before it begins", "span")
     bounds = raw.in_code_points(span) if unit == "utf16" else span[:2]
@@ -205,8 +213,8 @@ def _bounds(raw: RawDocument, span: RawSpan, unit: Offsets) -> tuple[int, int]:
         raise FaultError(f"{shown} cuts a character of two units of UTF-16", "span")
     if not raw.is_within(*bounds):
         length = len(raw.text) + (len(raw.wide) if unit == "utf16" else 0)
-        name = _UNITS[unit]
-        raise FaultError(f"{shown} is empty or outside the text of {length} {name}", "span")
+        counted = f"{length} {_UNITS[unit]}"
+        raise FaultError(f"{shown} is empty or outside the text of {counted}", "span")
     return bounds
 
 

@@ -1,0 +1,124 @@
+"""Self-training: taggers label text, others learn from it, as long as these are better.
+
+What decides is gold that a tagger's teacher had not seen either: the tagger without a fold learns
+from the text as the tagger without that fold labelled it. The one that is trained on all gold
+learns from what all of them say together (Yarowsky 1995, "Unsupervised Word Sense Disambiguation
+Rivaling Supervised Methods", for the rounds).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from model.corpora.tokenized import TokenizedSentences
+from model.tags import TagSet
+from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
+from model.training.cross_validation import (
+    CrossValidation,
+    Judged,
+    Share,
+    cross_validate,
+    fit_side_by_side,
+    share_of_time,
+)
+from model.training.data.silver import SilverSentences
+from model.training.fit import FittedTagger, Training, fit_tagger
+from model.training.self_training.teachers import label_text
+from model.training.word_vectors import WordVectors
+
+_MOST_ROUNDS = 3
+_TEACHERS = 3  # where dev judges: of as many seeds
+_TEACHERS_SHARE = 1 / 6  # of the time that there is
+_ROUND_SHARE = 2 / 3  # of what is left then; the rest is for the tagger of all gold
+
+Settings = Callable[[int], tuple[NetworkConfig, TrainingConfig]]
+
+
+@dataclass(frozen=True, eq=False)
+class SelfTraining:
+    """The tagger that is kept, and how it came to be.
+
+    judged: taggers, each with gold that it was not trained on, as it was chosen by. f1: on that, of
+    the teachers first, then after each round, of which the last was no gain if it is not the best.
+    learnt: sentences of text that the tagger learnt from; none where that was no gain.
+    """
+
+    fitted: FittedTagger
+    judged: Judged
+    f1: Sequence[float]
+    learnt: int
+
+
+def fit_folds_with_text(
+    sentences: TokenizedSentences,
+    folds: Sequence[int],
+    text: Sequence[Sequence[str]],
+    settings: Settings,
+    vectors: WordVectors,
+    log: EpochLog,
+    silver: Sequence[SilverSentences] = (),
+) -> SelfTraining:
+    """A tagger of all sentences, and of text that taggers of the same sentences labelled.
+
+    folds: of each sentence. text: sentences without labels, in the tokens of extraction. settings:
+    what is set for gold and so many sentences of text. silver: of other teachers.
+    """
+
+    def crossed(
+        count: int, share: float, taught: Sequence[Sequence[SilverSentences]]
+    ) -> CrossValidation:
+        return cross_validate(
+            sentences,
+            folds,
+            *settings(count),
+            vectors,
+            share_of_time(log.deadline, share),
+            silver=[[*silver, *its] for its in taught],
+            to_read=text,
+        )
+
+    best = crossed(0, _TEACHERS_SHARE, [()] * len(set(folds)))
+    tag_set = TagSet.from_tags(sentences.tags, settings(0)[1].scheme)
+    f1 = [best.f1]
+    taught: list[SilverSentences] = []
+    for _ in range(_MOST_ROUNDS):
+        lesson = label_text(best.judged, text, tag_set)
+        student = crossed(len(text), _ROUND_SHARE, [[its] for its in lesson.single])
+        f1.append(student.f1)
+        if student.f1 <= best.f1:
+            break
+        best, taught = student, [lesson.together]
+    learnt = len(text) if taught else 0
+    training = Training(sentences, None, *settings(learnt), vectors, [*silver, *taught])
+    fitted = training.fit(log, last_epoch=best.best_epoch)
+    return SelfTraining(replace(fitted, history=best.history), best.judged, f1, learnt)
+
+
+def fit_dev_with_text(
+    train: TokenizedSentences,
+    dev: TokenizedSentences,
+    text: Sequence[Sequence[str]],
+    settings: Settings,
+    vectors: WordVectors,
+    log: EpochLog,
+    silver: Sequence[SilverSentences] = (),
+) -> SelfTraining:
+    """As `fit_folds_with_text`, but taggers of several seeds teach, for one round, and dev judges.
+
+    The tagger is that of the round where it is better than theirs, else the first of these.
+    """
+    network, config = settings(0)
+    seeds = [replace(config, seed=config.seed + number) for number in range(_TEACHERS)]
+    teachers = fit_side_by_side(
+        [Share(train, dev, each, silver) for each in seeds],
+        network,
+        vectors,
+        share_of_time(log.deadline, _ROUND_SHARE),
+        text,
+        f"{_TEACHERS} teachers",
+    )
+    lesson = label_text(teachers.judged, text, TagSet.from_tags(train.tags, config.scheme))
+    fitted = fit_tagger(train, dev, *settings(len(text)), vectors, log, [*silver, lesson.together])
+    f1 = [teachers.f1, fitted.history["val_f1"][fitted.kept_epoch - 1]]
+    if f1[1] <= f1[0]:
+        return SelfTraining(teachers.taggers[0], [teachers.judged[0]], f1, 0)
+    return SelfTraining(fitted, [(fitted, dev)], f1, len(text))
