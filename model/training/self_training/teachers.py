@@ -42,7 +42,7 @@ def label_text(judged: Judged, text: Sequence[Sequence[str]], tag_set: TagSet) -
 
     judged: each with sentences that it was not trained on, by which they are calibrated.
     """
-    teachers = _calibrated(judged)
+    teachers = calibrated(judged)
     labelled = [_Labels(tag_set) for _ in (*teachers, None)]
     for batch in in_batches(map(document_of_words, text), _BATCH_TOKENS):
         padded = pad_documents(batch)
@@ -58,7 +58,8 @@ def label_text(judged: Judged, text: Sequence[Sequence[str]], tag_set: TagSet) -
     return Lesson(single, together)
 
 
-def _calibrated(judged: Judged) -> list[Tagger]:
+def calibrated(judged: Judged) -> list[Tagger]:
+    """The taggers, at the one temperature that suits all of them on what they never saw."""
     taggers = [Tagger(_artifact(fitted)) for fitted, _ in judged]
     sentences = [held_out.labelled for _, held_out in judged]
     temperature = calibrate(list(zip(taggers, sentences, strict=True))).temperature
