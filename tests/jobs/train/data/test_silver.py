@@ -1,4 +1,4 @@
-"""Labels of other teachers: what they mean, what of them is learnt, and how they agree with gold."""
+"""Labels of other teachers: what they mean, what is learnt of them, how they agree with gold."""
 
 import json
 from collections.abc import Sequence

@@ -11,8 +11,8 @@ from model.corpora.records import Certainty, LabelledDocument
 from schemas.errors import CorpusError
 
 TEXT = "🚢 Maria left Porto."
-MARIA = {"start": 2, "end": 7, "label": "per"}
-PORTO = {"start": 13, "end": 18, "label": "geo"}
+MARIA: dict[str, Any] = {"start": 2, "end": 7, "label": "per"}
+PORTO: dict[str, Any] = {"start": 13, "end": 18, "label": "geo"}
 
 
 def read(tmp_path: Path, *documents: dict[str, Any], **more: Any) -> tuple[LabelledDocument, ...]:

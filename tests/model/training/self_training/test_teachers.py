@@ -1,6 +1,6 @@
 """Taggers that label text: the likeliest legal tags of their mean, and how likely they are."""
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ def test_each_labels_as_its_tagger_does_and_all_together_by_their_mean(crossed: 
                 for path in product(range(len(TAGS.tags)), repeat=len(words))
                 if TAGS.legal_start[path[0]]
                 and TAGS.legal_end[path[-1]]
-                and all(TAGS.legal_transition[a, b] for a, b in zip(path, path[1:], strict=False))
+                and all(TAGS.legal_transition[a, b] for a, b in pairwise(path))
             )
             assert np.prod(chosen) == pytest.approx(best, rel=1e-4)
             assert certainty == pytest.approx(chosen, abs=1e-5)
