@@ -1,6 +1,5 @@
 """What a data report gives reason to say: why training would be pointless, and warnings."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain, combinations
@@ -31,6 +30,7 @@ _TRIED: tuple[Mapping[int, float], ...] = (
     {517: 0.665, 11517: 0.685},  # tweets, 3 labels
 )
 _FEWEST_TRIED, _MOST_TRIED = min(map(min, _TRIED)), max(map(max, _TRIED))
+_LEAST = 1e-6  # so that a half of the last digit shown is rounded up, whatever floats make of it
 _ABOUT = 1.1  # a set with so many times the entities counts as one with as many
 _MORE = 10
 
@@ -109,11 +109,12 @@ def expected_f1(report: DataReport) -> list[str]:
 def _tried_f1(entities: int) -> str:
     """From the worst to the best of the sets; one that has fewer entities counts with its most."""
     found = [
-        float(np.interp(math.log(entities), np.log(list(tried)), list(tried.values())))
+        float(np.interp(np.log(entities), np.log(list(tried)), list(tried.values())))
         for tried in _TRIED
         if min(tried) <= _ABOUT * entities
     ]
-    return f"{min(found):.2f} to {max(found):.2f}"
+    low, high = (each + _LEAST for each in (min(found), max(found)))
+    return f"{low:.2f} to {high:.2f}"
 
 
 def warnings_of(report: DataReport) -> list[Remark]:
