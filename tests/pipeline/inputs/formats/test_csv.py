@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline.inputs.files import match_files
 from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
 from pipeline.inputs.formats.csv.quotes import Quotes
+from pipeline.inputs.formats.csv.table import usual_separator
 from pipeline.inputs.shards import plan_shards
 from pipeline.planning.preview import separator_warnings
 from schemas.errors import UsageError
@@ -59,12 +60,16 @@ def test_the_separator_is_found_out_from_the_header(
     is_marked: bool,
     quoting: int,
 ) -> None:
-    """Whatever the values hold, and the names of other columns."""
+    """Whatever the values hold, and the names of other columns.
+
+    A header of one column shows none: there it is what the name of the file says.
+    """
     header = [*others, "text"]
     body = [[*["o"] * len(others), text] for _, text in rows if others or text]
     data = BOM * is_marked + written([header, *body], separator, quoting=quoting)
     expected = [row[-1] for row in body]
-    assert texts(read(data, name)) == expected
+    if others or separator == usual_separator(name):
+        assert texts(read(data, name)) == expected
     assert texts(read(data, name, csv_delimiter=separator)) == expected
     if separator == "\t":
         assert texts(read(data, name, csv_delimiter="tab")) == expected
