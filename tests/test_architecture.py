@@ -226,7 +226,9 @@ def test_names_that_say_nothing_are_not_used() -> None:
     assert not [module for module in modules().values() if module.split(".")[-1] in vague]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", ".ci/schedules.lock", ".ci/labelling.lock", ".ci/teachers.lock"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", ".ci/schedules.lock", ".ci/labelling.lock", ".ci/teachers.lock"]
+)
 def test_the_lock_has_hashes_and_names_no_index_host(name: str) -> None:
     lock = (ROOT / name).read_text("utf-8")
     assert "://" not in lock

@@ -2,15 +2,15 @@
 
 What decides is gold that a tagger's teacher had not seen either: the tagger without a fold learns
 from the text as the tagger without that fold labelled it. The one that is trained on all gold
-learns from what all of them say together (Yarowsky 1995, "Unsupervised Word Sense Disambiguation
-Rivaling Supervised Methods", for the rounds).
+learns from what several taggers of all gold say together. Rounds are those of Yarowsky (1995,
+"Unsupervised Word Sense Disambiguation Rivaling Supervised Methods").
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from model.corpora.tokenized import TokenizedSentences
-from model.tags import TagSet
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
 from model.training.cross_validation import (
     CrossValidation,
@@ -22,11 +22,11 @@ from model.training.cross_validation import (
 )
 from model.training.data.silver import SilverSentences
 from model.training.fit import FittedTagger, Training, fit_tagger
-from model.training.self_training.teachers import label_text
+from model.training.self_training.teachers import label_text, tagger_of, temperature_of
 from model.training.word_vectors import WordVectors
 
 _MOST_ROUNDS = 3
-_TEACHERS = 3  # where dev judges: of as many seeds
+_TEACHERS = 3  # of as many seeds
 _TEACHERS_SHARE = 1 / 6  # of the time that there is
 _ROUND_SHARE = 2 / 3  # of what is left then; the rest is for the tagger of all gold
 
@@ -63,34 +63,54 @@ def fit_folds_with_text(
     what is set for gold and so many sentences of text. silver: of other teachers.
     """
 
-    def crossed(
-        count: int, share: float, taught: Sequence[Sequence[SilverSentences]]
-    ) -> CrossValidation:
+    def crossed(count: int, share: float, taught: Sequence[SilverSentences]) -> CrossValidation:
+        each = [[*silver, its] for its in taught] or [list(silver)] * len(set(folds))
+        until = share_of_time(log.deadline, share)
         return cross_validate(
-            sentences,
-            folds,
-            *settings(count),
-            vectors,
-            share_of_time(log.deadline, share),
-            silver=[[*silver, *its] for its in taught],
-            to_read=text,
+            sentences, folds, *settings(count), vectors, until, silver=each, to_read=text
         )
 
-    best = crossed(0, _TEACHERS_SHARE, [()] * len(set(folds)))
-    tag_set = TagSet.from_tags(sentences.tags, settings(0)[1].scheme)
+    best = crossed(0, _TEACHERS_SHARE, ())
     f1 = [best.f1]
     taught: list[SilverSentences] = []
     for _ in range(_MOST_ROUNDS):
-        lesson = label_text(best.judged, text, tag_set)
-        student = crossed(len(text), _ROUND_SHARE, [[its] for its in lesson.single])
+        temperature = temperature_of(best.judged)
+        lessons = [label_text([tagger_of(each, temperature)], text) for each in best.taggers]
+        student = crossed(len(text), _ROUND_SHARE, lessons)
         f1.append(student.f1)
         if student.f1 <= best.f1:
             break
-        best, taught = student, [lesson.together]
+        network, config = settings(len(text) if taught else 0)
+        teachers = fit_seeds(
+            [
+                Training(sentences, None, network, each, vectors, [*silver, *taught])
+                for each in _seeds(config)
+            ],
+            best.best_epoch,
+            log.deadline,
+        )
+        taught = [label_text([tagger_of(each, temperature) for each in teachers], text)]
+        best = student
     learnt = len(text) if taught else 0
     training = Training(sentences, None, *settings(learnt), vectors, [*silver, *taught])
     fitted = training.fit(log, last_epoch=best.best_epoch)
     return SelfTraining(replace(fitted, history=best.history), best.judged, f1, learnt)
+
+
+def _seeds(config: TrainingConfig) -> list[TrainingConfig]:
+    return [replace(config, seed=config.seed + number, verbose=0) for number in range(_TEACHERS)]
+
+
+def fit_seeds(
+    trainings: Sequence[Training], last_epoch: int, deadline: float | None
+) -> list[FittedTagger]:
+    """Several trainings side by side, each to its own end."""
+    with ThreadPoolExecutor(len(trainings)) as threads:
+        log = EpochLog(deadline=deadline)
+        futures = [
+            threads.submit(training.fit, log, last_epoch=last_epoch) for training in trainings
+        ]
+        return [future.result() for future in futures]
 
 
 def fit_dev_with_text(
@@ -107,17 +127,17 @@ def fit_dev_with_text(
     The tagger is that of the round where it is better than theirs, else the first of these.
     """
     network, config = settings(0)
-    seeds = [replace(config, seed=config.seed + number) for number in range(_TEACHERS)]
     teachers = fit_side_by_side(
-        [Share(train, dev, each, silver) for each in seeds],
+        [Share(train, dev, each, silver) for each in _seeds(config)],
         network,
         vectors,
         share_of_time(log.deadline, _ROUND_SHARE),
         text,
         f"{_TEACHERS} teachers",
     )
-    lesson = label_text(teachers.judged, text, TagSet.from_tags(train.tags, config.scheme))
-    fitted = fit_tagger(train, dev, *settings(len(text)), vectors, log, [*silver, lesson.together])
+    temperature = temperature_of(teachers.judged)
+    lesson = label_text([tagger_of(each, temperature) for each in teachers.taggers], text)
+    fitted = fit_tagger(train, dev, *settings(len(text)), vectors, log, [*silver, lesson])
     f1 = [teachers.f1, fitted.history["val_f1"][fitted.kept_epoch - 1]]
     if f1[1] <= f1[0]:
         return SelfTraining(teachers.taggers[0], [teachers.judged[0]], f1, 0)
