@@ -20,6 +20,7 @@ MOST_SENTENCES = 20_000
 
 _COLUMNS = ("source", "record", "doc_id", "start_char", "end_char", "label", "confidence")
 Found = tuple[Span, float]
+Place = tuple[str, int | str | None]
 
 
 def unlabelled_text(
@@ -46,16 +47,20 @@ def labels_of_runs(root: str, segmentation: Segmentation, seed: int) -> Labelled
 
     Raises UsageError where it has no run that counts, or its inputs are not there any more.
     """
-    output = find_output(root)
+    try:
+        output = find_output(root)
+    except UsageError as error:
+        raise UsageError(str(error).replace("--output", "--silver", 1)) from error
     pool = _drawn(sources_of_runs(output, None), segmentation, (), seed)
-    if not pool.passages:
+    written, found = _rows(output.root, pool.passages)
+    passages = [each for each in pool.passages if (each.source, each.record) in written]
+    if not passages:
         raise UsageError(f"--silver {root}: there is no sentence in its inputs")
-    found = _entities(output.root, pool.passages)
     return LabelledCorpus(
         root,
         "parquet",
         None,
-        documents=tuple(_document(passage, found) for passage in pool.passages),
+        documents=tuple(_document(passage, found) for passage in passages),
         facts=("entities that runs found, with their confidence",),
         remarks=tuple(map(Remark, pool.warnings)),
     )
@@ -75,21 +80,24 @@ def _drawn(
     )
 
 
-def _entities(root: str, passages: Iterable[Passage]) -> dict[tuple[str, int | str], list[Found]]:
-    """By source and record, or by source and id in tables that older versions wrote."""
-    ids = list({passage.doc_id for passage in passages})
-    rows = read_table(root, "entities", _COLUMNS, where=pc.field("doc_id").isin(ids))
-    found: dict[tuple[str, int | str], list[Found]] = {}
-    for row in rows.to_pylist():
-        key = (row["source"], row["doc_id"] if row.get("record") is None else row["record"])
+def _rows(root: str, passages: Iterable[Passage]) -> tuple[set[Place], dict[Place, list[Found]]]:
+    """The documents that runs wrote of those of passages, and their entities.
+
+    By source and record; entities of older versions, which have none, by source and id.
+    """
+    where = pc.field("doc_id").isin(list({passage.doc_id for passage in passages}))
+    documents = read_table(root, "documents", ("source", "record"), where)
+    written = {(row["source"], row["record"]) for row in documents.to_pylist()}
+    found: dict[Place, list[Found]] = {}
+    for row in read_table(root, "entities", _COLUMNS, where).to_pylist():
+        record = row.get("record")
+        place = (row["source"], row["doc_id"] if record is None else record)
         span = Span(row["start_char"], row["end_char"], row["label"])
-        found.setdefault(key, []).append((span, row["confidence"]))
-    return found
+        found.setdefault(place, []).append((span, row["confidence"]))
+    return written, found
 
 
-def _document(
-    passage: Passage, found: dict[tuple[str, int | str], list[Found]]
-) -> LabelledDocument:
+def _document(passage: Passage, found: dict[Place, list[Found]]) -> LabelledDocument:
     """The entities that lie in a passage; one that lies in it in part makes its place unknown."""
     start, end = passage.start, passage.start + len(passage.text)
     keys = ((passage.source, passage.record), (passage.source, passage.doc_id))
