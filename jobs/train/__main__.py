@@ -19,7 +19,7 @@ from jobs.train.flags import configurations, training_parser
 from jobs.train.report.card import Recipe, rounds_in_words
 from jobs.train.report.further import format_further
 from jobs.train.report.terminal import format_figures, format_plan
-from jobs.train.state_file import state_file_of
+from jobs.train.state_file import forget_training, is_interrupted, state_file_of, steps_of
 from jobs.train.trained_model import trained_model
 from model.host.installation import TRAINING_MODULES, install_command
 from model.runtime import start_tensorflow
@@ -67,9 +67,10 @@ def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
     _require_new(output)
     _name(flags, output)
     state_file = state_file_of(output)
-    if state_file.exists() and not flags.resume:
+    if is_interrupted(output) and not flags.resume:
+        kept = state_file if state_file.exists() else steps_of(output)
         raise UsageError(
-            f"{state_file} is an interrupted training of --output {output}: "
+            f"{kept} is an interrupted training of --output {output}: "
             "go on with --resume, or remove it"
         )
     _require_packages()
@@ -81,7 +82,7 @@ def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
     settings = Settings.of(flags, parts, further)
     account(f"\n{format_plan(parts, further, settings.chosen)}\n")
     vectors = read_vectors(flags.vectors) if flags.vectors else NO_VECTORS
-    if flags.resume and not state_file.exists():
+    if flags.resume and not is_interrupted(output):
         account(f"nothing to resume, since there is no {state_file}: training starts")
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
@@ -93,6 +94,7 @@ def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
         directory=Path(flags.logs) if flags.logs else None,
         state_file=state_file,
         resumed=state_file if state_file.exists() else None,
+        steps=steps_of(output),
         deadline=started + 60 * minutes if minutes else None,
     )
     with _writing(output, state_file):
@@ -114,7 +116,7 @@ def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
     trained = trained_model(fitted.tagger, recipe, fitted.judged, test)
     with _writing(output, state_file):
         save_artifact(trained.artifact, output, trained.people)
-        state_file.unlink(missing_ok=True)
+        forget_training(output)
     account(format_figures(trained.figures))
     if fitted.rounds:
         account(f"\n{rounds_in_words(fitted.rounds, fitted.learnt)}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jobs.train.state_file import state_file_of
+from jobs.train.state_file import forget_training
 from jobs.tune.report import best_command, importance_table, progress, table
 from jobs.tune.space import Search
 from jobs.tune.study import FILE, Study, Trial, same_flags
@@ -133,7 +133,7 @@ def _tidy(plan: Plan, finished: Sequence[Trial], best: Trial | None) -> None:
         if failed or not (plan.keep_all or trial == best):
             model = _model(plan.output, trial.number)
             shutil.rmtree(model, ignore_errors=True)
-            state_file_of(model).unlink(missing_ok=True)
+            forget_training(model)
 
 
 def _require_hope(finished: Sequence[Trial]) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.train.state_file import state_file_of
+from jobs.train.state_file import is_interrupted
 from pipeline.console.commands import child_command, child_environment
 
 TRAINER = tuple(child_command("jobs.train"))
@@ -47,7 +47,7 @@ def train(command: Sequence[str], directory: Path, monitor: str, lock: int) -> O
     directory.parent.mkdir(exist_ok=True)
     # An interrupted run of the same trial may have left part of a model, and its state.
     shutil.rmtree(directory, ignore_errors=True)
-    if state_file_of(directory).exists():
+    if is_interrupted(directory):
         command = [*command, "--resume"]
     log = directory.with_name(f"{directory.name}.log")
     started = time.monotonic()

@@ -3,6 +3,7 @@
 What a field means stands in its metadata under "help", and its bound under "bound".
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -115,15 +116,34 @@ class TrainingConfig(_Bounded):
 
 
 @dataclass(frozen=True)
+class Step:
+    """Trainings that come before another: when they end, by `time.monotonic`, and where they are.
+
+    folder: new or of these very trainings, which are not done again.
+    """
+
+    deadline: float | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
 class EpochLog:
     """Where a training leaves its traces.
 
     directory: for `epochs.csv` and TensorBoard's events. state_file: written after each epoch, for
-    a training to go on from. resumed: such a file of an earlier process. deadline: when training
-    ends, by `time.monotonic`.
+    a training to go on from. resumed: such a file of an earlier process. steps: a folder for what
+    comes before that training, such as a cross-validation, which is not done again where it is
+    there. deadline: when training ends, by `time.monotonic`.
     """
 
     directory: Path | None = None
     state_file: Path | None = None
     resumed: Path | None = None
+    steps: Path | None = None
     deadline: float | None = None
+
+    def step(self, name: str, share: float = 1.0) -> Step:
+        """The step of this name, which may take that share of the time that is left."""
+        now = time.monotonic()
+        until = None if self.deadline is None else now + share * (self.deadline - now)
+        return Step(until, self.steps and self.steps / name)

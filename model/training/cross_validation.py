@@ -1,5 +1,6 @@
 """K-fold cross-validation: how many epochs are best, and models for sentences they never saw."""
 
+import json
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -9,11 +10,12 @@ from itertools import chain
 from statistics import mean
 
 from model.corpora.tokenized import TokenizedSentences
+from model.host.durable_files import replace_file
 from model.tagger.vocabulary import normalize
 from model.training.callbacks.dev_scores import DevCounts, Judge, Verdict, judged
 from model.training.callbacks.logs import Logs
 from model.training.callbacks.progress import epoch_text, write_line
-from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
+from model.training.configuration import EpochLog, NetworkConfig, Step, TrainingConfig
 from model.training.data.silver import SilverSentences
 from model.training.fit import FittedTagger, Training
 from model.training.word_vectors import NO_VECTORS, WordVectors
@@ -45,6 +47,8 @@ class CrossValidation:
         return list(zip(self.taggers, self.held_out, strict=True))
 
 
+_ALONE = Step()
+_HISTORY = "history.json"
 _TOGETHER = 3  # epochs whose mean says how good the last of them is
 _FOLDS_SHARE = 2 / 3  # of the time: they are as much work as four trainings, two at a time
 
@@ -63,19 +67,11 @@ def fit_after_folds(
     Its history is that of the cross-validation, whose taggers are there too, each with the
     sentences that it was not trained on.
     """
-    until = share_of_time(log.deadline, _FOLDS_SHARE)
-    crossed = cross_validate(
-        sentences, folds, network, config, vectors, until, silver=[silver] * len(set(folds))
-    )
+    step, each = log.step("folds", _FOLDS_SHARE), [silver] * len(set(folds))
+    crossed = cross_validate(sentences, folds, network, config, vectors, step, silver=each)
     training = Training(sentences, None, network, config, vectors, silver)
     fitted = training.fit(log, last_epoch=crossed.best_epoch)
     return replace(fitted, history=crossed.history), crossed.judged
-
-
-def share_of_time(deadline: float | None, share: float) -> float | None:
-    """When this share of the time from now to a deadline is over, by `time.monotonic`."""
-    now = time.monotonic()
-    return None if deadline is None else now + share * (deadline - now)
 
 
 def cross_validate(
@@ -84,7 +80,7 @@ def cross_validate(
     network: NetworkConfig,
     config: TrainingConfig,
     vectors: WordVectors = NO_VECTORS,
-    deadline: float | None = None,
+    step: Step = _ALONE,
     *,
     silver: Sequence[Sequence[SilverSentences]] | None = None,
     to_read: Iterable[Sequence[str]] = (),
@@ -105,23 +101,24 @@ def cross_validate(
         )
         for number, its in zip(numbers, silver, strict=True)
     ]
-    return fit_side_by_side(shares, network, vectors, deadline, to_read, f"{len(numbers)} folds")
+    called = f"{len(numbers)} folds"
+    return fit_side_by_side(shares, network, vectors, step, to_read, called)
 
 
 def fit_side_by_side(
     shares: Sequence["Share"],
     network: NetworkConfig,
     vectors: WordVectors,
-    deadline: float | None,
+    step: Step,
     to_read: Iterable[Sequence[str]],
     called: str,
 ) -> CrossValidation:
     """Several trainings, epoch by epoch, that end together.
 
     After each epoch the scores are taken together, and decide about the best epoch and the end for
-    all, as those on dev do elsewhere, but by means over a few epochs. deadline: by
-    `time.monotonic`. to_read: sentences that the taggers are going to label. called: what the
-    trainings are called where progress is shown.
+    all, as those on dev do elsewhere, but by means over a few epochs. to_read: sentences that the
+    taggers are going to label. called: what the trainings are called where progress is shown.
+    Raises UsageError where the folder of the step is of other trainings.
     """
     gold = (part.words for share in shares for part in (share.train, share.held_out))
     silver = (part.words for share in shares for part in share.silver)
@@ -133,8 +130,14 @@ def fit_side_by_side(
         Training(share.train, share.held_out, network, share.config, vectors, share.silver)
         for share in shares
     ]
-    panel = _Panel(called, len(trainings), shares[0].config, deadline)
-    log = EpochLog(deadline=deadline)
+    held_out = [share.held_out for share in shares]
+    folder = step.folder
+    if folder and (folder / _HISTORY).exists():
+        taggers = [training.ended(folder / f"{n}") for n, training in enumerate(trainings)]
+        history = json.loads((folder / _HISTORY).read_bytes())
+        return CrossValidation(taggers, held_out, history, taggers[0].kept_epoch)
+    panel = _Panel(called, len(trainings), shares[0].config, step.deadline)
+    log = EpochLog(deadline=step.deadline)
     with ThreadPoolExecutor(len(trainings)) as threads:
         futures = [
             threads.submit(panel.watched, training, log, number)
@@ -151,7 +154,10 @@ def fit_side_by_side(
             ) from None
         finally:
             panel.barrier.abort()  # an interrupt: they end with their epoch
-    held_out = [share.held_out for share in shares]
+    if folder:
+        for number, training in enumerate(trainings):
+            training.state.save(folder / f"{number}")
+        replace_file(folder / _HISTORY, json.dumps(panel.history).encode())  # last: all are there
     return CrossValidation(taggers, held_out, panel.history, taggers[0].kept_epoch)
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -146,6 +147,18 @@ class Training:
                 *([StateKeeper(state, log.state_file)] if log.state_file else []),
             ],
         )
+        return self._fitted()
+
+    def ended(self, file: Path) -> FittedTagger:
+        """The tagger of a training like this one that ended, and whose state is in the file.
+
+        Raises UsageError where that is of another.
+        """
+        self.state.load(file)
+        return self._fitted()
+
+    def _fitted(self) -> FittedTagger:
+        state = self.state
         self.model.set_weights(state.kept_weights)
         return FittedTagger(
             weights=self.model.tagger_weights(),

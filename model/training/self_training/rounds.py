@@ -11,14 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from model.corpora.tokenized import TokenizedSentences
-from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
+from model.training.configuration import EpochLog, NetworkConfig, Step, TrainingConfig
 from model.training.cross_validation import (
     CrossValidation,
     Judged,
     Share,
     cross_validate,
     fit_side_by_side,
-    share_of_time,
 )
 from model.training.data.silver import SilverSentences
 from model.training.fit import FittedTagger, Training, fit_tagger
@@ -63,20 +62,22 @@ def fit_folds_with_text(
     what is set for gold and so many sentences of text. silver: of other teachers.
     """
 
-    def crossed(count: int, share: float, taught: Sequence[SilverSentences]) -> CrossValidation:
+    def crossed(
+        name: str, count: int, share: float, taught: Sequence[SilverSentences]
+    ) -> CrossValidation:
         each = [[*silver, its] for its in taught] or [list(silver)] * len(set(folds))
-        until = share_of_time(log.deadline, share)
+        step = log.step(name, share)
         return cross_validate(
-            sentences, folds, *settings(count), vectors, until, silver=each, to_read=text
+            sentences, folds, *settings(count), vectors, step, silver=each, to_read=text
         )
 
-    best = crossed(0, _TEACHERS_SHARE, ())
+    best = crossed("folds", 0, _TEACHERS_SHARE, ())
     f1 = [best.f1]
     taught: list[SilverSentences] = []
-    for _ in range(_MOST_ROUNDS):
+    for number in range(1, _MOST_ROUNDS + 1):
         temperature = temperature_of(best.judged)
         lessons = [label_text([tagger_of(each, temperature)], text) for each in best.taggers]
-        student = crossed(len(text), _ROUND_SHARE, lessons)
+        student = crossed(f"round-{number}", len(text), _ROUND_SHARE, lessons)
         f1.append(student.f1)
         if student.f1 <= best.f1:
             break
@@ -87,7 +88,7 @@ def fit_folds_with_text(
                 for each in _seeds(config)
             ],
             best.best_epoch,
-            log.deadline,
+            log.step(f"teachers-{number}"),
         )
         taught = [label_text([tagger_of(each, temperature) for each in teachers], text)]
         best = student
@@ -101,16 +102,17 @@ def _seeds(config: TrainingConfig) -> list[TrainingConfig]:
     return [replace(config, seed=config.seed + number, verbose=0) for number in range(_TEACHERS)]
 
 
-def fit_seeds(
-    trainings: Sequence[Training], last_epoch: int, deadline: float | None
-) -> list[FittedTagger]:
-    """Several trainings side by side, each to its own end."""
+def fit_seeds(trainings: Sequence[Training], last_epoch: int, step: Step) -> list[FittedTagger]:
+    """Several trainings side by side, each to its own end, and from its last epoch on."""
+
+    def fit(number: int, training: Training) -> FittedTagger:
+        file = step.folder and step.folder / f"{number}"
+        resumed = file if file and file.exists() else None
+        log = EpochLog(state_file=file, resumed=resumed, deadline=step.deadline)
+        return training.fit(log, last_epoch=last_epoch)
+
     with ThreadPoolExecutor(len(trainings)) as threads:
-        log = EpochLog(deadline=deadline)
-        futures = [
-            threads.submit(training.fit, log, last_epoch=last_epoch) for training in trainings
-        ]
-        return [future.result() for future in futures]
+        return list(threads.map(fit, range(len(trainings)), trainings))
 
 
 def fit_dev_with_text(
@@ -131,7 +133,7 @@ def fit_dev_with_text(
         [Share(train, dev, each, silver) for each in _seeds(config)],
         network,
         vectors,
-        share_of_time(log.deadline, _ROUND_SHARE),
+        log.step("teachers", _ROUND_SHARE),
         text,
         f"{_TEACHERS} teachers",
     )

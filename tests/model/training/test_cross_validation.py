@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model.corpora.tokenized import TokenizedSentences
-from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
+from model.training.configuration import EpochLog, NetworkConfig, Step, TrainingConfig
 from schemas.errors import JobError
 
 pytestmark = [pytest.mark.training, pytest.mark.usefixtures("all_eager")]
@@ -101,7 +101,7 @@ def test_patience_and_time_end_all_of_them_together(capsys: pytest.CaptureFixtur
     assert len(ended.history["loss"]) < 40
     assert {len(fitted.history["loss"]) for fitted in ended.taggers} == {len(ended.history["loss"])}
     assert capsys.readouterr().out == ""
-    late = crossed(replace(CONFIG, epochs=40, verbose=2), deadline=time.monotonic())
+    late = crossed(replace(CONFIG, epochs=40, verbose=2), step=Step(time.monotonic()))
     assert {len(fitted.history["loss"]) for fitted in late.taggers} == {1}
     (line,) = capsys.readouterr().out.splitlines()
     values = "  ".join(f"{name} {late.history[name][0]:.4f}" for name in SHOWN)

@@ -1,6 +1,7 @@
 """Self-training: what is learnt from text is kept where gold that no teacher saw says so."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from model.corpora.tokenized import TokenizedSentences
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
 from model.training.word_vectors import NO_VECTORS
+from schemas.errors import UsageError
 
 pytestmark = [pytest.mark.training, pytest.mark.usefixtures("all_eager")]
 
@@ -32,10 +34,10 @@ def settings(text: int) -> tuple[NetworkConfig, TrainingConfig]:
     return NETWORK, CONFIG
 
 
-def with_folds(**more: Any) -> Any:  # noqa: ANN401
+def with_folds(log: EpochLog | None = None, **more: Any) -> Any:  # noqa: ANN401
     from model.training.self_training.rounds import fit_folds_with_text
 
-    log = EpochLog()
+    log = log or EpochLog()
     return fit_folds_with_text(corpus(), FOLDS, TEXT, settings, NO_VECTORS, log, **more)
 
 
@@ -107,6 +109,32 @@ def test_the_same_seed_gives_the_same_tagger(monkeypatch: pytest.MonkeyPatch) ->
     require_same(found.fitted, again.fitted)
     assert all(parts[0] is silver for folds in noted for parts in folds)
     assert "Bo" in {word.title() for word in found.fitted.encoder.vocabulary.words}
+
+
+def test_steps_that_ended_are_not_done_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where a kill came later; those of other trainings are refused."""
+    from model.training.data.silver import SilverSentences, Teacher
+
+    scored(monkeypatch, *(0.5, 0.6, 0.5) * 3)
+    log = EpochLog(steps=tmp_path / "steps")
+    first = with_folds(log)
+    steps = ["folds", "round-1", "round-2", "teachers-1"]
+    assert sorted(path.name for path in (tmp_path / "steps").iterdir()) == steps
+
+    def again(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("model.training.cross_validation._Panel.watched", again)
+    second = with_folds(log)
+    require_same(first.fitted, second.fitted)
+    assert (second.f1, second.learnt) == (first.f1, first.learnt)
+    other = SilverSentences(
+        [("Bo", "ran")], [("B-per", "O")], [[0.9, 0.9]], [0.5], Teacher.of_labels(["geo", "per"])
+    )
+    with pytest.raises(UsageError, match="is of a training with other data or settings"):
+        with_folds(log, silver=[other])
 
 
 def test_time_that_is_over_ends_all_of_it() -> None:
