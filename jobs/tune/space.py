@@ -29,7 +29,10 @@ DEFAULT_SPACE: Mapping[str, str] = {
 _NEVER_SEARCHED = {
     # Documents are cut by language and tokens.
     **dict.fromkeys(
-        ("train", "dev", "validation_split", "test", "vectors", "language", "tokens"),
+        (
+            *("train", "dev", "validation_split", "test", "vectors", "language", "tokens"),
+            *("unlabelled", "input_format", "text_field", "encoding", "silver", "silver_labels"),
+        ),
         "all trials share their data",
     ),
     **dict.fromkeys(("monitor", "mode"), "all trials share their measure"),
