@@ -66,7 +66,7 @@ def fit(
     from model.training.self_training.rounds import fit_dev_with_text, fit_folds_with_text
 
     train, dev = (tokenized(part, parts) for part in (parts.train, parts.dev))
-    silver = [part.sentences for part in further.silver]
+    silver = [part.sentences for part in further.silver if len(part.sentences)]
     settings = Settings.of(flags, parts, further)
     network, fitting = settings.network, settings.fitting
     if not further.text:

@@ -101,7 +101,8 @@ def test_text_is_learnt_from_and_what_came_of_it_is_told(
     [
         (["--text_field=body"], "--text_field is for --unlabelled, which is not given"),
         (["--silver_labels", "A=b"], "--silver_labels is for --silver, which is not given"),
-        (["--silver_weight=-1"], "--silver_weight is -1.0, expected at least 0"),
+        (["--silver_weight=-1"], "--silver_weight is -1.0, expected 0 to 100"),
+        (["--silver_weight=inf"], "--silver_weight is inf, expected 0 to 100"),
         (["--silver=nowhere.jsonl"], "nowhere.jsonl: cannot be read"),
         (["--silver=."], "--silver /"),
         (["--unlabelled", "nowhere/*.txt"], "nowhere"),
