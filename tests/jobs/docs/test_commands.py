@@ -45,7 +45,7 @@ def clone(tmp_path: Path) -> Path:
     return clone
 
 
-def run_as_written(blocks: list[str], clone: Path) -> str:
+def run_as_written(blocks: list[str], clone: Path, seconds: int = 280) -> str:
     """What is said where the blocks run one after the other in a shell that stops at an error."""
     script = "\n".join(["set -eu", *blocks])
     environment = {"PATH": os.environ["PATH"], "HOME": str(clone.parent), "BROWSER": "true"}
@@ -58,7 +58,7 @@ def run_as_written(blocks: list[str], clone: Path) -> str:
         check=False,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=seconds,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -119,7 +119,7 @@ def test_four_rounds_give_what_the_page_says(shell_blocks: Commands, clone: Path
     """The F1 of each round on what was kept aside, and at last on notes, to about three points."""
     page = "jobs/docs/pages/rounds.md"
     blocks = [block.replace("make run\n", "") for block in shell_blocks[page]]
-    said = run_as_written(blocks, clone)
+    said = run_as_written(blocks, clone, 1700)
     table = re.compile(r"^\| \d \| .* \| ([\d.]+) \| ([\d.]+) \|$", re.MULTILINE)
     rows = table.findall((ROOT / page).read_text())
     expected = [float(kept_aside) for kept_aside, _ in rows] + [float(rows[-1][1])]
