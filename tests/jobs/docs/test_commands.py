@@ -123,9 +123,7 @@ def test_four_rounds_give_what_the_page_says(shell_blocks: Commands, clone: Path
     table = re.compile(r"^\| \d \| .* \| ([\d.]+) \| ([\d.]+) \|$", re.MULTILINE)
     rows = table.findall((ROOT / page).read_text())
     expected = [float(kept_aside) for kept_aside, _ in rows] + [float(rows[-1][1])]
-    scores = re.compile(
-        r"^\d@.* on \w+\.jsonl .*?^micro +\S+ +\S+ +(\S+)", re.MULTILINE | re.DOTALL
-    )
+    scores = re.compile(r"(?ms)^\d@[^\n]* on \w+\.jsonl .*?^micro +\S+ +\S+ +(\S+)")
     assert [float(f1) for f1 in scores.findall(said)] == pytest.approx(expected, abs=0.035)
 
 
