@@ -119,11 +119,13 @@ class TrainingConfig(_Bounded):
 class Step:
     """Trainings that come before another: when they end, by `time.monotonic`, and where they are.
 
-    folder: new or of these very trainings, which are not done again.
+    folder: new or of these very trainings, which are not done again. title: begins their lines of
+    progress.
     """
 
     deadline: float | None = None
     folder: Path | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ class EpochLog:
     steps: Path | None = None
     deadline: float | None = None
 
-    def step(self, name: str, share: float = 1.0) -> Step:
+    def step(self, name: str, share: float = 1.0, title: str = "") -> Step:
         """The step of this name, which may take that share of the time that is left."""
         now = time.monotonic()
         until = None if self.deadline is None else now + share * (self.deadline - now)
-        return Step(until, self.steps and self.steps / name)
+        return Step(until, self.steps and self.steps / name, title)

@@ -101,7 +101,7 @@ def cross_validate(
         )
         for number, its in zip(numbers, silver, strict=True)
     ]
-    called = f"{len(numbers)} folds"
+    called = f"{step.title}{len(numbers)} folds"
     return fit_side_by_side(shares, network, vectors, step, to_read, called)
 
 

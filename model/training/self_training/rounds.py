@@ -62,22 +62,22 @@ def fit_folds_with_text(
     what is set for gold and so many sentences of text. silver: of other teachers.
     """
 
-    def crossed(
-        name: str, count: int, share: float, taught: Sequence[SilverSentences]
-    ) -> CrossValidation:
+    def crossed(number: int, share: float, taught: Sequence[SilverSentences]) -> CrossValidation:
         each = [[*silver, its] for its in taught] or [list(silver)] * len(set(folds))
-        step = log.step(name, share)
+        step, count = log.step("folds", share), 0
+        if number:
+            step, count = log.step(f"round-{number}", share, f"round {number}, "), len(text)
         return cross_validate(
             sentences, folds, *settings(count), vectors, step, silver=each, to_read=text
         )
 
-    best = crossed("folds", 0, _TEACHERS_SHARE, ())
+    best = crossed(0, _TEACHERS_SHARE, ())
     f1 = [best.f1]
     taught: list[SilverSentences] = []
     for number in range(1, _MOST_ROUNDS + 1):
         temperature = temperature_of(best.judged)
         lessons = [label_text([tagger_of(each, temperature)], text) for each in best.taggers]
-        student = crossed(f"round-{number}", len(text), _ROUND_SHARE, lessons)
+        student = crossed(number, _ROUND_SHARE, lessons)
         f1.append(student.f1)
         if student.f1 <= best.f1:
             break

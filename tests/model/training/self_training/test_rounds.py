@@ -96,6 +96,7 @@ def test_without_a_gain_the_tagger_is_that_of_gold_alone(monkeypatch: pytest.Mon
     require_same(found.fitted, alone)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_tagger(monkeypatch: pytest.MonkeyPatch) -> None:
     """And other teachers' labels are learnt in every training."""
     from model.training.data.silver import SilverSentences, Teacher
