@@ -99,7 +99,9 @@ def fit_folds_with_text(
 
 
 def _seeds(config: TrainingConfig) -> list[TrainingConfig]:
-    return [replace(config, seed=config.seed + number, verbose=0) for number in range(_TEACHERS)]
+    """Settings that differ by their seeds; the first alone shows how far they are."""
+    others = [replace(config, seed=config.seed + n, verbose=0) for n in range(1, _TEACHERS)]
+    return [config, *others]
 
 
 def fit_seeds(trainings: Sequence[Training], last_epoch: int, step: Step) -> list[FittedTagger]:
