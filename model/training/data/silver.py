@@ -81,8 +81,10 @@ class TargetTable:
     def _meant(self, tag: str, teacher: Teacher) -> tuple[int, ...]:
         prefix, label = tag[:2], tag[2:]
         meant = {f"{prefix}{each}" for each in teacher.meanings[label]}
+        # Gold without a fold may lack a label: what may be of it says nothing there.
+        is_silent = not meant or not meant <= set(self.tag_set.tags)
         return tuple(
-            number for number, each in enumerate(self.tag_set.tags) if each in meant or not meant
+            number for number, each in enumerate(self.tag_set.tags) if each in meant or is_silent
         )
 
     @property

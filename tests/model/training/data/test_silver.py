@@ -42,6 +42,20 @@ def test_each_tag_leaves_possible_what_it_may_mean(scheme: str) -> None:
     ]
 
 
+def test_a_label_that_a_fold_of_gold_lacks_says_nothing_there() -> None:
+    """Alone or as one of several that may be meant; the others go on as they were."""
+    tag_set = TagSet(("geo", "per"))
+    table = TargetTable(tag_set)
+    teacher = Teacher(
+        {"GPE": ("geo", "gpe"), "EVENT": ("eve",), "PERSON": ("per",)},
+        frozenset({"geo", "gpe", "eve", "per"}),
+    )
+    targets = table.targets(["B-GPE", "B-EVENT", "B-PERSON", "O"], teacher)
+    possible = table.possible[targets]
+    assert possible.sum(axis=1).tolist() == [5, 5, 1, 1]
+    assert [tag_set.tags[row.argmax()] for row in possible[2:]] == ["B-per", "O"]
+
+
 def test_the_first_targets_are_the_tags_themselves() -> None:
     tag_set = TagSet(LABELS)
     table = TargetTable(tag_set)
