@@ -23,10 +23,10 @@ def forget_training(output: Path) -> None:
     """Remove what is kept of a training of `output`; raises OSError where it cannot be."""
     state_file_of(output).unlink(missing_ok=True)
     steps = steps_of(output)
-    for file in (*steps.glob("*/*"), *steps.glob("*")):
-        if file.is_dir():
-            file.rmdir()
-        else:
-            file.unlink()
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # what is not ours stays there, and so does its folder
+        for file in (*steps.glob("*/*"), *steps.glob("*")):
+            if file.is_dir():
+                file.rmdir()
+            else:
+                file.unlink()
         steps.rmdir()

@@ -83,7 +83,7 @@ def project_silver(document: LabelledDocument, segmentation: Segmentation) -> Si
     """As `project_document`, for a teacher who may be wrong, so that no doubtful span is learnt.
 
     The tokens of a span that does not fit, or whose certainty is 0, have no tag, and certainty 0,
-    as those have that were not read.
+    as those have that were not read. Of spans that overlap, the surest goes first.
     """
     tokens = cut_document(document, segmentation)
     told = document.certainty or Certainty((1.0,) * len(document.entities))
@@ -91,8 +91,12 @@ def project_silver(document: LabelledDocument, segmentation: Segmentation) -> Si
     taken = np.zeros(len(tokens.words), np.bool_)
     tagged: list[Span] = []
     misfits: list[Misfit] = []
-    of_span = dict(zip(document.entities, told.entities, strict=True))
-    for place in _ranked(document, tokens):
+    of_span: dict[Span, float] = {}
+    for span, share in zip(document.entities, told.entities, strict=True):
+        of_span[span] = max(share, of_span.get(span, 0.0))
+    placed = [_Placement.of(span, tokens) for span in of_span]
+    placed.sort(key=lambda place: (place.kind is not None, -of_span[place.span], place.rank))
+    for place in placed:
         mine = np.arange(place.first, place.stop)
         kind = place.kind or ("overlap" if taken[mine].any() else None)
         if kind is None and of_span[place.span]:

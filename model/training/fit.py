@@ -26,6 +26,7 @@ from model.training.keras_version import keras, named
 from model.training.network import BiLSTMCRF
 from model.training.optimizer import make_optimizer
 from model.training.word_vectors import NO_VECTORS, WordVectors
+from schemas.errors import UsageError
 
 # Sentences of dev that are scored at once.
 _DEV_BATCH = 128
@@ -154,7 +155,10 @@ class Training:
 
         Raises UsageError where that is of another.
         """
-        self.state.load(file)
+        try:
+            self.state.load(file)
+        except UsageError as error:  # the folder of all steps is what a person can remove
+            raise UsageError(str(error).replace(str(file), str(file.parents[1]))) from error
         return self._fitted()
 
     def _fitted(self) -> FittedTagger:

@@ -1,6 +1,7 @@
 """What is learnt beside gold: labels of other teachers, and text without labels."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,9 @@ from jobs.train.data.parts import BrokenFilesError, Parts
 from jobs.train.data.silver import GoldTexts, SilverMeanings, SilverPart, silver_part
 from jobs.train.data.texts import labels_of_runs, unlabelled_text
 from model.corpora import read_labelled
+from model.text.escaping import harmless
 from model.training.automatic import DataSize
+from pipeline.console.arguments import did_you_mean
 from pipeline.console.flags import add_flags as add_fields
 from pipeline.console.flags import flag, from_flags, require_bounds
 from pipeline.inputs.encodings import UTF8
@@ -47,8 +50,9 @@ class FurtherConfig:
         for name in ("input_format", "text_field", "encoding"):
             if not self.unlabelled and getattr(self, name) != getattr(usual, name):
                 raise UsageError(f"--{name} is for --unlabelled, which is not given")
-        if self.silver_labels and not self.silver:
-            raise UsageError("--silver_labels is for --silver, which is not given")
+        for name, usual_value in (("silver_labels", ()), ("silver_weight", 1.0)):
+            if not self.silver and getattr(self, name) != usual_value:
+                raise UsageError(f"--{name} is for --silver, which is not given")
 
     @property
     def read(self) -> ReadConfig:
@@ -80,8 +84,8 @@ class Further:
     def described(self) -> dict[str, str]:
         """What each of it is, by its name."""
         silver = {
-            f"silver {Path(part.origin).name}": f"{len(part.sentences):,} sentences"
-            for part in self.silver
+            f"silver {number}, {Path(part.origin).name}": f"{len(part.sentences):,} sentences"
+            for number, part in enumerate(self.silver, 1)
         }
         text = {"text without labels": f"{len(self.text):,} sentences"} if self.text else {}
         return silver | text
@@ -99,7 +103,7 @@ def read_further(flags: argparse.Namespace, parts: Parts) -> Further:
         return Further()
     gold = GoldTexts.of(parts.segmentation, (*parts.train, *parts.dev), parts.test)
     silver = []
-    for path in dict.fromkeys(config.silver):
+    for path in {os.path.realpath(path): path for path in config.silver}.values():
         try:
             corpus = (
                 labels_of_runs(path, parts.segmentation, flags.seed)
@@ -111,9 +115,16 @@ def read_further(flags: argparse.Namespace, parts: Parts) -> Further:
         weight = config.silver_weight
         silver.append(silver_part(corpus, parts.segmentation, meanings, gold, weight))
     text: Sequence[Sequence[str]] = ()
-    warnings: Sequence[str] = ()
+    used = {label for part in silver for label in part.spans}
+    unused = [each for each in config.silver_labels if each.partition("=")[0] not in used]
+    warnings: Sequence[str] = [
+        f"--silver_labels {harmless(each)}: no teacher has this label"
+        + did_you_mean(each.partition("=")[0], used)
+        for each in unused
+    ]
     if config.unlabelled:
-        text, warnings = unlabelled_text(
+        text, told = unlabelled_text(
             config.unlabelled, config.read, parts.segmentation, gold.texts, flags.seed
         )
+        warnings = [*warnings, *told]
     return Further(silver, text, warnings)

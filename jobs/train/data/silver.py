@@ -3,24 +3,25 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, compress
+from itertools import accumulate, chain, pairwise
 
 from jobs.label.pool import squeezed
 from model.corpora import LabelledCorpus, LabelledSentence
 from model.corpora.projection import Misfit, project_silver
-from model.corpora.records import Certainty, LabelledDocument, Remark
+from model.corpora.records import Remark
 from model.corpora.remarks import about_misfits
 from model.evaluation.confusion import Confusion, confusion
 from model.evaluation.entity_scores import EntityScores, entity_scores
 from model.tags import OUTSIDE, Span, spans_of
 from model.text.escaping import harmless
-from model.text.segmentation import Segmentation, retokenize
+from model.text.segmentation import Segmentation, retokenize, tokenize_document
 from model.training.data.silver import SilverSentences, Teacher
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.text import listed
 from schemas.errors import UsageError
+from schemas.records import Document
 
-_MISFITS = "nothing is learnt of their tokens"
+_MISFITS = "nothing is learnt of their labels"
 
 Tagged = tuple[Sequence[str], Sequence[str]]  # words, and their tags
 
@@ -40,7 +41,8 @@ class SilverMeanings:
     def of(cls, given: Sequence[str], gold: Sequence[str]) -> "SilverMeanings":
         """`PERSON=per`, `GPE=geo,gpe`, `DATE=O` or `DATE=`; raises UsageError for others."""
         labels: dict[str, tuple[str, ...]] = {label: (label,) for label in gold}
-        outside = set()
+        outside: set[str] = set()
+        said: set[str] = set()
         for text in given:
             label, equals, meant = text.partition("=")
             if not label or not equals:
@@ -48,8 +50,12 @@ class SilverMeanings:
                     f"--silver_labels {text!r} is no LABEL=LABEL, such as PERSON=per, GPE=geo,gpe, "
                     "DATE=O (no entity) or DATE= (says nothing)"
                 )
+            if label in said:
+                raise UsageError(f"--silver_labels says twice what {label} means")
+            said.add(label)
             if meant == OUTSIDE and OUTSIDE not in gold:
                 outside.add(label)
+                labels.pop(label, None)
                 continue
             labels[label] = tuple(dict.fromkeys(meant.split(","))) if meant else ()
             for one in labels[label]:
@@ -117,9 +123,14 @@ class GoldTexts:
         shown: Iterable[LabelledSentence],
         hidden: Iterable[LabelledSentence],
     ) -> "GoldTexts":
-        """shown: those that a teacher is compared with; hidden: others, not to be learnt of it."""
+        """shown: those that a teacher is compared with; hidden: others, not to be learnt of it.
+
+        Of a sentence that extraction would cut in several, each of these is a text of gold too.
+        """
+        shown = list(shown)
         tagged = {_key(each.words): _cut(each, segmentation) for each in shown}
-        return cls(tagged, frozenset((*tagged, *(_key(each.words) for each in hidden))))
+        pieces = (_pieces(each.words, segmentation) for each in (*shown, *hidden))
+        return cls(tagged, frozenset(chain(tagged, *pieces)))
 
 
 def silver_part(
@@ -139,12 +150,14 @@ def silver_part(
         for span in found
     )
     teacher = meanings.teacher(spans, corpus.path)
+    if not spans:
+        raise UsageError(f"--silver {corpus.path} holds no labelled span: it says nothing")
     told, misfits = _told(corpus, segmentation, meanings.outside)
     keys = [_key(words) for (words, _), _ in told]
     new = [each for key, each in zip(keys, told, strict=True) if key not in gold.texts]
     both = [
-        (gold.tagged[key], tagged)
-        for key, (tagged, _) in zip(keys, told, strict=True)
+        (gold.tagged[key], tagged, certainty)
+        for key, (tagged, certainty) in zip(keys, told, strict=True)
         if key in gold.tagged
     ]
     return SilverPart(
@@ -170,27 +183,40 @@ def _told(
     told: list[tuple[Tagged, Sequence[float]]] = []
     misfits: list[Misfit] = []
     for document in corpus.documents:
-        silver = project_silver(_without(document, outside), segmentation)
+        silver = project_silver(document, segmentation)
         pairs = zip(silver.sentences, silver.certainty, strict=True)
         told += [((each.words, each.tags), certainty) for each, certainty in pairs]
         misfits += silver.misfits
     for sentence in corpus.sentences:
         words, tags = _cut(sentence, segmentation)
-        tags = [OUTSIDE if tag[2:] in outside else tag for tag in tags]
         told.append(((words, tags), [1.0] * len(words)))
-    return told, misfits
+    return [((words, _within(tags, outside)), sure) for (words, tags), sure in told], misfits
 
 
-def agreement(pairs: Sequence[tuple[Tagged, Tagged]], teacher: Teacher) -> Agreement | None:
-    """How a teacher agrees with gold: (gold, told) of the same texts in, None for no pairs.
+def _within(tags: Sequence[str], outside: frozenset[str]) -> Sequence[str]:
+    """The tags of a sentence without those of some labels."""
+    return tuple(OUTSIDE if tag[2:] in outside else tag for tag in tags)
 
-    Labels that the teacher does not know are not looked at.
+
+def agreement(
+    pairs: Sequence[tuple[Tagged, Tagged, Sequence[float]]], teacher: Teacher
+) -> Agreement | None:
+    """How a teacher agrees with gold: (gold, told, certainty) of the same texts in.
+
+    None for no pairs. Labels that the teacher does not know are not looked at, nor is gold where it
+    says nothing.
     """
     if not pairs:
         return None
     gold, told = [], []
-    for of_gold, of_teacher in pairs:
-        its = [span for span in _places(*of_gold) if span.label in teacher.known]
+    for of_gold, of_teacher, certainty in pairs:
+        silent = _silent(of_teacher[0], certainty)
+        its = [
+            span
+            for span in _places(*of_gold)
+            if span.label in teacher.known
+            and not any(start < span.end and end > span.start for start, end in silent)
+        ]
         gold.append(its)
         told.append(list(_as_gold(_places(*of_teacher), its, teacher)))
     return Agreement(len(pairs), entity_scores(gold, told), confusion(gold, told))
@@ -205,19 +231,25 @@ def _as_gold(spans: Iterable[Span], gold: Sequence[Span], teacher: Teacher) -> I
             yield next((each for each in meant if each in there), meant[0])
 
 
+def _silent(words: Sequence[str], certainty: Sequence[float]) -> list[tuple[int, int]]:
+    """The places of tokens of which nothing is said, as those of `_places`."""
+    ends = [0, *accumulate(map(len, words))]
+    return [bounds for bounds, sure in zip(pairwise(ends), certainty, strict=True) if not sure]
+
+
 def _places(words: Sequence[str], tags: Sequence[str]) -> list[Span]:
     """The spans of a sentence by their places in its text without blanks."""
     ends = [0, *accumulate(map(len, words))]
     return [Span(ends[span.start], ends[span.end], span.label) for span in spans_of(tags)]
 
 
-def _without(document: LabelledDocument, outside: frozenset[str]) -> LabelledDocument:
-    """A document without the spans of some labels: there is no entity."""
-    kept = [span.label not in outside for span in document.entities]
-    told = document.certainty or Certainty((1.0,) * len(kept))
-    certainty = replace(told, entities=tuple(compress(told.entities, kept)))
-    entities = tuple(compress(document.entities, kept))
-    return replace(document, entities=entities, certainty=certainty)
+def _pieces(words: Sequence[str], segmentation: Segmentation) -> Iterator[str]:
+    """A sentence, and those in which extraction would cut its text."""
+    text = " ".join(words)
+    yield squeezed(text)
+    cut = tokenize_document(Document("", "", 0, text), segmentation)
+    for start, end in zip(cut.sentence_start.tolist(), cut.sentence_end.tolist(), strict=True):
+        yield squeezed(text[start:end])
 
 
 def _cut(sentence: LabelledSentence, segmentation: Segmentation) -> Tagged:

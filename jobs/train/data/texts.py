@@ -12,6 +12,7 @@ from model.corpora import LabelledCorpus, LabelledDocument
 from model.corpora.records import Certainty, Remark
 from model.tags import Span
 from model.text.segmentation import Segmentation
+from pipeline.console.text import listed
 from pipeline.inputs.formats import ReadConfig
 from pipeline.outputs.current import read_table
 from schemas.errors import UsageError
@@ -36,11 +37,16 @@ def unlabelled_text(
     known: texts that are labelled, squeezed; they are left out. Raises UsageError where none is
     left.
     """
-    sources, warnings = sources_of_files(patterns, read, None)
+    try:
+        sources, warnings = sources_of_files(patterns, read, None)
+    except UsageError as error:
+        raise UsageError(str(error).replace("--input ", "--unlabelled ", 1)) from error
     pool = _drawn(sources, segmentation, known, seed, MOST_SENTENCES)
+    told = [each.replace("--input,", "--unlabelled,", 1) for each in (*warnings, *pool.warnings)]
     if not pool.passages:
-        raise UsageError("--unlabelled: there is no sentence in it but what is labelled")
-    return [passage.words for passage in pool.passages], (*warnings, *pool.warnings)
+        why = f": {told[0]}" if told else " but what is labelled, or has fewer than three words"
+        raise UsageError(f"--unlabelled: there is no sentence to learn from in it{why}")
+    return [passage.words for passage in pool.passages], told
 
 
 def labels_of_runs(root: str, segmentation: Segmentation, seed: int) -> LabelledCorpus:
@@ -50,20 +56,33 @@ def labels_of_runs(root: str, segmentation: Segmentation, seed: int) -> Labelled
     """
     try:
         output = find_output(root)
+        sources = sources_of_runs(output, None)
+        pool = _drawn(sources, segmentation, (), seed, MOST_OF_RUNS)
     except UsageError as error:
-        raise UsageError(str(error).replace("--output", "--silver", 1)) from error
-    pool = _drawn(sources_of_runs(output, None), segmentation, (), seed, MOST_OF_RUNS)
+        raise UsageError(f"--silver {root}: {error}".replace("--output ", "")) from error
     written, found = _rows(output.root, pool.passages)
     passages = [each for each in pool.passages if (each.source, each.record) in written]
     if not passages:
         raise UsageError(f"--silver {root}: there is no sentence in its inputs")
+    left_out = [
+        run["run_id"]
+        for run in output.manifests
+        if output.counting[run["run_id"]] and run["configuration"].get("min_confidence")
+    ]
+    warnings = list(pool.warnings)
+    if left_out:
+        warnings.append(
+            f"{listed(left_out)} left out entities below a --min_confidence, so that nothing is "
+            f"learnt of tokens without one in {root}"
+        )
+    read = () if left_out else None
     return LabelledCorpus(
         root,
         "parquet",
         None,
-        documents=tuple(_document(passage, found) for passage in passages),
+        documents=tuple(_document(passage, found, read) for passage in passages),
         facts=("entities that runs found, with their confidence",),
-        remarks=tuple(map(Remark, pool.warnings)),
+        remarks=tuple(map(Remark, warnings)),
     )
 
 
@@ -102,8 +121,13 @@ def _rows(root: str, passages: Iterable[Passage]) -> tuple[set[Place], dict[Plac
     return written, found
 
 
-def _document(passage: Passage, found: dict[Place, list[Found]]) -> LabelledDocument:
-    """The entities that lie in a passage; one that lies in it in part makes its place unknown."""
+def _document(
+    passage: Passage, found: dict[Place, list[Found]], read: tuple[()] | None
+) -> LabelledDocument:
+    """The entities that lie in a passage; one that lies in it in part makes its place unknown.
+
+    read: as of `Certainty`.
+    """
     start, end = passage.start, passage.start + len(passage.text)
     keys = ((passage.source, passage.record), (passage.source, passage.doc_id))
     all_found = next((found[key] for key in keys if key in found), [])
@@ -114,6 +138,7 @@ def _document(passage: Passage, found: dict[Place, list[Found]]) -> LabelledDocu
             cut = Span(max(span.start, start) - start, min(span.end, end) - start, span.label)
             inside.append((cut, confidence if whole else 0.0))
     inside.sort()
-    certainty = Certainty(tuple(min(max(confidence, 0.0), 1.0) for _, confidence in inside))
+    sure = tuple(min(max(confidence, 0.0), 1.0) for _, confidence in inside)
+    certainty = Certainty(sure, read=read)
     spans = tuple(span for span, _ in inside)
     return LabelledDocument(passage.doc_id, passage.text, spans, certainty=certainty)

@@ -163,6 +163,8 @@ def _read(value: Mapping[str, Any], silver: bool) -> list[RawSpan] | None:
     With `"partial": true` only the spans themselves are known, with `"read": [[start, end]]` these
     parts.
     """
+    if silver and not isinstance(value.get("partial", False), bool):
+        raise FaultError(f"'partial' should be true or false, found {value['partial']!r}")
     parts = value.get("read")
     are_parts = isinstance(parts, list) and all(isinstance(part, list) for part in parts)
     key = "partial" if value.get("partial") is True else "read" if are_parts else None

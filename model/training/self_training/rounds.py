@@ -6,6 +6,7 @@ learns from what several taggers of all gold say together. Rounds are those of Y
 "Unsupervised Word Sense Disambiguation Rivaling Supervised Methods").
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,9 +16,7 @@ from model.training.configuration import EpochLog, NetworkConfig, Step, Training
 from model.training.cross_validation import (
     CrossValidation,
     Judged,
-    Share,
     cross_validate,
-    fit_side_by_side,
 )
 from model.training.data.silver import SilverSentences
 from model.training.fit import FittedTagger, Training, fit_tagger
@@ -26,8 +25,10 @@ from model.training.word_vectors import WordVectors
 
 _MOST_ROUNDS = 3
 _TEACHERS = 3  # of as many seeds
+_SEEDS = 2**32  # so many seeds there are
 _TEACHERS_SHARE = 1 / 6  # of the time that there is
-_ROUND_SHARE = 2 / 3  # of what is left then; the rest is for the tagger of all gold
+_ROUND_SHARE = 2 / 3  # of what is left then
+_PUPILS_SHARE = 1 / 2  # of what is left then; the rest is for the tagger of all gold
 
 Settings = Callable[[int], tuple[NetworkConfig, TrainingConfig]]
 
@@ -75,6 +76,7 @@ def fit_folds_with_text(
     f1 = [best.f1]
     taught: list[SilverSentences] = []
     for number in range(1, _MOST_ROUNDS + 1):
+        begun = time.monotonic()
         temperature = temperature_of(best.judged)
         lessons = [label_text([tagger_of(each, temperature)], text) for each in best.taggers]
         student = crossed(number, _ROUND_SHARE, lessons)
@@ -88,10 +90,13 @@ def fit_folds_with_text(
                 for each in _seeds(config)
             ],
             best.best_epoch,
-            log.step(f"teachers-{number}"),
+            log.step(f"teachers-{number}", _PUPILS_SHARE),
         )
         taught = [label_text([tagger_of(each, temperature) for each in teachers], text)]
         best = student
+        now = time.monotonic()
+        if log.deadline is not None and log.deadline - now < 2 * (now - begun):
+            break  # another round, and the last tagger, would not be done
     learnt = len(text) if taught else 0
     training = Training(sentences, None, *settings(learnt), vectors, [*silver, *taught])
     fitted = training.fit(log, last_epoch=best.best_epoch)
@@ -100,21 +105,33 @@ def fit_folds_with_text(
 
 def _seeds(config: TrainingConfig) -> list[TrainingConfig]:
     """Settings that differ by their seeds; the first alone shows how far they are."""
-    others = [replace(config, seed=config.seed + n, verbose=0) for n in range(1, _TEACHERS)]
-    return [config, *others]
+    seeds = [(config.seed + number) % _SEEDS for number in range(1, _TEACHERS)]
+    return [config, *(replace(config, seed=seed, verbose=0) for seed in seeds)]
 
 
-def fit_seeds(trainings: Sequence[Training], last_epoch: int, step: Step) -> list[FittedTagger]:
-    """Several trainings side by side, each to its own end, and from its last epoch on."""
+def fit_seeds(
+    trainings: Sequence[Training], last_epoch: int, step: Step, first: int = 0
+) -> list[FittedTagger]:
+    """Several trainings side by side, each to its own end, and from its last epoch on.
+
+    first: the number in the step of the first of them.
+    """
 
     def fit(number: int, training: Training) -> FittedTagger:
-        file = step.folder and step.folder / f"{number}"
-        resumed = file if file and file.exists() else None
-        log = EpochLog(state_file=file, resumed=resumed, deadline=step.deadline)
-        return training.fit(log, last_epoch=last_epoch)
+        return _fit_in(step, number, training, last_epoch)
 
     with ThreadPoolExecutor(len(trainings)) as threads:
-        return list(threads.map(fit, range(len(trainings)), trainings))
+        return list(threads.map(fit, range(first, first + len(trainings)), trainings))
+
+
+def _fit_in(
+    step: Step, number: int, training: Training, last_epoch: int | None = None
+) -> FittedTagger:
+    """Fit one of a step; where it was interrupted it goes on."""
+    file = step.folder and step.folder / f"{number}"
+    resumed = file if file and file.exists() else None
+    log = EpochLog(state_file=file, resumed=resumed, deadline=step.deadline)
+    return training.fit(log, last_epoch=last_epoch)
 
 
 def fit_dev_with_text(
@@ -126,23 +143,20 @@ def fit_dev_with_text(
     log: EpochLog,
     silver: Sequence[SilverSentences] = (),
 ) -> SelfTraining:
-    """As `fit_folds_with_text`, but taggers of several seeds teach, for one round, and dev judges.
+    """As `fit_folds_with_text`, but for one round, and dev judges.
 
-    The tagger is that of the round where it is better than theirs, else the first of these.
+    The tagger without text and two of other seeds teach; it is kept where dev finds the pupil no
+    better.
     """
     network, config = settings(0)
-    teachers = fit_side_by_side(
-        [Share(train, dev, each, silver) for each in _seeds(config)],
-        network,
-        vectors,
-        log.step("teachers", _ROUND_SHARE),
-        text,
-        f"{_TEACHERS} teachers",
-    )
-    temperature = temperature_of(teachers.judged)
-    lesson = label_text([tagger_of(each, temperature) for each in teachers.taggers], text)
+    step = log.step("teachers", _TEACHERS_SHARE)
+    plain = _fit_in(step, 0, Training(train, dev, network, config, vectors, silver))
+    others = [Training(train, None, network, each, vectors, silver) for each in _seeds(config)[1:]]
+    step = log.step("teachers", _TEACHERS_SHARE)
+    teachers = [plain, *fit_seeds(others, plain.kept_epoch, step, first=1)]
+    temperature = temperature_of([(plain, dev)])
+    lesson = label_text([tagger_of(each, temperature) for each in teachers], text)
     fitted = fit_tagger(train, dev, *settings(len(text)), vectors, log, [*silver, lesson])
-    f1 = [teachers.f1, fitted.history["val_f1"][fitted.kept_epoch - 1]]
-    if f1[1] <= f1[0]:
-        return SelfTraining(teachers.taggers[0], [teachers.judged[0]], f1, 0)
-    return SelfTraining(fitted, [(fitted, dev)], f1, len(text))
+    f1 = [each.history["val_f1"][each.kept_epoch - 1] for each in (plain, fitted)]
+    kept, learnt = (fitted, len(text)) if f1[1] > f1[0] else (plain, 0)
+    return SelfTraining(kept, [(kept, dev)], f1, learnt)

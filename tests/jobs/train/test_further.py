@@ -66,7 +66,7 @@ def test_silver_is_learnt_compared_and_told(
     assert "it has 1 sentence of gold, which are compared and learnt as gold says" in told
     assert "where they disagree: per in gold, none in silver 1" in told
     assert "1 documents with a span that does not fit their text" in told
-    assert "| silver silver.jsonl | 2 sentences |" in (output / "MODEL_CARD.md").read_text()
+    assert "| silver 1, silver.jsonl | 2 sentences |" in (output / "MODEL_CARD.md").read_text()
 
 
 @pytest.mark.training
@@ -101,11 +101,12 @@ def test_text_is_learnt_from_and_what_came_of_it_is_told(
     [
         (["--text_field=body"], "--text_field is for --unlabelled, which is not given"),
         (["--silver_labels", "A=b"], "--silver_labels is for --silver, which is not given"),
+        (["--silver_weight=2"], "--silver_weight is for --silver, which is not given"),
         (["--silver_weight=-1"], "--silver_weight is -1.0, expected 0 to 100"),
         (["--silver_weight=inf"], "--silver_weight is inf, expected 0 to 100"),
         (["--silver=nowhere.jsonl"], "nowhere.jsonl: cannot be read"),
-        (["--silver=."], "--silver /"),
-        (["--unlabelled", "nowhere/*.txt"], "nowhere"),
+        (["--silver=."], "--silver .: "),
+        (["--unlabelled", "nowhere/*.txt"], "--unlabelled 'nowhere/*.txt' matches no file"),
     ],
 )
 def test_a_mistake_is_one_sentence(

@@ -2,6 +2,7 @@
 
 from itertools import chain
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,6 +75,20 @@ def test_a_span_that_does_not_fit_says_nothing_of_its_tokens() -> None:
         (".", "O", 0),
     ]
     assert told(PORTO, certainty=Certainty((0.0,)))[3] == ("Porto", "O", 0)
+
+
+def test_of_spans_that_overlap_the_surest_is_believed() -> None:
+    """Of two labels of one span too; said twice, it is as sure as it is once."""
+    longer = Span(0, 15, "geo")
+    found = told(MARIA, longer, certainty=Certainty((0.9, 0.2)))
+    assert found[:3] == [("Maria", "B-per", 0.9), ("Reis", "I-per", 0.9), ("left", "O", 0.0)]
+    other = Span(0, 10, "geo")
+    found = told(other, MARIA, certainty=Certainty((0.1, 0.9)))
+    assert found[:2] == [("Maria", "B-per", 0.9), ("Reis", "I-per", 0.9)]
+    document = LabelledDocument("d", TEXT, (MARIA, MARIA), certainty=Certainty((0.9, 0.3)))
+    silver = project_silver(document, ENGLISH)
+    assert not silver.misfits
+    assert silver.certainty[0][0] == pytest.approx(0.9)
 
 
 texts = st.text(st.sampled_from("ab .!?\n-é🚢\u0301"), max_size=25)

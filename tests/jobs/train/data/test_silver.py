@@ -112,11 +112,13 @@ def test_a_label_whose_meaning_nobody_said_is_refused(tmp_path: Path) -> None:
             "--silver_labels PERSON=pers: --train has no label 'pers', did you mean per?",
         ),
         ("GPE=geo,", "--train has no label ''"),
+        ("GPE=geo GPE=gpe", "--silver_labels says twice what GPE means"),
+        ("GPE=O GPE=gpe", "--silver_labels says twice what GPE means"),
     ],
 )
 def test_meanings_that_are_none_are_refused(given: str, said: str) -> None:
     with pytest.raises(UsageError) as refused:
-        SilverMeanings.of([given], GOLD)
+        SilverMeanings.of(given.split(), GOLD)
     assert said in str(refused.value)
 
 
@@ -148,6 +150,30 @@ def test_labels_that_a_teacher_does_not_know_are_no_mistakes_of_its(tmp_path: Pa
     )
     assert found.agreement is not None
     assert found.agreement.scores.micro == ScoreRow(1.0, 1.0, 1.0, 2)
+
+
+def test_a_teacher_whose_spans_of_a_label_are_no_entity_does_not_know_it(tmp_path: Path) -> None:
+    """Also where gold has a label of that name."""
+    found = part(tmp_path, ("Eva saw Faro.", [("Eva", "per"), ("Faro", "geo")]), meanings=["geo=O"])
+    assert found.sentences.teacher.known == {"per"}
+    assert found.sentences.tags == [("B-per", "O", "O", "O")]
+
+
+def test_where_a_teacher_says_nothing_it_is_not_compared(tmp_path: Path) -> None:
+    found = part(tmp_path, ("Maria left Porto.", [("Maria", "per")]), partial=True)
+    assert found.agreement is not None
+    assert found.agreement.scores.micro == ScoreRow(1.0, 1.0, 1.0, 1)
+
+
+def test_sentences_in_which_extraction_cuts_one_of_gold_are_of_gold(tmp_path: Path) -> None:
+    joined = sentence("Rui/B-per", "slept/O", "./O", "The/O", "ship/O", "sank/O", "./O")
+    gold = GoldTexts.of(ENGLISH, [], [joined])
+    assert gold.texts == {"Ruislept.Theshipsank.", "Ruislept.", "Theshipsank."}
+
+
+def test_a_file_without_a_span_says_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no labelled span: it says nothing"):
+        part(tmp_path, ("Eva slept.", []))
 
 
 def test_files_of_words_and_tags_are_read_too(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_sentences_come_cut_and_without_what_is_labelled(tmp_path: Path) -> None
 
 def test_no_sentence_but_what_is_labelled_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", {"id": "1", "text": "Ships."})
-    with pytest.raises(UsageError, match="--unlabelled: there is no sentence"):
+    with pytest.raises(UsageError, match="--unlabelled: there is no sentence to learn from"):
         unlabelled_text([str(tmp_path / "a.jsonl")], ReadConfig(), SEGMENTATION, (), 0)
 
 
@@ -78,6 +78,21 @@ def test_what_runs_found_comes_with_its_confidence(tmp_path: Path, tiny_artifact
         for span, sure in zip(document.entities, document.certainty.entities, strict=True):
             found.append((document.text[span.start : span.end], span.label, sure))
     assert sorted(found) == expected
+
+
+@pytest.mark.usefixtures("kept_taggers")
+def test_a_run_that_left_entities_out_says_nothing_of_other_tokens(
+    tmp_path: Path, tiny_artifact: Path
+) -> None:
+    output = tmp_path / "out"
+    write(tmp_path / "a.jsonl", {"id": "1", "text": FIRST})
+    flags = [f"--input={tmp_path}/*.jsonl", f"--output={output}", f"--model={tiny_artifact}"]
+    more = ["--min_confidence=0.01", "--run_id=r1"]
+    assert extract(["--runner=DirectRunner", *flags, *more]) == 0
+    corpus = labels_of_runs(str(output), SEGMENTATION, 0)
+    assert {document.certainty.read for document in corpus.documents if document.certainty} == {()}
+    [remark] = corpus.remarks
+    assert remark.text.startswith("r1 left out entities below a --min_confidence")
 
 
 @pytest.mark.usefixtures("kept_taggers")

@@ -69,6 +69,11 @@ def test_parts_that_are_no_pairs_are_refused(tmp_path: Path, parts: object) -> N
         read(tmp_path, {"read": parts})
 
 
+def test_partial_is_true_or_false(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=":1: 'partial' should be true or false, found 'yes'"):
+        read(tmp_path, {"partial": "yes"})
+
+
 def test_a_part_outside_the_text_is_told(tmp_path: Path) -> None:
     documents = read(tmp_path, {}, {"read": [[0, 99]]})
     assert len(documents) == 1

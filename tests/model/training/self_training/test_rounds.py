@@ -168,3 +168,5 @@ def test_with_dev_the_better_of_teacher_and_pupil_is_kept(
     assert judged is dev
     is_of_text = "Ana" in {word.title() for word in judge.encoder.vocabulary.words}
     assert is_of_text == gain
+    if not gain:
+        require_same(found.fitted, fit_tagger(train, dev, NETWORK, CONFIG))
