@@ -13,6 +13,7 @@ _ROOTS = 5  # the root of the number of sentences, by this, is the size of a bat
 _SMALLEST, _LARGEST = 8, 64
 _STEPS = 6_000  # in all, as far as epochs may be few or many
 _FEWEST_EPOCHS, _MOST_EPOCHS = 8, 32
+_FEW_STEPS, _MOST_OF_FEW = 800, 60  # so many epochs where the others would be fewer steps
 _LONGEST_WARM_UP = 300
 _RATE = 0.006  # of a batch of 8; by the fourth root of its size
 _MANY = 10_000  # sentences: more units find no more in 4,600 to 7,300, and more in 15,800
@@ -57,9 +58,10 @@ def automatic(size: DataSize, given: Mapping[str, Any]) -> dict[str, Choice]:
     usual = math.sqrt(size.sentences) / _ROOTS
     batch = choose("batch_size", _power_of_two(usual), f"by the root of {sentences}")
     steps = math.ceil(size.sentences / batch)
+    most = min(max(_FEW_STEPS / steps, _MOST_EPOCHS), _MOST_OF_FEW)
     epochs = choose(
         "epochs",
-        round(min(max(_STEPS / steps, _FEWEST_EPOCHS), _MOST_EPOCHS)),
+        round(min(max(_STEPS / steps, _FEWEST_EPOCHS), most)),
         f"at most; each has {steps:,} steps",
     )
     choose("patience", max(3, math.ceil(epochs / 4)), "a quarter of the epochs")

@@ -65,6 +65,13 @@ def test_more_sentences_make_larger_batches_and_no_more_epochs(a: DataSize, b: D
     assert few["units"] <= many["units"]
 
 
+def test_few_sentences_have_epochs_for_steps_enough() -> None:
+    epochs = [
+        values_for(DataSize(count, 8, vectors=True))["epochs"] for count in (50, 100, 150, 300)
+    ]
+    assert epochs == [60, 60, 42, 32]
+
+
 @given(SIZES)
 def test_scheme_may_be_chosen_as_any_setting(size: DataSize) -> None:
     """Tags of a decoder grow with the labels, and its time with their square."""
