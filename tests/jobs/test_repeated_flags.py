@@ -21,6 +21,7 @@ from schemas.errors import UsageError
 
 LIST_FLAGS = {"input", "keep_fields", "languages", "doc_id", "source", "search", "labelled"}
 LIST_FLAGS |= {"unlabelled", "silver", "silver_labels"}
+MAY_BE_EMPTY = LIST_FLAGS - {"input", "labelled", "unlabelled", "silver", "silver_labels"}
 
 
 def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -76,7 +77,7 @@ def test_an_empty_value_is_refused_unless_it_is_the_default(
 ) -> None:
     """As an unset variable of a shell gives: `--test=$TEST` trained without a test part."""
     name = flag.option_strings[-1]
-    if flag.default == "" or name.removeprefix("--") in LIST_FLAGS - {"input", "labelled"}:
+    if flag.default == "" or name.removeprefix("--") in MAY_BE_EMPTY:
         parses_nothing_else(parser).parse_known_args([f"{name}="])
         return
     with pytest.raises(UsageError, match=name):

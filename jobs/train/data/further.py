@@ -39,7 +39,7 @@ class FurtherConfig:
     text_field: str = flag("of --unlabelled", "FIELD", "text")
     encoding: str = flag("of --unlabelled", "NAME", UTF8.name)
     silver: tuple[str, ...] = flag("another teacher's labels; or a run's output", "FILE", ())
-    silver_labels: tuple[str, ...] = flag("such as PERSON=per GPE=geo,gpe DATE=O", "A=B", ())
+    silver_labels: tuple[str, ...] = flag("such as PERSON=per GPE=geo,gpe DATE=O", "M", ())
     silver_weight: float = flag(
         "of its sentences; those of gold have 1", "X", 1.0, least=0, most=100
     )

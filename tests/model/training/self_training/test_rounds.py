@@ -86,6 +86,7 @@ def test_rounds_go_on_while_they_gain_and_the_last_gain_counts(
     assert str(second[0][0].certainty) != str(third[0][0].certainty)
 
 
+@pytest.mark.slow
 def test_without_a_gain_the_tagger_is_that_of_gold_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from model.training.cross_validation import fit_after_folds
 
