@@ -117,11 +117,16 @@ def labelled_texts(corpora: Iterable[LabelledCorpus], segmentation: Segmentation
     for corpus in corpora:
         known.update(squeezed("".join(sentence.words)) for sentence in corpus.sentences)
         for document in corpus.documents:
-            known.add(squeezed(document.text))
-            cut = tokenize_document(Document("", "", 0, document.text), segmentation)
-            bounds = zip(cut.sentence_start.tolist(), cut.sentence_end.tolist(), strict=True)
-            known.update(squeezed(document.text[start:end]) for start, end in bounds)
+            known.update(squeezed_texts(document.text, segmentation))
     return known
+
+
+def squeezed_texts(text: str, segmentation: Segmentation) -> Iterator[str]:
+    """A text, and the sentences in which extraction would cut it, squeezed."""
+    yield squeezed(text)
+    cut = tokenize_document(Document("", "", 0, text), segmentation)
+    for start, end in zip(cut.sentence_start.tolist(), cut.sentence_end.tolist(), strict=True):
+        yield squeezed(text[start:end])
 
 
 def _documents(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, pairwise
 
-from jobs.label.pool import squeezed
+from jobs.label.pool import squeezed, squeezed_texts
 from model.corpora import LabelledCorpus, LabelledSentence
 from model.corpora.projection import Misfit, project_silver
 from model.corpora.records import Remark
@@ -14,12 +14,11 @@ from model.evaluation.confusion import Confusion, confusion
 from model.evaluation.entity_scores import EntityScores, entity_scores
 from model.tags import OUTSIDE, Span, spans_of
 from model.text.escaping import harmless
-from model.text.segmentation import Segmentation, retokenize, tokenize_document
+from model.text.segmentation import Segmentation, retokenize
 from model.training.data.silver import SilverSentences, Teacher
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.text import listed
 from schemas.errors import UsageError
-from schemas.records import Document
 
 _MISFITS = "nothing is learnt of their labels"
 
@@ -129,8 +128,8 @@ class GoldTexts:
         """
         shown = list(shown)
         tagged = {_key(each.words): _cut(each, segmentation) for each in shown}
-        pieces = (_pieces(each.words, segmentation) for each in (*shown, *hidden))
-        return cls(tagged, frozenset(chain(tagged, *pieces)))
+        texts = (squeezed_texts(" ".join(each.words), segmentation) for each in (*shown, *hidden))
+        return cls(tagged, frozenset(chain.from_iterable(texts)))
 
 
 def silver_part(
@@ -241,15 +240,6 @@ def _places(words: Sequence[str], tags: Sequence[str]) -> list[Span]:
     """The spans of a sentence by their places in its text without blanks."""
     ends = [0, *accumulate(map(len, words))]
     return [Span(ends[span.start], ends[span.end], span.label) for span in spans_of(tags)]
-
-
-def _pieces(words: Sequence[str], segmentation: Segmentation) -> Iterator[str]:
-    """A sentence, and those in which extraction would cut its text."""
-    text = " ".join(words)
-    yield squeezed(text)
-    cut = tokenize_document(Document("", "", 0, text), segmentation)
-    for start, end in zip(cut.sentence_start.tolist(), cut.sentence_end.tolist(), strict=True):
-        yield squeezed(text[start:end])
 
 
 def _cut(sentence: LabelledSentence, segmentation: Segmentation) -> Tagged:

@@ -7,7 +7,6 @@ probabilities are no sequence that any of them finds likely, and were 0.008 of F
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -35,17 +34,19 @@ def temperature_of(judged: Judged) -> float:
 
 def tagger_of(fitted: FittedTagger, temperature: float) -> Tagger:
     """A tagger for sentences that come as words, so that it need not know how to cut them."""
-    artifact = Artifact(
-        name="teacher",
-        segmentation=Segmentation(),
-        encoder=fitted.encoder,
-        tags=fitted.tags,
-        weights=fitted.weights.as_stored(),
-        training={},
-        metrics={},
-        baseline={},
+    return Tagger(
+        Artifact(
+            name="teacher",
+            segmentation=Segmentation(),
+            encoder=fitted.encoder,
+            tags=fitted.tags,
+            weights=fitted.weights.as_stored(),
+            training={},
+            metrics={},
+            baseline={},
+            temperature=temperature,
+        )
     )
-    return Tagger(replace(artifact, temperature=temperature))
 
 
 def label_text(teachers: Sequence[Tagger], text: Sequence[Sequence[str]]) -> SilverSentences:
