@@ -33,7 +33,8 @@ class Settings:
     ) -> "Settings":
         """For gold, silver, and so many sentences of text that taggers label."""
         size = further.size(parts.size)
-        chosen = chosen_for(flags, replace(size, sentences=size.sentences + text))
+        size = replace(size, sentences=size.sentences + text, text=text)
+        chosen = chosen_for(flags, size)
         return cls(*configurations(flags, chosen), chosen)
 
 

@@ -73,6 +73,13 @@ def test_few_sentences_have_epochs_for_steps_enough() -> None:
 
 
 @given(SIZES)
+def test_text_that_taggers_labelled_is_gone_through_less_often(size: DataSize) -> None:
+    own, taught = (values_for(replace(size, text=text)) for text in (0, size.sentences))
+    assert 8 <= taught["epochs"] <= own["epochs"]
+    assert values_for(DataSize(5_300, 8, vectors=True, text=5_000))["epochs"] == 8
+
+
+@given(SIZES)
 def test_scheme_may_be_chosen_as_any_setting(size: DataSize) -> None:
     """Tags of a decoder grow with the labels, and its time with their square."""
     assert values_for(size)["scheme"] == ("BIOES" if size.labels <= 4 else "BIO")
