@@ -112,13 +112,11 @@ def squeezed(text: str) -> str:
 
 
 def labelled_texts(corpora: Iterable[LabelledCorpus], segmentation: Segmentation) -> set[str]:
-    """What was labelled, squeezed: sentences, whole documents, and the sentences of these."""
-    known: set[str] = set()
-    for corpus in corpora:
-        known.update(squeezed("".join(sentence.words)) for sentence in corpus.sentences)
-        for document in corpus.documents:
-            known.update(squeezed_texts(document.text, segmentation))
-    return known
+    """What was labelled, squeezed: sentences, documents, and the sentences cut in any of these."""
+    corpora = list(corpora)
+    words = (" ".join(sentence.words) for corpus in corpora for sentence in corpus.sentences)
+    texts = (document.text for corpus in corpora for document in corpus.documents)
+    return {each for text in chain(words, texts) for each in squeezed_texts(text, segmentation)}
 
 
 def squeezed_texts(text: str, segmentation: Segmentation) -> Iterator[str]:

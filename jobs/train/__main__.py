@@ -55,7 +55,7 @@ def _check(flags: argparse.Namespace) -> int:
     if told := format_further(further, flags.mistakes):
         answer(f"{told}\n")
     check_parts(parts, flags.mistakes, asked=True)
-    settings = Settings.of(flags, parts, further)
+    settings = Settings.of(flags, further.size(parts.size))
     answer(f"\n{format_plan(parts, further, settings.chosen)}")
     return 0
 
@@ -79,7 +79,7 @@ def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
     if told := format_further(further, flags.mistakes):
         account(f"{told}\n")
     check_parts(parts, flags.mistakes)
-    settings = Settings.of(flags, parts, further)
+    settings = Settings.of(flags, further.size(parts.size))
     account(f"\n{format_plan(parts, further, settings.chosen)}\n")
     vectors = read_vectors(flags.vectors) if flags.vectors else NO_VECTORS
     if flags.resume and not is_interrupted(output):
@@ -98,7 +98,7 @@ def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
         deadline=started + 60 * minutes if minutes else None,
     )
     with _writing(output, state_file):
-        fitted = fit(flags, parts, further, vectors, log)
+        fitted = fit(settings, parts, further, vectors, log)
     took = time.monotonic() - started
     recipe = Recipe(
         name=_name(flags, output),

@@ -10,7 +10,7 @@ from jobs.train.data.parts import Parts
 from jobs.train.flags import chosen_for, configurations
 from model.corpora import LabelledSentence
 from model.corpora.tokenized import TokenizedSentences
-from model.training.automatic import Choice
+from model.training.automatic import Choice, DataSize
 from model.training.configuration import EpochLog, NetworkConfig, TrainingConfig
 from model.training.word_vectors import WordVectors
 
@@ -21,21 +21,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What is set for a size of data, and of that what nobody set."""
+    """What flags set for a size of data, and what is chosen for it where they leave it open."""
 
+    flags: argparse.Namespace
+    size: DataSize
     network: NetworkConfig
     fitting: TrainingConfig
     chosen: dict[str, Choice]
 
     @classmethod
-    def of(
-        cls, flags: argparse.Namespace, parts: Parts, further: Further, text: int = 0
-    ) -> "Settings":
-        """For gold, silver, and so many sentences of text that taggers label."""
-        size = further.size(parts.size)
-        size = replace(size, sentences=size.sentences + text, text=text)
+    def of(cls, flags: argparse.Namespace, size: DataSize) -> "Settings":
+        """Raises UsageError for values that are off."""
         chosen = chosen_for(flags, size)
-        return cls(*configurations(flags, chosen), chosen)
+        return cls(flags, size, *configurations(flags, chosen), chosen)
+
+    def with_text(self, count: int) -> "Settings":
+        """With so many sentences more, which taggers label."""
+        size = replace(self.size, sentences=self.size.sentences + count, text=count)
+        return Settings.of(self.flags, size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +58,15 @@ class Fitted:
 
 
 def fit(
-    flags: argparse.Namespace,
-    parts: Parts,
-    further: Further,
-    vectors: WordVectors,
-    log: EpochLog,
+    settings: Settings, parts: Parts, further: Further, vectors: WordVectors, log: EpochLog
 ) -> Fitted:
-    """Train as the flags say; the tagger of the kept epoch. TensorFlow has to be started."""
+    """Train as is set; the tagger of the kept epoch. TensorFlow has to be started."""
     from model.training.cross_validation import fit_after_folds
     from model.training.fit import fit_tagger
     from model.training.self_training.rounds import fit_dev_with_text, fit_folds_with_text
 
     train, dev = (tokenized(part, parts) for part in (parts.train, parts.dev))
     silver = [part.sentences for part in further.silver if len(part.sentences)]
-    settings = Settings.of(flags, parts, further)
     network, fitting = settings.network, settings.fitting
     if not further.text:
         if not parts.folds:
@@ -78,14 +76,14 @@ def fit(
         return Fitted(tagger, judged, settings)
 
     def set_for(text: int) -> tuple[NetworkConfig, TrainingConfig]:
-        its = Settings.of(flags, parts, further, text)
+        its = settings.with_text(text)
         return its.network, its.fitting
 
     if parts.folds:
         found = fit_folds_with_text(train, parts.folds, further.text, set_for, vectors, log, silver)
     else:
         found = fit_dev_with_text(train, dev, further.text, set_for, vectors, log, silver)
-    settings = Settings.of(flags, parts, further, found.learnt)
+    settings = settings.with_text(found.learnt)
     return Fitted(found.fitted, found.judged, settings, found.f1, found.learnt)
 
 

@@ -89,11 +89,13 @@ def test_no_text_comes_twice_nor_one_that_is_labelled(tmp_path: Path) -> None:
             "Ana met Ben.",
             "Dora went home late. Eve saw her there.",
             "Finn reads a book.",
+            "Hal sang well. Ida heard it.",
         ],
     )
+    words = ("Cem left for Lima .", "Hal sang well . Ida heard it .")  # two sentences in one
     known = LabelledCorpus(
         *("x", "jsonl", None),
-        sentences=(LabelledSentence(("Cem", "left", "for", "Lima", "."), ("O",) * 5),),
+        sentences=tuple(LabelledSentence(tuple(w.split()), ("O",) * len(w.split())) for w in words),
         documents=(LabelledDocument("d", "Gus slept. Finn reads  a book.", ()),),
     )
     whole = LabelledDocument("e", "Dora went home late. Eve saw her there.", ())

@@ -86,6 +86,12 @@ def test_rounds_go_on_while_they_gain_and_the_last_gain_counts(
     assert str(second[0][0].certainty) != str(third[0][0].certainty)
 
 
+def test_taggers_that_find_nothing_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = scored(monkeypatch, 0.0)
+    found = with_folds()
+    assert (len(noted), found.f1, found.learnt) == (1, [0.0], 0)
+
+
 @pytest.mark.slow
 def test_without_a_gain_the_tagger_is_that_of_gold_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from model.training.cross_validation import fit_after_folds
