@@ -75,7 +75,8 @@ def fit_folds_with_text(
     best = crossed(0, _TEACHERS_SHARE, ())
     f1 = [best.f1]
     taught: list[SilverSentences] = []
-    for number in range(1, (_MOST_ROUNDS if best.f1 else 0) + 1):
+    rounds = _MOST_ROUNDS if best.f1 else 0  # taggers that find nothing teach nothing
+    for number in range(1, rounds + 1):
         begun = time.monotonic()
         temperature = temperature_of(best.judged)
         lessons = [label_text([tagger_of(each, temperature)], text) for each in best.taggers]

@@ -76,6 +76,9 @@ def test_few_sentences_have_epochs_for_steps_enough() -> None:
 def test_text_that_taggers_labelled_is_gone_through_less_often(size: DataSize) -> None:
     own, taught = (values_for(replace(size, text=text)) for text in (0, size.sentences))
     assert 8 <= taught["epochs"] <= own["epochs"]
+
+
+def test_five_thousand_sentences_that_taggers_labelled_are_gone_through_eight_times() -> None:
     assert values_for(DataSize(5_300, 8, vectors=True, text=5_000))["epochs"] == 8
 
 
