@@ -33,12 +33,16 @@ class WeightAverage:
         for average, variable in zip(self.averages, self.followed, strict=True):
             average.assign_sub((1 - keep) * (average - variable))
 
+    def settle(self) -> None:
+        """Let the variables be their averages from now on."""
+        for variable, average in zip(self.followed, self.averages, strict=True):
+            variable.assign(average)
+
     @contextmanager
     def swapped_in(self) -> Iterator[None]:
         """The variables hold their averages within."""
         current = [variable.numpy() for variable in self.followed]
-        for variable, average in zip(self.followed, self.averages, strict=True):
-            variable.assign(average)
+        self.settle()
         try:
             yield
         finally:

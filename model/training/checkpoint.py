@@ -22,7 +22,7 @@ from schemas.errors import STOPS, UsageError
 
 Arrays = list[NDArray[Any]]
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 _PROGRESS = ("history", "kept_epoch", "stopped")
 
 

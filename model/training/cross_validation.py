@@ -136,7 +136,7 @@ def fit_side_by_side(
         taggers = [training.ended(folder / f"{n}") for n, training in enumerate(trainings)]
         history = json.loads((folder / _HISTORY).read_bytes())
         return CrossValidation(taggers, held_out, history, taggers[0].kept_epoch)
-    panel = _Panel(called, len(trainings), shares[0].config, step.deadline)
+    panel = _Panel(called, trainings, step.deadline)
     log = EpochLog(deadline=step.deadline)
     with ThreadPoolExecutor(len(trainings)) as threads:
         futures = [
@@ -174,12 +174,12 @@ class Share:
 class _Panel:
     """Where the trainings meet after each epoch: one verdict for all of them."""
 
-    def __init__(
-        self, called: str, count: int, config: TrainingConfig, deadline: float | None
-    ) -> None:
+    def __init__(self, called: str, trainings: Sequence[Training], deadline: float | None) -> None:
         self.called = called
-        self.barrier = threading.Barrier(count, action=self._decide)
-        self.config = config
+        self.barrier = threading.Barrier(len(trainings), action=self._decide)
+        self.config = trainings[0].config
+        self.silver_epochs = trainings[0].silver_epochs
+        self.tokens = trainings[0].epoch_tokens
         self.deadline = deadline
         self.history: dict[str, list[float]] = {}
         self._smooth: dict[str, list[float]] = {}
@@ -210,7 +210,7 @@ class _Panel:
             values.append(value)
             # What little data says of one epoch is noise, so each is judged with those before it.
             self._smooth.setdefault(name, []).append(mean(values[-_TOGETHER:]))
-        best, last = judged(self._smooth, self.config)
+        best, last = judged(self._smooth, self.config, self.silver_epochs)
         # An epoch that was cut short for one of them is the last for all.
         late = self.deadline is not None and time.monotonic() > self.deadline
         self._verdict = Verdict(best, last or late)
@@ -218,7 +218,8 @@ class _Panel:
             self._show(best)
 
     def _show(self, best: bool) -> None:
-        done, epochs = len(self.history["loss"]), self.config.epochs
+        done, tokens = len(self.history["loss"]), self.tokens
         text = epoch_text({n: values[-1] for n, values in self.history.items()}, is_kept=best)
-        left = (time.monotonic() - self._begun) / done * (epochs - done)
-        write_line(f"{self.called}, epoch", done, epochs, text, left, "\n")
+        taken = time.monotonic() - self._begun
+        left = taken / sum(tokens[:done]) * sum(tokens[done:])
+        write_line(f"{self.called}, epoch", done, len(tokens), text, left, "\n")

@@ -1,5 +1,6 @@
 """Fitting a tagger the Keras way: compile, callbacks, fit, and the best epoch kept."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from model.training.data.silver import SilverSentences
 from model.training.keras_version import keras, named
 from model.training.network import BiLSTMCRF
 from model.training.optimizer import make_optimizer
+from model.training.phases import Phase, phases_of
 from model.training.word_vectors import NO_VECTORS, WordVectors
 from schemas.errors import UsageError
 
@@ -82,8 +84,10 @@ class Training:
         silver: Sequence[SilverSentences] = (),
     ) -> None:
         self.config = config
+        # Those that only the first epochs go through come last.
+        silver = sorted(silver, key=lambda part: not part.as_gold)
+        others = sum(len(part) for part in silver if not part.as_gold)
         texts = [*train.words, *(words for part in silver for words in part.words)]
-        self.tokens = sum(map(len, texts))
         network = _known(network)
         keras.utils.set_random_seed(config.seed)
         self.tags = TagSet.from_tags(train.tags, config.scheme)
@@ -96,7 +100,6 @@ class Training:
         self.train = EncodedSentences.of(train, self.encoder, self.tags, silver)
         self.dev = EncodedSentences.of(dev, self.encoder, self.tags) if dev else None
 
-        self.plan = EpochPlan(self.train.lengths, config.batch_size, config.seed)
         self.model = BiLSTMCRF(
             len(seen.words) + RESERVED,
             len(seen.characters) + RESERVED,
@@ -105,16 +108,24 @@ class Training:
             vectors.table(words, RESERVED),
             config.seed,
         )
-        self.model.compile(optimizer=make_optimizer(config, self.plan.steps * config.epochs))
-        build(self.model, self.train)
-        self.average = self.model.average = WeightAverage(
-            self.model.trainable_variables,
-            config.average_decay,
-            every=int(np.clip(self.plan.steps // 10, 1, 10)),
-        )
+        self.phases = phases_of(config, len(self.train.lengths) - others, others)
+        self._enter(self.phases[0])
         parts = [self.train, *([self.dev] if self.dev else [])]
         identity = fingerprint(parts, self.model, self.encoder.vocabulary, config)
         self.state = TrainingState(self.model, self.average, identity)
+
+    @property
+    def silver_epochs(self) -> int:
+        """How many epochs go through all silver, the first ones."""
+        return self.phases[-1].epochs.start
+
+    @property
+    def epoch_tokens(self) -> list[int]:
+        """Tokens that each epoch goes through."""
+        lengths = self.train.lengths
+        return [
+            int(lengths[: phase.sentences].sum()) for phase in self.phases for _ in phase.epochs
+        ]
 
     def fit(
         self, log: EpochLog, *, judge: Judge | None = None, last_epoch: int | None = None
@@ -124,7 +135,37 @@ class Training:
         judge: who says which that is, instead of the monitored value; last_epoch: where training
         ends, with the learning rates of one that goes on to the end.
         """
-        config, state = self.config, self.state
+        state = self.state
+        if log.resumed is not None:
+            state.load(log.resumed)
+        for phase in self.phases:
+            if state.stopped or state.epochs >= min(phase.epochs.stop, last_epoch or math.inf):
+                continue
+            if phase is not self.phases[0]:
+                self.average.settle()
+                self._enter(phase)
+                state.average = self.average
+                if state.epochs > phase.epochs.start and log.resumed is not None:
+                    state.load(log.resumed)  # into what belongs to this phase
+            self._go_through(phase, log, judge, last_epoch)
+        return self._fitted()
+
+    def _enter(self, phase: Phase) -> None:
+        """Make what a phase starts with: its batches, an optimizer and an average."""
+        config = replace(self.config, learning_rate=phase.learning_rate)
+        self.plan = EpochPlan(self.train.lengths[: phase.sentences], phase.batch_size, config.seed)
+        self.model.compile(optimizer=make_optimizer(config, self.plan.steps * len(phase.epochs)))
+        build(self.model, self.train)
+        self.average = self.model.average = WeightAverage(
+            self.model.trainable_variables,
+            config.average_decay,
+            every=int(np.clip(self.plan.steps // 10, 1, 10)),
+        )
+
+    def _go_through(
+        self, phase: Phase, log: EpochLog, judge: Judge | None, last_epoch: int | None
+    ) -> None:
+        config, state, tokens = self.config, self.state, self.epoch_tokens[:last_epoch]
         scores = DevScores(
             self.dev.batches(_DEV_BATCH) if self.dev else None,
             self.average,
@@ -132,23 +173,23 @@ class Training:
             config,
             state,
             judge,
+            self.silver_epochs,
         )
-        if log.resumed is not None:
-            state.load(log.resumed)
         self.model.fit(
-            self.train.epochs(self.plan, parts=_parts(config), unknown_rate=config.unknown_rate),
+            self.train.epochs(
+                self.plan, parts=_parts(phase.batch_size), unknown_rate=config.unknown_rate
+            ),
             initial_epoch=state.epochs,
-            epochs=state.epochs if state.stopped else last_epoch or config.epochs,
+            epochs=min(phase.epochs.stop, last_epoch or phase.epochs.stop),
             verbose=0,
             callbacks=[
                 scores,
                 *([TimeLimit(log.deadline, state)] if log.deadline is not None else []),
                 *(loggers(log.directory, resumed=state.epochs > 0) if log.directory else []),
-                *([ProgressLine(self.tokens, config, state)] if judge is None else []),
+                *([ProgressLine(tokens, config, state)] if judge is None else []),
                 *([StateKeeper(state, log.state_file)] if log.state_file else []),
             ],
         )
-        return self._fitted()
 
     def ended(self, file: Path) -> FittedTagger:
         """The tagger of a training like this one that ended, and whose state is in the file.
@@ -180,8 +221,8 @@ def build(model: BiLSTMCRF, data: EncodedSentences) -> None:
     model.optimizer.build(model.trainable_variables)
 
 
-def _parts(config: TrainingConfig) -> int:
-    return int(np.clip(config.batch_size // _PART_SENTENCES, 1, os.cpu_count() or 1))
+def _parts(batch_size: int) -> int:
+    return int(np.clip(batch_size // _PART_SENTENCES, 1, os.cpu_count() or 1))
 
 
 def _known(network: NetworkConfig) -> NetworkConfig:

@@ -78,8 +78,7 @@ class Further:
 
     def size(self, gold: DataSize) -> DataSize:
         """How much there is to learn from with what teachers said."""
-        silver = sum(len(part.sentences) for part in self.silver)
-        return replace(gold, sentences=gold.sentences + silver)
+        return replace(gold, silver=sum(len(part.sentences) for part in self.silver))
 
     def described(self) -> dict[str, str]:
         """What each of it is, by its name."""

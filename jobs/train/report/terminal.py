@@ -10,6 +10,7 @@ from jobs.train.data.further import Further
 from jobs.train.data.parts import Parts
 from jobs.train.report.card import Figures
 from model.training.automatic import Choice
+from model.training.phases import silver_epochs
 from pipeline.console.text import aligned
 
 _SURE = 0.8  # two standard errors of a share of 0.8, times the root of the number of entities
@@ -46,11 +47,15 @@ def format_figures(figures: Figures) -> str:
 
 
 def _taught(further: Further) -> list[str]:
-    if not further.text:
-        return []
-    count = f"{len(further.text):,} sentences of text"
-    told = f"then these models label {count}; others learn from that, and take their place"
-    return [f"{told} where they are better on gold"]
+    told = []
+    if silver := sum(len(part.sentences) for part in further.silver):
+        times = f"{silver_epochs(silver)} epochs"
+        told.append(f"{silver:,} sentences of silver are learnt beside gold for {times} first")
+    if further.text:
+        count = f"{len(further.text):,} sentences of text"
+        then = f"then these models label {count}; others learn from that, and take their place"
+        told.append(f"{then} where they are better on gold")
+    return told
 
 
 def _judged(parts: Parts) -> list[str]:

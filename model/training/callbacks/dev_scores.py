@@ -63,7 +63,7 @@ class DevScores(keras.callbacks.Callback):
     It also keeps the weights of the best epoch, or of the last one without `save_best_only`, and
     stops the training: as `judge` says, which is by `judged` where it is None. Without dev nothing
     is scored, and the last epoch is kept. It stands first among the callbacks, so that others see
-    what it adds.
+    what it adds. silver_epochs: how many have silver in them, the first ones.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class DevScores(keras.callbacks.Callback):
         config: TrainingConfig,
         state: TrainingState,
         judge: Judge | None = None,
+        silver_epochs: int = 0,
     ) -> None:
         super().__init__()
         self.dev = dev
@@ -82,6 +83,7 @@ class DevScores(keras.callbacks.Callback):
         self.config = config
         self.state = state
         self.judge = judge or self._judged
+        self.silver_epochs = silver_epochs
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         # One function for all epochs: tracing the network takes seconds.
@@ -113,23 +115,26 @@ class DevScores(keras.callbacks.Callback):
 
     def _judged(self, logs: Logs, counts: DevCounts) -> Verdict:
         values = {name: [*self.state.history.get(name, []), float(logs[name])] for name in logs}
-        return judged(values, self.config)
+        return judged(values, self.config, self.silver_epochs)
 
     def _emissions(self, inputs: Any, tags: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:  # noqa: ANN401 - a batch's inputs
         emissions = self.model(inputs)
         return emissions, self.model.losses(inputs, tags, emissions)
 
 
-def judged(history: Mapping[str, Sequence[float]], config: TrainingConfig) -> Verdict:
+def judged(
+    history: Mapping[str, Sequence[float]], config: TrainingConfig, silver_epochs: int = 0
+) -> Verdict:
     """The verdict on the last epoch of the logged values so far.
 
     No other follows where there were `patience` epochs without a better one. Epochs before the
     first that finds anything do not count: at first a network finds nothing, and the fewer
-    sentences there are, the longer.
+    sentences there are, the longer. Nor do those with silver, for gold is learnt last.
     """
     best, done = best_epoch(history, config), len(history["val_f1"])
     first = next((n for n, f1 in enumerate(history["val_f1"], 1) if f1 > 0), done)
-    return Verdict(best == done, done - max(best, first) >= config.patience > 0)
+    waited = done - max(best, first, silver_epochs)
+    return Verdict(best == done, waited >= config.patience > 0)
 
 
 def best_epoch(history: Mapping[str, Sequence[float]], config: TrainingConfig) -> int:

@@ -3,9 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Mapping
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from model.training.callbacks.logs import Logs
 from model.training.checkpoint import TrainingState
@@ -35,10 +33,10 @@ class ProgressLine(keras.callbacks.Callback):
     """One line that tells how far the training is, how fast, and when it will be done.
 
     verbose as in Keras: 0 nothing, 1 a line that is redrawn within an epoch, 2 a line an epoch;
-    where the output is no terminal, 1 is as 2. tokens: of an epoch.
+    where the output is no terminal, 1 is as 2. tokens: of each epoch that there will be.
     """
 
-    def __init__(self, tokens: int, config: TrainingConfig, state: TrainingState) -> None:
+    def __init__(self, tokens: Sequence[int], config: TrainingConfig, state: TrainingState) -> None:
         super().__init__()
         self._supports_tf_logs = True  # or Keras turns the loss into a number at every step
         self.tokens = tokens
@@ -46,7 +44,7 @@ class ProgressLine(keras.callbacks.Callback):
         self.state = state
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._seconds: list[float] = []
+        self._done: list[tuple[int, float]] = []
         self._redraws = self.config.verbose == 1 and sys.stdout.isatty()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -62,16 +60,20 @@ class ProgressLine(keras.callbacks.Callback):
             self._write(text, self._trained, self._share, "\r")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self._seconds.append(self._trained / self._share)  # of a whole one; time may cut it short
+        # Of a whole one; time may cut it short.
+        self._done.append((self.tokens[epoch], self._trained / self._share))
         if self.config.verbose:
             text = epoch_text(logs or {}, is_kept=self.state.kept_epoch == epoch + 1)
-            self._write(text, self._seconds[-1], 1.0, "\n")
+            self._write(text, self._done[-1][1], 1.0, "\n")
 
     def _write(self, text: str, seconds: float, done: float, end: str) -> None:
-        epochs = self.params["epochs"]
         current = self.state.epochs + (done < 1.0)
-        whole = np.mean(self._seconds) if self._seconds else seconds / done
-        rate = self.tokens * done / max(seconds, 1e-9)
+        tokens = self.tokens[current - 1]
+        rate = tokens * done / max(seconds, 1e-9)
+        usual = [sum(each) for each in zip(*self._done, strict=True)] or [tokens * done, seconds]
+        left = tokens * (1 - done) + sum(self.tokens[current:])
         clear = "\033[K" if self._redraws else ""
-        left = float(whole * (epochs - current + 1 - done))
-        write_line("epoch", current, epochs, f"{text}  {rate:,.0f} tokens/s", left, clear + end)
+        text = f"{text}  {rate:,.0f} tokens/s"
+        write_line(
+            "epoch", current, len(self.tokens), text, left * usual[1] / usual[0], clear + end
+        )

@@ -37,7 +37,8 @@ class SilverSentences:
     """Sentences in the tokens of extraction, and what a teacher says of them.
 
     tags: IOB2 in the teacher's labels. certainty: of each tag, from 0 (nothing is said) to 1.
-    weight: how much each sentence counts beside one of gold.
+    weight: how much each sentence counts beside one of gold. as_gold: whether the teacher draws
+    spans as gold does, since it learnt from that: then it is learnt from to the end.
     """
 
     words: Sequence[Sequence[str]]
@@ -45,6 +46,7 @@ class SilverSentences:
     certainty: Sequence[Sequence[float]]
     weight: Sequence[float]
     teacher: Teacher
+    as_gold: bool = False
 
     def __len__(self) -> int:
         return len(self.words)

@@ -74,4 +74,5 @@ def label_text(teachers: Sequence[Tagger], text: Sequence[Sequence[str]]) -> Sil
             tags.append(tags_of(spans_of(own), end - start))
             certainty.append(np.minimum(sure[start:end], 1.0).tolist())
     weights = list(map(min, certainty))
-    return SilverSentences(text, tags, certainty, weights, Teacher.of_labels(tag_set.labels))
+    teacher = Teacher.of_labels(tag_set.labels)
+    return SilverSentences(text, tags, certainty, weights, teacher, as_gold=True)

@@ -153,7 +153,7 @@ def test_a_progress_line_that_cannot_be_shown_ends_no_training(
 
     monkeypatch.setattr("model.training.callbacks.progress.sys.stdout", Full())
     state: Any = SimpleNamespace(epochs=1, kept_epoch=1)
-    line = ProgressLine(7, TrainingConfig(verbose=2), state)
+    line = ProgressLine([7], TrainingConfig(verbose=2), state)
     line.set_params({"epochs": 2, "steps": 1})
     line.on_train_begin()
     line.on_epoch_begin(0)

@@ -82,6 +82,19 @@ def test_five_thousand_sentences_that_taggers_labelled_are_gone_through_eight_ti
     assert values_for(DataSize(5_300, 8, vectors=True, text=5_000))["epochs"] == 8
 
 
+@given(SIZES, st.integers(1, 10**6))
+def test_gold_that_follows_silver_is_learnt_gently(size: DataSize, silver: int) -> None:
+    alone, after = (values_for(replace(size, silver=count)) for count in (0, silver))
+    assert 8 <= after["epochs"] <= min(alone["epochs"], 16)
+    assert after["batch_size"] == alone["batch_size"]
+    assert after["learning_rate"] == round(alone["learning_rate"] / 2, 4)
+
+
+def test_units_are_for_gold_and_silver_together() -> None:
+    units = [values_for(DataSize(300, 8, vectors=True, silver=n))["units"] for n in (0, 15_000)]
+    assert units == [64, 128]
+
+
 @given(SIZES)
 def test_scheme_may_be_chosen_as_any_setting(size: DataSize) -> None:
     """Tags of a decoder grow with the labels, and its time with their square."""
