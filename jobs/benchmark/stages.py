@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 
 from jobs.benchmark.corpus import documents_of
-from model.runtime import start_tensorflow
+from model.tagger.arithmetic import start_arithmetic
 from model.tagger.padding import pad_documents
 from model.text.segmentation import Segmentation, tokenize_document
 from pipeline.console.process import quiet_libraries
@@ -86,7 +86,7 @@ def _measure(
 ) -> None:
     # Beam and TensorFlow log at import, so they are imported once the libraries are quiet.
     quiet_libraries()
-    start_tensorflow(plan.threads)
+    start_arithmetic(plan.threads)
     from model.tagger.tagger import Emitted, Tagger
     from pipeline.stages.row_sinks import TaggedSink, WriteConfig
 

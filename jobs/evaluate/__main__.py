@@ -28,7 +28,7 @@ from model.evaluation.scoring import (
     score_sentences,
 )
 from model.evaluation.speed import Speed, reading_speed, tagging_speed
-from model.runtime import start_tensorflow
+from model.tagger.arithmetic import start_arithmetic
 from model.tagger.tagger import Tagger
 from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.commands import called
@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
 
     # TensorFlow is imported only when nothing is left that could be a mistake in the flags.
     # With threads as training has them, so that the speed is that of the model card.
-    start_tensorflow(threads=1, side_by_side=os.cpu_count() or 1)
+    start_arithmetic(threads=1, side_by_side=os.cpu_count() or 1)
     scores, texts, speed = _compare(Tagger(artifact), corpus)
     found = evaluation(artifact.identity, corpus, scores, texts, warnings, flags.mistakes, speed)
     if flags.json:

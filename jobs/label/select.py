@@ -14,7 +14,7 @@ from jobs.label.seed_labels import choose_by_terms, read_seed_terms
 from jobs.label.tasks import Made, Task, TaskFormat, tasks_file
 from jobs.runs.outputs import Output, find_output
 from model.corpora import read_labelled
-from model.runtime import start_tensorflow
+from model.tagger.arithmetic import start_arithmetic
 from model.tagger.artifact import Artifact
 from model.tagger.tagger import Tagger
 from model.text.languages import language_code
@@ -151,7 +151,7 @@ def _by_doubt(config: SelectionConfig, output: Output | None) -> _Guide:
     artifact = open_model(config.model) if config.model else _model_of(output, config.run_id)
 
     def chosen(passages: Sequence[Passage], budget: int, seed: int) -> list[Task]:
-        start_tensorflow()
+        start_arithmetic()
         tagger = Tagger(artifact)
         picked = choose(list(doubts(tagger, passages)), budget, seed)
         return shown_tasks(tagger, [candidate.passage for candidate in picked])

@@ -13,11 +13,12 @@ from typing import Final
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from model.tagger.encoding import EncodedWords
 from model.tagger.vocabulary import UNKNOWN
-from model.tagger.weights import TaggerWeights
-from schemas.records import Floats, Ints
+from model.tagger.weights import TaggerWeights, gate_factors, reorder_gates
+from schemas.records import Bucket, Floats, Ints
 
 FORWARD: Final = 0
 BACKWARD: Final = 1
@@ -38,9 +39,9 @@ class EmissionGraph(tf.Module):
             if not name.startswith(("dense_kernel", "lstm"))
         }
         # The state that the loop carries is twice the hidden state: hence 0.5 where it is read.
-        gates = _gate_factors(self.units)
+        gates = gate_factors(self.units)
         kernel, bias, recurrent = (
-            _reorder_gates(array) * gates
+            reorder_gates(array) * gates
             for array in (weights.lstm_kernel, weights.lstm_bias, weights.lstm_recurrent)
         )
         # (feature, direction * 4 * units), so that one product serves both directions
@@ -95,6 +96,31 @@ class EmissionGraph(tf.Module):
         rows = tf.reshape(tf.matmul(inputs, self.kernel) + self.bias, [-1, 4 * self.units])
         both = tf.reshape(tf.stack([2 * positions, 2 * positions + 1], axis=1), [-1])
         self.rows.scatter_update(tf.IndexedSlices(rows, both))
+
+    def blank(self, tokens: int) -> Floats:
+        """Where `emit` puts the emissions of so many tokens, (token, tag)."""
+        return np.empty((tokens, self.weights["dense_bias"].shape[0]), np.float32)
+
+    def emit(
+        self,
+        bucket: Bucket,
+        positions: Ints,
+        known: NDArray[np.bool_],
+        emissions: Floats,
+        unknown: NDArray[np.bool_],
+    ) -> None:
+        """Put the emissions of the kept tokens of a bucket into those of the batch.
+
+        positions, known: (word,) of the words that the bucket numbers; emissions: of `blank`;
+        unknown: (token,) is filled as they are.
+        """
+        times = np.arange(bucket.words.shape[1])
+        inside = times < bucket.lengths[:, None]  # (batch, time)
+        kept = (times >= bucket.keep_from[:, None]) & (times < bucket.keep_to[:, None])
+        tokens = (bucket.first[:, None] + times)[kept]
+        found = self.emissions(positions[bucket.words], bucket.lengths)
+        emissions[tokens] = found[kept[inside]]
+        unknown[tokens] = ~known[bucket.words[kept]]
 
     def emissions(self, words: Ints, lengths: Ints) -> Floats:
         """Emissions of padded windows, the windows' tokens end to end, (token, tag).
@@ -158,14 +184,3 @@ class EmissionGraph(tf.Module):
             lambda t, *_: t < steps, step, (0, 0, zeros, zeros, out), parallel_iterations=1
         )
         return out.concat()
-
-
-def _reorder_gates(weights: Floats) -> Floats:
-    """Keras's gate order i, f, c, o on the last axis -> i, f, o, c."""
-    i, f, c, o = np.split(weights, 4, axis=-1)
-    return np.concatenate([i, f, o, c], axis=-1)
-
-
-def _gate_factors(units: int) -> Floats:
-    """What turns the inputs of the gates i, f, o, c into inputs of tanh, (4 * units,)."""
-    return np.repeat(np.array([0.5, 0.5, 0.5, 1.0], np.float32), units)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pyarrow import ArrowException, fs
 
-from model.runtime import start_tensorflow
+from model.tagger.arithmetic import start_arithmetic
 from model.tagger.artifact import find_artifact, gather_files, load_artifact, read_files
 from model.tagger.tagger import Tagger, tag_documents
 from model.text.segmentation import tokenize_document
@@ -80,7 +80,7 @@ def load_tagger(model: str | os.PathLike[str], *, min_confidence: float = 0.0) -
     place = os.fspath(model)
     files = _stored_files(place) if "://" in place else read_files(find_artifact(place))
     artifact = load_artifact(files, place)
-    start_tensorflow()
+    start_arithmetic()
     return TextTagger(Tagger(artifact, min_confidence=min_confidence))
 
 

@@ -16,7 +16,7 @@ from model.tags import SpanTags
 from schemas.records import Ints, Positions
 
 # A forward score below this share of its step's largest may have lost digits.
-_SMALLEST = 1e-200
+SMALLEST = 1e-200
 
 
 class _Scaled(NamedTuple):
@@ -72,7 +72,7 @@ def span_posteriors(
         again = mine[_doubtful(potentials, scaled, packed)[places.row]]
         if len(again):
             few = TokenSpans(*(column[again] for column in spans))
-            posteriors[again] = _in_logs(potentials, emissions, lengths, few, span_tags)
+            posteriors[again] = posteriors_in_logs(potentials, emissions, lengths, few, span_tags)
     return posteriors
 
 
@@ -112,9 +112,9 @@ def _doubtful(
         reached.append(legal[reached[-1]].any(axis=0))
     alive = np.diff(packed.begins, append=scaled.alpha.shape[1])  # (time,)
     reachable = np.repeat(np.array(reached).T, alive, axis=1)  # (tag, token)
-    lost = (reachable & ~(scaled.alpha > _SMALLEST)) | ~np.isfinite(scaled.beta)
+    lost = (reachable & ~(scaled.alpha > SMALLEST)) | ~np.isfinite(scaled.beta)
     columns = np.flatnonzero(lost.any(axis=0))
-    doubtful = ~(scaled.z > _SMALLEST)
+    doubtful = ~(scaled.z > SMALLEST)
     doubtful[columns - np.repeat(packed.begins, alive)[columns]] = True
     return doubtful
 
@@ -141,7 +141,7 @@ def _posteriors(scaled: _Scaled, begins: Positions, places: _Places, own_tags: S
     return posteriors
 
 
-def _in_logs(
+def posteriors_in_logs(
     potentials: Potentials,
     emissions: Emissions,
     lengths: Ints,

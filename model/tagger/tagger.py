@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model.tagger.arithmetic import arithmetic_for
 from model.tagger.artifact import Artifact
-from model.tagger.crf import TokenSpans, decode
+from model.tagger.compiled.library import find_library
+from model.tagger.crf import Potentials, TokenSpans
 from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import BUCKET_CELLS, in_batches, pad_documents, parts_of
-from model.tagger.span_posteriors import span_posteriors
 from model.tagger.word_table import WordRows, WordTable
 from model.text.quotation import without_lone_quotes
 from schemas.records import (
+    Bucket,
     Floats,
     Ints,
     PaddedBatch,
@@ -44,8 +46,8 @@ class Tagger:
     """A loaded model. Its results for a document do not depend on the batch the document is in.
 
     folded_words: distinct words whose rows are kept (8 * units float32 each). min_confidence:
-    entities below it are left out. Threads may share a tagger: the network, which they take turns
-    at, uses TensorFlow's own threads.
+    entities below it are left out. compiled: with the library, where there is one, which TensorFlow
+    stands in for. Threads may share a tagger, and take turns at the network.
     """
 
     def __init__(
@@ -53,21 +55,24 @@ class Tagger:
         artifact: Artifact,
         folded_words: int = FOLDED_WORDS,
         min_confidence: float = 0.0,
+        *,
+        compiled: bool = True,
     ) -> None:
         if folded_words < BUCKET_CELLS:
             raise ValueError(f"folded_words is {folded_words}, expected at least {BUCKET_CELLS}")
-        # TensorFlow is imported here, and not where a worker or a command names the type.
-        from model.tagger.emissions import EmissionGraph
-
         self.artifact = artifact
-        weights = artifact.weights.tempered(artifact.temperature)
-        self.graph = EmissionGraph(weights, folded_words)
-        self.words = WordTable(artifact.encoder, self.graph)
-        self.potentials = weights.potentials()
+        library = find_library() if compiled else None
+        self.network, self.crf = arithmetic_for(artifact, folded_words, library)
+        self.words = WordTable(artifact.encoder, self.network)
         self.labels = np.array(artifact.tags.labels, dtype=object)
         # In the precision of the column, so that 0.9 lets an entity through that is shown as 0.9.
         self.min_confidence = np.float32(min_confidence)
         self._turn = threading.Lock()
+
+    @property
+    def potentials(self) -> Potentials:
+        """The CRF's own weights, divided by the temperature."""
+        return self.crf.potentials
 
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
         """One tagged document for each document of the batch, in order."""
@@ -99,10 +104,8 @@ class Tagger:
         for part in parts_of(batch):
             emitted = self.emit_part(part)
             lengths = part.sentence_lengths
-            spans = self.spans_of(decode(self.potentials, emitted.emissions, lengths))
-            confidence = span_posteriors(
-                self.potentials, emitted.emissions, lengths, spans, self.artifact.tags.span_tags
-            ).astype(np.float32)
+            spans = self.spans_of(self.crf.decode(emitted.emissions, lengths))
+            confidence = self.crf.posteriors(emitted.emissions, lengths, spans).astype(np.float32)
             if np.isnan(confidence).any():  # of a sound model never; else they would go unsaid
                 raise ValueError("the model gives a confidence that is no number")
             kept = confidence >= self.min_confidence
@@ -122,24 +125,20 @@ class Tagger:
     def emit_part(self, batch: PaddedBatch) -> Emitted:
         """The same of a batch that is small enough to be held at once, as `parts_of` cuts them."""
         tokens = int(batch.sentence_lengths.sum())
-        emissions = np.empty((tokens, len(self.artifact.tags.tags)), np.float32)
-        unknown = np.empty(tokens, bool)
-        for bucket in batch.buckets:
-            times = np.arange(bucket.words.shape[1])
-            inside = times < bucket.lengths[:, None]  # (batch, time)
-            kept = (times >= bucket.keep_from[:, None]) & (times < bucket.keep_to[:, None])
-            positions = (bucket.first[:, None] + times)[kept]
-            with self._turn:
-                rows = self._rows(batch.vocabulary, bucket.words[inside])
-                found = self.graph.emissions(rows.positions[bucket.words], bucket.lengths)
-            emissions[positions] = found[kept[inside]]
-            unknown[positions] = ~rows.known[bucket.words[kept]]
-        return Emitted(emissions, unknown)
+        emissions, unknown = self.network.blank(tokens), np.empty(tokens, bool)
+        with self._turn:
+            at_once = len(batch.vocabulary) <= self.words.capacity
+            rows = self.words.find(batch.vocabulary) if at_once else None
+            for bucket in batch.buckets:
+                its = rows or self._rows_of(bucket, batch.vocabulary)
+                self.network.emit(bucket, its.positions, its.known, emissions, unknown)
+        return Emitted(emissions[:, : len(self.artifact.tags.tags)], unknown)
 
-    def _rows(self, vocabulary: Sequence[str], words: Ints) -> WordRows:
-        """Where each word of the vocabulary stands in the table, as far as `words` has it."""
+    def _rows_of(self, bucket: Bucket, vocabulary: Sequence[str]) -> WordRows:
+        """Where each word of the vocabulary stands in the table, as far as the bucket has it."""
+        inside = np.arange(bucket.words.shape[1]) < bucket.lengths[:, None]  # (batch, time)
         present = np.zeros(len(vocabulary), bool)
-        present[words] = True
+        present[bucket.words[inside]] = True
         distinct = np.flatnonzero(present)
         found = self.words.find([vocabulary[word] for word in distinct.tolist()])
         rows = WordRows(np.zeros(len(vocabulary), np.int32), present)

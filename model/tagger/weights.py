@@ -133,6 +133,20 @@ class TaggerWeights:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
+def reorder_gates(weights: Floats) -> Floats:
+    """Keras's gate order i, f, c, o on the last axis -> i, f, o, c."""
+    i, f, c, o = np.split(weights, 4, axis=-1)
+    return np.concatenate([i, f, o, c], axis=-1)
+
+
+def gate_factors(units: int) -> Floats:
+    """What turns the inputs of the gates i, f, o, c into inputs of tanh, (4 * units,).
+
+    sigmoid(x) is (tanh(x / 2) + 1) / 2.
+    """
+    return np.repeat(np.array([0.5, 0.5, 0.5, 1.0], np.float32), units)
+
+
 _DIMENSIONS = {
     **dict.fromkeys(("words", "vectors", "casing", "characters", "dense_kernel", "transitions"), 2),
     **dict.fromkeys(("convolution_kernel", "lstm_kernel", "lstm_recurrent"), 3),

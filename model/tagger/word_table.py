@@ -18,7 +18,7 @@ from model.tagger.vocabulary import UNKNOWN
 from schemas.records import Ints
 
 if TYPE_CHECKING:
-    from model.tagger.emissions import EmissionGraph
+    from model.tagger.arithmetic import Network
 
 # Words whose characters are convolved at once, and numbers that this takes: 40 MB a tensor. The
 # bundled model has 1,166 of a word, so the first bound is the one that counts there.
@@ -36,18 +36,18 @@ class WordRows(NamedTuple):
 
 
 class WordTable:
-    """The table of a graph, which fills as words are met; one thread at a time."""
+    """The table of a network, which fills as words are met; one thread at a time."""
 
-    def __init__(self, encoder: WordEncoder, graph: "EmissionGraph") -> None:
-        self.capacity = capacity = graph.capacity
+    def __init__(self, encoder: WordEncoder, network: "Network") -> None:
+        self.capacity = capacity = network.capacity
         self._encoder = encoder
-        self.graph = graph
+        self.network = network
         self._positions: dict[str, int] = {}
         self._words: list[str] = []  # by position
         self._known = np.zeros(capacity, bool)
         self._last_used = np.zeros(capacity, np.int64)
         self._uses = 0
-        self._numbers = encoder.max_characters * graph.filters + graph.features  # of a word
+        self._numbers = encoder.max_characters * network.filters + network.features  # of a word
 
     @property
     def kept(self) -> Collection[str]:
@@ -75,7 +75,7 @@ class WordTable:
 
     def _fold(self, words: Sequence[str], keys: Sequence[str], positions: Ints) -> None:
         encoded = self._encoder.encode(words)
-        self.graph.store(encoded, positions)
+        self.network.store(encoded, positions)
         self._known[positions] = encoded.word_ids != UNKNOWN
         for key, position in zip(keys, positions.tolist(), strict=True):
             self._positions[key] = position

@@ -21,7 +21,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from model.runtime import start_tensorflow
+from model.tagger.arithmetic import start_arithmetic
 from pipeline.console.process import quiet_libraries
 
 _POLL = 1.0  # seconds
@@ -178,7 +178,7 @@ def _work(orders: Connection, run: int) -> None:
         preparation: Preparation = orders.recv()
         quiet_libraries()
         _speak_into(preparation.scratch / f"log-{os.getpid()}.txt")
-        start_tensorflow(preparation.threads)
+        start_arithmetic(preparation.threads)
         gc.freeze()  # what was imported stays, so no later collection needs to look at it
         os.environ.update(orders.recv())
         # Beam logs at import, so it is imported once the libraries are quiet.

@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.pvalue import PCollection
 
-from model.runtime import start_tensorflow
+from model.tagger.arithmetic import start_arithmetic
 from model.tagger.artifact import load_artifact
 from model.tagger.encoding import FOLDED_WORDS
 from model.tagger.padding import pad_documents
@@ -81,7 +81,7 @@ class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
             raise ArtifactError(
                 f"{self.model} holds {artifact.identity}, the job was submitted for {self.identity}"
             )
-        start_tensorflow(self.threads)
+        start_arithmetic(self.threads)
         from model.tagger.tagger import Tagger
 
         return Tagger(artifact, self.folded_words, self.min_confidence)

@@ -36,7 +36,8 @@ def ample(tiny_model: Artifact) -> WordTable:
 
 
 def rows_of(folded: WordTable, positions: Ints) -> Floats:
-    rows: Floats = folded.graph.rows.numpy()
+    assert isinstance(folded.network, EmissionGraph)
+    rows: Floats = folded.network.rows.numpy()
     return rows.reshape(folded.capacity, -1)[positions]
 
 
@@ -151,7 +152,7 @@ def test_a_table_survives_an_error(tiny_model: Artifact, monkeypatch: pytest.Mon
     folded.find(["a", "b", "c"])
     expected = {word: rows_of(folded, folded.find([word]).positions) for word in "abc"}
     with monkeypatch.context() as broken:
-        broken.setattr(folded.graph, "store", failing)
+        broken.setattr(folded.network, "store", failing)
         with pytest.raises(MemoryError):
             folded.find(["d", "e"])
     for words in (["a"], ["b", "c"], ["a", "b", "c"], ["d"], ["a"], ["c", "b"]):

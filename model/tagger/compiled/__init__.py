@@ -1,0 +1,1 @@
+"""The tagger's arithmetic in C, for the processor's own vectors; without it TensorFlow does it."""
