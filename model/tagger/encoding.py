@@ -7,6 +7,7 @@ distinct word of a batch, and tokens refer to them by position.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -70,14 +71,28 @@ class WordEncoder:
         return EncodedWords(word_ids, casing, self._characters(words))
 
     def _characters(self, words: Sequence[str]) -> Ints:
-        limit, ids = self.max_characters, self.vocabulary.character_ids
-        longest = min(max(map(len, words), default=1), limit)
+        limit, head = self.max_characters, self.max_characters // 2
+        longest = max(map(len, words), default=1)
+        if longest > limit:
+            longest = limit
+            words = [w if len(w) <= limit else w[:head] + w[head - limit :] for w in words]
+        lengths = np.fromiter(map(len, words), np.int32, len(words))
+        codes = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), np.uint32)
+        ids = self._plane_ids[np.minimum(codes, len(self._plane_ids) - 1)]
+        for place in np.flatnonzero(codes >= len(self._plane_ids)).tolist():
+            ids[place] = self.vocabulary.character_ids.get(chr(codes[place]), UNKNOWN)
         characters = np.full((len(words), longest), PADDING, np.int32)
-        head = limit // 2
-        for row, word in zip(characters, words, strict=True):
-            read = word if len(word) <= limit else word[:head] + word[head - limit :]
-            row[: len(read)] = [ids.get(character, UNKNOWN) for character in read]
+        characters[np.arange(longest) < lengths[:, None]] = ids
         return characters
+
+    @cached_property
+    def _plane_ids(self) -> Ints:
+        """The number of each of the first 65,536 code points."""
+        ids = np.full(0x10000, UNKNOWN, np.int32)
+        for character, number in self.vocabulary.character_ids.items():
+            if character < "\U00010000" and len(character) == 1:
+                ids[ord(character)] = number
+        return ids
 
 
 def casing_of(word: str) -> Casing:

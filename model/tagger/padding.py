@@ -1,11 +1,12 @@
 """Tokenized documents -> one padded batch: distinct words, windows, length buckets."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from model.tagger.compiled.library import find_library
+from model.tagger.compiled.words import number_words
 from schemas.records import Bucket, Ints, PaddedBatch, Positions, TokenizedDocument
 
 # Cells (batch x time) of one run of the network. The graph skips padding, so larger buckets cost
@@ -52,9 +53,9 @@ def pad_documents(documents: Sequence[TokenizedDocument]) -> PaddedBatch:
     lengths = np.concatenate(
         [np.zeros(0, np.int32), *(np.diff(d.sentence_offsets) for d in documents)]
     ).astype(np.int32)
-    if lengths.sum() > PART_TOKENS:
+    if (tokens := int(lengths.sum())) > PART_TOKENS:
         return PaddedBatch(tuple(documents), (), lengths, ())
-    return _padded(documents, _words(documents), lengths)
+    return _padded(documents, _words_of(documents, 0, tokens), lengths)
 
 
 def parts_of(batch: PaddedBatch) -> Iterator[PaddedBatch]:
@@ -65,29 +66,47 @@ def parts_of(batch: PaddedBatch) -> Iterator[PaddedBatch]:
     if batch.buckets or not len(batch.sentence_lengths):
         yield batch
         return
-    lengths, words = batch.sentence_lengths, _words(batch.documents)
+    lengths = batch.sentence_lengths
     ends = np.cumsum(lengths, dtype=np.int64)
     first = 0
     while first < len(lengths):
         begin = ends[first] - lengths[first]
         stop = max(first + 1, int(np.searchsorted(ends, begin + PART_TOKENS, side="right")))
-        own = list(islice(words, int(ends[stop - 1] - begin)))
-        yield _padded((), own, lengths[first:stop])
+        words = _words_of(batch.documents, int(begin), int(ends[stop - 1]))
+        yield _padded((), words, lengths[first:stop])
         first = stop
 
 
-def _words(documents: Sequence[TokenizedDocument]) -> Iterator[str]:
-    return chain.from_iterable(document.words for document in documents)
+def _words_of(
+    documents: Sequence[TokenizedDocument], begin: int, end: int
+) -> tuple[Sequence[str], Ints]:
+    """The distinct words among the tokens [begin, end) of all documents, and the number of each."""
+    texts, bounds = [], []
+    token = characters = 0
+    for document in documents:
+        size = len(document.token_start)
+        mine = slice(max(begin - token, 0), max(min(end - token, size), 0))
+        token += size
+        starts, ends = document.token_start[mine], document.token_end[mine]
+        if len(starts):
+            first, last = int(starts[0]), int(ends[-1])
+            texts.append(document.document.text[first:last])
+            bounds.append(np.stack([starts, ends]) + np.int64(characters - first))
+            characters += last - first
+    text = "".join(texts)
+    starts, ends = np.concatenate([np.zeros((2, 0), np.int64), *bounds], axis=1)
+    if library := find_library():
+        return number_words(text, starts, ends, library)
+    read = [text[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    numbers = dict(zip(distinct := list(dict.fromkeys(read)), range(len(distinct)), strict=True))
+    return distinct, np.fromiter(map(numbers.__getitem__, read), np.int32, len(read))
 
 
 def _padded(
-    documents: Sequence[TokenizedDocument], read: Iterable[str], lengths: Ints
+    documents: Sequence[TokenizedDocument], read: tuple[Sequence[str], Ints], lengths: Ints
 ) -> PaddedBatch:
     """Words of sentences of these lengths, padded."""
-    read = list(read)
-    distinct = dict.fromkeys(read)
-    positions = dict(zip(distinct, range(len(distinct)), strict=True))
-    words = np.fromiter(map(positions.__getitem__, read), np.int32, len(read))
+    vocabulary, words = read
     first, length, keep_from, keep_to = windows(lengths)
     order = np.argsort(-length, kind="stable")
     buckets = []
@@ -109,7 +128,7 @@ def _padded(
         )
     return PaddedBatch(
         documents=tuple(documents),
-        vocabulary=list(distinct),
+        vocabulary=vocabulary,
         sentence_lengths=lengths,
         buckets=tuple(buckets),
     )

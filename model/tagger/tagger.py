@@ -173,12 +173,13 @@ def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
 
 def _trimmed(document: TokenizedDocument, start: Ints, end: Ints) -> tuple[Ints, Ints]:
     """Spans of the document without lone quotation marks at their edges; their score stays."""
-    spans: Ints = np.stack([start, end], axis=1)
+    starts, ends, last = document.token_start, document.token_end, end - 1
     # A mark is a token of one character, as few are that a span begins or ends with.
-    single = document.token_end - document.token_start == 1
-    for number in np.flatnonzero(single[start] | single[end - 1]).tolist():
-        spans[number] = without_lone_quotes(document.words, *spans[number].tolist())
-    return spans[:, 0], spans[:, 1]
+    single = (ends[start] - starts[start] == 1) | (ends[last] - starts[last] == 1)
+    for number in np.flatnonzero(single).tolist():
+        span = without_lone_quotes(document.words, int(start[number]), int(end[number]))
+        start[number], end[number] = span
+    return start, end
 
 
 def _tagged(

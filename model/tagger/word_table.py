@@ -8,6 +8,7 @@ not seen for longest make room for new ones.
 
 import hashlib
 from collections.abc import Collection, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -58,8 +59,10 @@ class WordTable:
         """Rows of distinct words, valid until the next call; raises ValueError above capacity."""
         if len(words) > self.capacity:
             raise ValueError(f"{len(words)} distinct words, the table has {self.capacity} rows")
-        keys = [word if len(word) <= _KEPT_CHARACTERS else _digest(word) for word in words]
-        positions = np.fromiter((self._positions.get(key, -1) for key in keys), np.int32, len(keys))
+        keys = words
+        if max(map(len, words), default=0) > _KEPT_CHARACTERS:
+            keys = [word if len(word) <= _KEPT_CHARACTERS else _digest(word) for word in words]
+        positions = np.fromiter(map(self._positions.get, keys, repeat(-1)), np.int32, len(keys))
         self._uses += 1
         found = positions >= 0
         self._last_used[positions[found]] = self._uses

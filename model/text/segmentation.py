@@ -36,10 +36,9 @@ TOKEN_STYLES: tuple[TokenStyle, ...] = get_args(TokenStyle)
 _SPACE, _OTHER, _WORD, _MARK, _CHARACTER = range(5)
 _PLANE = 0x10000
 
-# What a document may have, and what of it is written out as strings for the whole of it: a token
-# takes 60 bytes so, and 8 by its offsets.
+# What a document may have, and what of it is written out at once: as a string, a token takes 60
+# bytes, and 8 by its offsets.
 MOST_TOKENS = 16_000_000
-_LISTED_TOKENS = 2**18
 _PART_TOKENS, _PART_CHARACTERS = 2**16, 2**20
 
 
@@ -89,7 +88,7 @@ def tokenize_document(document: Document, segmentation: Segmentation) -> Tokeniz
     first, last = offsets[:-1], offsets[1:] - 1
     return TokenizedDocument(
         document=document,
-        words=_words(text, starts, ends),
+        words=_Words(text, starts, ends),
         token_start=starts,
         token_end=ends,
         sentence_offsets=offsets,
@@ -167,14 +166,9 @@ def _slices(text: str, starts: Ints, ends: Ints) -> list[str]:
     return [text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
-def _words(text: str, starts: Ints, ends: Ints) -> Sequence[str]:
-    is_short = len(starts) <= _LISTED_TOKENS
-    return _slices(text, starts, ends) if is_short else _Words(text, starts, ends)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Words(Sequence[str]):
-    """The tokens of a long text, each of which becomes a string when it is asked for."""
+    """The tokens of a text, each of which becomes a string when it is asked for."""
 
     text: str
     starts: Ints
@@ -208,11 +202,13 @@ def _sentence_offsets(
         text, starts = _composed_text(text, starts, ends)
     # A sentence begins with the first token that starts at or after its boundary.
     splits = np.fromiter(sentence_starts(text, segmentation.language), np.int64)
-    firsts = np.searchsorted(starts, splits)
-    firsts = firsts[(firsts > 0) & (firsts < tokens)]
-    breaks = np.searchsorted(starts, np.fromiter(break_starts(text), np.int64))
-    inner = np.unique(np.concatenate([firsts[~titles[firsts - 1]], breaks]))
-    bounds = np.concatenate([[0], inner[(inner > 0) & (inner < tokens)], [tokens]])
+    is_bound = np.zeros(tokens + 1, np.bool_)
+    is_bound[np.searchsorted(starts, splits)] = True
+    is_bound[1:] &= ~titles  # no sentence begins behind one
+    if breaks := list(break_starts(text)):
+        is_bound[np.searchsorted(starts, breaks)] = True
+    is_bound[[0, tokens]] = True
+    bounds = np.flatnonzero(is_bound)
     return _cap_lengths(bounds, segmentation.max_sentence_tokens).astype(np.int32)
 
 

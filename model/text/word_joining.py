@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.text.composition import composed
-from schemas.records import Ints
+from schemas.records import Ints, Positions
 
 Flags = NDArray[np.bool_]
 
@@ -51,12 +51,9 @@ def join_tokens(text: str, starts: Ints, ends: Ints) -> JoinedTokens:
     touching = np.zeros(count + 1, np.bool_)
     touching[1:count] = ends[:-1] == starts[1:]
     titles = np.zeros(count, np.bool_)
-    # Python looks at the few tokens that may tie others; they are single characters that touch.
-    ties = np.flatnonzero((ends - starts == 1) & (touching[:count] | touching[1:]))
-    for n in ties.tolist():
+    # Python looks at the few tokens that may tie others.
+    for n in _possible_ties(text, starts, ends, touching).tolist():
         tie = text[starts[n]]
-        if tie not in _TIES:
-            continue
         left = composed(text[starts[n - 1] : ends[n - 1]]) if touching[n] else ""
         right = composed(text[starts[n + 1] : ends[n + 1]]) if touching[n + 1] else ""
         if tie == ".":
@@ -80,7 +77,38 @@ def join_tokens(text: str, starts: Ints, ends: Ints) -> JoinedTokens:
     return JoinedTokens(starts[first], ends[last], grouped)
 
 
-_TIES = frozenset(".,:&" + _HYPHENS + _APOSTROPHES)
+def _possible_ties(text: str, starts: Ints, ends: Ints, touching: Flags) -> Positions:
+    """The tokens that `join_tokens` has to look at, (tie,): characters that touch what they tie."""
+    single = np.flatnonzero(ends - starts == 1)
+    kinds = _TIE_KINDS[np.minimum(_codes_at(text, starts[single]), len(_TIE_KINDS) - 1)]
+    is_tie = kinds > _NO_TIE
+    single, kinds = single[is_tie], kinds[is_tie]
+    left, right = touching[single], touching[single + 1]
+    # A dot ties what is behind it, or is that of an abbreviation; soft hyphens make that longer.
+    is_short = (ends[single - 1] - starts[single - 1] <= _LONGEST_ABBREVIATION) | (
+        not text.isascii()
+    )
+    looked_at = (
+        (left & right) | ((kinds == _APOSTROPHE) & right) | ((kinds == _DOT) & left & is_short)
+    )
+    ties: Positions = single[looked_at]
+    return ties
+
+
+def _codes_at(text: str, positions: Ints) -> NDArray[np.uint32]:
+    if text.isascii():
+        return np.frombuffer(text.encode(), np.uint8)[positions].astype(np.uint32)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)[positions]
+
+
+_NO_TIE, _TIE, _APOSTROPHE, _DOT = range(4)
+_LONGEST_ABBREVIATION = max(map(len, _ABBREVIATIONS))
+_TIE_KINDS = np.zeros(0x2020, np.uint8)
+for _tie in ",:&" + _HYPHENS:
+    _TIE_KINDS[ord(_tie)] = _TIE
+for _tie in _APOSTROPHES:
+    _TIE_KINDS[ord(_tie)] = _APOSTROPHE
+_TIE_KINDS[ord(".")] = _DOT
 
 
 def _join_dot(joined: Flags, n: int, left: str, right: str) -> bool:

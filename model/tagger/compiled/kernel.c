@@ -7,3 +7,5 @@
 #include "network.h"
 
 #include "crf.h"
+
+#include "words.h"

@@ -14,13 +14,15 @@ _FILE = Path(__file__).with_name("kernel.so")
 
 @dataclass(frozen=True)
 class Library:
-    """Functions as `network.h` and `crf.h` describe them, for vectors of `width` floats."""
+    """Functions as the headers describe them, for vectors of `width` floats."""
 
     width: int
     convolve: Any
+    project: Any
     emit: Any
     decode: Any
     posteriors: Any
+    number_words: Any
 
     def padded(self, count: int, *, doubles: bool = False) -> int:
         """The next number of floats, or of doubles, that fills whole vectors."""
@@ -40,7 +42,9 @@ def find_library(width: int | None = None) -> Library | None:
         return None
     width = width or int(loaded.widest())
     names = (each.name for each in fields(Library) if each.name != "width")
-    return Library(width, **{name: getattr(loaded, f"{name}_{width}") for name in names})
+    found = Library(width, **{name: getattr(loaded, f"{name}_{width}") for name in names})
+    found.number_words.restype = ctypes.c_int64
+    return found
 
 
 def pointer(array: NDArray[Any]) -> ctypes.c_void_p:

@@ -45,29 +45,32 @@ INLINE void step(int count, const float *const *inputs, const float *before, flo
     }
 }
 
-/* Add what the states of `count` sentences say of their tokens; nothing where `emissions` is NULL. */
-INLINE void emit_states(int count, const float *states, const float *dense, float *const *emissions,
-                        int units, int tags) {
+/* What the states of `count` sentences say of their tokens: added to the bias where there is one, else to
+   what is there; nothing where `emissions` is NULL. */
+INLINE void emit_states(int count, const float *states, const float *dense, const float *bias,
+                        float *const *emissions, int units, int tags) {
     for (int block = 0; block < tags; block += WIDTH) {
         floats sums[ROWS];
-        UNROLL for (int row = 0; row < count; row++) sums[row] = all(0);
+        UNROLL for (int row = 0; row < count; row++)
+            sums[row] = bias ? load(bias + block) : emissions[row] ? load(emissions[row] + block) : all(0);
         for (int unit = 0; unit < units; unit++) {
             floats weights = load(dense + (int64_t)unit * tags + block);
             UNROLL for (int row = 0; row < count; row++) sums[row] += all(states[row * units + unit]) * weights;
         }
         UNROLL for (int row = 0; row < count; row++)
-            if (emissions[row]) store(emissions[row] + block, load(emissions[row] + block) + sums[row]);
+            if (emissions[row]) store(emissions[row] + block, sums[row]);
     }
 }
 
 #define CASE(count) \
     case count: \
         step(count, inputs, before, after, cells, recurrent, units); \
-        emit_states(count, after, dense, emissions, units, tags); \
+        emit_states(count, after, dense, bias, emissions, units, tags); \
         break;
 
 static void advance(int count, const float *const *inputs, const float *before, float *after, float *cells,
-                    const float *recurrent, const float *dense, float *const *emissions, int units, int tags) {
+                    const float *recurrent, const float *dense, const float *bias, float *const *emissions,
+                    int units, int tags) {
     switch (count) {
         CASE(1) CASE(2)
 #if ROWS > 2
@@ -106,16 +109,48 @@ void NAME(convolve)(const float *parts, int width, int64_t kinds, const int32_t 
     }
 }
 
-/* Add to the emissions of tokens what both directions say of them, for windows, longest first.
+/* Rows of the table: features of words times the weights, which lie by blocks of 4 * WIDTH outputs.
+
+   features: (word, feature); weights: (block, feature, 4 * WIDTH); bias: (output,); positions: (word,). */
+void NAME(project)(const float *features, int64_t words, int size, const float *weights, const float *bias,
+                   int outputs, const int32_t *positions, float *table) {
+    for (int64_t word = 0; word < words; word += ROWS) {
+        int count = words - word < ROWS ? (int)(words - word) : ROWS;
+        const float *inputs[ROWS]; /* of a row that is too many, those of the first */
+        for (int row = 0; row < ROWS; row++) inputs[row] = features + (word + (row < count ? row : 0)) * size;
+        for (int block = 0; block < outputs; block += 4 * WIDTH) {
+            floats sums[ROWS][4];
+            UNROLL for (int row = 0; row < ROWS; row++)
+                UNROLL for (int part = 0; part < 4; part++) sums[row][part] = load(bias + block + part * WIDTH);
+            const float *own = weights + (int64_t)block * size;
+            for (int feature = 0; feature < size; feature++, own += 4 * WIDTH) {
+                floats w0 = load(own), w1 = load(own + WIDTH);
+                floats w2 = load(own + 2 * WIDTH), w3 = load(own + 3 * WIDTH);
+                UNROLL for (int row = 0; row < ROWS; row++) {
+                    floats value = all(inputs[row][feature]);
+                    sums[row][0] += value * w0;
+                    sums[row][1] += value * w1;
+                    sums[row][2] += value * w2;
+                    sums[row][3] += value * w3;
+                }
+            }
+            for (int row = 0; row < count; row++)
+                for (int part = 0; part < 4; part++)
+                    store(table + (int64_t)positions[word + row] * outputs + block + part * WIDTH, sums[row][part]);
+        }
+    }
+}
+
+/* The emissions of the kept tokens of windows, longest first: what both directions say of them.
 
    table: (word, direction, 4 * units) inputs of gates; words: (window, time) numbers of words, whose
    `positions` are places in it, and which are `known` or not; unknown: (token,) is set; lengths, first, keep_from, keep_to: (window,), as in a Bucket; recurrent:
-   (direction, block, unit, 4 * WIDTH); dense: (direction, unit, tag); emissions: (token, tag), with
-   the bias in it; scratch: (3, group, unit). Units and tags are multiples of WIDTH. */
+   (direction, block, unit, 4 * WIDTH); dense: (direction, unit, tag); bias: (tag,); emissions:
+   (token, tag); scratch: (3, group, unit). Units and tags are multiples of WIDTH. */
 void NAME(emit)(const float *table, const int32_t *positions, const uint8_t *known, const int32_t *words,
                 int64_t windows, int64_t time, const int32_t *lengths, const int32_t *first,
                 const int32_t *keep_from, const int32_t *keep_to, const float *recurrent, const float *dense,
-                float *emissions, uint8_t *unknown, int units, int tags, float *scratch, int group) {
+                const float *bias, float *emissions, uint8_t *unknown, int units, int tags, float *scratch, int group) {
     float *before = scratch, *after = before + group * units, *cells = after + group * units;
     for (int64_t begin = 0; begin < windows; begin += group)
         for (int direction = 0; direction < 2; direction++) {
@@ -140,7 +175,8 @@ void NAME(emit)(const float *table, const int32_t *positions, const uint8_t *kno
                     }
                     advance(count, inputs, before + row * units, after + row * units, cells + row * units,
                             recurrent + (int64_t)direction * 4 * units * units,
-                            dense + (int64_t)direction * units * tags, outputs, units, tags);
+                            dense + (int64_t)direction * units * tags, direction ? NULL : bias, outputs, units,
+                            tags);
                 }
                 float *swapped = before;
                 before = after;

@@ -37,13 +37,12 @@ class CompiledNetwork:
             for array in (weights.lstm_kernel, weights.lstm_bias, weights.lstm_recurrent)
         )
         # (feature, direction * 4 * units), so that one product gives whole rows of the table
-        self._kernel = np.concatenate(kernel, axis=-1)
+        self._kernel = self._by_block(np.concatenate(kernel, axis=-1))
         self._bias = np.concatenate(bias, axis=-1)
         self._rows = np.empty((words, len(self._bias)), np.float32)
-        size, width = self._padded_units, library.width
+        size = self._padded_units
         recurrent = filled((2, size, 4 * size), recurrent * np.float32(0.5))
-        by_block = recurrent.reshape(2, size, size // width, 4 * width).swapaxes(1, 2)
-        self._recurrent = np.ascontiguousarray(by_block)  # (direction, block, unit, 4 * width)
+        self._recurrent = self._by_block(recurrent)
         dense = weights.dense_kernel.reshape(2, weights.units, -1) * np.float32(0.5)
         self._dense = filled((2, size, padded_tags), dense)
         self._dense_bias = filled((padded_tags,), weights.dense_bias)
@@ -55,6 +54,13 @@ class CompiledNetwork:
         each = filled((*each.shape[:-1], size), each)
         blocks = np.moveaxis(each.reshape(*each.shape[:-1], size // width, width), -3, -2)
         return blocks.reshape(*gates.shape[:-1], 4 * size)
+
+    def _by_block(self, weights: Floats) -> Floats:
+        """(..., input, output) -> (..., block of 4 vectors, input, output of the block)."""
+        *before, inputs, outputs = weights.shape
+        width = 4 * self._library.width
+        blocks = weights.reshape(*before, inputs, outputs // width, width)
+        return np.ascontiguousarray(blocks.swapaxes(-2, -3))
 
     def store(self, encoded: EncodedWords, positions: Ints) -> None:
         """Compute the rows of words, and put them at `positions` of the table."""
@@ -81,13 +87,20 @@ class CompiledNetwork:
             ],
             axis=1,
         )  # (word, feature)
-        self._rows[positions] = inputs @ self._kernel + self._bias
+        self._library.project(
+            pointer(inputs),
+            count(len(inputs)),
+            inputs.shape[1],
+            pointer(self._kernel),
+            pointer(self._bias),
+            len(self._bias),
+            pointer(np.ascontiguousarray(positions)),
+            pointer(self._rows),
+        )
 
     def blank(self, tokens: int) -> Floats:
         """Where `emit` puts the emissions of so many tokens: (token, tag), and padding behind."""
-        emissions = np.empty((tokens, len(self._dense_bias)), np.float32)
-        emissions[:] = self._dense_bias
-        return emissions
+        return np.empty((tokens, len(self._dense_bias)), np.float32)
 
     def emit(
         self,
@@ -112,6 +125,7 @@ class CompiledNetwork:
             *map(pointer, (bucket.lengths, bucket.first, bucket.keep_from, bucket.keep_to)),
             pointer(self._recurrent),
             pointer(self._dense),
+            pointer(self._dense_bias),
             pointer(emissions),
             pointer(unknown),
             self._padded_units,

@@ -100,7 +100,7 @@ def test_documents_of_one_sentence_score_as_their_words_do(
     segmentation = tagger.artifact.segmentation
     for text, sentence in zip(texts, words, strict=True):
         cut = tokenize_document(Document("", "", 0, text), segmentation)
-        assert (cut.words, len(cut.sentence_start)) == (sentence, 1)
+        assert (list(cut.words), len(cut.sentence_start)) == (sentence, 1)
     gold_tags = [["B-geo", *["O"] * (len(sentence) - 1)] for sentence in words]
     gold = [(Span(0, len(sentence[0]), "geo"),) for sentence in words]
     documents = [

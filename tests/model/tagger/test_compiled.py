@@ -19,12 +19,14 @@ from model.tagger.compiled import build
 from model.tagger.compiled.crf import CompiledCrf
 from model.tagger.compiled.library import Library, find_library
 from model.tagger.compiled.network import CompiledNetwork
+from model.tagger.compiled.words import number_words
 from model.tagger.crf import Potentials, TokenSpans
 from model.tagger.encoding import EncodedWords
-from model.tagger.padding import windows
+from model.tagger.padding import pad_documents, parts_of, windows
 from model.tagger.weights import TaggerWeights
 from model.tags import SCHEMES, TagSet
-from schemas.records import Bucket, Floats, Ints
+from model.text.segmentation import Segmentation, tokenize_document
+from schemas.records import Bucket, Document, Floats, Ints
 
 built = pytest.mark.skipif(find_library() is None, reason="no C compiler made the library here")
 SEEDS = st.integers(0, 2**32 - 1)
@@ -206,6 +208,42 @@ def random_spans(random: np.random.Generator, tags: TagSet, lengths: Ints) -> To
             token = end
         begin += size
     return TokenSpans(*np.array(spans, np.int64).reshape(-1, 3).T)
+
+
+@built
+@pytest.mark.parametrize("width", WIDTHS)
+@given(words=st.lists(st.text(st.sampled_from("ab\u0301\U0001f6a2\ud800"), min_size=1, max_size=4)))
+@settings(max_examples=100, deadline=None)
+def test_words_are_numbered_as_they_first_stand(width: int, words: list[str]) -> None:
+    """Of letters, marks, characters beyond the first plane, and halves of pairs."""
+    ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1
+    starts = ends - np.array([len(word) for word in words], np.int64)
+    distinct, numbers = number_words(" ".join(words), starts, ends, library_of(width))
+    assert list(distinct) == list(dict.fromkeys(words))
+    assert [distinct[number] for number in numbers.tolist()] == words
+
+
+@built
+@given(
+    texts=st.lists(st.text(st.sampled_from("ab \n.é🚢"), max_size=30), max_size=8),
+    part=st.integers(1, 40),
+)
+@settings(max_examples=100, deadline=None)
+def test_batches_are_padded_alike_without_the_library(texts: list[str], part: int) -> None:
+    """Whole, or a part of some tokens at a time."""
+    documents = [tokenize_document(Document("d", "s", 0, text), Segmentation()) for text in texts]
+
+    def padded() -> list[tuple[list[str], list[list[int]]]]:
+        parts = parts_of(pad_documents(documents))
+        return [(list(p.vocabulary), [b.words.tolist() for b in p.buckets]) for p in parts]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model.tagger.padding.PART_TOKENS", part)
+        with_library = padded()
+        patch.setattr("model.tagger.padding.find_library", lambda: None)
+        assert padded() == with_library
+    words = [word for document in documents for word in document.words]
+    assert {word for vocabulary, _ in with_library for word in vocabulary} == set(words)
 
 
 @built
