@@ -17,7 +17,7 @@ def start_tensorflow(threads: int | None = None, side_by_side: int | None = None
     """
     # From 2.16 on, no setting keeps it from announcing that it found no GPU.
     with _silenced_stderr():
-        with lasting_imports(), _hidden_keras():
+        with lasting_imports(), hidden(*_KERAS_OPTIMIZERS):
             import tensorflow as tf
 
         if threads is not None:
@@ -55,19 +55,19 @@ def _silenced_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
-@contextlib.contextmanager
-def _hidden_keras() -> Iterator[None]:
-    """Import TensorFlow within, without Keras: 0.7 s and 80 MB less.
+# TensorFlow imports the optimizers of whichever Keras is installed, and with them all of it, but
+# gets by where that fails: 0.7 s and 80 MB less. Training imports its own.
+_KERAS_OPTIMIZERS = ("keras.src.optimizers", "tf_keras.src.optimizers")
 
-    It imports the optimizers of whichever Keras is installed, and with them all of it, but gets by
-    where that fails. Training imports its own.
-    """
-    optimizers = ("keras.src.optimizers", "tf_keras.src.optimizers")
-    hidden = [name for name in optimizers if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # so that importing it fails
+
+@contextlib.contextmanager
+def hidden(*modules: str) -> Iterator[None]:
+    """Within, importing these fails, unless they are imported already: for what can do without."""
+    names = [name for name in modules if name not in sys.modules]
+    for name in names:
+        sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
     finally:
-        for name in hidden:
+        for name in names:
             del sys.modules[name]

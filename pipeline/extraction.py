@@ -13,6 +13,7 @@ from pipeline.console.printing import console
 from pipeline.console.progress import ProgressReader
 from pipeline.filesystems.beam import filesystems
 from pipeline.graph import extract
+from pipeline.inputs.shards import spread
 from pipeline.outputs.catalog import clean, held
 from pipeline.outputs.current import next_start
 from pipeline.outputs.description import RunDescription
@@ -113,7 +114,7 @@ def _committed(run: Run, described: RunDescription, runner: Runner) -> RunOutcom
     storage = run.storage
     try:
         storage.prepare()
-        write_plan(storage, described, run.shards)
+        write_plan(storage, described, spread(run.shards, run.workers.processes))
         manifest = _run(run, described, runner)
     except KeyboardInterrupt as error:
         message = str(error) or "interrupted"

@@ -51,11 +51,12 @@ def join_tokens(text: str, starts: Ints, ends: Ints) -> JoinedTokens:
     touching = np.zeros(count + 1, np.bool_)
     touching[1:count] = ends[:-1] == starts[1:]
     titles = np.zeros(count, np.bool_)
+    form = str if text.isascii() else composed
     # Python looks at the few tokens that may tie others.
     for n in _possible_ties(text, starts, ends, touching).tolist():
         tie = text[starts[n]]
-        left = composed(text[starts[n - 1] : ends[n - 1]]) if touching[n] else ""
-        right = composed(text[starts[n + 1] : ends[n + 1]]) if touching[n + 1] else ""
+        left = form(text[starts[n - 1] : ends[n - 1]]) if touching[n] else ""
+        right = form(text[starts[n + 1] : ends[n + 1]]) if touching[n + 1] else ""
         if tie == ".":
             if left:
                 titles[n - 1] = _join_dot(joined, n, left, right)

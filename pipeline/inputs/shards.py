@@ -119,6 +119,27 @@ def plan_shards(
     return shards
 
 
+def spread(shards: Sequence[Shard], processes: int) -> list[Shard]:
+    """The shards in an order in which each of so many processes gets about as many bytes.
+
+    A local run deals them out one by one before any is read: so of each round of them, largest
+    first, the process that has least gets the largest.
+    """
+    if processes < 2:  # noqa: PLR2004 - one alone gets all
+        return list(shards)
+    ordered = sorted(shards, key=lambda shard: -shard.size)
+    dealt: list[Shard] = []
+    loads = [0] * processes
+    for first in range(0, len(ordered), processes):
+        largest = ordered[first : first + processes]
+        places = sorted(range(len(largest)), key=loads.__getitem__)
+        its = dict(zip(places, largest, strict=True))
+        for place in sorted(its):
+            loads[place] += its[place].size
+            dealt.append(its[place])
+    return dealt
+
+
 def open_shard(path: str, window_mb: int = WINDOW_MB) -> BinaryIO:
     """The path of a matched file in, a buffered stream of its decompressed bytes out.
 

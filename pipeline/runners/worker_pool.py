@@ -1,8 +1,8 @@
 """The worker processes of a local run: Beam's own workers, made ready before they are needed.
 
-Importing Beam and TensorFlow takes a worker longer than a small corpus. So workers are forked from
-the run as soon as it has imported Beam, wait until it is known how many are needed, and import
-TensorFlow while the run builds its graph.
+Importing Beam takes a worker longer than a small corpus. So workers are forked from the run as soon
+as it has imported Beam, wait until it is known how many are needed, and make ready what they will
+need while the run builds its graph.
 """
 
 import gc
@@ -22,6 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from model.tagger.arithmetic import start_arithmetic
+from model.text.segmentation import token_offsets
 from pipeline.console.process import quiet_libraries
 
 _POLL = 1.0  # seconds
@@ -31,7 +32,7 @@ _LOG_LINES = 30
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a worker does first: speak into a log of its own, and start TensorFlow's threads."""
+    """What a worker does first: speak into a log of its own, and start what computes for it."""
 
     scratch: Path
     threads: int | None
@@ -179,6 +180,7 @@ def _work(orders: Connection, run: int) -> None:
         quiet_libraries()
         _speak_into(preparation.scratch / f"log-{os.getpid()}.txt")
         start_arithmetic(preparation.threads)
+        token_offsets("")  # makes the table of characters
         gc.freeze()  # what was imported stays, so no later collection needs to look at it
         os.environ.update(orders.recv())
         # Beam logs at import, so it is imported once the libraries are quiet.
