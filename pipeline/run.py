@@ -13,8 +13,8 @@ from pipeline.report.summary import as_event, format_summary
 
 def run(arguments: Sequence[str]) -> int:
     """Run an extraction as the flags say and print an account of it; returns the exit code."""
-    # Beam logs at import, so it is imported once the libraries are quiet. It imports pandas too where
-    # that is installed, for data frames in pipelines, which takes 0.15 s.
+    # Beam logs at import, so it is imported once the libraries are quiet. It imports pandas too
+    # where that is installed, for data frames in pipelines, which takes 0.15 s.
     with lasting_imports(), hidden("pandas"):
         config = parse_extraction(arguments)
         from pipeline.extraction import extract_runs
