@@ -22,12 +22,13 @@ RAW_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A file, or a range of bytes of one, that is read as one unit of work.
+    """A file, or a range of bytes of one, or a part of what it holds, read as one unit of work.
 
-    A range owns every record that begins in `[start, stop)`; `stop` is None for a whole file.
-    `size` counts the stored bytes of this unit, so sizes add up to the file's. `fingerprint` names
-    the state of the file when it was matched. `path`: where the file is now, if not at `source`,
-    the name under which it was first read.
+    A range owns every record that begins in `[start, stop)`; `stop` is None for a whole file. Of
+    several `parts`, number `start` owns the records that begin in every so many-th MiB of what the
+    file holds. `size` counts the stored bytes of this unit, so sizes add up to the file's.
+    `fingerprint` names the state of the file when it was matched. `path`: where the file is now, if
+    not at `source`, the name under which it was first read.
     """
 
     source: str
@@ -37,11 +38,17 @@ class Shard:
     size: int
     fingerprint: str
     path: str = ""
+    parts: int = 1
 
     @property
     def place(self) -> str:
         """Where the file is."""
         return self.path or self.source
+
+    @property
+    def first_byte(self) -> int:
+        """Where reading begins."""
+        return self.start if self.parts == 1 else 0
 
 
 @dataclass(frozen=True, slots=True)

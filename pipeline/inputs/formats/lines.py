@@ -9,19 +9,33 @@ from pipeline.inputs.formats.records import Format, Record, RecordBuilder, Value
 from pipeline.inputs.formats.text import open_text
 from schemas.records import RAW_BYTES
 
+# What a part of a file reads at a time, before others read as much.
+PART_BYTES = 2**20
+
 
 def iter_lines(
     stream: BinaryIO, builder: RecordBuilder, encoding: Encoding = UTF8
 ) -> Iterator[tuple[int, bytes | LargeRecord]]:
     r"""A stream in; offset and bytes, `\n` included, of each line that begins in the shard out.
 
-    The ranges of any cut of a file give each of its lines once. A byte order mark at offset 0 is
-    dropped, and so is the line when it was nothing else. `start` above 0 needs a seekable stream,
-    and an encoding whose line break is one byte. A line that is longer than allowed is never held
-    whole.
+    The ranges of any cut of a file give each of its lines once, and so do its parts. A byte order
+    mark at offset 0 is dropped, and so is the line when it was nothing else. `start` above 0 needs
+    a seekable stream, and an encoding whose line break is one byte. A line that is longer than
+    allowed is never held whole.
     """
+    shard = builder.shard
+    lines = _all_lines(stream, builder, encoding)
+    if shard.parts == 1:
+        return lines
+    own = shard.start
+    return (line for line in lines if line[0] // PART_BYTES % shard.parts == own)
+
+
+def _all_lines(
+    stream: BinaryIO, builder: RecordBuilder, encoding: Encoding
+) -> Iterator[tuple[int, bytes | LargeRecord]]:
+    position, stop = builder.shard.first_byte, builder.shard.stop
     longest = builder.config.longest_record
-    position, stop = builder.shard.start, builder.shard.stop
     if position:
         # A line begins at `start` only if the byte before it ends one. What is skipped is bounded
         # by the range: else a single line of 1 GB would be read once for each of its 250 ranges.

@@ -31,7 +31,7 @@ def open_text(stream: BinaryIO, builder: RecordBuilder, name: str | None = None)
     whatever else is no text, and for text in another encoding.
     """
     shard, name = builder.shard, name or builder.config.encoding
-    if shard.start:
+    if shard.first_byte:
         head = _first_bytes(stream)
     else:
         if not hasattr(stream, "peek"):
