@@ -16,6 +16,7 @@ from schemas.manifest import Aside
 Ints = NDArray[np.int32]
 Positions = NDArray[np.int64]
 Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 
 RAW_BYTES = 64 * 1024
 
@@ -49,6 +50,13 @@ class Shard:
     def first_byte(self) -> int:
         """Where reading begins."""
         return self.start if self.parts == 1 else 0
+
+    @property
+    def part_in_words(self) -> str:
+        """Which part of the file it is; empty for all of it."""
+        if self.parts > 1:
+            return f"part {self.start + 1} of {self.parts}"
+        return "" if self.stop is None else f"bytes {self.start} to {self.stop}"
 
 
 @dataclass(frozen=True, slots=True)

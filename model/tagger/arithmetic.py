@@ -2,9 +2,6 @@
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from model.runtime import start_tensorflow
 from model.tagger.artifact import Artifact
 from model.tagger.compiled.crf import CompiledCrf
@@ -13,8 +10,9 @@ from model.tagger.compiled.network import CompiledNetwork
 from model.tagger.crf import Potentials, Scores, TokenSpans, decode
 from model.tagger.encoding import EncodedWords
 from model.tagger.span_posteriors import span_posteriors
+from model.tagger.word_table import WordRows
 from model.tags import SpanTags
-from schemas.records import Bucket, Floats, Ints
+from schemas.records import Bucket, Flags, Floats, Ints
 
 
 class Network(Protocol):
@@ -33,18 +31,11 @@ class Network(Protocol):
     def blank(self, tokens: int) -> Floats:
         """Where `emit` puts the emissions of so many tokens: (token, tag), and padding behind."""
 
-    def emit(
-        self,
-        bucket: Bucket,
-        positions: Ints,
-        known: NDArray[np.bool_],
-        emissions: Floats,
-        unknown: NDArray[np.bool_],
-    ) -> None:
+    def emit(self, bucket: Bucket, rows: WordRows, emissions: Floats, unknown: Flags) -> None:
         """Put the emissions of the kept tokens of a bucket into those of the batch.
 
-        positions, known: (word,) of the words that the bucket numbers; emissions: of `blank`;
-        unknown: (token,) is filled as they are.
+        rows: of the words that the bucket numbers; emissions: of `blank`; unknown: (token,) is
+        filled as they are.
         """
 
 

@@ -13,12 +13,12 @@ from typing import Final
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from model.tagger.encoding import EncodedWords
 from model.tagger.vocabulary import UNKNOWN
 from model.tagger.weights import TaggerWeights, gate_factors, reorder_gates
-from schemas.records import Bucket, Floats, Ints
+from model.tagger.word_table import WordRows
+from schemas.records import Bucket, Flags, Floats, Ints
 
 FORWARD: Final = 0
 BACKWARD: Final = 1
@@ -101,26 +101,15 @@ class EmissionGraph(tf.Module):
         """Where `emit` puts the emissions of so many tokens, (token, tag)."""
         return np.empty((tokens, self.weights["dense_bias"].shape[0]), np.float32)
 
-    def emit(
-        self,
-        bucket: Bucket,
-        positions: Ints,
-        known: NDArray[np.bool_],
-        emissions: Floats,
-        unknown: NDArray[np.bool_],
-    ) -> None:
-        """Put the emissions of the kept tokens of a bucket into those of the batch.
-
-        positions, known: (word,) of the words that the bucket numbers; emissions: of `blank`;
-        unknown: (token,) is filled as they are.
-        """
+    def emit(self, bucket: Bucket, rows: WordRows, emissions: Floats, unknown: Flags) -> None:
+        """As `Network.emit` says."""
         times = np.arange(bucket.words.shape[1])
         inside = times < bucket.lengths[:, None]  # (batch, time)
         kept = (times >= bucket.keep_from[:, None]) & (times < bucket.keep_to[:, None])
         tokens = (bucket.first[:, None] + times)[kept]
-        found = self.emissions(positions[bucket.words], bucket.lengths)
+        found = self.emissions(rows.positions[bucket.words], bucket.lengths)
         emissions[tokens] = found[kept[inside]]
-        unknown[tokens] = ~known[bucket.words[kept]]
+        unknown[tokens] = ~rows.known[bucket.words[kept]]
 
     def emissions(self, words: Ints, lengths: Ints) -> Floats:
         """Emissions of padded windows, the windows' tokens end to end, (token, tag).

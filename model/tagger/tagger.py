@@ -131,7 +131,7 @@ class Tagger:
             rows = self.words.find(batch.vocabulary) if at_once else None
             for bucket in batch.buckets:
                 its = rows or self._rows_of(bucket, batch.vocabulary)
-                self.network.emit(bucket, its.positions, its.known, emissions, unknown)
+                self.network.emit(bucket, its, emissions, unknown)
         return Emitted(emissions[:, : len(self.artifact.tags.tags)], unknown)
 
     def _rows_of(self, bucket: Bucket, vocabulary: Sequence[str]) -> WordRows:

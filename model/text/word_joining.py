@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.text.composition import composed
-from schemas.records import Ints, Positions
-
-Flags = NDArray[np.bool_]
+from schemas.records import Flags, Ints, Positions
 
 _HYPHENS = "-\u2010\u2011"
 _APOSTROPHES = "'\u2019"

@@ -144,8 +144,6 @@ class _ReadShard(beam.DoFn):
 
 def shard_dead_letter(shard: Shard, records: int, error: BaseException) -> DeadLetter:
     """What broke off the reading of `shard` after `records` records in, its dead letter out."""
-    where = "" if shard.stop is None else f" (bytes {shard.start} to {shard.stop})"
-    if shard.parts > 1:
-        where = f" (part {shard.start + 1} of {shard.parts})"
+    where = f" ({shard.part_in_words})" if shard.part_in_words else ""
     message = f"The shard{where} broke off after {records} records: {cause(error)}."
     return DeadLetter(shard.source, None, None, STAGE, type(error).__name__, message)

@@ -1,13 +1,13 @@
 """The network in C: the weights in the order in which it reads them, and the table of words."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.tagger.compiled.library import Library, count, filled, pointer
 from model.tagger.encoding import EncodedWords
 from model.tagger.vocabulary import UNKNOWN
 from model.tagger.weights import TaggerWeights, gate_factors, reorder_gates
-from schemas.records import Bucket, Floats, Ints
+from model.tagger.word_table import WordRows
+from schemas.records import Bucket, Flags, Floats, Ints
 
 # Windows that advance side by side: their states and those of a step before stay in the cache.
 _GROUP = 48
@@ -102,24 +102,13 @@ class CompiledNetwork:
         """Where `emit` puts the emissions of so many tokens: (token, tag), and padding behind."""
         return np.empty((tokens, len(self._dense_bias)), np.float32)
 
-    def emit(
-        self,
-        bucket: Bucket,
-        positions: Ints,
-        known: NDArray[np.bool_],
-        emissions: Floats,
-        unknown: NDArray[np.bool_],
-    ) -> None:
-        """Put the emissions of the kept tokens of a bucket into those of the batch.
-
-        positions, known: (word,) of the words that the bucket numbers; emissions: of `blank`;
-        unknown: (token,) is filled as they are.
-        """
+    def emit(self, bucket: Bucket, rows: WordRows, emissions: Floats, unknown: Flags) -> None:
+        """As `Network.emit` says."""
         scratch = np.empty((3, _GROUP, self._padded_units), np.float32)
         self._library.emit(
             pointer(self._rows),
-            pointer(positions),
-            pointer(known),
+            pointer(rows.positions),
+            pointer(rows.known),
             pointer(bucket.words),
             *map(count, bucket.words.shape),
             *map(pointer, (bucket.lengths, bucket.first, bucket.keep_from, bucket.keep_to)),

@@ -24,6 +24,7 @@ from model.tagger.crf import Potentials, TokenSpans
 from model.tagger.encoding import EncodedWords
 from model.tagger.padding import pad_documents, parts_of, windows
 from model.tagger.weights import TaggerWeights
+from model.tagger.word_table import WordRows
 from model.tags import SCHEMES, TagSet
 from model.text.segmentation import Segmentation, tokenize_document
 from schemas.records import Bucket, Document, Floats, Ints
@@ -93,8 +94,8 @@ def bucket_of(random: np.random.Generator, lengths: Sequence[int], words: int) -
 def emitted(network: Any, bucket: Bucket, positions: Ints, tags: int) -> tuple[Floats, Any]:  # noqa: ANN401
     tokens = int((bucket.keep_to - bucket.keep_from).sum())
     emissions, unknown = network.blank(tokens), np.zeros(tokens, bool)
-    known = positions % 3 == 0
-    network.emit(bucket, positions, known, emissions, unknown)
+    rows = WordRows(positions, positions % 3 == 0)
+    network.emit(bucket, rows, emissions, unknown)
     return emissions[:, :tags], unknown
 
 

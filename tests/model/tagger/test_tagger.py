@@ -208,11 +208,12 @@ def test_every_token_of_a_long_sentence_has_emissions(tagger: Tagger, tiny_model
     assert (np.abs(cut).sum(axis=1) > 0).all()
     distinct = sorted(set(document.words))
     rows = tagger.words.find(distinct)
-    positions = rows.positions[[distinct.index(word) for word in document.words]]
-    whole, unknown = tagger.network.blank(len(positions)), np.empty(len(positions), bool)
-    tokens, zero = np.arange(len(positions), dtype=np.int32), np.zeros(1, np.int32)
-    bucket = Bucket(tokens[None], zero + len(positions), zero, zero, zero + len(positions))
-    tagger.network.emit(bucket, positions, unknown, whole, unknown)
+    size = len(document.words)
+    whole, unknown = tagger.network.blank(size), np.empty(size, bool)
+    numbers = np.array([distinct.index(word) for word in document.words], np.int32)
+    zero, end = np.zeros(1, np.int32), np.array([size], np.int32)
+    bucket = Bucket(numbers[None], end, zero, zero, end)
+    tagger.network.emit(bucket, rows, whole, unknown)
     whole = whole[:, : cut.shape[1]]
     # An LSTM forgets: 32 tokens of context decide nearly all that is beyond them.
     assert np.abs(cut - whole).max() < 0.01 * np.abs(whole).max()
