@@ -84,7 +84,8 @@ class Document:
 class TokenizedDocument:
     """A document with its tokens and sentences, as columns.
 
-    words, token_start, token_end: one value a token, in order of the text.
+    words, token_start, token_end: one value a token, in order of the text; a word is what stands
+    there in it.
     sentence_offsets: (sentences + 1,), sentence i holds tokens [offsets[i], offsets[i + 1]);
     sentence_start, sentence_end: where each sentence stands in the text. No sentence is empty.
     """

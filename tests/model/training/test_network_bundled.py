@@ -12,9 +12,8 @@ from model.corpora import read_labelled
 from model.tagger.artifact import Artifact, find_artifact, load_artifact, read_files
 from model.tagger.crf import decode
 from model.tagger.padding import WINDOW_TOKENS, pad_documents
-from model.text.segmentation import TokenStyle, retokenize
+from model.text.segmentation import TokenStyle, document_of_words, retokenize
 from model.training.configuration import NetworkConfig
-from schemas.records import Document, TokenizedDocument
 
 pytestmark = pytest.mark.training
 
@@ -52,14 +51,6 @@ def sentences(path: Path, style: TokenStyle) -> Iterator[list[str]]:
         yield retokenize(sentence.words, sentence.tags, style)[0]
 
 
-def document_of(words: list[str]) -> TokenizedDocument:
-    nowhere = np.zeros(len(words), np.int32)
-    offsets = np.array([0, len(words)], np.int32)
-    return TokenizedDocument(
-        Document("", "", 0, ""), words, nowhere, nowhere, offsets, nowhere[:1], nowhere[:1]
-    )
-
-
 @pytest.mark.parametrize("nth", [10, pytest.param(1, marks=pytest.mark.slow)])
 def test_keras_and_the_extraction_graph_agree_on_every_tag(
     artifact: Artifact, shared_data: Path, nth: int
@@ -86,7 +77,7 @@ def test_keras_and_the_extraction_graph_agree_on_every_tag(
         theirs = model(inputs, training=False).numpy()[
             np.arange(lengths.max()) < lengths[:, None]
         ]  # (token, tag)
-        ours = tagger.emit(pad_documents([document_of(words) for words in group])).emissions
+        ours = tagger.emit(pad_documents([document_of_words(words) for words in group])).emissions
         furthest = max(furthest, float(np.abs(ours - theirs).max()))
         np.testing.assert_array_equal(
             decode(potentials, ours, lengths), decode(potentials, theirs, lengths)
