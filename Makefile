@@ -63,7 +63,7 @@ test-spark: environment ## the tables read with Spark, with the types that DuckD
 test-labelling: environment ## the tasks of jobs.label read and exported by Label Studio's own SDK
 	@.ci/test-labelling $(PY)
 
-test-teachers: environment ## the script for spaCy's labels that the documentation shows, with spaCy itself
+test-teachers: environment ## the script for spaCy's labels and the comparison of taggers, with spaCy itself
 	@.ci/test-teachers $(PY)
 
 test-cluster: environment ## the job on a real Flink cluster and on Prism, a TaskManager killed under way

@@ -1,7 +1,6 @@
 """The rounds of the benchmark: the command, its stages and the reference, one after the other."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from typing import Any
 
 from jobs.benchmark.command import run_command
 from jobs.benchmark.corpus import documents_of, plan_corpus
+from jobs.benchmark.other_python import answer_of, has_modules
 from jobs.benchmark.report import Round, summary
 from jobs.benchmark.stages import StagePlan, measure_stages
 from pipeline.configuration.extraction import parse_extraction
 from pipeline.filesystems.model_files import settle_model
 from pipeline.runners.local import mode_for
-from schemas.errors import JobError, UsageError
+from schemas.errors import UsageError
 from schemas.records import Document
 
 _SPACY = Path(__file__).with_name("spacy_reference.py")
@@ -31,14 +31,7 @@ class Reference:
 
     def is_there(self) -> bool:
         """Whether it can be run; raises UsageError where the user named an interpreter without."""
-        probe = [self.python, "-c", f"import spacy, {self.model}"]
-        try:
-            is_there = subprocess.run(probe, capture_output=True, check=False).returncode == 0
-        except OSError as error:
-            raise UsageError(f"--spacy_python {self.python}: {error.strerror}") from error
-        if not is_there and self.python != sys.executable:
-            raise UsageError(f"--spacy_python {self.python} cannot import spacy and {self.model}")
-        return is_there
+        return has_modules(self.python, ("spacy", self.model), "--spacy_python")
 
     def write_texts(self, documents: Iterable[Document], path: Path) -> None:
         """All documents, or every n-th, up to the number of characters."""
@@ -48,15 +41,8 @@ class Reference:
 
     def run(self, texts: Path, processes: int) -> dict[str, Any]:
         """What it measured over these texts; raises JobError where it failed."""
-        command = [self.python, str(_SPACY), self.model, str(processes)]
         with texts.open() as stream:
-            done = subprocess.run(
-                command, stdin=stream, capture_output=True, text=True, check=False
-            )
-        if done.returncode:
-            raise JobError(f"spaCy failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
-        measured: dict[str, Any] = json.loads(done.stdout)
-        return measured
+            return answer_of(self.python, _SPACY, (self.model, str(processes)), stream)
 
 
 def measure(

@@ -1,16 +1,19 @@
 """What the benchmark found: medians over the rounds, a table, and a chart."""
 
-import io
 import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.benchmark.command import WatchedRun
 from jobs.benchmark.stages import STAGES, StageTimes
+from jobs.benchmark.svg import svg_of
 from model.host.system import processor_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,6 @@ def table(found: Mapping[str, Any]) -> str:
 
 def chart(found: Mapping[str, Any]) -> str:
     """Characters a second as bars, as an SVG: the model alone, the command, and spaCy."""
-    # Not the pyplot interface: it holds figures in module state and looks for a display.
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     figures, corpus = found["median"], found["corpus"]
     per_token = corpus["characters"] / corpus["tokens"]
     bars = {
@@ -126,10 +125,8 @@ def chart(found: Mapping[str, Any]) -> str:
     }
     if found["spacy"]:
         bars["spaCy, raw text to entities"] = figures["spacy_characters_per_second"]
-    # Without these the file would differ from run to run.
-    with rc_context({"svg.hashsalt": "gleaner", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(7, 0.5 + 0.45 * len(bars)), layout="constrained")
-        axes = figure.subplots()
+
+    def draw(axes: "Axes") -> None:
         colours = ["#9bb8d3", "#1f5f99", "#b0b0b0"][: len(bars)]
         drawn = axes.barh(list(bars), list(bars.values()), color=colours)
         axes.bar_label(drawn, [f"{value:,.0f}" for value in bars.values()], padding=4)
@@ -138,11 +135,8 @@ def chart(found: Mapping[str, Any]) -> str:
         axes.set_xlabel("characters a second")
         axes.locator_params(axis="x", nbins=5)  # long numbers, which would touch
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+
+    return svg_of(draw, 0.5 + 0.45 * len(bars))
 
 
 def _medians(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def flags_page() -> str:
 def commands() -> Mapping[str, Parser]:
     """The parsers by the commands' names."""
     from jobs.benchmark.__main__ import benchmark_parser
+    from jobs.benchmark.baselines.__main__ import baselines_parser
     from jobs.evaluate.__main__ import evaluation_parser
     from jobs.label.__main__ import label_parser
     from jobs.report.__main__ import report_parser
@@ -50,6 +51,7 @@ def commands() -> Mapping[str, Parser]:
         tuning_parser,
         label_parser,
         benchmark_parser,
+        baselines_parser,
     )
     return {made.prog: made for made in (make() for make in makers)}
 

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Command] = {
     "tune": Command("jobs.tune", "Search the flags of training for the best"),
     "label": Command("jobs.label", "Choose what to label next, and read the answers"),
     "benchmark": Command("jobs.benchmark", "Measure how fast extraction is here"),
+    "baselines": Command("jobs.benchmark.baselines", "Compare F1 and speed with other taggers"),
     "scale": Command("jobs.benchmark.scale", "Measure what many small files cost here"),
 }
 

@@ -70,6 +70,7 @@ def test_the_list_has_every_command_and_a_line_for_each(capsys: pytest.CaptureFi
     assert {command.module for command in COMMANDS.values()} == {
         *modules,
         "pipeline.run",
+        "jobs.benchmark.baselines",
         "jobs.benchmark.scale",
     }
     assert run([]) == 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from jobs.benchmark.__main__ import benchmark_parser
+from jobs.benchmark.baselines.__main__ import baselines_parser
 from jobs.evaluate.__main__ import evaluation_parser
 from jobs.evaluate.__main__ import run as evaluate
 from jobs.label.__main__ import COMMANDS as LABEL_COMMANDS
@@ -59,6 +60,10 @@ COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Parse]] = {
     "jobs.evaluate": (evaluation_parser, lambda arguments: evaluation_parser().parse(arguments)),
     "jobs.tune": (tuning_parser, parse_tuning),
     "jobs.benchmark": (benchmark_parser, parse_benchmark),
+    "jobs.benchmark.baselines": (
+        baselines_parser,
+        lambda arguments: baselines_parser().parse(arguments),
+    ),
     "jobs.label": (label_parser, parse_label),
     "jobs.runs": (runs_parser, parse_runs),
     "jobs.report": (report_parser, lambda arguments: report_parser().parse(arguments)),
