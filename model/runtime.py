@@ -4,7 +4,8 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.abc import MetaPathFinder
 
 _STDERR = 2  # the file descriptor: TensorFlow's C++ code does not know of sys.stderr
 
@@ -62,12 +63,30 @@ _KERAS_OPTIMIZERS = ("keras.src.optimizers", "tf_keras.src.optimizers")
 
 @contextlib.contextmanager
 def hidden(*modules: str) -> Iterator[None]:
-    """Within, importing these fails, unless they are imported already: for what can do without."""
-    names = [name for name in modules if name not in sys.modules]
-    for name in names:
-        sys.modules[name] = None  # type: ignore[assignment]
+    """Within, importing these fails, unless they are imported already: for what can do without.
+
+    A package is not found: compiled importers would take None in its place for the package. Of a
+    package's parts there is None, since `from package import part` passes over one that is not
+    found.
+    """
+    parts = [name for name in modules if "." in name and name not in sys.modules]
+    finder = _Hidden([name for name in modules if "." not in name])
+    sys.modules.update(dict.fromkeys(parts))  # type: ignore[arg-type]  # as Python allows
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        for name in names:
+        sys.meta_path.remove(finder)
+        for name in parts:
             del sys.modules[name]
+
+
+class _Hidden(MetaPathFinder):
+    """Finds none of these packages, as if they were not installed."""
+
+    def __init__(self, packages: Sequence[str]) -> None:
+        self._packages = packages
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname in self._packages:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)

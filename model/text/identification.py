@@ -1,7 +1,9 @@
 """Which language a text is in, as py3langid tells by the bytes of its beginning."""
 
-import math
 from functools import cache
+from typing import Any
+
+import numpy as np
 
 from schemas.errors import STOPS
 
@@ -18,22 +20,37 @@ def identify(text: str) -> str | None:
     beginning = " ".join(text[: 2 * READ_CHARACTERS].split())[:READ_CHARACTERS]
     if len(beginning.encode(errors="replace")) < LEAST_BYTES:
         return None
-    import py3langid
-
     try:
-        ranked = py3langid.rank(beginning)
+        language, share = _likeliest(beginning)
     except STOPS:
         raise
     except BaseException:  # noqa: BLE001 - nothing that it says is worth a document, let alone a file
         return None
-    best, score = ranked[0]
-    odds = sum(math.exp(float(other) - float(score)) for _, other in ranked)
-    return str(best) if 1 / odds >= _SURE else None
+    return language if share >= _SURE else None
+
+
+def _likeliest(text: str) -> tuple[str, float]:
+    """The likeliest language and its probability.
+
+    As `py3langid.rank` has it, which multiplies the counts of all 7,480 features, nearly all of
+    them 0, and takes three times as long.
+    """
+    identifier = _identifier()
+    counts = identifier.instance2fv(text)
+    seen = np.flatnonzero(counts)
+    scores = counts[seen] @ identifier.nb_ptc[seen] + identifier.nb_pc
+    best = int(np.argmax(scores))
+    return str(identifier.nb_classes[best]), 1 / float(np.exp(scores - scores[best]).sum())
 
 
 @cache
 def identifiable() -> frozenset[str]:
     """The codes that `identify` may give."""
-    import py3langid
+    return frozenset(map(str, _identifier().nb_classes))
 
-    return frozenset(str(code) for code, _ in py3langid.rank("a"))
+
+@cache
+def _identifier() -> Any:  # noqa: ANN401 - py3langid has no types
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_pickled_model(MODEL_FILE)
