@@ -115,19 +115,23 @@ def _tokens(text: str, style: TokenStyle, characters: bool) -> JoinedTokens:
 def _fine_offsets(text: str, characters: bool) -> tuple[Ints, Ints]:
     kinds = _kinds(text)
     word = np.zeros(len(kinds) + 2, np.bool_)  # what is beyond the text is no word
-    word[1:-1] = kinds >= _WORD
+    np.greater_equal(kinds, _WORD, out=word[1:-1])
     within, other = word[1:-1], kinds == _OTHER
-    cuts = np.zeros(len(kinds) + 1, np.bool_)  # between two characters of what else was one word
-    if characters and not text.isascii():
-        cuts[:-1] = _character_starts(kinds)
-    is_start = other | (within & (cuts[:-1] | ~word[:-2]))
+    # A word begins where none was before, and ends where none goes on.
+    is_start, is_end = within > word[:-2], within > word[2:]
+    if characters and not text.isascii():  # or between two characters of what else was one word
+        cuts = np.append(_character_starts(kinds), np.False_)
+        is_start |= within & cuts[:-1]
+        is_end |= within & cuts[1:]
+    is_start |= other
+    is_end |= other
     if len(text) > MOST_TOKENS and (tokens := np.count_nonzero(is_start)) > MOST_TOKENS:
         raise RecordError(
             f"The document has {tokens:,} tokens, more than the {MOST_TOKENS:,} that one may have."
         )
-    starts = np.flatnonzero(is_start)
-    ends = np.flatnonzero(other | (within & (cuts[1:] | ~word[2:]))) + 1
-    return starts.astype(np.int32), ends.astype(np.int32)
+    starts, ends = (np.flatnonzero(mask).astype(np.int32) for mask in (is_start, is_end))
+    ends += 1
+    return starts, ends
 
 
 def _character_starts(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -241,6 +245,8 @@ def _cap_lengths(bounds: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
 
 def _kinds(text: str) -> NDArray[np.uint8]:
     """Kind of every code point of `text`, (character,)."""
+    if text.isascii():
+        return np.frombuffer(text.encode().translate(_ascii_kinds()), np.uint8)
     if len(text) <= _PART_CHARACTERS:
         return _kinds_of_part(text)
     firsts = range(0, len(text), _PART_CHARACTERS)
@@ -250,11 +256,17 @@ def _kinds(text: str) -> NDArray[np.uint8]:
 def _kinds_of_part(text: str) -> NDArray[np.uint8]:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     kinds: NDArray[np.uint8] = _plane_kinds()[np.minimum(codes, _PLANE - 1)]
-    if not text.isascii() and (beyond := codes >= _PLANE).any():
+    if (beyond := codes >= _PLANE).any():
         distinct, positions = np.unique(codes[beyond], return_inverse=True)
         of_distinct = [_kind(chr(code)) for code in distinct.tolist()]
         kinds[beyond] = np.array(of_distinct, np.uint8)[positions]
     return kinds
+
+
+@cache
+def _ascii_kinds() -> bytes:
+    """Kinds of the first 128 code points, as `translate` takes them."""
+    return bytes(map(_kind, map(chr, range(128)))).ljust(256)
 
 
 @cache

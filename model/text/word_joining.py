@@ -7,7 +7,6 @@ too: a word then has a vector of its own, and its neighbours are words, not dots
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.text.composition import composed
 from schemas.records import Flags, Ints, Positions
@@ -45,23 +44,21 @@ def join_tokens(text: str, starts: Ints, ends: Ints) -> JoinedTokens:
     apostrophe, apart from its word.
     """
     count = len(starts)
+    form = str if text.isascii() else composed
+    # Python looks at the few tokens that may tie others.
+    ties, lefts, rights = _possible_ties(text, starts, ends)
+    if not len(ties):
+        return JoinedTokens(starts, ends, np.zeros(count, np.bool_))
     # Of bytes, since Python sets one of them in a third of the time that it takes with numpy's.
     joined = bytearray(count + 1)  # (boundary,) n: between the tokens n - 1 and n
     titles = bytearray(count)
-    touching = np.zeros(count + 1, np.bool_)
-    touching[1:count] = ends[:-1] == starts[1:]
-    form = str if text.isascii() else composed
-    # Python looks at the few tokens that may tie others.
-    ties = _possible_ties(text, starts, ends, touching)
-    at = starts[ties]
-    # What touches a tie ends where it begins, and begins behind it.
-    lefts = np.where(touching[ties], starts[ties - 1], at)
-    rights = np.where(touching[ties + 1], ends[np.minimum(ties + 1, count - 1)], at + 1)
     for n, left_start, start, right_end in zip(
-        *(column.tolist() for column in (ties, lefts, at, rights)), strict=True
+        *(column.tolist() for column in (ties, lefts, starts[ties], rights)), strict=True
     ):
-        tie = text[start]
-        left, right = form(text[left_start:start]), form(text[start + 1 : right_end])
+        tie, left = text[start], form(text[left_start:start])
+        if tie == "." and left.isalpha() and len(left) > 1 and left.lower() not in _ABBREVIATIONS:
+            continue  # as most of them, which end sentences
+        right = form(text[start + 1 : right_end])
         if tie == ".":
             if left:
                 titles[n - 1] = _join_dot(joined, n, left, right)
@@ -75,47 +72,81 @@ def join_tokens(text: str, starts: Ints, ends: Ints) -> JoinedTokens:
                 joined[n] = joined[n + 1] = left[-1].isdigit() and right[0].isdigit()
             else:
                 joined[n] = joined[n + 1] = True
-    is_inside = np.frombuffer(joined, np.bool_)
-    first = ~is_inside[:count]
-    last = ~is_inside[1:]
-    groups = np.cumsum(first) - 1
-    grouped = np.zeros(int(first.sum()), np.bool_)
-    grouped[groups[np.frombuffer(titles, np.bool_)]] = True
+    is_apart = ~np.frombuffer(joined, np.bool_)
+    first, last = is_apart[:count], is_apart[1:]
+    grouped = np.zeros(np.count_nonzero(first), np.bool_)
+    if any(titles):
+        groups = np.cumsum(first) - 1
+        grouped[groups[np.frombuffer(titles, np.bool_)]] = True
     return JoinedTokens(starts[first], ends[last], grouped)
 
 
-def _possible_ties(text: str, starts: Ints, ends: Ints, touching: Flags) -> Positions:
-    """The tokens that `join_tokens` has to look at, (tie,): characters that touch what they tie."""
-    single = np.flatnonzero(ends - starts == 1)
-    kinds = _TIE_KINDS[np.minimum(_codes_at(text, starts[single]), len(_TIE_KINDS) - 1)]
-    is_tie = kinds > _NO_TIE
-    single, kinds = single[is_tie], kinds[is_tie]
-    left, right = touching[single], touching[single + 1]
-    # A dot ties what is behind it, or is that of an abbreviation; soft hyphens make that longer.
-    is_short = (ends[single - 1] - starts[single - 1] <= _LONGEST_ABBREVIATION) | (
-        not text.isascii()
-    )
-    looked_at = (
-        (left & right) | ((kinds == _APOSTROPHE) & right) | ((kinds == _DOT) & left & is_short)
-    )
-    ties: Positions = single[looked_at]
-    return ties
+def _possible_ties(text: str, starts: Ints, ends: Ints) -> tuple[Positions, Ints, Ints]:
+    """The tokens that `join_tokens` has to look at, one character each, and what touches them.
 
-
-def _codes_at(text: str, positions: Ints) -> NDArray[np.uint32]:
+    Where the token to the left begins and the one to the right ends; where a tie touches none, it
+    begins or ends itself there. All are of shape (tie,).
+    """
+    padded = text + " "  # what is before the first character is the last one
     if text.isascii():
-        return np.frombuffer(text.encode(), np.uint8)[positions].astype(np.uint32)
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)[positions]
+        classes = np.frombuffer(padded.encode().translate(_ASCII_CLASSES), np.uint8)
+    else:
+        codes = np.frombuffer(padded.encode("utf-32-le", "surrogatepass"), np.uint32)
+        classes = _CLASSES[np.minimum(codes, len(_CLASSES) - 1)]
+    own = classes[starts]
+    ties = np.flatnonzero(own >= _FIRST_TIE)
+    at = starts[ties]
+    ties = ties[_IS_POSSIBLE[classes[at - 1], own[ties], classes[at + 1]]]
+    at, before, behind = starts[ties], ties - 1, np.minimum(ties + 1, len(starts) - 1)
+    return (
+        ties,
+        np.where(ends[before] == at, starts[before], at),
+        np.where(starts[behind] == at + 1, ends[behind], at + 1),
+    )
 
 
-_NO_TIE, _TIE, _APOSTROPHE, _DOT = range(4)
-_LONGEST_ABBREVIATION = max(map(len, _ABBREVIATIONS))
-_TIE_KINDS = np.zeros(0x2020, np.uint8)
-for _tie in ",:&" + _HYPHENS:
-    _TIE_KINDS[ord(_tie)] = _TIE
-for _tie in _APOSTROPHES:
-    _TIE_KINDS[ord(_tie)] = _APOSTROPHE
-_TIE_KINDS[ord(".")] = _DOT
+# What a character is to a tie beside it; of others than ASCII's it is not known, since they may be
+# soft hyphens or combine with it. Ties are classes of their own.
+_SPACE, _OTHER, _LETTER, _DIGIT, _UNKNOWN, _TIE, _BETWEEN_DIGITS, _APOSTROPHE, _DOT = range(9)
+_FIRST_TIE = _TIE
+
+
+def _class_of(character: str) -> int:
+    for ties, kind in (
+        (_HYPHENS + "&", _TIE),
+        (",:", _BETWEEN_DIGITS),
+        (_APOSTROPHES, _APOSTROPHE),
+        (".", _DOT),
+    ):
+        if character in ties:
+            return kind
+    if not character.isascii():
+        return _UNKNOWN
+    if character.isspace():
+        return _SPACE
+    if character.isdigit():
+        return _DIGIT
+    return _LETTER if character.isalpha() else _OTHER
+
+
+_CLASSES = np.array([_class_of(chr(code)) for code in range(0x2020)], np.uint8)
+_ASCII_CLASSES = _CLASSES[:256].tobytes()
+
+
+def _is_possible(left: int, tie: int, right: int) -> bool:
+    """Whether a tie between characters of these classes may tie anything."""
+    before_word, before_digit = right in (_LETTER, _DIGIT, _UNKNOWN), right in (_DIGIT, _UNKNOWN)
+    behind_digit, behind_letter = left in (_DIGIT, _UNKNOWN), left in (_LETTER, _UNKNOWN)
+    if tie == _DOT:
+        return behind_letter or (behind_digit and before_digit)
+    if tie == _BETWEEN_DIGITS:
+        return behind_digit and before_digit
+    return before_word and (tie == _APOSTROPHE or left != _SPACE)
+
+
+_IS_POSSIBLE = np.array(
+    [[[_is_possible(a, tie, b) for b in range(9)] for tie in range(9)] for a in range(9)]
+)
 
 
 def _join_dot(joined: bytearray, n: int, left: str, right: str) -> bool:

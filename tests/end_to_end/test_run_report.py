@@ -144,17 +144,3 @@ def test_what_makes_pages_is_imported_once_the_work_is_done_and_needs_no_tensorf
         [sys.executable, "-c", IMPORTED], check=True, capture_output=True, text=True
     ).stdout
     assert told == "[] True False\n"
-
-
-def test_a_run_with_its_report_imports_no_pandas(tmp_path: Path, tiny_artifact: Path) -> None:
-    """Beam would, and pyarrow with the first array; it takes 0.2 s in each process."""
-    (tmp_path / "in.jsonl").write_text('{"id": "a", "text": "Maria met the council in Lisbon."}\n')
-    flags = [f"--input={tmp_path}/in.jsonl", f"--output={tmp_path}/out", f"--model={tiny_artifact}"]
-    program = (
-        f"import sys; from pipeline.run import run; run({flags}); print('pandas' in sys.modules)"
-    )
-    told = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    ).stdout
-    assert list(tmp_path.glob("out/reports/*.html"))
-    assert told.splitlines()[-1] == "False"

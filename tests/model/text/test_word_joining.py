@@ -1,11 +1,13 @@
 """Words kept whole: which fine tokens they join, and that they join nothing else."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.text import word_joining
 from model.text.segmentation import Segmentation, split_word, token_offsets, tokenize_document
-from schemas.records import Document
+from schemas.records import Document, Ints, Positions
 
 PIECES = st.sampled_from(
     [
@@ -34,6 +36,29 @@ def test_words_are_runs_of_fine_tokens_that_touch(text: str) -> None:
         assert start in fine_starts
         assert end in fine_ends
         assert not any(character.isspace() for character in text[start:end])
+
+
+def every_tie(text: str, starts: Ints, ends: Ints) -> tuple[Positions, Ints, Ints]:
+    """All tokens that could be ties by what they are, whatever stands beside them."""
+    ties, lefts, rights = [], [], []
+    for n, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        if text[start:end] in {*".,:&-'\u2010\u2011\u2019"}:
+            ties.append(n)
+            lefts.append(starts[n - 1] if n and ends[n - 1] == start else start)
+            touches = n + 1 < len(starts) and starts[n + 1] == end
+            rights.append(ends[n + 1] if touches else end)
+    return np.array(ties, np.int64), np.array(lefts, np.int32), np.array(rights, np.int32)
+
+
+@given(st.lists(PIECES | st.sampled_from(["\u00ad", "\u0301", "\u00a0", "\u0663"])).map("".join))
+@settings(max_examples=1000)
+def test_what_is_not_looked_at_would_tie_nothing(text: str) -> None:
+    fine = token_offsets(text)
+    found = word_joining.join_tokens(text, *fine)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(word_joining, "_possible_ties", every_tie)
+        expected = word_joining.join_tokens(text, *fine)
+    assert [column.tolist() for column in found] == [column.tolist() for column in expected]
 
 
 @pytest.mark.parametrize(
