@@ -180,7 +180,7 @@ def _work(orders: Connection, run: int) -> None:
         quiet_libraries()
         _speak_into(preparation.scratch / f"log-{os.getpid()}.txt")
         start_arithmetic(preparation.threads)
-        token_offsets("")  # makes the table of characters
+        token_offsets("é")  # makes the table of characters
         gc.freeze()  # what was imported stays, so no later collection needs to look at it
         os.environ.update(orders.recv())
         # Beam logs at import, so it is imported once the libraries are quiet.
