@@ -96,7 +96,7 @@ def plan(_files: int, place: Path) -> Measured:
     write = WriteConfig(storage, RowConfig(_MODEL, run.started_at), 128_000_000)
     extract(
         pipeline,
-        ExtractionPlan(read, Segmentation(), 60_000, TaggerHandler("model", _MODEL), write, run),
+        ExtractionPlan(read, Segmentation(), 150_000, TaggerHandler("model", _MODEL), write, run),
     )
     graph = pipeline.to_runner_api().ByteSize()
     shutil.rmtree(pipeline.local_tempdir)  # which Beam removes when it runs a pipeline

@@ -17,8 +17,7 @@ from schemas.records import Document, TaggedDocument, TokenizedDocument
 Clock = Callable[[], float]  # seconds that the process has had of all cores
 Text = TypeVar("Text", bound=Sequence[object])
 
-# That are tagged at once. Of 10,000 each takes 8% longer, of 60,000, as extraction has them, 2%
-# less.
+# That are tagged at once. Of 10,000 each takes 8% longer, of 60,000 2% less.
 _TOKENS = 20_000
 _CHARACTERS = 5  # a token has with the blank behind it, about
 _SECONDS = 0.3  # of the processor, that are measured at least

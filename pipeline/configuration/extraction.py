@@ -110,7 +110,7 @@ class ExtractionConfig:
     min_confidence: float = flag(
         "0 to 1: write no entities below it (default: 0)", "C", 0.0, least=0, most=1, decisive=True
     )
-    batch_tokens: int = flag("tokens tagged together", "N", 60_000, least=1)
+    batch_tokens: int = flag("tokens tagged together", "N", 150_000, least=1)
     # All words of a bucket are in the table at once.
     folded_words: int = flag(
         "words each process keeps ready", "N", FOLDED_WORDS, least=BUCKET_CELLS

@@ -471,3 +471,13 @@ os._exit(0)
 """
     assert hasattr(atexit, "_run_exitfuncs")
     assert said_by(program) == "at exit\n"
+
+
+def test_a_view_of_options_shows_what_is_set_later() -> None:
+    """Else a local run would not see it: it makes each view once."""
+    options = PipelineOptions([])
+    early = options.view_as(StandardOptions)
+    options.view_as(StandardOptions).runner = "Other"
+    assert early.runner == "Other"
+    vars(options)["view_as"] = lambda kind: early
+    assert options.view_as(StandardOptions) is early  # and an options object keeps its own method
