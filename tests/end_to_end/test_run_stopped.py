@@ -33,7 +33,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for shard in range(6):
         numbers = range(shard * 500, shard * 500 + 500)
         texts = (f"Maria met {n} ships in Lisbon. The river froze on Monday. " for n in numbers)
-        lines = (json.dumps({"id": f"d{n}", "text": text * 6}) for n, text in enumerate(texts))
+        lines = (json.dumps({"id": f"d{n}", "text": text * 60}) for n, text in enumerate(texts))
         (folder / f"{shard}.jsonl").write_text("\n".join(lines) + "\nbroken\n")
     return folder
 
