@@ -26,6 +26,8 @@ OBJECT_STORES = ("apache_beam.io.gcp.gcsio", "apache_beam.io.gcp.gcsfilesystem",
 
 def load_object_stores() -> None:
     """Have Beam know the object stores, where it was imported without."""
+    if _S3 in sys.modules:  # else each run would put a client that shares around the last one
+        return
     for name in OBJECT_STORES:
         with contextlib.suppress(ModuleNotFoundError):
             import_module(name)
