@@ -10,7 +10,9 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 4
 
-_NAME = pa.dictionary(pa.int32(), pa.string())
+# Columns of text with few different values. Until version 3 files called them dictionaries, which
+# not every engine takes; since then they are plain text there, which Parquet encodes as it did.
+REPEATED = frozenset({"source", "label", "model", "stage", "error"})
 
 
 def _field(
@@ -34,7 +36,7 @@ ENTITIES = _table(
     "one row for each entity that was found",
     [
         _field("doc_id", pa.string(), "the input's id, or made from source and record"),
-        _field("source", _NAME, "the shard's path"),
+        _field("source", pa.string(), "the shard's path"),
         _field(
             "record",
             pa.int64(),
@@ -48,13 +50,13 @@ ENTITIES = _table(
         _field("start_char", pa.int64(), "first code point of the entity in the document's text"),
         _field("end_char", pa.int64(), "end of the entity in code points, half-open"),
         _field("text", pa.string(), "exactly document_text[start_char:end_char]"),
-        _field("label", _NAME, "kind of the entity"),
+        _field("label", pa.string(), "kind of the entity"),
         _field(
             "confidence",
             pa.float32(),
             "the CRF's probability of exactly this span and label, calibrated on labelled text",
         ),
-        _field("model", _NAME, "name and content hash of the model"),
+        _field("model", pa.string(), "name and content hash of the model"),
     ],
 )
 
@@ -62,7 +64,7 @@ DOCUMENTS = _table(
     "one row for each document that was read, with its counts",
     [
         _field("doc_id", pa.string(), "the input's id, or made from source and record"),
-        _field("source", _NAME, "the shard's path"),
+        _field("source", pa.string(), "the shard's path"),
         _field("record", pa.int64(), "byte offset, row number or 0 in the decompressed shard"),
         _field("characters", pa.int64(), "code points of the text"),
         _field("sentences", pa.int32(), "sentences found"),
@@ -78,11 +80,11 @@ DOCUMENTS = _table(
 DEAD_LETTERS = _table(
     "one row for each record or shard that could not be processed",
     [
-        _field("source", _NAME, "the shard's path"),
+        _field("source", pa.string(), "the shard's path"),
         _field("record", pa.int64(), "as in `documents`; null: the shard", nullable=True),
         _field("doc_id", pa.string(), "the input's id where it could be read", nullable=True),
-        _field("stage", _NAME, "the stage that failed"),
-        _field("error", _NAME, "class of the error"),
+        _field("stage", pa.string(), "the stage that failed"),
+        _field("error", pa.string(), "class of the error"),
         _field("message", pa.string(), "what was wrong, in one sentence"),
         _field("raw", pa.binary(), "the record's bytes, up to 64 KiB", nullable=True),
         _field(
@@ -112,3 +114,19 @@ def documents_schema(keep_fields: Sequence[str] = ()) -> pa.Schema:
     """The `documents` schema followed by one nullable string column for each kept field."""
     kept = [_field(name, pa.string(), "kept from the input", nullable=True) for name in keep_fields]
     return pa.schema([*DOCUMENTS, *kept], metadata=DOCUMENTS.metadata)
+
+
+def with_dictionaries(schema: pa.Schema) -> pa.Schema:
+    """A schema of files in, that of the same rows in memory out: what is repeated stands once."""
+    coded = pa.dictionary(pa.int32(), pa.string())
+    fields = [field.with_type(coded) if field.name in REPEATED else field for field in schema]
+    return pa.schema(fields, metadata=schema.metadata)
+
+
+def without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    """The same schema with plain columns for those of dictionaries."""
+    fields = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in schema
+    ]
+    return pa.schema(fields, metadata=schema.metadata)

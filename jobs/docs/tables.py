@@ -33,9 +33,7 @@ def table_markdown(name: str) -> str:
 
 def _type(field: pa.Field) -> str:
     kind = field.type
-    if pa.types.is_dictionary(kind):
-        name = f"dictionary<{kind.value_type}>"
-    elif pa.types.is_list(kind):
+    if pa.types.is_list(kind):
         name = f"list<{kind.value_type}>"
     elif pa.types.is_timestamp(kind):
         name = f"timestamp, {kind.unit}, {kind.tz}"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 TABLE_FILE = r"part-(?:[0-9a-f]{32}|empty)\.parquet"
+# Text whose values repeat: as dictionaries, a long path is in memory once.
+_REPEATED = ("source", "label", "model", "stage", "error")
 
 
 class CurrentSource(NamedTuple):
@@ -161,7 +163,8 @@ def read_table(
 ) -> pa.Table:
     """The rows that count of `entities`, `documents` or `dead_letters`, with their `run_id`.
 
-    Every document is there once. A column that older runs lack is null there. where: a condition
+    Every document is there once. A column that older runs lack is null there; text whose values
+    repeat, such as `source` and `label`, comes as dictionaries. where: a condition
     on columns that all runs have. Raises ValueError where no run has been committed yet.
     """
     import pyarrow.dataset as ds  # it imports pandas where that is installed: 0.3 s
@@ -171,11 +174,13 @@ def read_table(
     wanted = rows_that_count(current_sources(manifests.values()), table)
     if not wanted:
         raise ValueError(f"{root} has no committed run")
+    read_options = ds.ParquetReadOptions(dictionary_columns=set(_REPEATED))
+    parquet = ds.ParquetFileFormat(read_options=read_options)
     tables = []
     for rows in wanted:
         manifest = manifests[rows.run_id]
         files = [f"{base}/{file['path']}" for file in manifest["tables"][table]["files"]]
-        dataset = ds.dataset(files, filesystem=filesystem)
+        dataset = ds.dataset(files, filesystem=filesystem, format=parquet)
         found = dataset.to_table(
             columns=[name for name in dataset.schema.names if columns is None or name in columns],
             filter=_both(_condition(rows, manifest), where),

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from schemas.records import DeadLetter, TaggedDocument
-from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
+from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema, with_dictionaries
 
 _HASHES = 2**32
 # Rows of entities become a table for about so many characters; a row has so many beside its id.
@@ -156,7 +156,8 @@ def _joined(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
 
 
 def _table(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
-    """A table of these columns in the order and with the types of the schema."""
+    """A table of these columns in the order of the schema; what is repeated stands once."""
+    schema = with_dictionaries(schema)
     arrays = [_array(columns[field.name], field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 

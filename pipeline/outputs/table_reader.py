@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from pipeline.console.text import first_line
 from pipeline.inputs.shards import open_shard
 from schemas.errors import JobError
+from schemas.tables import REPEATED, without_dictionaries
 
 _BATCH_ROWS = 32 * 1024
 _BATCH_BYTES = 16_000_000
@@ -61,10 +62,20 @@ class RowGroup(NamedTuple):
 
 @contextmanager
 def open_table(path: str) -> Iterator[pq.ParquetFile]:
-    """An open file of a table; JobError, which names it, for one that is missing or damaged."""
+    """An open file of a table; JobError, which names it, for one that is missing or damaged.
+
+    Columns whose values repeat come as dictionaries, so that a long value is held once.
+    """
     with _naming(path), open_shard(path) as stream:
         source = pa.PythonFile(stream, mode="r")
-        yield pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER)
+        metadata = pq.read_metadata(source)
+        yield pq.ParquetFile(
+            source,
+            metadata=metadata,
+            read_dictionary=sorted(REPEATED.intersection(metadata.schema.names)),
+            pre_buffer=False,
+            buffer_size=_BUFFER,
+        )
 
 
 def row_groups(path: str) -> Iterator[RowGroup]:
@@ -96,11 +107,7 @@ def read_batches(
 
 def resolved(rows: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
     """A table or a batch in, the same with plain columns for those of dictionaries out."""
-    fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in rows.schema
-    ]
-    return rows.cast(pa.schema(fields))
+    return rows.cast(without_dictionaries(rows.schema))
 
 
 @contextmanager

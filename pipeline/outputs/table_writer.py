@@ -3,6 +3,7 @@
 And such a file opened again.
 """
 
+import base64
 import hashlib
 import io
 import uuid
@@ -17,7 +18,7 @@ from pipeline.filesystems.upload import Writer
 from pipeline.outputs.layout import table_file
 from pipeline.outputs.manifest.repeated_ids import merged
 from schemas.records import FileResult, IdSample, RowCounts
-from schemas.tables import SCHEMA_VERSION, SORTED_BY
+from schemas.tables import SCHEMA_VERSION, SORTED_BY, with_dictionaries, without_dictionaries
 
 # Query engines read row groups in parallel and skip them by their statistics: 128 Ki rows is about
 # what DuckDB writes. Long texts make a row group earlier, so that memory is bounded: while one is
@@ -40,6 +41,7 @@ _WITH_DICTIONARY = frozenset({("entities", "record")})
 _BLOOM_FILTER = "doc_id"
 _FALSE_POSITIVES = 0.01
 _VERSION = b"gleaner.schema_version"
+_ARROW_SCHEMA = b"ARROW:schema"  # where Arrow's readers find the schema, in base64
 
 Create = Callable[[str], Writer]
 
@@ -58,7 +60,8 @@ class TableWriter:
         self.table = table
         metadata = schema.metadata or {}
         version = metadata.get(_VERSION, str(SCHEMA_VERSION))
-        self.schema = schema.with_metadata({**metadata, _VERSION: version})
+        self.schema = without_dictionaries(schema).with_metadata({**metadata, _VERSION: version})
+        self.held = with_dictionaries(self.schema)
         self.directory = directory
         self.target_bytes = target_bytes
         self.create = create
@@ -114,9 +117,9 @@ class _OpenFile:
         return self._stream.bytes
 
     def append(self, rows: pa.Table, counts: RowCounts) -> None:
-        # Dictionaries stay dictionaries: written out, long sources would take many times the memory
-        # that is counted here.
-        rows = rows.cast(self._table.schema)
+        # Names stand once: written out, long sources would take many times the memory that is
+        # counted here.
+        rows = rows.cast(self._table.held)
         self._waiting.append(rows)
         self._waiting_rows += len(rows)
         self._waiting_bytes += rows.nbytes
@@ -186,10 +189,11 @@ class _OpenFile:
     def _opened(self, documents: int) -> pq.ParquetWriter:
         """documents: how many a row group has, for the size of its Bloom filter."""
         schema = self._table.schema
-        return pq.ParquetWriter(
+        writer = pq.ParquetWriter(
             self._stream,
-            schema,
+            self._table.held,
             compression="zstd",
+            store_schema=False,  # that of the rows in memory
             use_dictionary=[
                 name
                 for name in schema.names
@@ -202,6 +206,9 @@ class _OpenFile:
             ),
             bloom_filter_options={_BLOOM_FILTER: {"ndv": documents, "fpp": _FALSE_POSITIVES}},
         )
+        stored = base64.b64encode(schema.serialize())
+        writer.add_key_value_metadata({**schema.metadata, _ARROW_SCHEMA: stored})
+        return writer
 
 
 def _keys(table: str, schema: pa.Schema) -> list[tuple[str, str]]:

@@ -3,9 +3,16 @@
 import pyarrow as pa
 import pytest
 
-from schemas.tables import DEAD_LETTERS, DOCUMENTS, ENTITIES, SCHEMA_VERSION, documents_schema
-
-NAME = "dictionary<values=string, indices=int32, ordered=0>"
+from schemas.tables import (
+    DEAD_LETTERS,
+    DOCUMENTS,
+    ENTITIES,
+    REPEATED,
+    SCHEMA_VERSION,
+    documents_schema,
+    with_dictionaries,
+    without_dictionaries,
+)
 
 
 def columns(schema: pa.Schema) -> dict[str, str]:
@@ -15,7 +22,7 @@ def columns(schema: pa.Schema) -> dict[str, str]:
 def test_entities_are_as_documented() -> None:
     assert columns(ENTITIES) == {
         "doc_id": "string",
-        "source": NAME,
+        "source": "string",
         "record": "int64?",
         "sentence": "int32",
         "sentence_start": "int64",
@@ -23,16 +30,16 @@ def test_entities_are_as_documented() -> None:
         "start_char": "int64",
         "end_char": "int64",
         "text": "string",
-        "label": NAME,
+        "label": "string",
         "confidence": "float",
-        "model": NAME,
+        "model": "string",
     }
 
 
 def test_documents_are_as_documented_with_the_kept_fields_last() -> None:
     expected = {
         "doc_id": "string",
-        "source": NAME,
+        "source": "string",
         "record": "int64",
         "characters": "int64",
         "sentences": "int32",
@@ -50,16 +57,24 @@ def test_documents_are_as_documented_with_the_kept_fields_last() -> None:
 
 def test_dead_letters_are_as_documented() -> None:
     assert columns(DEAD_LETTERS) == {
-        "source": NAME,
+        "source": "string",
         "record": "int64?",
         "doc_id": "string?",
-        "stage": NAME,
-        "error": NAME,
+        "stage": "string",
+        "error": "string",
         "message": "string",
         "raw": "binary?",
         "raw_size": "int64?",
         "kept_fields": "list<item: string>?",
     }
+
+
+@pytest.mark.parametrize("schema", [ENTITIES, DOCUMENTS, DEAD_LETTERS])
+def test_in_memory_only_what_is_repeated_is_a_dictionary(schema: pa.Schema) -> None:
+    held = with_dictionaries(schema)
+    coded = {field.name for field in held if pa.types.is_dictionary(field.type)}
+    assert coded == REPEATED & set(schema.names)
+    assert without_dictionaries(held).equals(schema, check_metadata=True)
 
 
 @pytest.mark.parametrize("schema", [ENTITIES, DOCUMENTS, DEAD_LETTERS])

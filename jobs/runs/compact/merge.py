@@ -14,7 +14,7 @@ from jobs.runs.recount import tally
 from pipeline.outputs.current import RunRows, rows_that_count
 from pipeline.outputs.manifest import input_entry, with_rows
 from pipeline.outputs.storage import RunStorage, run_storage
-from pipeline.outputs.table_reader import read_row_groups, resolved
+from pipeline.outputs.table_reader import read_row_groups
 from pipeline.outputs.table_writer import TableWriter
 from pipeline.outputs.transactions import remove_run, replace_runs
 from pipeline.report.write import try_report
@@ -169,14 +169,13 @@ def _counts(rows: pa.Table, place: RunRows) -> pa.ChunkedArray:
 
 def _widened(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Rows with all columns of the schema: those that an older version lacks are null."""
-    fields = resolved(schema.empty_table()).schema
     columns = [
         rows[field.name].cast(field.type)
         if field.name in rows.column_names
         else pa.nulls(len(rows), field.type)
-        for field in fields
+        for field in schema
     ]
-    return pa.Table.from_arrays(columns, schema=fields)
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _require_the_same(group: Group, merged: Manifest) -> None:

@@ -10,7 +10,7 @@ from pipeline.filesystems.beam import filesystems, open_file
 from pipeline.outputs.table_reader import open_table
 from schemas.errors import JobError
 from schemas.manifest import FileEntry, Manifest
-from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema, since
+from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema, since, without_dictionaries
 
 _BLOCK = 2**20
 
@@ -51,7 +51,7 @@ def _footer_problems(
     opened: pq.ParquetFile, table: str, file: FileEntry, manifest: Manifest
 ) -> Iterator[str]:
     """What is wrong with a file's rows, schema version and columns."""
-    schema, rows = opened.schema_arrow, opened.metadata.num_rows
+    schema, rows = without_dictionaries(opened.schema_arrow), opened.metadata.num_rows
     if rows != file["rows"]:
         yield f"has {rows:,} rows, but the manifest says {file['rows']:,}"
     version = ((schema.metadata or {}).get(b"gleaner.schema_version") or b"").decode()

@@ -68,7 +68,7 @@ CREATE TABLE {_SCHEMA}.all_{table} (
 
 
 def _kind(kind: pa.DataType) -> str:
-    return _KINDS[str(kind.value_type if pa.types.is_dictionary(kind) else kind)]
+    return _KINDS[str(kind)]
 
 
 def _view(output: Output, table: str, columns: Sequence[str]) -> str:

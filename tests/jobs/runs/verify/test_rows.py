@@ -16,10 +16,7 @@ def put(rows: pa.Table, name: str, values: list[Any]) -> pa.Table:
     """The rows with these values first in a column."""
     field = rows.schema.field(name)
     column = values + rows[name].to_pylist()[len(values) :]
-    plain = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    return rows.set_column(
-        rows.column_names.index(name), field, pa.array(column, plain).cast(field.type)
-    )
+    return rows.set_column(rows.column_names.index(name), field, pa.array(column, field.type))
 
 
 def first_entities(rows: pa.Table) -> pa.Table:
