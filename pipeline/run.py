@@ -20,6 +20,7 @@ def run(arguments: Sequence[str]) -> int:
     with lasting_imports(), hidden(*(() if has_stores else OBJECT_STORES)):
         config = parse_extraction(arguments)
         from pipeline.extraction import extract_runs
+        from pipeline.publication.publish import publishing
 
     if has_stores:
         load_object_stores()
@@ -27,7 +28,8 @@ def run(arguments: Sequence[str]) -> int:
     tell = console()
     tell.about(run_id=config.run_id)
     tell.event("job_started", output=config.output, model=config.model)
-    with contextlib.closing(extract_runs(config)) as outcomes:
+    outcomes = extract_runs(config)
+    with publishing(config.output, config.publish), contextlib.closing(outcomes):
         for manifest, has_report in outcomes:
             tell.account(
                 format_summary(manifest, config.output, tell.paint, has_report=has_report),

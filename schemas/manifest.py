@@ -110,12 +110,16 @@ class UnreadEntry(TypedDict):
 
 
 class FileEntry(TypedDict):
-    """A Parquet file; its path counts from the output."""
+    """A Parquet file; its path counts from the output.
+
+    inputs: those that have rows in it, by their numbers in the run's `inputs`, from 0.
+    """
 
     path: str
     rows: int
     bytes: int
     sha256: str
+    inputs: NotRequired[list[int]]
 
 
 class TableEntry(TypedDict):

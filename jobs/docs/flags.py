@@ -36,6 +36,7 @@ def commands() -> Mapping[str, Parser]:
     from jobs.benchmark.baselines.__main__ import baselines_parser
     from jobs.evaluate.__main__ import evaluation_parser
     from jobs.label.__main__ import label_parser
+    from jobs.publish.__main__ import publish_parser
     from jobs.report.__main__ import report_parser
     from jobs.runs.__main__ import runs_parser
     from jobs.train.flags import training_parser
@@ -46,6 +47,7 @@ def commands() -> Mapping[str, Parser]:
         extraction_parser,
         report_parser,
         runs_parser,
+        publish_parser,
         training_parser,
         evaluation_parser,
         tuning_parser,

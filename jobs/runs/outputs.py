@@ -19,6 +19,8 @@ from pipeline.filesystems.stores import require_filesystem
 from pipeline.outputs.catalog import clean, held, output_root, read_manifests, require_writable
 from pipeline.outputs.current import CurrentSource, by_age, current_sources, not_replaced
 from pipeline.outputs.layout import RUNS
+from pipeline.publication.publish import publish_all
+from pipeline.publication.targets import remembered_targets
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
 
@@ -90,16 +92,22 @@ def find_output(flag: str) -> Output:
 def changing(flags: argparse.Namespace) -> Iterator[Output]:
     """The flags `--output` and `--dry_run` in; the output, held and clean, out.
 
-    Raises UsageError where there is none, or none that can be written to; OutputBusyError where a
-    run is writing to it, JobError for what the disk refuses. What was half done when an error or an
-    interrupt came is removed at once, and at the end, a moment after the change, what it left
+    Raises UsageError where there is none, or none that can be written to, or where it is published
+    to a place that is out of reach; OutputBusyError where a run is writing to it, JobError for what
+    the disk refuses. What counts is published where it was before. What was half done when an error
+    or an interrupt came is removed at once, and at the end, a moment after the change, what it left
     behind: readers go on.
     """
     with holding(flags) as root:
+        if not flags.dry_run:
+            for target in remembered_targets(root):
+                target.require()
         manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
         output = Output(root, by_age(manifests))
         try:
             yield output
+            if not flags.dry_run:
+                publish_all(root, remembered_targets(root))
             if output.outdated:
                 time.sleep(READERS_SECONDS)
             _remove(output.outdated)

@@ -117,6 +117,9 @@ class ExtractionConfig:
     )
 
     output: str = flag("a folder, s3:// or gs://", "DIR", "out", group="output", recorded=False)
+    publish: tuple[str, ...] = flag(
+        "delta=FOLDER, iceberg=[CATALOG/]NAMESPACE", "TARGET", (), recorded=False
+    )
     run_id: str = flag("name of the run (default: made from the time)", "ID", "", recorded=False)
     keep_text: Literal["none", "sample", "all"] = flag(
         "none, sample (the default: of about 1,000) or all", "WHICH", "sample", decisive=True
@@ -185,8 +188,8 @@ def extraction_parser() -> Parser:
     add_flags(parser, ExtractionConfig)
     parser.add_argument_group(
         "runner",
-        "All other flags go to Beam and its runner: --direct_num_workers 4 takes four "
-        "processes of this machine, --runner FlinkRunner --flink_master HOST:PORT a cluster.",
+        "All others go to Beam: --direct_num_workers 4 takes four processes of this machine, "
+        "--runner FlinkRunner --flink_master HOST:PORT a cluster.",
     )
     return parser
 

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, Command] = {
     "run": Command("pipeline.run", "Extract named entities from documents into Parquet"),
     "report": Command("jobs.report", "Make the report of a run again, from its tables"),
     "runs": Command("jobs.runs", "Look at runs, check them, and change what counts"),
+    "publish": Command("jobs.publish", "Publish what counts as Delta or Iceberg tables"),
     "train": Command("jobs.train", "Train a tagger on labelled sentences"),
     "evaluate": Command("jobs.evaluate", "Score a model on labelled data"),
     "tune": Command("jobs.tune", "Search the flags of training for the best"),

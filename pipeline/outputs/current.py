@@ -98,6 +98,11 @@ class RunRows(NamedTuple):
     sources: Sequence[str]
     whole_shards: bool = False
 
+    def matches(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Which of the run's rows they are."""
+        counts = pc.is_in(rows["source"], value_set=pa.array(self.sources, pa.string()))
+        return pc.and_(counts, pc.is_null(rows["record"])) if self.whole_shards else counts
+
 
 def rows_that_count(sources: Mapping[str, CurrentSource], table: str) -> list[RunRows]:
     """What counts of each source in, where its rows of a table are out.

@@ -12,6 +12,12 @@ REPORTS = "reports"
 RUNS = "runs"
 PLAN = "plan.json"
 LOCK = ".lock"
+PUBLISHED = "_published.json"
+ICEBERG = "_iceberg"
+DELTA_LOG = "_delta_log"
+COPIES = (
+    "_published"  # files that a published table has for itself; readers of Parquet pass it over
+)
 PARTIAL_MANIFEST = "manifest-"
 PARTIAL_REPORT = "report-"
 
@@ -55,6 +61,11 @@ def is_own(path: str) -> bool:
 def table_file(name: str) -> str:
     """The name of a table's file: that of 32 hexadecimal digits, or of `empty`."""
     return f"part-{name}.parquet"
+
+
+def is_published(path: str) -> bool:
+    """Whether a path that counts from an output is of a published table that stands in it."""
+    return re.match(rf"{_TABLE}/(?:{DELTA_LOG}|{COPIES})/", path) is not None
 
 
 def is_table_file(path: str) -> bool:

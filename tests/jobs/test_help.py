@@ -18,6 +18,7 @@ from jobs.evaluate.__main__ import evaluation_parser
 from jobs.evaluate.__main__ import run as evaluate
 from jobs.label.__main__ import COMMANDS as LABEL_COMMANDS
 from jobs.label.__main__ import label_parser
+from jobs.publish.__main__ import publish_parser
 from jobs.report.__main__ import report_parser
 from jobs.runs.__main__ import COMMANDS as RUNS_COMMANDS
 from jobs.runs.__main__ import EXAMPLES, runs_parser
@@ -66,6 +67,7 @@ COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Parse]] = {
     ),
     "jobs.label": (label_parser, parse_label),
     "jobs.runs": (runs_parser, parse_runs),
+    "jobs.publish": (publish_parser, lambda arguments: publish_parser().parse(arguments)),
     "jobs.report": (report_parser, lambda arguments: report_parser().parse(arguments)),
 }
 

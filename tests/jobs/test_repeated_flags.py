@@ -19,7 +19,16 @@ from pipeline.console.arguments import Arguments
 from pipeline.run import run as extract
 from schemas.errors import UsageError
 
-LIST_FLAGS = {"input", "keep_fields", "languages", "doc_id", "source", "search", "labelled"}
+LIST_FLAGS = {
+    "input",
+    "publish",
+    "keep_fields",
+    "languages",
+    "doc_id",
+    "source",
+    "search",
+    "labelled",
+}
 LIST_FLAGS |= {"unlabelled", "silver", "silver_labels"}
 MAY_BE_EMPTY = LIST_FLAGS - {"input", "labelled", "unlabelled", "silver", "silver_labels"}
 

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from jobs.runs.compact.groups import Group
 from jobs.runs.outputs import Output
 from jobs.runs.recount import tally
-from pipeline.outputs.current import RunRows, rows_that_count
+from pipeline.outputs.current import rows_that_count
 from pipeline.outputs.manifest import input_entry, with_rows
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.table_reader import read_row_groups
@@ -159,12 +158,7 @@ def _counting_rows(table: str, group: Group, root: str, schema: pa.Schema) -> It
     for place in sorted(places, key=lambda place: min(place.sources)):
         for file in manifests[place.run_id]["tables"][table]["files"]:
             for rows in read_row_groups(f"{root}/{file['path']}"):
-                yield _widened(rows.filter(_counts(rows, place)), schema)
-
-
-def _counts(rows: pa.Table, place: RunRows) -> pa.ChunkedArray:
-    counts = pc.is_in(rows["source"], value_set=pa.array(place.sources, pa.string()))
-    return pc.and_(counts, pc.is_null(rows["record"])) if place.whole_shards else counts
+                yield _widened(rows.filter(place.matches(rows)), schema)
 
 
 def _widened(rows: pa.Table, schema: pa.Schema) -> pa.Table:

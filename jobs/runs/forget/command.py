@@ -16,6 +16,7 @@ import argparse
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from jobs.runs.clean import leftovers
 from jobs.runs.forget.erase import (
@@ -41,6 +42,7 @@ from pipeline.outputs.forgotten import (
     read_forgotten,
     write_forgotten,
 )
+from pipeline.publication.publish import expire_everywhere
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
 from schemas.tables import TABLES
@@ -89,6 +91,7 @@ def run(flags: argparse.Namespace) -> int:
                 erase(output, own, selection, at)
             if own.is_concerned:
                 tell(flags, f"{own.manifest['run_id']}: {_rows(own.rows)}")
+        output.outdated.append(partial(expire_everywhere, output.root))
     # Behind all that is removed: until then it is not erased.
     total = {table: sum(own.rows[table] for own in found) for table in TABLES}
     tell(flags, f"{_rows(total)} {'would be erased' if flags.dry_run else 'erased'}")

@@ -17,7 +17,7 @@ from pipeline.filesystems.beam import list_files
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import rows_that_count
-from pipeline.outputs.layout import STAGING, all_files, table_files
+from pipeline.outputs.layout import STAGING, all_files, is_published, table_files
 from pipeline.outputs.table_reader import read_batches
 from schemas.errors import JobError
 from schemas.tables import TABLES
@@ -44,13 +44,13 @@ def unnamed_files(output: Output) -> Iterator[Finding]:
     }
     for table, paths in found.items():
         for path in paths:
-            if path in named:
+            name = path.removeprefix(f"{output.root}/")
+            if path in named or is_published(name):
                 continue
             run_id = path.removeprefix(f"{output.root}/{table}/run_id=").partition("/")[0]
             # Readers skip names that begin like this.
             is_hidden = path.rpartition("/")[2].startswith((".", "_"))
             is_harmless = is_remote(output.root) or is_hidden or run_id in staged
-            name = path.removeprefix(f"{output.root}/")
             kind: Literal["remark", "error"] = "remark" if is_harmless else "error"
             yield Finding(kind, f"{name} is named by no manifest")
 

@@ -22,6 +22,7 @@ from schemas.manifest import (
     Aside,
     Counts,
     Drift,
+    FileEntry,
     InputEntry,
     Manifest,
     PartOfJob,
@@ -208,6 +209,7 @@ def with_rows(
             counts[why] = total
     if skipped_files is not None:
         counts["skipped_files"] = skipped_files
+    numbers = {entry["source"]: number for number, entry in enumerate(entries)}
     before = manifest.get("counts")
     if before and "unread" in before:
         counts["unread"] = before["unread"]
@@ -217,7 +219,7 @@ def with_rows(
         "counts": counts,
         "inputs": entries,
         "tables": {
-            table: table_entry(files, table, paths)
+            table: table_entry(files, table, paths, numbers)
             for table in TABLES
             if any(file.table == table for file in files)
         },
@@ -260,22 +262,28 @@ def rows_by_source(files: Iterable[FileResult], table: str) -> Counter[str]:
     return rows
 
 
-def table_entry(files: Iterable[FileResult], table: str, paths: RunPaths) -> TableEntry:
-    """What the manifest says of the files of one table."""
+def table_entry(
+    files: Iterable[FileResult], table: str, paths: RunPaths, numbers: Mapping[str, int]
+) -> TableEntry:
+    """What the manifest says of the files of one table; numbers: those of the inputs by source."""
     own = sorted((file for file in files if file.table == table), key=lambda file: file.path)
     return {
         "rows": sum(file.rows for file in own),
         "bytes": sum(file.bytes for file in own),
-        "files": [
-            {
-                "path": paths.relative(table, file.path),
-                "rows": file.rows,
-                "bytes": file.bytes,
-                "sha256": file.sha256,
-            }
-            for file in own
-        ],
+        "files": [_file_entry(file, paths, numbers) for file in own],
     }
+
+
+def _file_entry(file: FileResult, paths: RunPaths, numbers: Mapping[str, int]) -> FileEntry:
+    entry = FileEntry(
+        path=paths.relative(file.table, file.path),
+        rows=file.rows,
+        bytes=file.bytes,
+        sha256=file.sha256,
+    )
+    if file.table != "dead_letters":  # which are not all of records, and so not all counted
+        entry["inputs"] = sorted(numbers[source] for source in file.sources)
+    return entry
 
 
 def _head(run: RunDescription, status: Status) -> Manifest:

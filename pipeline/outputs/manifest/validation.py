@@ -56,6 +56,17 @@ def _flaws(manifest: Manifest) -> Iterator[str]:
         yield "it does not say when the run was rolled back"
     yield from _odd_times(manifest)
     yield from _odd_numbers(manifest)
+    yield from _odd_inputs(manifest)
+
+
+def _odd_inputs(manifest: Manifest) -> Iterator[str]:
+    """Files that are said to have rows of an input that is not there."""
+    inputs = len(manifest.get("inputs", ()))
+    for table in manifest.get("tables", {}).values():
+        for file in table["files"]:
+            named = file.get("inputs")
+            if named and not 0 <= min(named) <= max(named) < inputs:
+                yield f"{file['path']} has rows of an input that the run has not"
 
 
 def _odd_times(manifest: Manifest) -> Iterator[str]:

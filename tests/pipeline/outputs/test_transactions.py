@@ -94,7 +94,7 @@ def merge(root: Path) -> Manifest:
             directory = storage.writing_directory(table)
             writer = TableWriter(table, TABLES[table], directory, 1, storage.create)
             files += writer.write_empty()
-        tables = {table: table_entry(files, table, storage) for table in TABLES}
+        tables = {table: table_entry(files, table, storage, {}) for table in TABLES}
         manifest = Manifest(**{**newest, "run_id": "r3", "tables": tables})
         return {**manifest, "replaces": ["r1", "r2"]}, files
 

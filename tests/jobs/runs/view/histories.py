@@ -1,5 +1,6 @@
 """Outputs of any history of runs, and the rows of them that count by search."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
-from tests.builders import PART_A, PART_B, configuration, input_of, manifest_of, table_of
+from tests.builders import PART_A, PART_B, configuration, input_of, manifest_of
 
 Manifest = dict[str, Any]
 Row = tuple[str, ...]
@@ -19,6 +20,8 @@ SOURCES = ("it's/a.jsonl", "[b*].jsonl", "c.jsonl")
 # Kept fields differ between runs; one is called as DuckDB would call a column of its own.
 FIELDS = ((), ("year",), ("filename", "year"))
 TABLES = ("entities", "documents", "dead_letters")
+
+PART_C = f"part-{'c' * 32}.parquet"
 
 FIRST, LATER = (
     {"started_at": time, "finished_at": time, "seconds": 1.0}
@@ -87,26 +90,57 @@ def rows_of(told: Manifest, table: str) -> Iterator[dict[str, Any]]:
 
 
 def write(root: Path, told: Manifest) -> None:
-    """The run's files, one beside them that no manifest names, and its manifest."""
+    """The run's files, one beside them that no manifest names, and its manifest.
+
+    Rows of the first input stand in a file of their own. Older manifests do not say which.
+    """
+    sources = [entry["source"] for entry in told["inputs"]]
     tables = {}
     for table in TABLES:
-        schema = {
-            "entities": ENTITIES,
-            "documents": documents_schema(told["configuration"]["keep_fields"]),
-            "dead_letters": DEAD_LETTERS,
-        }[table]
-        if table == "dead_letters" and told["schema_version"] == 1:
-            schema = pa.schema([f for f in schema if f.name not in ("raw_size", "kept_fields")])
-        schema = pa.schema([field.with_nullable(nullable=True) for field in schema])
         folder = root / table / f"run_id={told['run_id']}"
         folder.mkdir(parents=True)
-        rows = pa.Table.from_pylist(list(rows_of(told, table)), schema=schema)
-        for name in (PART_A, PART_B):
-            pq.write_table(rows, folder / name)
-        tables[table] = table_of(told["run_id"], table, PART_A)
+        rows = list(rows_of(told, table))
+        write_rows(folder / PART_B, told, table, rows)
+        files = []
+        for name, own in ((PART_A, sources[:1]), (PART_C, sources[1:])):
+            held = [row for row in rows if row["source"] in own]
+            if held or name == PART_A:
+                write_rows(folder / name, told, table, held)
+                files.append(file_of(folder / name, root))
+                if told["schema_version"] > 1 and table != "dead_letters":
+                    files[-1]["inputs"] = [sources.index(source) for source in own]
+        tables[table] = {
+            "rows": sum(file["rows"] for file in files),
+            "bytes": sum(file["bytes"] for file in files),
+            "files": files,
+        }
     (root / "runs").mkdir(exist_ok=True)
     shown = {**told, "tables": tables if told["status"] == "committed" else {}}
     (root / "runs" / f"{told['run_id']}.json").write_text(json.dumps(shown, indent=1))
+
+
+def write_rows(path: Path, told: Manifest, table: str, rows: list[dict[str, Any]]) -> None:
+    """A file of a run's table, with the columns that its version has."""
+    schema = {
+        "entities": ENTITIES,
+        "documents": documents_schema(told["configuration"]["keep_fields"]),
+        "dead_letters": DEAD_LETTERS,
+    }[table]
+    if table == "dead_letters" and told["schema_version"] == 1:
+        schema = pa.schema([f for f in schema if f.name not in ("raw_size", "kept_fields")])
+    schema = pa.schema([field.with_nullable(nullable=True) for field in schema])
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+def file_of(path: Path, root: Path) -> dict[str, Any]:
+    """What a manifest says of a file."""
+    data = path.read_bytes()
+    return {
+        "path": str(path.relative_to(root)),
+        "rows": pq.read_metadata(path).num_rows,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
 
 
 def expected(history: list[Manifest], table: str) -> list[dict[str, Any]]:

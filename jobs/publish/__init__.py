@@ -1,0 +1,1 @@
+"""Publish what counts of an output as tables of open formats."""

@@ -1,0 +1,1 @@
+"""What counts of an output, as tables of open formats: Delta Lake and Apache Iceberg."""

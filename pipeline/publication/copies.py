@@ -1,0 +1,103 @@
+"""Files that a published table has for itself: rows that count of a file, or all of its bytes."""
+
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Self
+
+from model.host.durable_files import sync_path
+from pipeline.filesystems.beam import filesystems, list_files, open_file
+from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.upload import Upload, Writer
+from pipeline.outputs.table_reader import open_table, read_row_groups
+from pipeline.outputs.table_writer import TableWriter
+from pipeline.publication.table import PublishedTable
+from pipeline.publication.wanted import WantedFile
+from schemas.records import RowCounts
+
+_BLOCK = 2**20
+
+
+def write_copy(root: str, table: str, file: WantedFile, path: str) -> tuple[int, int]:
+    """Write the rows of a file that count, or all of it as it is; returns their number and bytes.
+
+    Nothing is written where no row is left. Raises JobError where the file cannot be read.
+    """
+    source = f"{root}/{file.path}"
+    if not file.counting:
+        with open_file(source) as stream, _whole_file(path) as copy:
+            shutil.copyfileobj(stream, copy, _BLOCK)
+        return file.rows, file.bytes
+    with open_table(source) as opened:
+        schema = opened.schema_arrow
+    writer = TableWriter(table, schema, "", sys.maxsize, _at(path))
+    for rows in read_row_groups(source):
+        for counting in file.counting:
+            writer.write(rows.filter(counting.matches(rows)), RowCounts())
+    results = writer.close()
+    return (results[0].rows, results[0].bytes) if results else (0, 0)
+
+
+def remove_copies(table: PublishedTable, before: datetime) -> int:
+    """Remove files of a table that it does not have any more, last changed before; their number."""
+    oldest = before.timestamp()
+    own = {_name(location) for location in table.files}
+    paths = [
+        file.path
+        for file in list_files(f"{table.copies}/run_id=*/part-*")
+        if _name(file.path) not in own and (file.last_updated_in_seconds or 0) < oldest
+    ]
+    filesystems().delete(paths)
+    return len(paths)
+
+
+def _name(path: str) -> str:
+    """What tells copies apart, however their table names them."""
+    return "/".join(path.split("/")[-2:])
+
+
+def _at(path: str) -> Callable[[str], Writer]:
+    return lambda _: _whole_file(path)
+
+
+def _whole_file(path: str) -> Writer:
+    """A new file that appears whole once it is closed, also in the place of the same one."""
+    return Upload(path) if is_remote(path) else _LocalFile(path)
+
+
+class _LocalFile:
+    """A file on a local disk, which stands beside its place until it is closed."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._partial = f"{path}.{uuid.uuid4().hex}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self._stream = open(self._partial, "wb")  # noqa: SIM115 - `close` closes it
+
+    def write(self, data: bytes, /) -> int:
+        return self._stream.write(data)
+
+    def close(self) -> None:
+        if not self._stream.closed:
+            self._stream.close()
+            sync_path(self._partial)
+            os.replace(self._partial, self._path)
+            sync_path(os.path.dirname(self._path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object, /) -> None:
+        if kind is None:
+            self.close()
+            return
+        self._stream.close()
+        os.remove(self._partial)
+
+
+def now() -> datetime:
+    """The time, for what is as old as that."""
+    return datetime.now(UTC)

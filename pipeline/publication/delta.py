@@ -1,0 +1,216 @@
+"""Tables of Delta Lake: one below the other's folder, each with a log of its own.
+
+Most readers of Delta take paths that count from the table alone. So where the tables are those of
+the output itself, they refer to its files where they lie; anywhere else they have copies.
+
+The log has no value of any column but `run_id`: what is forgotten was never in it.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pipeline.console.text import first_line
+from pipeline.outputs.layout import COPIES
+from pipeline.publication.packages import require_package
+from pipeline.publication.table import Change, OutdatedError, PublishedFile, PublishedTable
+from pipeline.publication.wanted import RUN_ID
+from schemas.errors import JobError, UsageError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, CommitProperties, RemoveAction
+
+# The application of the commits: one for each output, which tells whose a table is.
+_APPLICATION = "gleaner:{}"
+# What Delta calls a week, after which nobody can go back to a version.
+_SETTINGS = {
+    "delta.logRetentionDuration": "interval 7 days",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
+    "delta.checkpointInterval": "20",
+}
+_NOT_IN_NAMES = " ,;{}()\n\t="
+
+
+@dataclass(frozen=True)
+class DeltaTarget:
+    """The folder `uri`, with a table for each of the output's at `root`."""
+
+    text: str
+    root: str
+    uri: str
+
+    def require(self) -> None:
+        require_package("deltalake", "delta", self.text)
+        try:
+            self._opened("documents")
+        except Exception as error:  # each store raises errors of its own
+            raise UsageError(f"{self.text} is out of reach: {first_line(error)}") from error
+
+    def open(self, table: str, owner: str) -> "DeltaPublished":
+        delta = self._opened(table)
+        if delta is not None and not delta.transaction_version(_APPLICATION.format(owner)):
+            raise UsageError(f"{self.text}: there is a table {table} of somebody else already")
+        return DeltaPublished(self, table, owner, delta)
+
+    def _opened(self, table: str) -> "DeltaTable | None":
+        from deltalake import DeltaTable
+
+        place = f"{self.uri}/{table}"
+        return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
+
+
+class DeltaPublished(PublishedTable):
+    """A table of Delta Lake at the version at which it was opened."""
+
+    def __init__(
+        self, target: DeltaTarget, table: str, owner: str, delta: "DeltaTable | None"
+    ) -> None:
+        self._is_in_place = target.uri == target.root
+        self._table = table
+        self._place = f"{target.uri}/{table}"
+        self._application = _APPLICATION.format(owner)
+        self._delta = delta
+        self._schema = pa.schema([])
+
+    @cached_property
+    def files(self) -> Mapping[str, PublishedFile]:
+        if self._delta is None:
+            return {}
+        rows = pa.table(self._delta.get_add_actions(flatten=True))
+        names = ("path", f"partition.{RUN_ID}", "num_records", "size_bytes")
+        columns = (rows[name].to_pylist() for name in names)
+        return {file[0]: PublishedFile(*file) for file in zip(*columns, strict=True)}
+
+    def begin(self, schema: pa.Schema) -> None:
+        for name in schema.names:
+            if set(name).intersection(_NOT_IN_NAMES):
+                raise JobError(f"Delta Lake takes no blanks and no {{}}()=,; in a column: {name!r}")
+        self._schema = schema
+
+    @property
+    def copies(self) -> str:
+        return f"{self._place}/{COPIES}" if self._is_in_place else self._place
+
+    def reference(self, path: str) -> str | None:
+        return path.removeprefix(f"{self._table}/") if self._is_in_place else None
+
+    def copy_location(self, path: str) -> str:
+        return f"{COPIES}/{path}" if self._is_in_place else path
+
+    @property
+    def is_complete(self) -> bool:
+        return self._delta is not None and not self._missing(self._delta)
+
+    def commit(self, change: Change) -> None:
+        from deltalake.exceptions import DeltaError
+
+        try:
+            if self._delta is None:
+                self._create(change)
+            else:
+                self._amend(self._delta, change)
+        except DeltaError as error:
+            if self._is_changed():
+                raise OutdatedError(str(error)) from error
+            raise JobError(f"{self._place}: {first_line(error)}") from error
+
+    def _is_changed(self) -> bool:
+        from deltalake import DeltaTable
+
+        if self._delta is None:
+            return DeltaTable.is_deltatable(self._place)
+        return DeltaTable(self._place).version() != self._delta.version()
+
+    def _create(self, change: Change) -> None:
+        from deltalake.transaction import create_table_with_add_actions
+
+        create_table_with_add_actions(
+            self._place,
+            _delta_schema(self._schema),
+            [_add(file) for file in change.added],
+            mode="error",
+            partition_by=[RUN_ID],
+            name=self._table,
+            description=self._schema.metadata[b"doc"].decode(),
+            configuration=_SETTINGS,
+            commit_properties=self._properties(change, 1),
+        )
+
+    def _amend(self, delta: "DeltaTable", change: Change) -> None:
+        missing = self._missing(delta)
+        if missing:
+            delta.alter.add_columns(_delta_schema(pa.schema(missing)).fields)
+        actions: list[AddAction | RemoveAction] = [
+            *map(_add, change.added),
+            *map(_remove, change.removed),
+        ]
+        if actions:
+            number = delta.transaction_version(self._application) or 0
+            delta.create_write_transaction(
+                actions,
+                "append",
+                delta.schema(),
+                [RUN_ID],
+                commit_properties=self._properties(change, number + 1),
+            )
+
+    def _missing(self, delta: "DeltaTable") -> list[pa.Field]:
+        known = {field.name for field in delta.schema().fields}
+        return [field for field in self._schema if field.name not in known]
+
+    def _properties(self, change: Change, number: int) -> "CommitProperties":
+        """Of two commits with one number the second fails, and so none is ever made twice."""
+        from deltalake.transaction import CommitProperties, Transaction
+
+        return CommitProperties(
+            custom_metadata={"gleaner.run_id": change.run_id},
+            max_commit_retries=0,
+            app_transactions=[Transaction(self._application, number)],
+        )
+
+    def expire(self, before: datetime) -> None:
+        """Nothing: the log drops its own old entries, and has no value of a row."""
+
+
+def _add(file: PublishedFile) -> "AddAction":
+    from deltalake.transaction import AddAction
+
+    return AddAction(
+        path=file.location,
+        size=file.bytes,
+        partition_values={RUN_ID: file.run_id},
+        modification_time=_now(),
+        data_change=True,
+        stats=json.dumps({"numRecords": file.rows}),
+    )
+
+
+def _remove(file: PublishedFile) -> "RemoveAction":
+    from deltalake.transaction import RemoveAction
+
+    return RemoveAction(
+        file.location,
+        data_change=True,
+        deletion_timestamp=_now(),
+        size=file.bytes,
+        partition_values={RUN_ID: file.run_id},
+    )
+
+
+def _now() -> int:
+    """Milliseconds, as Delta counts."""
+    return time.time_ns() // 1_000_000
+
+
+def _delta_schema(schema: pa.Schema) -> Any:  # noqa: ANN401 - pyarrow has no types
+    from deltalake import Schema
+
+    fields = [field.with_metadata({"comment": field.metadata[b"doc"].decode()}) for field in schema]
+    return Schema.from_arrow(pa.schema(fields))

@@ -1,0 +1,176 @@
+"""Make the tables of a target what counts of an output, whatever they were.
+
+A table is opened before the manifests are read, and its change is refused where another came
+between: so what is committed last was read last, and whoever was slower begins again. What was
+written for a change that came to nothing counts for nothing, and is removed a week later.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from pipeline.console.commands import called
+from pipeline.console.printing import console
+from pipeline.console.text import counted
+from pipeline.outputs.catalog import read_manifests
+from pipeline.outputs.current import committed_runs
+from pipeline.publication.copies import now, remove_copies, write_copy
+from pipeline.publication.table import (
+    Change,
+    OutdatedError,
+    PublishedFile,
+    PublishedTable,
+    Target,
+)
+from pipeline.publication.targets import read_publications, remember, target
+from pipeline.publication.wanted import WantedFile, published_schemas, wanted_files
+from schemas.errors import BrokenFilesError, DeadLettersError, DriftError, JobError
+from schemas.manifest import Manifest
+from schemas.tables import TABLES
+
+# So long, versions of a table can be read that are not the last one.
+KEPT = timedelta(days=7)
+_TRIES = 20
+_SECONDS = 1.0  # at most, before a change is tried again
+
+
+class Published(NamedTuple):
+    """What became of a table: files that came and went, and what it has now."""
+
+    table: str
+    added: int
+    removed: int
+    files: int
+    rows: int
+
+
+def publish(root: str, target: Target) -> list[Published]:
+    """Publish what counts of an output.
+
+    Raises JobError where files cannot be read or a table cannot be changed, UsageError where a
+    table is there that is of somebody else.
+    """
+    owner = remember(root, target.text).owner
+    for last in range(_TRIES):
+        tables = {table: target.open(table, owner) for table in TABLES}
+        manifests = read_manifests(root)
+        try:
+            done = list(_published(root, tables, manifests))
+        except OutdatedError as error:
+            if last == _TRIES - 1:
+                raise JobError(f"{target.text}: others change the tables all the time") from error
+            time.sleep(random.uniform(0, _SECONDS))  # noqa: S311 - so that two do not meet again
+            continue
+        except JobError:
+            if read_manifests(root) == manifests:
+                raise
+            continue  # files went that did not count any more
+        _tidy(target, owner, now() - KEPT)
+        return done
+    raise JobError(f"{target.text}: the output changes all the time")
+
+
+@contextmanager
+def publishing(root: str, texts: Sequence[str]) -> Iterator[None]:
+    """Publish an output to these targets once what stands within is done, and tell of it.
+
+    Also where a run was refused: others of its job may be committed. Raises UsageError at once for
+    a target that is out of reach.
+    """
+    targets = [target(text, root) for text in texts]
+    for one in targets:
+        one.require()
+    try:
+        yield
+    except (DeadLettersError, BrokenFilesError, DriftError):
+        publish_all(root, targets)
+        raise
+    publish_all(root, targets)
+
+
+def publish_all(root: str, targets: Sequence[Target]) -> None:
+    """Publish an output to these targets, and tell of each.
+
+    Raises JobError for the first that fails; the others are tried all the same.
+    """
+    failed: list[JobError] = []
+    for one in targets:
+        try:
+            published = publish(root, one)
+        except JobError as error:
+            failed.append(error)
+            continue
+        facts = {"target": one.text, "tables": [table._asdict() for table in published]}
+        event = {"name": "published", "level": "info", **facts}
+        console().account(in_words(one, published), event)
+    if failed:
+        again = f"what counts of {root} stays as it is, and {called('jobs.publish')} publishes it"
+        raise JobError(f"{failed[0]}; {again}") from failed[0]
+
+
+def in_words(target: Target, published: Sequence[Published]) -> str:
+    """What became of the tables of a target, in a line each."""
+    told = [f"published {target.text}"]
+    for table, added, removed, files, rows in published:
+        held = f"{counted(rows, 'row')} in {counted(files, 'file')}"
+        told.append(f"  {table:12}  {held}, {added:,} new, {removed:,} gone")
+    return "\n".join(told)
+
+
+def _published(
+    root: str, tables: dict[str, PublishedTable], manifests: Sequence[Manifest]
+) -> Iterator[Published]:
+    runs = committed_runs(manifests)
+    run_id = runs[-1]["run_id"] if runs else ""
+    schemas = published_schemas(manifests)
+    for name, table in tables.items():
+        table.begin(schemas[name])
+        before, wanted = table.files, _located(root, name, table, manifests)
+        added = [file for location, file in wanted.items() if location not in before]
+        removed = [file for location, file in before.items() if location not in wanted]
+        if added or removed or not table.is_complete:
+            table.commit(Change(added, removed, run_id))
+        rows = sum(file.rows for file in wanted.values())
+        yield Published(name, len(added), len(removed), len(wanted), rows)
+
+
+def _located(
+    root: str, name: str, table: PublishedTable, manifests: Sequence[Manifest]
+) -> dict[str, PublishedFile]:
+    """The files that the table should have, by location; copies that it lacks are written."""
+    located = {}
+    for wanted in wanted_files(root, manifests, name):
+        file = _file(root, name, table, wanted)
+        if file.rows:
+            located[file.location] = file
+    return located
+
+
+def _file(root: str, name: str, table: PublishedTable, wanted: WantedFile) -> PublishedFile:
+    reference = None if wanted.counting else table.reference(wanted.path)
+    if reference is not None:
+        return PublishedFile(reference, wanted.run_id, wanted.rows, wanted.bytes)
+    copy = wanted.copy_name if wanted.counting else wanted.path.rpartition("/")[2]
+    path = f"run_id={wanted.run_id}/{copy}"
+    location = table.copy_location(path)
+    if location in table.files:
+        return table.files[location]
+    rows, size = write_copy(root, name, wanted, f"{table.copies}/{path}")
+    return PublishedFile(location, wanted.run_id, rows, size)
+
+
+def expire_everywhere(root: str) -> None:
+    """Let the tables of an output have no version but the current one, and no other rows."""
+    known = read_publications(root)
+    for text in known.targets if known else ():
+        _tidy(target(text, root), known.owner if known else "", now())
+
+
+def _tidy(target: Target, owner: str, before: datetime) -> None:
+    for name in TABLES:
+        table = target.open(name, owner)
+        table.expire(before)
+        remove_copies(table, before)

@@ -1,0 +1,111 @@
+"""Where an output is published: what users name, and what the output remembers of it.
+
+`_published.json` below an output has an id of the output, by which a table knows whose it is, and
+the targets that it was published to: what changes an output publishes it there again.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypedDict
+
+import msgspec
+
+from model.host.durable_files import replace_file
+from pipeline.filesystems.beam import filesystems, open_file, refusal
+from pipeline.filesystems.paths import is_remote
+from pipeline.filesystems.upload import Upload
+from pipeline.outputs.catalog import output_root
+from pipeline.outputs.layout import PUBLISHED
+from pipeline.publication.delta import DeltaTarget
+from pipeline.publication.iceberg import IcebergTarget
+from pipeline.publication.table import Target
+from schemas.errors import UsageError
+
+_VERSION = 1
+_NAME = r"[A-Za-z0-9_-]+"
+EXPECTED = "expected delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPACE"
+
+
+def target(text: str, root: str) -> Target:
+    """What a user named, for the output at a root; raises UsageError for anything else."""
+    kind, _, place = text.partition("=")
+    if kind == "delta" and place:
+        uri = output_root(place)
+        return DeltaTarget(f"delta={uri}", root, uri)
+    names = re.fullmatch(rf"(?:({_NAME})/)?({_NAME}(?:\.{_NAME})*)", place)
+    if kind == "iceberg" and names:
+        return IcebergTarget(text, root, names[1], names[2])
+    raise UsageError(f"--publish {text}, {EXPECTED}")
+
+
+@dataclass(frozen=True)
+class Publications:
+    """The id of an output, and the targets that it was published to."""
+
+    owner: str
+    targets: tuple[str, ...] = ()
+
+
+class _Told(TypedDict):
+    """What the file holds."""
+
+    version: int
+    owner: str
+    targets: list[str]
+
+
+def read_publications(root: str) -> Publications | None:
+    """What an output remembers; None where it was never published.
+
+    Raises UsageError where that cannot be read.
+    """
+    path = f"{root}/{PUBLISHED}"
+    try:
+        if not filesystems().exists(path):
+            return None
+        with open_file(path) as stream:
+            told = msgspec.json.decode(stream.read(), type=_Told)
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"{path} is no list of publications, it may be damaged") from error
+    except Exception as error:  # each filesystem raises errors of its own
+        raise UsageError(f"{path} cannot be read: {refusal(error)}") from error
+    if told["version"] != _VERSION:
+        raise UsageError(f"{path} is of a newer version of gleaner")
+    return Publications(told["owner"], tuple(told["targets"]))
+
+
+def remember(root: str, text: str) -> Publications:
+    """What an output remembers with this target, which is written down where it is new."""
+    known = read_publications(root) or Publications(secrets.token_hex(16))
+    if text in known.targets:
+        return known
+    return _written(root, replace(known, targets=(*known.targets, text)))
+
+
+def forget_target(root: str, text: str) -> None:
+    """Publish an output to this target no more; raises UsageError where it never was."""
+    known = read_publications(root)
+    if known is None or text not in known.targets:
+        raise UsageError(f"{root} is not published to {text}")
+    _written(root, replace(known, targets=tuple(name for name in known.targets if name != text)))
+
+
+def remembered_targets(root: str) -> Sequence[Target]:
+    """The targets that an output was published to."""
+    known = read_publications(root)
+    return [target(text, root) for text in known.targets] if known else []
+
+
+def _written(root: str, known: Publications) -> Publications:
+    told = {"version": _VERSION, "owner": known.owner, "targets": sorted(known.targets)}
+    data, path = json.dumps(told, indent=1).encode() + b"\n", f"{root}/{PUBLISHED}"
+    if is_remote(root):
+        with Upload(path) as stream:
+            stream.write(data)
+    else:
+        replace_file(Path(path), data)
+    return known

@@ -1,0 +1,109 @@
+"""Which files, and which of their rows, a published table should have: what counts of an output."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.outputs.current import (
+    RunRows,
+    committed_runs,
+    current_sources,
+    rows_that_count,
+)
+from pipeline.outputs.layout import table_file
+from pipeline.outputs.table_reader import read_row_groups
+from schemas.errors import JobError
+from schemas.manifest import FileEntry, Manifest
+from schemas.tables import TABLES, documents_schema
+
+RUN_ID = "run_id"  # the column that Parquet files have in their path alone
+
+
+class WantedFile(NamedTuple):
+    """A file of a run of which rows count.
+
+    path: as it counts from the output; rows, bytes, sha256: of the whole file; counting: which rows
+    of it count, empty where all of them do.
+    """
+
+    run_id: str
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    counting: tuple[RunRows, ...] = ()
+
+    @property
+    def copy_name(self) -> str:
+        """The name of a file with these rows alone: the same for the same rows, and no others."""
+        counting = [[*rows.sources, rows.whole_shards] for rows in self.counting]
+        told = json.dumps([self.path, self.sha256, counting]).encode()
+        return table_file(hashlib.blake2b(told, digest_size=16).hexdigest())
+
+
+def wanted_files(root: str, manifests: Sequence[Manifest], table: str) -> Iterator[WantedFile]:
+    """The files of an output with rows of a table that count; those without a row are left out.
+
+    Opens a file only where its manifest does not say which inputs it has rows of.
+    """
+    by_run: dict[str, list[RunRows]] = {}
+    for rows in rows_that_count(current_sources(manifests), table):
+        by_run.setdefault(rows.run_id, []).append(rows)
+    runs = {manifest["run_id"]: manifest for manifest in manifests}
+    for run_id, counting in by_run.items():
+        manifest = runs[run_id]
+        whole = {name for rows in counting if not rows.whole_shards for name in rows.sources}
+        all_count = len(whole) == len(manifest["inputs"])
+        for file in manifest["tables"][table]["files"]:
+            own = () if all_count else _counting(root, manifest, file, counting, whole)
+            if file["rows"] and own is not None:
+                written = (file["path"], file["rows"], file["bytes"], file["sha256"])
+                yield WantedFile(run_id, *written, own)
+
+
+def _counting(
+    root: str,
+    manifest: Manifest,
+    file: FileEntry,
+    counting: Sequence[RunRows],
+    whole: Collection[str],
+) -> tuple[RunRows, ...] | None:
+    """Which rows of a file count; empty where all of them do, None where none does."""
+    held = _sources(root, manifest, file)
+    if held.issubset(whole):
+        return ()
+    own = (rows._replace(sources=sorted(held.intersection(rows.sources))) for rows in counting)
+    return tuple(rows for rows in own if rows.sources) or None
+
+
+def _sources(root: str, manifest: Manifest, file: FileEntry) -> set[str]:
+    """The sources of a file's rows."""
+    if "inputs" in file:
+        return {manifest["inputs"][number]["source"] for number in file["inputs"]}
+    columns = read_row_groups(f"{root}/{file['path']}", ["source"])
+    return {name for rows in columns for name in pc.unique(rows["source"]).to_pylist()}
+
+
+def published_schemas(manifests: Sequence[Manifest]) -> Mapping[str, pa.Schema]:
+    """The columns of each published table: those of the files, all kept fields, and `run_id`.
+
+    Raises JobError for names that differ in case alone, which most engines take for one.
+    """
+    runs = committed_runs(manifests)
+    kept = dict.fromkeys(name for run in runs for name in run["configuration"]["keep_fields"])
+    schemas = {**TABLES, "documents": documents_schema(list(kept))}
+    for schema in schemas.values():
+        names: dict[str, str] = {}
+        for name in [*schema.names, RUN_ID]:
+            other = names.setdefault(name.lower(), name)
+            if other != name:
+                raise JobError(
+                    f"the columns {other!r} and {name!r} cannot be in one published table, since "
+                    "most engines make no difference of upper and lower case"
+                )
+    run_id = pa.field(RUN_ID, pa.string(), metadata={"doc": "the run that wrote the row"})
+    return {table: schema.append(run_id) for table, schema in schemas.items()}
