@@ -48,20 +48,26 @@ _DIED: Mapping[type[JobError], Literal["records", "files"] | None] = {
 
 
 class RunOutcome(NamedTuple):
-    """A run that is committed, or had nothing to do: its manifest, and whether it has a report."""
+    """A run that is committed, had nothing to do or was refused: its manifest, and what is told.
+
+    has_report: whether it has one. refusal: why it was refused, in words for people; None: it was
+    not.
+    """
 
     manifest: Manifest
     has_report: bool
+    refusal: JobError | None = None
 
 
 def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
-    """Extract as configured: the outcome of each run, as soon as it is committed.
+    """Extract as configured: the outcome of each run, as soon as it has ended.
 
     Raises UsageError before anything is written, JobError after a failure that left no rows. Where
-    a run is refused, only its dead letters are written: DeadLettersError where these are too many,
-    BrokenFilesError where files could not be read, DriftError. With quarantine, the first two come
-    last, once what could be read is committed. Parts of a job are runs of their own: what others
-    commit stays, and a part that is refused keeps no other from running.
+    a run is refused, only its dead letters are written, and once all runs have ended the first
+    refusal is raised: DeadLettersError where these are too many, BrokenFilesError where files could
+    not be read, DriftError. With quarantine, the first two are raised though what could be read is
+    committed. Parts of a job are runs of their own: what others commit stays, and a part that is
+    refused keeps no other from running.
     """
     started = datetime.now(UTC)
     filesystems().set_options(config.beam)
@@ -83,14 +89,12 @@ def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
         refused: list[JobError] = []
         for number, run in enumerate(runs):
             started = next_start(manifests, datetime.now(UTC) if number else started)
-            try:
-                described = run.description(started)
-                outcome = _committed(run, described, runner)
-            except (DeadLettersError, BrokenFilesError, DriftError) as error:
-                refused.append(error)
-                continue
+            described = run.description(started)
+            outcome = _ended(run, described, runner)
             yield outcome
-            if lost := too_much_lost(outcome.manifest, described):
+            if outcome.refusal:
+                refused.append(outcome.refusal)
+            elif lost := too_much_lost(outcome.manifest, described):
                 committed = f"; all else of run {run.storage.run_id} is committed"
                 refused.append(type(lost)(f"{lost}{committed}"))
     if refused:
@@ -109,7 +113,7 @@ def _committed_nothing(
     return _with_report(manifest, storage)
 
 
-def _committed(run: Run, described: RunDescription, runner: Runner) -> RunOutcome:
+def _ended(run: Run, described: RunDescription, runner: Runner) -> RunOutcome:
     """The outcome of a run that was planned, once it is done; raises JobError where it failed."""
     storage = run.storage
     try:
@@ -128,10 +132,9 @@ def _committed(run: Run, described: RunDescription, runner: Runner) -> RunOutcom
     if manifest["status"] == "failed":
         has_report = try_report(storage, manifest)
         place = storage.report if has_report else storage.table_directory("dead_letters")
-        refused = refused_for(manifest, described)
-        raise type(refused)(
-            refusal_in_words(storage.root, manifest, place, _DIED.get(type(refused)))
-        )
+        kind = type(refused_for(manifest, described))
+        words = refusal_in_words(storage.root, manifest, place, _DIED.get(kind))
+        return RunOutcome(manifest, has_report, kind(words))
     return _with_report(manifest, storage)
 
 

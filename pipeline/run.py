@@ -21,6 +21,7 @@ def run(arguments: Sequence[str]) -> int:
         config = parse_extraction(arguments)
         from pipeline.extraction import extract_runs
         from pipeline.publication.publish import publishing
+        from pipeline.report.metrics import metrics_written
 
     if has_stores:
         load_object_stores()
@@ -28,13 +29,18 @@ def run(arguments: Sequence[str]) -> int:
     tell = console()
     tell.about(run_id=config.run_id)
     tell.event("job_started", output=config.output, model=config.model)
-    outcomes = extract_runs(config)
-    with publishing(config.output, config.publish), contextlib.closing(outcomes):
-        for manifest, has_report in outcomes:
-            tell.account(
-                format_summary(manifest, config.output, tell.paint, has_report=has_report),
-                as_event(manifest, config.output, has_report=has_report),
-            )
+    with (
+        metrics_written(config.metrics, config.output) as job,
+        publishing(config.output, config.publish),
+        contextlib.closing(extract_runs(config)) as outcomes,
+    ):
+        for manifest, has_report, refusal in outcomes:
+            job.add(manifest)
+            if not refusal:  # which is raised once all runs have ended
+                tell.account(
+                    format_summary(manifest, config.output, tell.paint, has_report=has_report),
+                    as_event(manifest, config.output, has_report=has_report),
+                )
     return 0
 
 

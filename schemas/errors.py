@@ -90,3 +90,8 @@ class OutputBusyError(JobError):
     """Another run holds the output directory."""
 
     exit_code = 5
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a command that this error ends; 1 for what nobody raised on purpose."""
+    return error.exit_code if isinstance(error, JobError) else 1

@@ -1,5 +1,6 @@
 """Flags in, one frozen configuration out. Nothing below reads flags or the environment."""
 
+import os
 import re
 import secrets
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from pipeline.configuration.beam_options import beam_options, is_local, runs_her
 from pipeline.console.arguments import Parser, nearest
 from pipeline.console.commands import called
 from pipeline.console.flags import add_flags, flag, flags_of, from_flags, recorded, require_bounds
+from pipeline.filesystems.paths import is_remote
 from pipeline.inputs.compression import MOST_WINDOW_MB, WINDOW_MB
 from pipeline.inputs.encodings import UTF8, encoding_name
 from pipeline.inputs.formats import AUTO, FORMATS, MAX_RECORD_MB, ReadConfig
@@ -125,12 +127,15 @@ class ExtractionConfig:
         "none, sample (the default: of about 1,000) or all", "WHICH", "sample", decisive=True
     )
     target_file_mb: int = flag("size of a Parquet file", "N", 128, least=1)
+    metrics: str | None = flag(
+        "what the job did, for Prometheus: a .prom file", "FILE", None, recorded=False
+    )
 
     max_dead_letters: float = flag(
         "share: with more, fail: exit code 3", "S", 0.05, group="what is committed", least=0, most=1
     )
     max_broken_files: float = flag(
-        "share: with more unreadable files, exit code 3 (default: 0)", "S", 0.0, least=0, most=1
+        "the same for unreadable files (default: 0)", "S", 0.0, least=0, most=1
     )
     quarantine: bool = flag("commit all else in spite of such files, exit code 3", default=False)
     commit_shards: int | None = flag("commit after every N files", "N", None, least=1)
@@ -148,6 +153,7 @@ class ExtractionConfig:
             )
         require_bounds(self)
         self._require_identifiable()
+        self._require_folder_of_metrics()
         self.read  # noqa: B018 - it is refused now
 
     def _require_identifiable(self) -> None:
@@ -155,6 +161,20 @@ class ExtractionConfig:
             if code not in identifiable():
                 near = nearest(code, sorted(identifiable())) or "en"
                 raise UsageError(f"--languages {code}, expected codes such as {near}")
+
+    def _require_folder_of_metrics(self) -> None:
+        if self.metrics is None:
+            return
+        if is_remote(self.metrics):
+            raise UsageError(
+                f"--metrics {self.metrics}: expected a file on this machine, where node_exporter "
+                "collects it"
+            )
+        folder = os.path.dirname(os.path.abspath(self.metrics))
+        if not os.path.isdir(folder):
+            raise UsageError(f"--metrics {self.metrics}: there is no folder {folder}")
+        if os.path.isdir(self.metrics):
+            raise UsageError(f"--metrics {self.metrics}: it is a folder, expected a file in one")
 
     @cached_property
     def read(self) -> ReadConfig:

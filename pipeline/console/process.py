@@ -20,7 +20,7 @@ from pipeline.console.start import (
     pass_over_signals,
     raise_on_signals,
 )
-from schemas.errors import JobError, UsageError
+from schemas.errors import JobError, UsageError, exit_code_of
 
 
 def main(run: Callable[[Sequence[str]], int]) -> NoReturn:
@@ -58,11 +58,11 @@ def _code_of(run: Callable[[Sequence[str]], int], console: Console) -> int:
         is_reason = isinstance(left.code, str)
         return console.error(str(left.code), 1) if is_reason else int(left.code or 0)
     except JobError as error:
-        return console.error(str(error), error.exit_code)
+        return console.error(str(error), exit_code_of(error))
     except KeyboardInterrupt as error:
-        return console.error(str(error) or "interrupted", 1)
+        return console.error(str(error) or "interrupted", exit_code_of(error))
     except BaseException as error:  # noqa: BLE001 - told with its trace; a panic is no Exception
-        return console.error(repr(error), 1, traceback.format_exc())
+        return console.error(repr(error), exit_code_of(error), traceback.format_exc())
 
 
 def _open_closed_streams() -> None:

@@ -12,6 +12,7 @@ from schemas.errors import (
     RecordError,
     UsageError,
     WorkerLostError,
+    exit_code_of,
 )
 
 
@@ -30,8 +31,13 @@ from schemas.errors import (
 def test_a_job_that_stops_has_the_exit_code_of_the_contract(
     error: type[JobError], code: int
 ) -> None:
-    assert error.exit_code == code
+    assert error.exit_code == exit_code_of(error("x")) == code
     assert issubclass(error, JobError)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError(), RecordError(), MemoryError()])
+def test_what_nobody_raised_on_purpose_ends_a_command_with_1(error: BaseException) -> None:
+    assert exit_code_of(error) == 1
 
 
 def test_a_record_error_never_stops_a_job() -> None:

@@ -48,7 +48,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "--folded_words 40000 --min_confidence 0.75 --max_dead_letters=0.5 --run_id nightly-1"
         f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --only_new "
         "--restore_forgotten --max_broken_files 0.25 --quarantine --backfill --commit_shards 5 "
-        "--fail_on_drift --flat --direct_num_workers=4"
+        f"--fail_on_drift --flat --direct_num_workers=4 --metrics {tmp_path}/m.prom"
     )
     config = parse_extraction(arguments.split())
     assert config.inputs == ("a.jsonl", "b*.gz", "gs://c/d")
@@ -58,6 +58,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
     assert (config.output, config.model) == (f"{tmp_path}/o", "here")
     assert (config.run_id, config.keep_text, config.allow_no_input) == ("nightly-1", "all", True)
     assert (config.batch_tokens, config.target_file_mb) == (7, 3)
+    assert config.metrics == f"{tmp_path}/m.prom"
     assert config.beam.view_as(DirectOptions).direct_num_workers == 4
     assert config.described() == {
         "input": ["a.jsonl", "b*.gz", "gs://c/d"],
