@@ -8,6 +8,7 @@ from jobs.docs.flags import flags_page
 from jobs.docs.frontier import frontier_chart, frontier_table, read_frontier
 from jobs.docs.manifest import manifest_page
 from jobs.docs.markdown import filled
+from jobs.docs.metrics import metrics_table
 from jobs.docs.tables import table_markdown, tables_page
 
 PAGES = Path(__file__).parent / "pages"
@@ -17,10 +18,11 @@ README = Path(__file__).parents[2] / "README.md"
 def generated_files() -> Mapping[Path, str]:
     """The text of each generated file, by its path."""
     frontier = read_frontier(PAGES / "data/frontier.csv")
-    training = PAGES / "how-to/train.md"
+    training, metrics = PAGES / "how-to/train.md", PAGES / "how-to/metrics.md"
     return {
         README: filled(README.read_text("utf-8"), "tables", table_markdown("entities")),
         training: filled(training.read_text("utf-8"), "frontier", frontier_table(frontier)),
+        metrics: filled(metrics.read_text("utf-8"), "metrics", metrics_table()),
         PAGES / "images/frontier.svg": frontier_chart(frontier),
         PAGES / "reference/flags.md": flags_page(),
         PAGES / "reference/tables.md": tables_page(),
