@@ -4,7 +4,9 @@ Runs in the environment of .ci/schedules.lock. FILE receives the command as Airf
 """
 
 import copy
+import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import kubernetes_validate
 import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow.serialization.serialized_objects import DagSerialization
 
 JOBS = Path(__file__).resolve().parent.parent / "jobs"
@@ -44,10 +47,31 @@ def exception_of(task: Any, exit_code: int) -> type[Exception] | None:  # noqa: 
     task = copy.copy(task)
     task.bash_command = f"exit {exit_code}"
     try:
-        task.execute({})
+        task.execute({"outlet_events": OutletEventAccessors()})
     except AirflowException as error:
         return type(error)
     return None
+
+
+def check_asset(dag: Any, task: Any) -> None:  # noqa: ANN401 - Airflow's own
+    """The task's only outlet has an event with the counts of the run that its command made."""
+    (asset,) = task.outlets
+    named = (asset.name, asset.uri)
+    require(f"its asset is {named}", holds=named == ("gleaner", "file:///srv/gleaner/entities"))
+    stored = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("extract")
+    require(
+        "the scheduler stores the asset", holds=[each.uri for each in stored.outlets] == [asset.uri]
+    )
+    task = copy.copy(task)
+    counts = dict.fromkeys(("files", "records", "documents", "dead_letters", "entities"), 7)
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = json.dumps({"run_id": "r1", "status": "committed", "counts": counts})
+        task.manifests = folder
+        task.bash_command = f"echo '{manifest}' >{folder}/r1.json"
+        events = OutletEventAccessors()
+        task.execute({"outlet_events": events})
+    extra = events[asset].extra
+    require(f"the asset's event has {extra}", holds=extra == {"runs": ["r1"], **counts})
 
 
 def rendered_command() -> str:
@@ -69,6 +93,7 @@ def rendered_command() -> str:
         raised = exception_of(task, code)
         name = raised.__name__ if raised else "nothing"
         require(f"exit code {code} raises {name}", holds=raised is expected)
+    check_asset(dag, task)
     task.render_template_fields({})
     return str(task.bash_command)
 

@@ -77,15 +77,26 @@ class AirflowSkipException(AirflowException):
     pass
 
 
+@dataclass(frozen=True)
+class Asset:
+    """Stands for Airflow's."""
+
+    name: str
+    uri: str
+
+
 class BashOperator:
-    """Stands for Airflow's: it has run a command that left with the code in its context."""
+    """Stands for Airflow's: it has run a command that did, and left with, what its context says."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
+        self.outlets = settings["outlets"]
+        self.manifests = ""
         self.subprocess_hook = SimpleNamespace(sub_process=None)
 
-    def execute(self, context: Mapping[str, int]) -> None:
+    def execute(self, context: Mapping[str, Any]) -> None:
         code = context["exit_code"]
+        context.get("command", lambda: None)()
         self.subprocess_hook.sub_process = SimpleNamespace(returncode=code)
         if code == self.settings["skip_on_exit_code"]:
             raise AirflowSkipException
@@ -114,7 +125,7 @@ def dag() -> Dag:
     exceptions = (AirflowException, AirflowFailException, AirflowSkipException)
     stand_ins = {
         "airflow.providers.standard.operators.bash": SimpleNamespace(BashOperator=Recorded),
-        "airflow.sdk": SimpleNamespace(DAG=dag_class),
+        "airflow.sdk": SimpleNamespace(DAG=dag_class, Asset=Asset),
         "airflow.sdk.exceptions": SimpleNamespace(**{kind.__name__: kind for kind in exceptions}),
     }
     with patch.dict(sys.modules, stand_ins):

@@ -1,8 +1,15 @@
 """Kubernetes and Airflow treat the exit codes as they are meant, and run one job at a time."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
 from pipeline.configuration.extraction import parse_extraction
+from pipeline.outputs.layout import RunPaths
+from pipeline.outputs.manifest.encoding import encode_manifest
+from schemas.manifest import Manifest
 from tests.jobs.schedules.files import (
     NEEDS_A_PERSON,
     OUTPUT_BUSY,
@@ -94,5 +101,51 @@ def test_airflow_tries_again_after_1_and_never_after_2_3_or_4_and_skips_5(
     assert caught.type is raised
 
 
-def test_airflow_counts_0_as_done() -> None:
-    dag().task.execute({"exit_code": 0})
+def extra_of(folder: Path, *names: str) -> dict[str, Any]:
+    """What the asset's event has after a command that wrote these manifests."""
+    task = dag().task
+    (asset,) = task.outlets
+    task.manifests = str(folder)
+
+    def command() -> None:
+        for name in names:
+            (folder / name).write_bytes(WRITTEN[name])
+
+    event = SimpleNamespace(extra={})
+    task.execute({"exit_code": 0, "command": command, "outlet_events": {asset: event}})
+    return dict(event.extra)
+
+
+def manifest_of(run_id: str, number: int) -> bytes:
+    """As a run writes it."""
+    counts = dict.fromkeys(("records", "documents", "entities", "tokens"), number)
+    manifest = {"run_id": run_id, "counts": {**counts, "files": 1, "dead_letters": 0}}
+    return encode_manifest(cast(Manifest, manifest))
+
+
+WRITTEN = {"r.1.json": manifest_of("r.1", 5), "r.2.json": manifest_of("r.2", 7), "x.json": b"{"}
+
+
+def test_airflow_counts_0_as_done_and_the_asset_has_the_counts_of_the_job(tmp_path: Path) -> None:
+    """Its runs added up, as of --commit_shards; an older run is not of this job."""
+    (tmp_path / "older.json").write_bytes(manifest_of("older", 100))
+    assert extra_of(tmp_path, "r.1.json", "r.2.json") == {
+        "runs": ["r.1", "r.2"],
+        "files": 2,
+        "records": 12,
+        "documents": 12,
+        "dead_letters": 0,
+        "entities": 12,
+    }
+
+
+def test_a_job_whose_manifest_cannot_be_read_is_done_all_the_same(tmp_path: Path) -> None:
+    assert extra_of(tmp_path, "r.1.json", "x.json") == {}
+    assert extra_of(tmp_path / "missing")["documents"] == 0
+
+
+def test_the_asset_is_the_output_of_the_command_and_its_manifests_are_found_there() -> None:
+    task = dag().task
+    config = parse_extraction(commands()["airflow"][3:])
+    assert [asset.uri for asset in task.outlets] == [f"file://{config.output}"]
+    assert RunPaths(config.output, "r").manifest == f"{task.manifests}/r.json"
