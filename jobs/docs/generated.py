@@ -1,8 +1,9 @@
-"""Which files of the documentation are made from the code, and what belongs into them."""
+"""Which files are made from the code, and what belongs into them."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from jobs.docs.contract import contract_yaml, dbt_sources_yaml
 from jobs.docs.exit_codes import exit_codes_page
 from jobs.docs.flags import flags_page
 from jobs.docs.frontier import frontier_chart, frontier_table, read_frontier
@@ -12,7 +13,8 @@ from jobs.docs.metrics import metrics_table
 from jobs.docs.tables import table_markdown, tables_page
 
 PAGES = Path(__file__).parent / "pages"
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 
 
 def generated_files() -> Mapping[Path, str]:
@@ -28,4 +30,6 @@ def generated_files() -> Mapping[Path, str]:
         PAGES / "reference/tables.md": tables_page(),
         PAGES / "reference/manifest.md": manifest_page(),
         PAGES / "reference/exit-codes.md": exit_codes_page(),
+        ROOT / "schemas/tables.odcs.yaml": contract_yaml(),
+        ROOT / "schemas/dbt_sources.yml": dbt_sources_yaml(),
     }
