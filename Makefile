@@ -4,7 +4,7 @@
 #     ARGS="..."          more flags for `run`, or more arguments for `test`
 
 .DEFAULT_GOAL := help
-.PHONY: help run report browser test check docs test-all test-cluster test-labelling test-pythons test-schedules test-spark test-teachers lock format clean environment lint wheel-check
+.PHONY: help run report browser test check docs test-all test-cluster test-contract test-labelling test-pythons test-schedules test-spark test-teachers lock format clean environment lint wheel-check
 
 PYTHON ?=
 ARGS ?=
@@ -36,13 +36,14 @@ check: environment ## what CI runs: ruff, mypy, the built wheel in an empty envi
 	.ci/wheel-check $(PY)
 	$(PYTEST)
 
-test-all: check ## check, then the slow tests, new property examples, schedules, Spark, labelling, teachers, clusters, Python 3.12 and 3.13
+test-all: check ## check, then the slow tests, new property examples, schedules, Spark, labelling, teachers, contract, clusters, Python 3.12 and 3.13
 	$(PY) -m pytest -m slow
 	$(PY) -m pytest -m "hypothesis and not slow and not cluster" --hypothesis-profile=search
 	.ci/test-schedules $(PY)
 	.ci/test-spark $(PY)
 	.ci/test-labelling $(PY)
 	.ci/test-teachers $(PY)
+	.ci/test-contract $(PY)
 	.ci/test-cluster $(PY)
 	.ci/test-pythons $(PY) 3.12 3.13
 
@@ -65,6 +66,9 @@ test-labelling: environment ## the tasks of jobs.label read and exported by Labe
 
 test-teachers: environment ## the script for spaCy's labels and the comparison of taggers, with spaCy itself
 	@.ci/test-teachers $(PY)
+
+test-contract: environment ## an output against the data contract, by datacontract-cli, and with the sources of dbt
+	@.ci/test-contract $(PY)
 
 test-cluster: environment ## the job on a real Flink cluster and on Prism, a TaskManager killed under way
 	@.ci/test-cluster $(PY)

@@ -227,7 +227,11 @@ def test_names_that_say_nothing_are_not_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.lock", ".ci/schedules.lock", ".ci/labelling.lock", ".ci/teachers.lock"]
+    "name",
+    [
+        "requirements.lock",
+        *(f".ci/{name}.lock" for name in ("schedules", "labelling", "teachers", "contract")),
+    ],
 )
 def test_the_lock_has_hashes_and_names_no_index_host(name: str) -> None:
     lock = (ROOT / name).read_text("utf-8")
