@@ -67,7 +67,7 @@ def contract_for(server: Mapping[str, str]) -> DataContract:
     return DataContract(data_contract_str=yaml.safe_dump(contract), server="here")
 
 
-def found_wrong(server: Mapping[str, str]) -> tuple[int, list[str]]:
+def failed_checks(server: Mapping[str, str]) -> tuple[int, list[str]]:
     """How many checks were made at a server, and the names of those that did not pass."""
     checks = contract_for(server).test().checks
     typed = [check for check in checks if check.reason != UNTYPED]
@@ -105,22 +105,22 @@ def check_contract(output: str, scratch: Path) -> None:
     require(f"the contract is valid: {lint.result.value}", holds=lint.result == "passed")
     servers = {"files": files_of(output), "database": database_of(output, scratch / "whole.db")}
     for name, server in servers.items():
-        count, wrong = found_wrong(server)
+        count, wrong = failed_checks(server)
         require(f"{count} checks of the {name} find {wrong}", holds=count > 0 and not wrong)
     for number, change in enumerate(BREAKS):
         copy = broken(output, change, scratch / f"copy{number}")
-        _, wrong = found_wrong(database_of(copy, scratch / f"copy{number}.db"))
-        found = [name for name in wrong if change.check in name]
-        require(f"of {change.table} with {change.columns}: {found[:1]}", holds=bool(found))
+        _, wrong = failed_checks(database_of(copy, scratch / f"copy{number}.db"))
+        expected = [name for name in wrong if change.check in name]
+        require(f"{change.table} with {change.columns} fails {expected[:1]}", holds=bool(expected))
     copy = broken(output, BREAKS[0], scratch / "files")
-    _, wrong = found_wrong(files_of(copy))
+    _, wrong = failed_checks(files_of(copy))
     require("files that are broken are found too", holds=any(BREAKS[0].check in w for w in wrong))
 
 
 def columns_of(sources: str) -> dict[str, Any]:
     """Of each table its description, and its columns by their names, without their types."""
     (source,) = yaml.safe_load(sources)["sources"]
-    found = {}
+    tables = {}
     for table in source["tables"]:
         columns = {column.pop("name"): column for column in table["columns"]}
         for column in columns.values():
@@ -128,8 +128,8 @@ def columns_of(sources: str) -> dict[str, Any]:
             # What it has for a type of which Snowflake, its default, has none.
             kept = [test for test in column.get("data_tests", ()) if isinstance(test, str)]
             column["data_tests"] = kept
-        found[table["name"]] = (table["description"], columns)
-    return found
+        tables[table["name"]] = (table["description"], columns)
+    return tables
 
 
 def check_dbt(output: str, scratch: Path) -> None:

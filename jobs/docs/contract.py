@@ -29,7 +29,13 @@ _LIMITATIONS = (
     "A document that several runs have read has rows of each; the views of `jobs.runs view` show "
     "it once. --keep_fields adds columns of text to documents."
 )
-_RUN_ID = "name of the run that wrote the row, from the folder of its file"
+# What engines make of the folders.
+_RUN_ID = pa.field(
+    "run_id",
+    pa.string(),
+    nullable=False,
+    metadata={"doc": "name of the run that wrote the row, from the folder of its file"},
+)
 # Where dbt-duckdb finds a table; other adapters pass over it.
 _LOCATION = (
     'read_parquet(\'{{ env_var("GLEANER_OUTPUT", "out") }}/{name}/*/*.parquet\', '
@@ -68,7 +74,11 @@ def contract_yaml() -> str:
 def dbt_sources_yaml() -> str:
     """The tables as sources of a dbt project: their columns, and tests that none is null."""
     tables = [
-        {"name": name, "description": _meaning(schema), "columns": _dbt_columns(schema)}
+        {
+            "name": name,
+            "description": _meaning(schema),
+            "columns": [_dbt_column(field) for field in (_RUN_ID, *schema)],
+        }
         for name, schema in TABLES.items()
     ]
     source = {
@@ -107,10 +117,7 @@ def _table(name: TableName) -> dict[str, Any]:
         "physicalType": "table",
         "logicalType": "object",
         "description": _meaning(schema),
-        "properties": [
-            _property("run_id", pa.string(), _RUN_ID, required=True, table=name, partitioned=True),
-            *(_column(field, name) for field in schema),
-        ],
+        "properties": [_column(field, name) for field in (_RUN_ID, *schema)],
     }
     if name == "entities":
         ends = [[f"{end}.{column}" for column in _DOCUMENT] for end in (name, "documents")]
@@ -121,41 +128,28 @@ def _table(name: TableName) -> dict[str, Any]:
 
 
 def _column(field: pa.Field, table: str) -> dict[str, Any]:
-    more: dict[str, Any] = {}
+    logical, physical, _ = column_type(field.type)
+    column: dict[str, Any] = {"name": field.name}
+    column |= {"logicalType": logical} if logical else {}
+    column |= {"physicalType": physical, "description": _meaning(field)}
+    column |= {"required": not field.nullable}
+    if field.name in _KEYS.get(table, ()):
+        position = _KEYS[table].index(field.name) + 1
+        column |= {"primaryKey": True, "primaryKeyPosition": position}
+    if field is _RUN_ID:
+        column |= {"partitioned": True, "partitionKeyPosition": 1}
     if pa.types.is_list(field.type):
         inner = column_type(field.type.value_type)
-        more["items"] = {"logicalType": inner.logical, "physicalType": inner.physical}
-    more["customProperties"] = [{"property": "since", "value": since(field)}]
-    text = field.metadata[b"doc"].decode()
-    required = not field.nullable
-    return _property(field.name, field.type, text, required=required, table=table, **more)
-
-
-def _property(
-    name: str,
-    kind: pa.DataType,
-    text: str,
-    *,
-    required: bool,
-    table: str,
-    partitioned: bool = False,
-    **more: Any,
-) -> dict[str, Any]:
-    logical, physical, _ = column_type(kind)
-    found: dict[str, Any] = {"name": name}
-    found |= {"logicalType": logical} if logical else {}
-    found |= {"physicalType": physical, "description": text, "required": required}
-    if name in _KEYS.get(table, ()):
-        found |= {"primaryKey": True, "primaryKeyPosition": _KEYS[table].index(name) + 1}
-    found |= {"partitioned": True, "partitionKeyPosition": 1} if partitioned else {}
-    return {**found, **more}
+        column["items"] = {"logicalType": inner.logical, "physicalType": inner.physical}
+    column["customProperties"] = [{"property": "since", "value": since(field)}]
+    return column
 
 
 def _has_rows() -> dict[str, Any]:
-    told = {"description": "there are rows", "dimension": "completeness"}
     return {
         "name": "has_rows",
-        **told,
+        "description": "there are rows",
+        "dimension": "completeness",
         "type": "library",
         "metric": "rowCount",
         "mustBeGreaterThan": 0,
@@ -163,26 +157,27 @@ def _has_rows() -> dict[str, Any]:
 
 
 def _quality(rule: Rule) -> dict[str, Any]:
-    told = {"name": rule.name, "description": rule.text, "dimension": "consistency"}
-    return {**told, "type": "sql", "query": rule.query, "mustBe": 0}
+    return {
+        "name": rule.name,
+        "description": rule.text,
+        "dimension": "consistency",
+        "type": "sql",
+        "query": rule.query,
+        "mustBe": 0,
+    }
 
 
-def _dbt_columns(schema: pa.Schema) -> list[dict[str, Any]]:
-    columns = [("run_id", pa.string(), _RUN_ID, False)]
-    columns += [(f.name, f.type, f.metadata[b"doc"].decode(), f.nullable) for f in schema]
-    return [
-        {
-            "name": name,
-            "description": text,
-            "data_type": column_type(kind).duckdb,
-            **({} if nullable else {"data_tests": ["not_null"]}),
-        }
-        for name, kind, text, nullable in columns
-    ]
+def _dbt_column(field: pa.Field) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "description": _meaning(field),
+        "data_type": column_type(field.type).duckdb,
+        **({} if field.nullable else {"data_tests": ["not_null"]}),
+    }
 
 
-def _meaning(schema: pa.Schema) -> str:
-    return str(schema.metadata[b"doc"].decode())
+def _meaning(described: pa.Schema | pa.Field) -> str:
+    return str(described.metadata[b"doc"].decode())
 
 
 def _dumped(content: object) -> str:

@@ -50,7 +50,11 @@ LABELS = Metric("gleaner_entities_by_label", "Entities by label", "label")
 LEVEL = Metric(
     "gleaner_drift_level", "Drift of the documents: 0 stable, 1 moderate, 2 drift; the worst run's"
 )
-STATISTIC_LEVEL = Metric("gleaner_drift_statistic_level", "The same of one statistic", "statistic")
+STATISTIC_LEVEL = Metric(
+    "gleaner_drift_statistic_level",
+    "Drift in one statistic: 0 stable, 1 moderate, 2 drift",
+    "statistic",
+)
 STATISTIC = Metric(
     "gleaner_drift_statistic",
     "Distance from the model's dev data, or from the last run, as the manifest has it",
@@ -111,12 +115,12 @@ class JobMetrics:
         self._values.setdefault(metric, Counter()).update(numbers)
 
     def _add_drift(self, drift: Drift) -> None:
-        found = [(LEVEL, "", float(LEVELS.index(drift["level"])))] if "level" in drift else []
+        gauges = [(LEVEL, "", float(LEVELS.index(drift["level"])))] if "level" in drift else []
         for name, statistic in drift.get("statistics", {}).items():
             if "level" in statistic:
-                found.append((STATISTIC_LEVEL, name, LEVELS.index(statistic["level"])))
-                found.append((STATISTIC, name, statistic["value"]))
-        for metric, name, value in found:
+                gauges.append((STATISTIC_LEVEL, name, LEVELS.index(statistic["level"])))
+                gauges.append((STATISTIC, name, statistic["value"]))
+        for metric, name, value in gauges:
             worst = self._drift.setdefault(metric, {})
             worst[name] = max(value, worst.get(name, value))
 
@@ -180,9 +184,9 @@ def _try_write(file: Path, output: str, metrics: JobMetrics, facts: Mapping[Metr
     problem = metrics.problem
     try:
         success = last_success(file, output, facts[END]) if facts[EXIT_CODE] else facts[END]
-        told = {metric: {"": value} for metric, value in facts.items()}
-        told |= {SUCCESS: {"": success}} if success else {}
-        replace_file(file, exposition({**metrics.values, **told}, output), _MODE)
+        values = {metric: {"": value} for metric, value in facts.items()}
+        values |= {SUCCESS: {"": success}} if success else {}
+        replace_file(file, exposition({**metrics.values, **values}, output), _MODE)
     except BaseException as error:  # noqa: BLE001 - as above
         problem = f"it could not be written ({first_line(error)})"
     if problem:
