@@ -6,8 +6,9 @@ datacontract-cli and dbt themselves say so where the environment names an interp
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -20,9 +21,12 @@ from schemas.tables import TABLES
 ROOT = Path(__file__).resolve().parents[2]
 
 
+Ask = Callable[[str], list[Any]]
+
+
 @pytest.fixture
-def reader(two_nights: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The tables of an output by their names, from where dbt's sources say that they are."""
+def ask(two_nights: Path) -> Iterator[Ask]:
+    """What answers SQL about the tables of an output, where dbt's sources say that they are."""
     (source,) = yaml.safe_load(dbt_sources_yaml())["sources"]
     location = source["config"]["meta"]["external_location"]
     with duckdb.connect() as connection:
@@ -30,23 +34,28 @@ def reader(two_nights: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             place = location.replace('{{ env_var("GLEANER_OUTPUT", "out") }}', f"{two_nights}/out")
             select = f"SELECT * FROM {place.format(name=name)}"  # noqa: S608 - paths of our own
             connection.execute(f"CREATE VIEW {name} AS {select}")
-        yield connection
+        yield lambda query: connection.execute(query).fetchall()
 
 
-def test_every_rule_holds_of_two_nights(reader: duckdb.DuckDBPyConnection) -> None:
+def test_every_rule_holds_of_two_nights(ask: Ask) -> None:
     """With documents that were read twice, files that broke off and records that are none."""
     for name, rules in RULES.items():
-        assert reader.execute(f"SELECT count(*) FROM {name}").fetchall() > [(0,)]  # noqa: S608
+        assert ask(f"SELECT count(*) FROM {name}") > [(0,)]  # noqa: S608
         for rule in rules:
-            assert reader.execute(rule.query.format(object=name)).fetchall() == [(0,)], rule.name
+            assert ask(rule.query.format(object=name)) == [(0,)], rule.name
 
 
-def test_duckdb_finds_the_columns_and_types_that_the_sources_name(
-    reader: duckdb.DuckDBPyConnection,
-) -> None:
+def test_no_two_documents_have_the_same_key(ask: Ask) -> None:
+    assert (
+        ask("SELECT run_id, source, record FROM documents GROUP BY ALL HAVING count(*) > 1 LIMIT 1")
+        == []
+    )
+
+
+def test_duckdb_finds_the_columns_and_types_that_the_sources_name(ask: Ask) -> None:
     (source,) = yaml.safe_load(dbt_sources_yaml())["sources"]
     for table in source["tables"]:
-        described = reader.execute(f"DESCRIBE {table['name']}").fetchall()
+        described = ask(f"DESCRIBE {table['name']}")
         types = {column["name"]: column["data_type"] for column in table["columns"]}
         assert {name: kind for name, kind, *_ in described if name in types} == types
 
