@@ -5,6 +5,7 @@ import tempfile
 import traceback
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,8 @@ from pipeline.console.progress import ProgressReader
 from pipeline.filesystems.beam import filesystems
 from pipeline.graph import extract
 from pipeline.inputs.shards import spread
+from pipeline.lineage.extraction import extraction_job, extraction_run, job_name
+from pipeline.lineage.observing import Observer, open_lineage
 from pipeline.outputs.catalog import clean, held
 from pipeline.outputs.current import next_start
 from pipeline.outputs.description import RunDescription
@@ -72,7 +75,7 @@ def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
     started = datetime.now(UTC)
     filesystems().set_options(config.beam)
     runner: Runner = (LocalRunner if config.is_local else ClusterRunner)(config.beam)
-    with contextlib.closing(runner), contextlib.ExitStack() as lock:
+    with open_lineage() as lineage, contextlib.closing(runner), contextlib.ExitStack() as lock:
         try:
             inputs = check(config)
             lock.enter_context(held(config.output))
@@ -81,40 +84,53 @@ def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
             runs[0].storage.prepare()
         except OSError as error:  # a path that the system refuses: too long, no permission, no disk
             raise UsageError(f"{error.filename or 'a path'}: {error.strerror or error}") from error
+        job = job_name(config.output, config.run_id, started)
+        facts = partial(extraction_run, job=job, model=inputs.model, artifact=inputs.artifact)
+        if runs[0].part:
+            lock.enter_context(lineage.run(partial(extraction_job, config.described(), job)))
         if not runs[0].work.files:
             has_tables = any(manifest.get("tables") for manifest in manifests)
             described = runs[0].description(next_start(manifests, started))
-            yield _committed_nothing(described, runs[0].storage, with_tables=not has_tables)
+            with lineage.run(partial(facts, described)) as observe:
+                outcome = _committed_nothing(
+                    described, runs[0].storage, observe, with_tables=not has_tables
+                )
+            yield outcome
             return
         refused: list[JobError] = []
         for number, run in enumerate(runs):
             started = next_start(manifests, datetime.now(UTC) if number else started)
             described = run.description(started)
-            outcome = _ended(run, described, runner)
+            with lineage.run(partial(facts, described)) as observe:
+                outcome = _ended(run, described, runner, observe)
             yield outcome
             if outcome.refusal:
                 refused.append(outcome.refusal)
             elif lost := too_much_lost(outcome.manifest, described):
                 committed = f"; all else of run {run.storage.run_id} is committed"
                 refused.append(type(lost)(f"{lost}{committed}"))
-    if refused:
-        raise refused[0]
+        if refused:
+            raise refused[0]
 
 
 def _committed_nothing(
-    described: RunDescription, storage: RunStorage, *, with_tables: bool
+    described: RunDescription, storage: RunStorage, observe: Observer, *, with_tables: bool
 ) -> RunOutcome:
     try:
         manifest = commit_nothing(described, storage, with_tables=with_tables)
     except OSError as error:
         end_run(described, storage, traceback.format_exc())
         raise JobError(f"the run could not be written down: {error.strerror or error}") from error
+    observe(manifest)
     tidy_run(storage, manifest)
     return _with_report(manifest, storage)
 
 
-def _ended(run: Run, described: RunDescription, runner: Runner) -> RunOutcome:
-    """The outcome of a run that was planned, once it is done; raises JobError where it failed."""
+def _ended(run: Run, described: RunDescription, runner: Runner, observe: Observer) -> RunOutcome:
+    """The outcome of a run that was planned, once it is done; raises JobError where it failed.
+
+    observe: takes the manifest of a run that has one with tables.
+    """
     storage = run.storage
     try:
         storage.prepare()
@@ -124,11 +140,13 @@ def _ended(run: Run, described: RunDescription, runner: Runner) -> RunOutcome:
         message = str(error) or "interrupted"
         if end_run(described, storage, message) is Ending.COMMITTED:
             message = f"{message}; run {storage.run_id} is committed"
+            observe(storage.read_manifest())
         raise KeyboardInterrupt(message) from error
     except STOPS:
         raise
     except BaseException as error:  # noqa: BLE001 - raised again, unless all was done before
         manifest = _failed(described, storage, error)
+    observe(manifest)
     if manifest["status"] == "failed":
         has_report = try_report(storage, manifest)
         place = storage.report if has_report else storage.table_directory("dead_letters")

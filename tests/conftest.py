@@ -13,6 +13,9 @@ pytest_plugins = (
     "tests.fixtures.training",
 )
 
+# Runs of tests tell nobody, whatever the user has configured; tests of lineage undo this.
+os.environ["OPENLINEAGE_DISABLED"] = "true"
+
 # An example's first run may import TensorFlow or open a file; pytest's own timeout bounds the rest.
 # The same examples at each run, so that a green tree stays green; `make test-all` draws new ones,
 # four times as many where a test does not say how many.

@@ -30,16 +30,21 @@ def too_much_lost(manifest: Manifest, run: RunDescription) -> JobError | None:
 
     With --quarantine, dead letters are said with the files that have more of them than the share.
     """
+    return too_many_dead_letters(manifest, run) or too_many_broken_files(manifest, run)
+
+
+def too_many_dead_letters(manifest: Manifest, run: RunDescription) -> DeadLettersError | None:
+    """That more of the records died than the run allows, in words; None: no more did."""
     counts = manifest["counts"]
     failed, records, allowed = counts["dead_letters"], counts["records"], run.max_dead_letters
-    if _is_too_much(failed, records, allowed):
-        full = _full_of_dead_letters(manifest, run) if run.quarantine else []
-        of = f" (of {listed(full, most=_NAMED)})" if full else ""
-        return DeadLettersError(
-            f"{failed:,} of {records:,} records became dead letters{of}, a share of "
-            f"{failed / records:.3g}, and --max_dead_letters is {allowed:g}"
-        )
-    return _too_many_broken_files(manifest, run.max_broken_files)
+    if not _is_too_much(failed, records, allowed):
+        return None
+    full = _full_of_dead_letters(manifest, run) if run.quarantine else []
+    of = f" (of {listed(full, most=_NAMED)})" if full else ""
+    return DeadLettersError(
+        f"{failed:,} of {records:,} records became dead letters{of}, a share of "
+        f"{failed / records:.3g}, and --max_dead_letters is {allowed:g}"
+    )
 
 
 def _is_of_some_files(lost: JobError, manifest: Manifest, run: RunDescription) -> bool:
@@ -71,7 +76,9 @@ def refused_for(manifest: Manifest, run: RunDescription) -> JobError:
     return counted if counted and str(counted) == error else DeadLettersError(error)
 
 
-def _too_many_broken_files(manifest: Manifest, allowed: float | None) -> BrokenFilesError | None:
+def too_many_broken_files(manifest: Manifest, run: RunDescription) -> BrokenFilesError | None:
+    """That more of the files broke than the run allows, in words; None: no more did."""
+    allowed = run.max_broken_files
     broken, files = manifest["counts"]["broken_files"], manifest["counts"]["files"]
     if allowed is None or not broken or (broken <= allowed * files and broken < files):
         return None

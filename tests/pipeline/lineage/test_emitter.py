@@ -1,0 +1,216 @@
+"""Events are sent beside the run: whatever goes wrong is one warning, and a bounded wait."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.lineage import emitter as module
+from pipeline.lineage.emitter import Emitter
+from pipeline.lineage.environment import LineageConfig
+from pipeline.lineage.observing import Lineage, Observer
+from pipeline.lineage.records import LineageRun, Notice, RunName
+from schemas.errors import DeadLettersError
+
+CONFIG = LineageConfig()
+RUN = LineageRun(
+    RunName("job", "r1", "/out", datetime(2026, 11, 22, tzinfo=UTC)), "X", "", ("", "")
+)
+
+
+def facts(error: str = "") -> LineageRun:
+    return LineageRun(RUN.name, RUN.kind, error, RUN.engine, error=error)
+
+
+class Recorder:
+    """A client that writes down what it is given."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self.notices: list[Notice] = []
+        self.is_closed = False
+
+    def send(self, notice: Notice) -> None:
+        if self.error:
+            raise self.error
+        notice.facts()
+        self.notices.append(notice)
+
+    def close(self, seconds: float) -> None:
+        self.is_closed = True
+
+    @property
+    def told(self) -> list[tuple[str, str, str]]:
+        return [(each.state, each.facts().error, each.error) for each in self.notices]
+
+
+class Hanging(Recorder):
+    """A server that accepts and never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = threading.Event()
+
+    def send(self, notice: Notice) -> None:
+        self.ended.wait()
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    sender = Hanging()
+    yield sender
+    sender.ended.set()
+
+
+def two_events(emitter: Emitter) -> None:
+    with Lineage(emitter).run(facts):
+        pass
+    emitter.close()
+
+
+def warnings(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().err.splitlines()
+
+
+def test_what_is_told_is_sent_in_its_order_before_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sender = Recorder()
+    two_events(Emitter(CONFIG, lambda _: sender))
+    assert [notice.state for notice in sender.notices] == ["START", "COMPLETE"]
+    assert sender.is_closed
+    assert not warnings(capsys)
+
+
+def test_no_thread_is_left_where_there_is_nothing_to_send() -> None:
+    """Workers of the next part may be forked then."""
+    emitter = Emitter(CONFIG, lambda _: Recorder())
+    for _ in range(3):
+        emitter.send(Notice("START", RUN.name.started_at, facts))
+        deadline = time.monotonic() + 10
+        while any(thread.name == "lineage" for thread in threading.enumerate()):
+            assert time.monotonic() < deadline
+
+
+def test_a_server_that_never_answers_costs_the_wait_once_and_one_warning(
+    hanging: Hanging, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emitter = Emitter(CONFIG, lambda _: hanging, patience=0.3)
+    started = time.monotonic()
+    for _ in range(5):
+        with Lineage(emitter).run(facts):
+            pass
+    assert time.monotonic() - started < 0.3
+    emitter.close()
+    assert 0.3 <= time.monotonic() - started < 1.5
+    assert warnings(capsys) == [
+        "warning: OpenLineage: 10 of 10 events not sent: no answer within 0.3 s"
+    ]
+
+
+def test_no_more_events_are_kept_than_fit(
+    hanging: Hanging, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emitter = Emitter(CONFIG, lambda _: hanging, patience=0.01)
+    for _ in range(1000):
+        emitter.send(Notice("START", RUN.name.started_at, facts))
+    assert len(emitter._waiting) == module._MOST_WAITING  # noqa: SLF001 - shown nowhere else
+    emitter.close()
+    assert "1,000 of 1,000 events" in warnings(capsys)[0]
+
+
+@pytest.mark.parametrize("error", [OSError("refused\nand more"), SystemExit("refused")])
+def test_a_failure_is_one_warning_with_its_first_line(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two_events(Emitter(CONFIG, lambda _: Recorder(error)))
+    assert warnings(capsys) == ["warning: OpenLineage: 2 of 2 events not sent: refused"]
+
+
+def test_facts_that_cannot_be_made_are_a_warning_too(capsys: pytest.CaptureFixture[str]) -> None:
+    def wrong() -> LineageRun:
+        raise KeyError("counts")
+
+    emitter = Emitter(CONFIG, lambda _: Recorder())
+    with Lineage(emitter).run(wrong):
+        pass
+    emitter.close()
+    assert warnings(capsys) == ["warning: OpenLineage: 2 of 2 events not sent: 'counts'"]
+
+
+def test_without_the_client_a_warning_says_how_to_install_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def missing(_: LineageConfig) -> Recorder:
+        raise ModuleNotFoundError("No module named 'openlineage'", name="openlineage")
+
+    two_events(Emitter(CONFIG, missing))
+    (warning,) = warnings(capsys)
+    assert "its client is not installed" in warning
+    assert "pip install -e " in warning
+    assert "[lineage]" in warning
+
+
+def test_an_interrupt_ends_the_wait_and_nothing_else(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    emitter = Emitter(CONFIG, lambda _: hanging, patience=60)
+    emitter.send(Notice("START", RUN.name.started_at, facts))
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    emitter.close()
+    assert len(warnings(capsys)) == 1
+
+
+def test_nothing_told_is_nothing_opened() -> None:
+    def opened(_: LineageConfig) -> Recorder:
+        pytest.fail("it was opened")
+
+    Emitter(CONFIG, opened).close()
+
+
+def test_without_an_emitter_no_facts_are_made() -> None:
+    def made(*_: object) -> LineageRun:
+        pytest.fail("they were made")
+
+    with Lineage().run(made) as observe:
+        observe("result")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ValueError("bad 'value of a document' here"), ("FAIL", "", "bad '…' here")),
+        (DeadLettersError("1 of 2 records"), ("FAIL", "", "1 of 2 records")),
+        (KeyboardInterrupt(), ("ABORT", "", "")),
+        (GeneratorExit(), ("ABORT", "", "")),
+    ],
+)
+def test_a_run_that_raises_failed_or_was_aborted(
+    error: BaseException, expected: tuple[str, str, str]
+) -> None:
+    """Of what is raised no quoted value is told: it may be one of a document."""
+    sender = Recorder()
+    emitter = Emitter(CONFIG, lambda _: sender)
+    with pytest.raises(type(error)), Lineage(emitter).run(facts):
+        raise error
+    emitter.close()
+    assert sender.told == [("START", "", ""), expected]
+
+
+def test_what_was_observed_counts_whatever_is_raised_behind_it() -> None:
+    sender = Recorder()
+    emitter = Emitter(CONFIG, lambda _: sender)
+
+    def interrupted_late(observe: Observer) -> None:
+        observe("why")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Lineage(emitter).run(facts) as observe:
+        interrupted_late(observe)
+    emitter.close()
+    assert sender.told == [("START", "", ""), ("COMPLETE", "why", "")]
