@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 pytest_plugins = (
+    "tests.fixtures.lineage",
     "tests.fixtures.models",
     "tests.fixtures.object_store",
     "tests.fixtures.runs",

@@ -7,20 +7,24 @@ import shlex
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
 from jobs.train.data.data_report import format_mistakes
-from jobs.train.data.further import read_further
-from jobs.train.data.parts import BrokenFilesError, check_parts, read_parts
-from jobs.train.fitting import Settings, fit, tokenized
+from jobs.train.data.further import Further, read_further
+from jobs.train.data.parts import BrokenFilesError, Parts, check_parts, read_parts
+from jobs.train.fitting import Fitted, Settings, fit, tokenized
 from jobs.train.flags import configurations, training_parser
+from jobs.train.lineage import training_run
 from jobs.train.report.card import Recipe, rounds_in_words
 from jobs.train.report.further import format_further
 from jobs.train.report.terminal import format_figures, format_plan
 from jobs.train.state_file import forget_training, is_interrupted, state_file_of, steps_of
-from jobs.train.trained_model import trained_model
+from jobs.train.trained_model import TrainedModel, trained_model
 from model.host.installation import TRAINING_MODULES, install_command
 from model.runtime import start_tensorflow
 from model.tagger.artifact import save_artifact
@@ -30,6 +34,7 @@ from model.training.word_vectors import NO_VECTORS, read_vectors
 from pipeline.console.printing import account, answer
 from pipeline.console.process import main
 from pipeline.console.text import first_line
+from pipeline.lineage.observing import open_lineage
 from schemas.errors import JobError, UsageError
 
 _TRIAL_BYTES = 4096  # the least that a disk has to have left
@@ -97,9 +102,45 @@ def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
         steps=steps_of(output),
         deadline=started + 60 * minutes if minutes else None,
     )
-    with _writing(output, state_file):
-        fitted = fit(settings, parts, further, vectors, log)
-    took = time.monotonic() - started
+    facts = partial(
+        training_run,
+        name=_name(flags, output),
+        output=output,
+        started=datetime.now(UTC),
+        flags=flags,
+        parts=parts,
+        further=further,
+        settings=settings,
+    )
+    with open_lineage() as lineage:
+        with lineage.run(facts) as observe:
+            with _writing(output, state_file):
+                fitted = fit(settings, parts, further, vectors, log)
+            took = time.monotonic() - started
+            trained = _judged(flags, arguments, output, parts, further, fitted)
+            with _writing(output, state_file):
+                identity = save_artifact(trained.artifact, output, trained.people)
+                forget_training(output)
+            observe(replace(trained.artifact, content_hash=identity))
+        account(format_figures(trained.figures))
+        if fitted.rounds:
+            account(f"\n{rounds_in_words(fitted.rounds, fitted.learnt)}")
+        epoch = f"epoch {fitted.tagger.kept_epoch} kept, {took:,.0f} s"
+        account(f"\n{epoch}\nmodel written to {output}")
+        if trained.figures.warning:
+            account(f"warning: do not use it. {trained.figures.warning}")
+    return 0
+
+
+def _judged(
+    flags: argparse.Namespace,
+    arguments: Sequence[str],
+    output: Path,
+    parts: Parts,
+    further: Further,
+    fitted: Fitted,
+) -> TrainedModel:
+    """The tagger with its scores, and how it was made."""
     recipe = Recipe(
         name=_name(flags, output),
         command="python -m jobs.train " + shlex.join(arguments),
@@ -112,18 +153,7 @@ def _train(flags: argparse.Namespace, arguments: Sequence[str]) -> int:
         rounds=fitted.rounds,
         learnt=fitted.learnt,
     )
-    test = tokenized(parts.test, parts)
-    trained = trained_model(fitted.tagger, recipe, fitted.judged, test)
-    with _writing(output, state_file):
-        save_artifact(trained.artifact, output, trained.people)
-        forget_training(output)
-    account(format_figures(trained.figures))
-    if fitted.rounds:
-        account(f"\n{rounds_in_words(fitted.rounds, fitted.learnt)}")
-    account(f"\nepoch {fitted.tagger.kept_epoch} kept, {took:,.0f} s\nmodel written to {output}")
-    if trained.figures.warning:
-        account(f"warning: do not use it. {trained.figures.warning}")
-    return 0
+    return trained_model(fitted.tagger, recipe, fitted.judged, tokenized(parts.test, parts))
 
 
 def _name(flags: argparse.Namespace, output: Path) -> str:

@@ -18,21 +18,15 @@ from pipeline.lineage.emitter import PATIENCE, Emitter
 from pipeline.outputs.catalog import read_manifests
 from pipeline.run import run
 from schemas.errors import DeadLettersError, JobError
-from tests.openlineage_events import Event, read_events, require_valid
+from tests.openlineage_events import Event, require_valid
 
 WORD = "Zerafina"  # in each document, and in no name
 SLACK = 1.0  # seconds that a busy machine may add to a wait
 
 
 @pytest.fixture(autouse=True)
-def _environment() -> Iterator[None]:
-    """None of OpenLineage's variables but those that a test sets; its client sets some itself."""
-    before = dict(os.environ)
-    for name in [name for name in os.environ if name.startswith("OPENLINEAGE")]:
-        del os.environ[name]
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+def _environment(lineage_environment: None) -> None:
+    """No test sees what another one, or the user, has configured."""
 
 
 def lines(name: str, count: int) -> list[str]:
@@ -51,15 +45,6 @@ def flags(tmp_path: Path, tiny_artifact: Path) -> list[str]:
     return [*place, f"--model={tiny_artifact}", "--direct_num_workers=1"]
 
 
-@pytest.fixture
-def events(tmp_path: Path) -> Callable[[], list[Event]]:
-    """Let lineage go to a file by the client's own transport; gives what is in it."""
-    os.environ["OPENLINEAGE__TRANSPORT"] = json.dumps(
-        {"type": "file", "log_file_path": f"{tmp_path}/lineage.jsonl", "append": True}
-    )
-    return lambda: read_events(tmp_path / "lineage.jsonl")
-
-
 def states(events: list[Event]) -> list[str]:
     return [event["eventType"] for event in events]
 
@@ -69,12 +54,12 @@ def named(datasets: list[Mapping[str, Any]]) -> list[str]:
 
 
 def test_a_run_is_told_from_its_start_to_its_end(
-    flags: list[str], events: Callable[[], list[Event]], tmp_path: Path, tiny_artifact: Path
+    flags: list[str], lineage_events: Callable[[], list[Event]], tmp_path: Path, tiny_artifact: Path
 ) -> None:
     """One run, with the counts of its manifest."""
     os.environ["OPENLINEAGE_NAMESPACE"] = "nightly"
     assert run(flags) == 0
-    start, complete = events()
+    start, complete = lineage_events()
     assert states([start, complete]) == ["START", "COMPLETE"]
     assert start["run"]["runId"] == complete["run"]["runId"]
     (manifest,) = read_manifests(f"{tmp_path}/out")
@@ -97,12 +82,12 @@ def test_a_run_is_told_from_its_start_to_its_end(
 
 
 def test_each_run_of_a_job_is_another_run_of_it(
-    flags: list[str], events: Callable[[], list[Event]], tmp_path: Path
+    flags: list[str], lineage_events: Callable[[], list[Event]], tmp_path: Path
 ) -> None:
     """One that had nothing to do writes nothing."""
     for _ in range(2):
         assert run([*flags, "--only_new"]) == 0
-    found = events()
+    found = lineage_events()
     assert states(found) == ["START", "COMPLETE"] * 2
     assert len({event["job"]["name"] for event in found}) == 1
     assert len({event["run"]["runId"] for event in found}) == 2
@@ -111,12 +96,12 @@ def test_each_run_of_a_job_is_another_run_of_it(
 
 
 def test_a_refused_run_failed_with_what_it_was_refused_for(
-    flags: list[str], events: Callable[[], list[Event]], tmp_path: Path
+    flags: list[str], lineage_events: Callable[[], list[Event]], tmp_path: Path
 ) -> None:
     (tmp_path / "in" / "d.jsonl").write_text(f'{{"id": "{WORD}"\n' * 5)
     with pytest.raises(DeadLettersError):
         run(flags)
-    start, fail = events()
+    start, fail = lineage_events()
     assert states([start, fail]) == ["START", "FAIL"]
     (manifest,) = read_manifests(f"{tmp_path}/out")
     assert fail["run"]["facets"]["errorMessage"]["message"] == manifest["error"]
@@ -131,7 +116,7 @@ def test_a_refused_run_failed_with_what_it_was_refused_for(
 
 def test_a_run_that_fails_says_why_without_values_of_documents(
     flags: list[str],
-    events: Callable[[], list[Event]],
+    lineage_events: Callable[[], list[Event]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -141,14 +126,14 @@ def test_a_run_that_fails_says_why_without_values_of_documents(
     monkeypatch.setattr("pipeline.extraction.extract", failing)
     with pytest.raises(JobError, match=WORD):
         run(flags)
-    start, fail = events()
+    start, fail = lineage_events()
     assert states([start, fail]) == ["START", "FAIL"]
     assert "cannot bear '…' here" in fail["run"]["facets"]["errorMessage"]["message"]
     assert WORD not in (tmp_path / "lineage.jsonl").read_text()
 
 
 def test_an_interrupted_run_was_aborted(
-    flags: list[str], events: Callable[[], list[Event]], monkeypatch: pytest.MonkeyPatch
+    flags: list[str], lineage_events: Callable[[], list[Event]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> NoReturn:
         raise KeyboardInterrupt("terminated")
@@ -156,19 +141,19 @@ def test_an_interrupted_run_was_aborted(
     monkeypatch.setattr("pipeline.extraction.extract", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(flags)
-    assert states(events()) == ["START", "ABORT"]
+    assert states(lineage_events()) == ["START", "ABORT"]
 
 
 def test_an_error_before_the_run_is_no_run(
-    flags: list[str], events: Callable[[], list[Event]], tmp_path: Path
+    flags: list[str], lineage_events: Callable[[], list[Event]], tmp_path: Path
 ) -> None:
     with pytest.raises(JobError):
         run([*flags, f"--model={tmp_path}/none"])
-    assert not (tmp_path / "lineage.jsonl").exists()
+    assert lineage_events() == []
 
 
 def test_parts_are_runs_below_their_job(
-    flags: list[str], events: Callable[[], list[Event]], tmp_path: Path
+    flags: list[str], lineage_events: Callable[[], list[Event]], tmp_path: Path
 ) -> None:
     """The second is refused, and so the job fails, in spite of the others."""
     (tmp_path / "in" / "b.jsonl").write_text("broken\n" * 5)
@@ -176,7 +161,7 @@ def test_parts_are_runs_below_their_job(
     os.environ["OPENLINEAGE_PARENT_ID"] = f"airflow/dag.task/{task}"
     with pytest.raises(DeadLettersError):
         run([*flags, "--commit_shards=1"])
-    found = events()
+    found = lineage_events()
     assert states(found) == [
         *("START", "START", "COMPLETE", "START", "FAIL", "START", "COMPLETE", "FAIL")
     ]

@@ -91,8 +91,8 @@ class Artifact:
         return str(self.baseline.get("language") or self.segmentation.language)
 
 
-def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]) -> None:
-    """Write the directory, whole or not at all.
+def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]) -> str:
+    """Write the directory, whole or not at all; returns its content hash.
 
     `people` holds the texts for readers (model card, plots) by file name.
 
@@ -135,6 +135,7 @@ def save_artifact(artifact: Artifact, directory: Path, people: Mapping[str, str]
         for name, data in {**files, _CHECKSUMS: _json(checksums)}.items():
             (whole / name).write_bytes(data)
         whole.replace(directory)
+    return _content_hash(checksums)
 
 
 def find_artifact(name_or_directory: str, argument: str = "model") -> Path:
