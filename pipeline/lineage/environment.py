@@ -4,9 +4,8 @@ What it is told to, and how, is the client's own business, and no flag of ours.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -36,9 +35,7 @@ class LineageConfig:
     root: ParentRun | None = None
 
 
-def lineage_config(
-    environment: Mapping[str, str], folders: tuple[Path, ...]
-) -> LineageConfig | None:
+def lineage_config(environment: Mapping[str, str], folders: Sequence[str]) -> LineageConfig | None:
     """The configuration; None where there is none, and then nothing of lineage happens.
 
     folders: where the client looks for its file. Nothing is imported: this is asked at each start.
@@ -49,7 +46,7 @@ def lineage_config(
     if not (
         named
         or any(name.startswith(_TRANSPORT) for name in environment)
-        or any((folder / FILE).is_file() for folder in folders)
+        or any(os.path.isfile(f"{folder}/{FILE}") for folder in folders)
     ):
         return None
     parent = parent_run(environment.get("OPENLINEAGE_PARENT_ID", ""))
@@ -74,6 +71,6 @@ def parent_run(text: str) -> ParentRun | None:
     return ParentRun(namespace, job, run_id) if namespace and job else None
 
 
-def client_folders() -> tuple[Path, ...]:
+def client_folders() -> Sequence[str]:
     """Where the client looks for `openlineage.yml`: here, and in the user's own folder."""
-    return Path.cwd(), Path(os.path.expanduser("~/.openlineage"))
+    return ".", os.path.expanduser("~/.openlineage")

@@ -18,6 +18,7 @@ from pipeline.lineage.emitter import PATIENCE, Emitter
 from pipeline.outputs.catalog import read_manifests
 from pipeline.run import run
 from schemas.errors import DeadLettersError, JobError
+from tests.builders import last_of_each
 from tests.openlineage_events import Event, require_valid
 
 WORD = "Zerafina"  # in each document, and in no name
@@ -177,6 +178,25 @@ def test_parts_are_runs_below_their_job(
     assert len({event["run"]["runId"] for event in found}) == 4
 
 
+def test_objects_are_named_by_their_bucket(
+    bucket: str, fill: Callable[[str], list[str]], lineage_events: Callable[[], list[Event]]
+) -> None:
+    """The model is there too."""
+    assert run([*fill(bucket), "--direct_num_workers=1"]) == 0
+    _, complete = lineage_events()
+    datasets = [*complete["inputs"], *complete["outputs"]]
+    assert {dataset["namespace"] for dataset in datasets} == {f"s3://{bucket}"}
+    assert named(complete["outputs"]) == ["out/entities", "out/documents", "out/dead_letters"]
+    assert complete["job"]["name"] == f"pipeline.run:s3://{bucket}/out"
+
+
+def test_worker_processes_tell_nothing(
+    flags: list[str], lineage_events: Callable[[], list[Event]]
+) -> None:
+    assert run(last_of_each([*flags, "--direct_num_workers=2"])) == 0
+    assert states(lineage_events()) == ["START", "COMPLETE"]
+
+
 class Server(ThreadingHTTPServer):
     """Keeps what it is sent; answers with `status`."""
 
@@ -293,6 +313,19 @@ def test_a_server_that_never_answers_costs_one_warning(
         os.environ["OPENLINEAGE_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert run(flags) == 0
     require_one_warning(capsys, waits)
+
+
+@pytest.mark.slow
+def test_parts_with_workers_go_on_beside_a_thread_that_hangs(
+    flags: list[str], waits: list[float], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Each part starts workers, which a fork would leave waiting for the locks of the thread."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        os.environ["OPENLINEAGE_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert run(last_of_each([*flags, "--direct_num_workers=2", "--commit_shards=1"])) == 0
+    assert len(read_manifests(f"{tmp_path}/out")) == 3
+    assert waits[0] < PATIENCE + SLACK
+    assert "8 of 8 events not sent" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

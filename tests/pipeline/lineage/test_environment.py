@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.lineage.environment import LineageConfig, ParentRun, lineage_config, parent_run
+from pipeline.lineage.environment import (
+    LineageConfig,
+    ParentRun,
+    client_folders,
+    lineage_config,
+    parent_run,
+)
 
 RUN = "01a2216d-ada6-7810-b9e4-6731b98919d4"
 URL = {"OPENLINEAGE_URL": "http://localhost:5000"}
@@ -35,13 +41,26 @@ def test_what_names_a_transport_configures_it(environment: dict[str, str]) -> No
     ],
 )
 def test_without_one_nothing_happens(environment: dict[str, str], tmp_path: Path) -> None:
-    assert lineage_config(environment, (tmp_path,)) is None
+    assert lineage_config(environment, [str(tmp_path)]) is None
 
 
 def test_the_file_of_the_client_configures_it(tmp_path: Path) -> None:
     (tmp_path / "openlineage.yml").write_text("transport:\n  type: file\n")
-    assert lineage_config({}, (tmp_path / "other", tmp_path))
-    assert lineage_config({"OPENLINEAGE_DISABLED": "true"}, (tmp_path,)) is None
+    assert lineage_config({}, [f"{tmp_path}/other", str(tmp_path)])
+    assert lineage_config({"OPENLINEAGE_DISABLED": "true"}, [str(tmp_path)]) is None
+
+
+def test_a_folder_that_is_gone_or_closed_configures_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command may be started in one, and has to do its work all the same."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    monkeypatch.setenv("HOME", f"{tmp_path}/file")
+    (tmp_path / "file").touch()
+    gone.rmdir()
+    assert lineage_config({}, client_folders()) is None
 
 
 def test_the_namespace_and_the_run_that_started_it_are_those_of_the_environment() -> None:
