@@ -5,7 +5,6 @@ import os
 import re
 
 from openlineage.client import OpenLineageClient
-from openlineage.client.facets import SourceCodeLocationConfig
 
 from pipeline.console.text import first_line
 from pipeline.lineage.environment import LineageConfig
@@ -28,15 +27,11 @@ class ClientSender:
         self._problems = _Problems()
         self._problems.listen()
         self._client = OpenLineageClient()
-        settings = self._client.config
-        if not (settings.transport or {}).get("type") and not os.environ.get("OPENLINEAGE_URL"):
+        if not (self._client.config.transport or {}).get("type") and not os.environ.get(
+            "OPENLINEAGE_URL"
+        ):
             # The client would print events: nobody asked for that.
             raise JobError(self._problems.first or "no transport is configured")
-        places = settings.facets.source_code_location
-        if places == SourceCodeLocationConfig():
-            # It would name the repository of the folder that the command was started in, with the
-            # password that may be in its URL.
-            places.disabled = True
 
     def send(self, notice: Notice) -> None:
         """Send one event; for a transport that is asynchronous: hand it over."""
@@ -66,11 +61,13 @@ class _Problems(logging.Handler):
     def listen(self) -> None:
         """Take what the client logs; where its level is set, the user wants to see that himself."""
         self._logger.addHandler(self)
+        self._logger.setLevel(logging.WARNING)
         self._logger.propagate = bool(os.environ.get("OPENLINEAGE_CLIENT_LOGGING"))
 
     def leave(self) -> None:
         """Give its log back to the program that this is called in."""
         self._logger.removeHandler(self)
+        self._logger.setLevel(logging.NOTSET)
         self._logger.propagate = True
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -64,6 +64,7 @@ class Emitter:
         self._sent = 0
         self._problem = ""
         self._is_missing = False
+        self._is_late = False
 
     def send(self, notice: Notice) -> None:
         """Take an event, to be sent when it is its turn."""
@@ -81,6 +82,7 @@ class Emitter:
             thread = self._take(None)
             if thread:
                 thread.join(self._patience)
+                self._is_late = thread.is_alive()
         if problem := self._in_words():
             warn(problem)
 
@@ -136,8 +138,8 @@ class Emitter:
                 "OpenLineage is configured and its client is not installed, so that no lineage is "
                 f"told: {install_command('lineage')}"
             )
-        if self._sent < self._told:
-            unsent = f"{self._told - self._sent:,} of {counted(self._told, 'event')} not sent"
-            why = self._problem or f"no answer within {self._patience:g} s"
-            return f"OpenLineage: {unsent}: {why}"
-        return f"OpenLineage: {self._problem}" if self._problem else ""
+        why = self._problem or (f"no answer within {self._patience:g} s" if self._is_late else "")
+        if unsent := self._told - self._sent:
+            told = counted(self._told, "event")
+            return f"OpenLineage: {unsent:,} of {told} not sent: {why or 'interrupted'}"
+        return f"OpenLineage: {why}" if why else ""

@@ -110,6 +110,19 @@ def test_a_server_that_never_answers_costs_the_wait_once_and_one_warning(
     ]
 
 
+def test_what_does_not_leave_in_time_is_one_warning_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An asynchronous transport takes every event, and sends it when it closes."""
+
+    class Asynchronous(Recorder):
+        def close(self, seconds: float) -> None:
+            time.sleep(seconds + 0.2)
+
+    two_events(Emitter(CONFIG, lambda _: Asynchronous(), patience=0.1))
+    assert warnings(capsys) == ["warning: OpenLineage: no answer within 0.1 s"]
+
+
 def test_no_more_events_are_kept_than_fit(
     hanging: Hanging, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,7 +176,7 @@ def test_an_interrupt_ends_the_wait_and_nothing_else(
     emitter.send(Notice("START", RUN.name.started_at, facts))
     monkeypatch.setattr(threading.Thread, "join", interrupted)
     emitter.close()
-    assert len(warnings(capsys)) == 1
+    assert warnings(capsys) == ["warning: OpenLineage: 1 of 1 event not sent: interrupted"]
 
 
 def test_nothing_told_is_nothing_opened() -> None:
