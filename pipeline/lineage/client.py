@@ -26,12 +26,15 @@ class ClientSender:
         self._config = config
         self._problems = _Problems()
         self._problems.listen()
-        self._client = OpenLineageClient()
-        if not (self._client.config.transport or {}).get("type") and not os.environ.get(
-            "OPENLINEAGE_URL"
-        ):
-            # The client would print events: nobody asked for that.
-            raise JobError(self._problems.first or "no transport is configured")
+        try:
+            self._client = OpenLineageClient()
+            transport = (self._client.config.transport or {}).get("type")
+            if not transport and not os.environ.get("OPENLINEAGE_URL"):
+                # The client would print events: nobody asked for that.
+                raise JobError(self._problems.first or "no transport is configured")
+        except Exception:
+            self._problems.leave()
+            raise
 
     def send(self, notice: Notice) -> None:
         """Send one event; for a transport that is asynchronous: hand it over."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-from pipeline.console.text import first_line, without_quotes
+from pipeline.console.text import cause, without_quotes
 from pipeline.lineage.emitter import Emitter
 from pipeline.lineage.environment import client_folders, lineage_config
 from pipeline.lineage.records import LineageRun, Notice, State
@@ -59,7 +59,7 @@ class Lineage:
             elif isinstance(error, STOPS):
                 self._tell("ABORT", observer.facts)
             else:  # libraries quote values of documents
-                self._tell("FAIL", observer.facts, without_quotes(first_line(error)))
+                self._tell("FAIL", observer.facts, without_quotes(cause(error)))
             raise
         self._tell("COMPLETE", observer.facts)
 

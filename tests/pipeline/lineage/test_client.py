@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +18,16 @@ from tests.openlineage_events import Event, read_events
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
+@pytest.fixture
+def _log_given_back() -> Iterator[None]:
+    """The log of the client is what it was, once a sender is closed or could not be opened."""
+    yield
+    logger = logging.getLogger("openlineage")
+    assert (logger.handlers, logger.level, logger.propagate) == ([], logging.NOTSET, True)
+
+
 @pytest.fixture(autouse=True)
-def _environment(lineage_environment: None) -> None:
+def _environment(lineage_environment: None, _log_given_back: None) -> None:
     """No test sees what another one, or the user, has configured."""
 
 
@@ -50,8 +59,6 @@ def test_where_one_of_several_transports_fails_the_others_get_it_and_it_is_raise
     with pytest.raises(JobError, match="Failed to write to log file"):
         sent({"type": "composite", "transports": [bad, good]})
     assert only(tmp_path / "good")["eventType"] == "START"
-    logger = logging.getLogger("openlineage")
-    assert (logger.handlers, logger.level, logger.propagate) == ([], logging.NOTSET, True)
 
 
 def test_without_a_transport_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:

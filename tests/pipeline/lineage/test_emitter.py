@@ -10,9 +10,8 @@ import pytest
 from pipeline.lineage import emitter as module
 from pipeline.lineage.emitter import Emitter
 from pipeline.lineage.environment import LineageConfig
-from pipeline.lineage.observing import Lineage, Observer
+from pipeline.lineage.observing import Lineage
 from pipeline.lineage.records import LineageRun, Notice, RunName
-from schemas.errors import DeadLettersError
 
 CONFIG = LineageConfig()
 RUN = LineageRun(
@@ -20,8 +19,8 @@ RUN = LineageRun(
 )
 
 
-def facts(error: str = "") -> LineageRun:
-    return LineageRun(RUN.name, RUN.kind, error, RUN.engine, error=error)
+def facts() -> LineageRun:
+    return RUN
 
 
 class Recorder:
@@ -40,10 +39,6 @@ class Recorder:
 
     def close(self, seconds: float) -> None:
         self.is_closed = True
-
-    @property
-    def told(self) -> list[tuple[str, str, str]]:
-        return [(each.state, each.facts().error, each.error) for each in self.notices]
 
 
 class Hanging(Recorder):
@@ -184,46 +179,3 @@ def test_nothing_told_is_nothing_opened() -> None:
         pytest.fail("it was opened")
 
     Emitter(CONFIG, opened).close()
-
-
-def test_without_an_emitter_no_facts_are_made() -> None:
-    def made(*_: object) -> LineageRun:
-        pytest.fail("they were made")
-
-    with Lineage().run(made) as observe:
-        observe("result")
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (ValueError("bad 'value of a document' here"), ("FAIL", "", "bad '…' here")),
-        (DeadLettersError("1 of 2 records"), ("FAIL", "", "1 of 2 records")),
-        (KeyboardInterrupt(), ("ABORT", "", "")),
-        (GeneratorExit(), ("ABORT", "", "")),
-    ],
-)
-def test_a_run_that_raises_failed_or_was_aborted(
-    error: BaseException, expected: tuple[str, str, str]
-) -> None:
-    """Of what is raised no quoted value is told: it may be one of a document."""
-    sender = Recorder()
-    emitter = Emitter(CONFIG, lambda _: sender)
-    with pytest.raises(type(error)), Lineage(emitter).run(facts):
-        raise error
-    emitter.close()
-    assert sender.told == [("START", "", ""), expected]
-
-
-def test_what_was_observed_counts_whatever_is_raised_behind_it() -> None:
-    sender = Recorder()
-    emitter = Emitter(CONFIG, lambda _: sender)
-
-    def interrupted_late(observe: Observer) -> None:
-        observe("why")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt), Lineage(emitter).run(facts) as observe:
-        interrupted_late(observe)
-    emitter.close()
-    assert sender.told == [("START", "", ""), ("COMPLETE", "why", "")]
