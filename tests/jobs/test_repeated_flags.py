@@ -30,7 +30,14 @@ LIST_FLAGS = {
     "labelled",
 }
 LIST_FLAGS |= {"unlabelled", "silver", "silver_labels"}
-MAY_BE_EMPTY = LIST_FLAGS - {"input", "publish", "labelled", "unlabelled", "silver", "silver_labels"}
+MAY_BE_EMPTY = LIST_FLAGS - {
+    "input",
+    "publish",
+    "labelled",
+    "unlabelled",
+    "silver",
+    "silver_labels",
+}
 
 
 def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
