@@ -4,18 +4,19 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Self
 
 from model.host.durable_files import sync_path
+from pipeline.console.text import first_line
 from pipeline.filesystems.beam import filesystems, list_files, open_file
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.upload import Upload, Writer
 from pipeline.outputs.table_reader import open_table, read_row_groups
 from pipeline.outputs.table_writer import TableWriter
-from pipeline.publication.table import PublishedTable
 from pipeline.publication.wanted import WantedFile
+from schemas.errors import JobError
 from schemas.records import RowCounts
 
 _BLOCK = 2**20
@@ -28,8 +29,11 @@ def write_copy(root: str, table: str, file: WantedFile, path: str) -> tuple[int,
     """
     source = f"{root}/{file.path}"
     if not file.counting:
-        with open_file(source) as stream, _whole_file(path) as copy:
-            shutil.copyfileobj(stream, copy, _BLOCK)
+        try:
+            with open_file(source) as stream, _whole_file(path) as copy:
+                shutil.copyfileobj(stream, copy, _BLOCK)
+        except OSError as error:
+            raise JobError(f"{source} cannot be copied: {first_line(error)}") from error
         return file.rows, file.bytes
     with open_table(source) as opened:
         schema = opened.schema_arrow
@@ -41,13 +45,16 @@ def write_copy(root: str, table: str, file: WantedFile, path: str) -> tuple[int,
     return (results[0].rows, results[0].bytes) if results else (0, 0)
 
 
-def remove_copies(table: PublishedTable, before: datetime) -> int:
-    """Remove files of a table that it does not have any more, last changed before; their number."""
+def remove_copies(copies: str, located: Collection[str], before: datetime) -> int:
+    """Remove what a table has in a directory and at none of these locations; returns how many.
+
+    Files that were changed since stay: somebody may be about to commit them.
+    """
     oldest = before.timestamp()
-    own = {_name(location) for location in table.files}
+    own = {_name(location) for location in located}
     paths = [
         file.path
-        for file in list_files(f"{table.copies}/run_id=*/part-*")
+        for file in list_files(f"{copies}/run_id=*/part-*")
         if _name(file.path) not in own and (file.last_updated_in_seconds or 0) < oldest
     ]
     filesystems().delete(paths)

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pyarrow as pa
 
 from pipeline.console.text import first_line
+from pipeline.lineage.names import DatasetName, dataset_name
 from pipeline.outputs.layout import COPIES
 from pipeline.publication.packages import require_package
 from pipeline.publication.table import Change, OutdatedError, PublishedFile, PublishedTable
@@ -42,12 +43,18 @@ _NOT_IN_NAMES = " ,;{}()\n\t="
 class DeltaTarget:
     """The folder `uri`, with a table for each of the output's at `root`."""
 
+    package: ClassVar[str] = "deltalake"
+    table_format: ClassVar[Literal["delta", "iceberg"]] = "delta"
+
     text: str
     root: str
     uri: str
 
+    def dataset(self, table: str) -> DatasetName:
+        return dataset_name(f"{self.uri}/{table}")
+
     def require(self) -> None:
-        require_package("deltalake", "delta", self.text)
+        require_package(self.package, "delta", self.text)
         try:
             self._opened("documents")
         except Exception as error:  # each store raises errors of its own

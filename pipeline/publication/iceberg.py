@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pyarrow as pa
 
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.text import first_line
 from pipeline.filesystems.paths import is_remote, local_path
+from pipeline.lineage.names import DatasetName, dataset_name
 from pipeline.outputs.layout import ICEBERG
 from pipeline.publication.packages import require_package
 from pipeline.publication.table import Change, OutdatedError, PublishedFile, PublishedTable
@@ -46,13 +47,21 @@ _PROPERTIES = {
 class IcebergTarget:
     """A namespace of a catalog; catalog: its name in pyiceberg's configuration, None for SQLite."""
 
+    package: ClassVar[str] = "pyiceberg"
+    table_format: ClassVar[Literal["delta", "iceberg"]] = "iceberg"
+
     text: str
     root: str
     catalog: str | None
     namespace: str
 
+    def dataset(self, table: str) -> DatasetName:
+        if self.catalog is None:
+            return dataset_name(f"{self.root}/{ICEBERG}/{self.namespace}/{table}")
+        return DatasetName(f"iceberg://{self.catalog}", f"{self.namespace}.{table}")
+
     def require(self) -> None:
-        require_package("pyiceberg", "iceberg", self.text)
+        require_package(self.package, "iceberg", self.text)
         if self.catalog is None and is_remote(self.root):
             raise UsageError(
                 f"{self.text}: an output on an object store needs a catalog that pyiceberg is "

@@ -7,20 +7,23 @@ written for a change that came to nothing counts for nothing, and is removed a w
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from functools import partial
 
 from pipeline.console.commands import called
 from pipeline.console.printing import console
 from pipeline.console.text import counted
+from pipeline.lineage.observing import open_lineage
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import committed_runs
 from pipeline.publication.copies import now, remove_copies, write_copy
+from pipeline.publication.lineage import publish_run
 from pipeline.publication.table import (
     Change,
     OutdatedError,
+    Published,
     PublishedFile,
     PublishedTable,
     Target,
@@ -37,16 +40,6 @@ _TRIES = 20
 _SECONDS = 1.0  # at most, before a change is tried again
 
 
-class Published(NamedTuple):
-    """What became of a table: files that came and went, and what it has now."""
-
-    table: str
-    added: int
-    removed: int
-    files: int
-    rows: int
-
-
 def publish(root: str, target: Target) -> list[Published]:
     """Publish what counts of an output.
 
@@ -58,7 +51,7 @@ def publish(root: str, target: Target) -> list[Published]:
         tables = {table: target.open(table, owner) for table in TABLES}
         manifests = read_manifests(root)
         try:
-            done = list(_published(root, tables, manifests))
+            return list(_published(root, tables, manifests))
         except OutdatedError as error:
             if last == _TRIES - 1:
                 raise JobError(f"{target.text}: others change the tables all the time") from error
@@ -68,8 +61,6 @@ def publish(root: str, target: Target) -> list[Published]:
             if read_manifests(root) == manifests:
                 raise
             continue  # files went that did not count any more
-        _tidy(target, owner, now() - KEPT)
-        return done
     raise JobError(f"{target.text}: the output changes all the time")
 
 
@@ -97,17 +88,20 @@ def publish_all(root: str, targets: Sequence[Target]) -> None:
     Raises JobError for the first that fails; the others are tried all the same.
     """
     failed: list[JobError] = []
-    for one in targets:
-        try:
-            published = publish(root, one)
-        except JobError as error:
-            failed.append(error)
-            continue
-        facts = {"target": one.text, "tables": [table._asdict() for table in published]}
-        event = {"name": "published", "level": "info", **facts}
-        console().account(in_words(one, published), event)
+    with open_lineage() as lineage:
+        for one in targets:
+            try:
+                with lineage.run(partial(publish_run, root, one, now())) as observe:
+                    published = publish(root, one)
+                    observe(published)
+            except JobError as error:
+                failed.append(error)
+                continue
+            facts = {"target": one.text, "tables": [table._asdict() for table in published]}
+            event = {"name": "published", "level": "info", **facts}
+            console().account(in_words(one, published), event)
     if failed:
-        again = f"what counts of {root} stays as it is, and {called('jobs.publish')} publishes it"
+        again = f"{root} itself is not changed by that, and {called('jobs.publish')} does the rest"
         raise JobError(f"{failed[0]}; {again}") from failed[0]
 
 
@@ -133,6 +127,7 @@ def _published(
         removed = [file for location, file in before.items() if location not in wanted]
         if added or removed or not table.is_complete:
             table.commit(Change(added, removed, run_id))
+        _tidy(table, wanted, now() - KEPT)
         rows = sum(file.rows for file in wanted.values())
         yield Published(name, len(added), len(removed), len(wanted), rows)
 
@@ -166,11 +161,12 @@ def expire_everywhere(root: str) -> None:
     """Let the tables of an output have no version but the current one, and no other rows."""
     known = read_publications(root)
     for text in known.targets if known else ():
-        _tidy(target(text, root), known.owner if known else "", now())
+        for name in TABLES:
+            table = target(text, root).open(name, known.owner if known else "")
+            _tidy(table, table.files, now())
 
 
-def _tidy(target: Target, owner: str, before: datetime) -> None:
-    for name in TABLES:
-        table = target.open(name, owner)
-        table.expire(before)
-        remove_copies(table, before)
+def _tidy(table: PublishedTable, located: Collection[str], before: datetime) -> None:
+    """Drop versions of a table that were current before, and files that no location names."""
+    table.expire(before)
+    remove_copies(table.copies, located, before)

@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
+
+from pipeline.lineage.names import DatasetName
 
 
 class OutdatedError(Exception):
@@ -71,12 +73,32 @@ class PublishedTable(ABC):
         """Drop versions of the table that are older; the current one stays."""
 
 
+class Published(NamedTuple):
+    """What became of a table: files that came and went, and what it has now."""
+
+    table: str
+    added: int
+    removed: int
+    files: int
+    rows: int
+
+
 class Target(Protocol):
-    """Where the tables of an output are published."""
+    """Where the tables of an output are published.
+
+    package: what writes them; table_format: its name with OpenLineage.
+    """
+
+    package: ClassVar[str]
+    table_format: ClassVar[Literal["delta", "iceberg"]]
 
     @property
     def text(self) -> str:
         """What users name, in the form in which the output remembers it."""
+        ...
+
+    def dataset(self, table: str) -> DatasetName:
+        """What a table is called where lineage is told."""
         ...
 
     def require(self) -> None:

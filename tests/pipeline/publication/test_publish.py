@@ -11,7 +11,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 
-from pipeline.publication.publish import Published, publish
+from pipeline.publication.publish import publish
+from pipeline.publication.table import Published
 from pipeline.publication.targets import target
 from schemas.errors import JobError, UsageError
 from tests.builders import input_of

@@ -1,0 +1,41 @@
+"""What there is to tell of a publish: tables of an output in, those of a target out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import version
+
+from pipeline.lineage.names import dataset_name
+from pipeline.lineage.records import Dataset, LineageRun, RunName
+from pipeline.publication.table import Published, Target
+from schemas.tables import TABLES
+
+JOB = "jobs.publish"
+
+
+def publish_run(
+    root: str, target: Target, started: datetime, published: Sequence[Published] = ()
+) -> LineageRun:
+    """A publish of an output to a target; published: what became of its tables."""
+    done = {table.table: table for table in published}
+    return LineageRun(
+        name=RunName(f"{JOB}:{target.text}", started.isoformat(), root, started),
+        kind="PUBLISH",
+        description="Commits what counts of an output to tables of an open format",
+        engine=(target.package, version(target.package)),
+        inputs=[
+            Dataset(*dataset_name(f"{root}/{table}"), "TABLE", columns=schema)
+            for table, schema in TABLES.items()
+        ],
+        outputs=[
+            Dataset(
+                *target.dataset(table),
+                "TABLE",
+                description=schema.metadata[b"doc"].decode(),
+                columns=schema,
+                rows=done[table].rows if table in done else None,
+                files=done[table].files if table in done else None,
+                table_format=target.table_format,
+            )
+            for table, schema in TABLES.items()
+        ],
+    )
