@@ -153,6 +153,10 @@ class ExtractionConfig:
             )
         require_bounds(self)
         self._require_identifiable()
+        for target in self.publish:
+            by = target.partition(",by=")[2]
+            if by and by not in self.keep_fields:
+                raise UsageError(f"--publish {target}: --keep_fields does not keep {by}")
         self._require_folder_of_metrics()
         self.read  # noqa: B018 - it is refused now
 

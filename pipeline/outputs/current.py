@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 TABLE_FILE = r"part-(?:[0-9a-f]{32}|empty)\.parquet"
+_TABLE_FILE = re.compile(TABLE_FILE)
 # Text whose values repeat: as dictionaries, a long path is in memory once.
 _REPEATED = ("source", "label", "model", "stage", "error")
 
@@ -135,10 +136,11 @@ def manifest_flaw(manifest: "Manifest", name: str) -> str | None:
     if f"{run_id}.json" != name:
         return f"it is the manifest of another run, {run_id!r}"
     for table, written in manifest.get("tables", {}).items():
-        own = re.compile(rf"{re.escape(table)}/run_id={re.escape(run_id)}/{TABLE_FILE}")
+        folder = f"{table}/run_id={run_id}/"
         for file in written["files"]:
-            if not own.fullmatch(file["path"]):
-                return f"{file['path']!r} is no file of this run"
+            path = file["path"]
+            if not path.startswith(folder) or not _TABLE_FILE.fullmatch(path, len(folder)):
+                return f"{path!r} is no file of this run"
     return None
 
 

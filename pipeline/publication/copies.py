@@ -37,10 +37,10 @@ def write_copy(root: str, table: str, file: WantedFile, path: str) -> tuple[int,
         return file.rows, file.bytes
     with open_table(source) as opened:
         schema = opened.schema_arrow
-    writer = TableWriter(table, schema, "", sys.maxsize, _at(path))
+    writer = TableWriter(table, schema, "", sys.maxsize, whole_file_at(path))
     for rows in read_row_groups(source):
-        for counting in file.counting:
-            writer.write(rows.filter(counting.matches(rows)), RowCounts())
+        for part in file.counting_rows(rows):
+            writer.write(part, RowCounts())
     results = writer.close()
     return (results[0].rows, results[0].bytes) if results else (0, 0)
 
@@ -54,7 +54,7 @@ def remove_copies(copies: str, located: Collection[str], before: datetime) -> in
     own = {_name(location) for location in located}
     paths = [
         file.path
-        for file in list_files(f"{copies}/run_id=*/part-*")
+        for file in list_files(f"{copies}/*=*/part-*")
         if _name(file.path) not in own and (file.last_updated_in_seconds or 0) < oldest
     ]
     filesystems().delete(paths)
@@ -63,10 +63,11 @@ def remove_copies(copies: str, located: Collection[str], before: datetime) -> in
 
 def _name(path: str) -> str:
     """What tells copies apart, however their table names them."""
-    return "/".join(path.split("/")[-2:])
+    return path.rpartition("/")[2]
 
 
-def _at(path: str) -> Callable[[str], Writer]:
+def whole_file_at(path: str) -> Callable[[str], Writer]:
+    """What makes a file at this path, whatever it is told."""
     return lambda _: _whole_file(path)
 
 

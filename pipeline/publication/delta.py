@@ -3,7 +3,7 @@
 Most readers of Delta take paths that count from the table alone. So where the tables are those of
 the output itself, they refer to its files where they lie; anywhere else they have copies.
 
-The log has no value of any column but `run_id`: what is forgotten was never in it.
+The log has no value of any column but that of the partition: what is forgotten was never in it.
 """
 
 import json
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
@@ -20,8 +21,13 @@ from pipeline.console.text import first_line
 from pipeline.lineage.names import DatasetName, dataset_name
 from pipeline.outputs.layout import COPIES
 from pipeline.publication.packages import require_package
-from pipeline.publication.table import Change, OutdatedError, PublishedFile, PublishedTable
-from pipeline.publication.wanted import RUN_ID
+from pipeline.publication.table import (
+    Change,
+    OutdatedError,
+    PublishedFile,
+    PublishedTable,
+    partition_of,
+)
 from schemas.errors import JobError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +55,7 @@ class DeltaTarget:
     text: str
     root: str
     uri: str
+    by: str | None = None
 
     def dataset(self, table: str) -> DatasetName:
         return dataset_name(f"{self.uri}/{table}")
@@ -64,6 +71,9 @@ class DeltaTarget:
         delta = self._opened(table)
         if delta is not None and not delta.transaction_version(_APPLICATION.format(owner)):
             raise UsageError(f"{self.text}: there is a table {table} of somebody else already")
+        by = partition_of(self.by, table)
+        if delta is not None and delta.metadata().partition_columns != [by]:
+            raise UsageError(f"{self.text}: the table {table} there is not partitioned by {by}")
         return DeltaPublished(self, table, owner, delta)
 
     def _opened(self, table: str) -> "DeltaTable | None":
@@ -79,6 +89,7 @@ class DeltaPublished(PublishedTable):
     def __init__(
         self, target: DeltaTarget, table: str, owner: str, delta: "DeltaTable | None"
     ) -> None:
+        self.by = partition_of(target.by, table)
         self._is_in_place = target.uri == target.root
         self._table = table
         self._place = f"{target.uri}/{table}"
@@ -91,7 +102,7 @@ class DeltaPublished(PublishedTable):
         if self._delta is None:
             return {}
         rows = pa.table(self._delta.get_add_actions(flatten=True))
-        names = ("path", f"partition.{RUN_ID}", "num_records", "size_bytes")
+        names = ("path", f"partition.{self.by}", "num_records", "size_bytes")
         columns = (rows[name].to_pylist() for name in names)
         return {file[0]: PublishedFile(*file) for file in zip(*columns, strict=True)}
 
@@ -109,7 +120,7 @@ class DeltaPublished(PublishedTable):
         return path.removeprefix(f"{self._table}/") if self._is_in_place else None
 
     def copy_location(self, path: str) -> str:
-        return f"{COPIES}/{path}" if self._is_in_place else path
+        return quote(f"{COPIES}/{path}" if self._is_in_place else path, safe="/=")
 
     @property
     def is_complete(self) -> bool:
@@ -141,9 +152,9 @@ class DeltaPublished(PublishedTable):
         create_table_with_add_actions(
             self._place,
             _delta_schema(self._schema),
-            [_add(file) for file in change.added],
+            [_add(file, self.by) for file in change.added],
             mode="error",
-            partition_by=[RUN_ID],
+            partition_by=[self.by],
             name=self._table,
             description=self._schema.metadata[b"doc"].decode(),
             configuration=_SETTINGS,
@@ -154,17 +165,15 @@ class DeltaPublished(PublishedTable):
         missing = self._missing(delta)
         if missing:
             delta.alter.add_columns(_delta_schema(pa.schema(missing)).fields)
-        actions: list[AddAction | RemoveAction] = [
-            *map(_add, change.added),
-            *map(_remove, change.removed),
-        ]
+        actions: list[AddAction | RemoveAction] = [_add(file, self.by) for file in change.added]
+        actions += [_remove(file, self.by) for file in change.removed]
         if actions:
             number = delta.transaction_version(self._application) or 0
             delta.create_write_transaction(
                 actions,
                 "append",
                 delta.schema(),
-                [RUN_ID],
+                [self.by],
                 commit_properties=self._properties(change, number + 1),
             )
 
@@ -186,28 +195,28 @@ class DeltaPublished(PublishedTable):
         """Nothing: the log drops its own old entries, and has no value of a row."""
 
 
-def _add(file: PublishedFile) -> "AddAction":
+def _add(file: PublishedFile, by: str) -> "AddAction":
     from deltalake.transaction import AddAction
 
     return AddAction(
-        path=file.location,
+        path=unquote(file.location),
         size=file.bytes,
-        partition_values={RUN_ID: file.run_id},
+        partition_values={by: file.partition},
         modification_time=_now(),
         data_change=True,
         stats=json.dumps({"numRecords": file.rows}),
     )
 
 
-def _remove(file: PublishedFile) -> "RemoveAction":
+def _remove(file: PublishedFile, by: str) -> "RemoveAction":
     from deltalake.transaction import RemoveAction
 
     return RemoveAction(
-        file.location,
+        unquote(file.location),
         data_change=True,
         deletion_timestamp=_now(),
         size=file.bytes,
-        partition_values={RUN_ID: file.run_id},
+        partition_values={by: file.partition},
     )
 
 

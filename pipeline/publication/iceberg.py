@@ -1,14 +1,15 @@
 """Tables of Apache Iceberg in a catalog: SQLite's below the output, or any that pyiceberg knows.
 
-They refer to the output's files where they lie. Their metadata have no value of any column but
-`run_id`: what is forgotten was never in them.
+They refer to the output's files where they lie. Their metadata have no value of any column but that
+of the partition: what is forgotten was never in them.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pyarrow as pa
@@ -19,7 +20,13 @@ from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.lineage.names import DatasetName, dataset_name
 from pipeline.outputs.layout import ICEBERG
 from pipeline.publication.packages import require_package
-from pipeline.publication.table import Change, OutdatedError, PublishedFile, PublishedTable
+from pipeline.publication.table import (
+    Change,
+    OutdatedError,
+    PublishedFile,
+    PublishedTable,
+    partition_of,
+)
 from pipeline.publication.wanted import RUN_ID
 from schemas.errors import JobError, UsageError
 
@@ -54,6 +61,7 @@ class IcebergTarget:
     root: str
     catalog: str | None
     namespace: str
+    by: str | None = None
 
     def dataset(self, table: str) -> DatasetName:
         if self.catalog is None:
@@ -79,14 +87,16 @@ class IcebergTarget:
     def open(self, table: str, owner: str) -> "IcebergPublished":
         from pyiceberg.exceptions import NoSuchTableError
 
-        name = f"{self.namespace}.{table}"
+        name, by = f"{self.namespace}.{table}", partition_of(self.by, table)
         try:
             found = self._catalog.load_table(name)
         except NoSuchTableError:
-            return IcebergPublished(self._catalog, name, self.root, owner, None)
+            return IcebergPublished(self._catalog, name, self.root, owner, by, None)
         if found.properties.get(_OWNER) != owner:
             raise UsageError(f"{self.text}: there is a table {table} of somebody else already")
-        return IcebergPublished(self._catalog, name, self.root, owner, found)
+        if [field.name for field in found.spec().fields] != [by]:
+            raise UsageError(f"{self.text}: the table {table} there is not partitioned by {by}")
+        return IcebergPublished(self._catalog, name, self.root, owner, by, found)
 
     @cached_property
     def _catalog(self) -> "Catalog":
@@ -111,8 +121,15 @@ class IcebergPublished(PublishedTable):
     """A table of Iceberg at the snapshot at which it was opened."""
 
     def __init__(
-        self, catalog: "Catalog", name: str, root: str, owner: str, table: "Table | None"
+        self,
+        catalog: "Catalog",
+        name: str,
+        root: str,
+        owner: str,
+        by: str,
+        table: "Table | None",
     ) -> None:
+        self.by = by
         self._catalog = catalog
         self._name = name
         self._root = root
@@ -157,12 +174,13 @@ class IcebergPublished(PublishedTable):
         from pyiceberg.partitioning import PartitionField, PartitionSpec
         from pyiceberg.transforms import IdentityTransform
 
-        columns = _iceberg_schema(schema)
-        source = columns.find_field(RUN_ID).field_id
+        columns = _iceberg_schema(schema, self.by)
+        source = columns.find_field(self.by).field_id
+        field = PartitionField(source, 1000, IdentityTransform(), self.by)
         return self._catalog.create_table_transaction(
             self._name,
             columns,
-            partition_spec=PartitionSpec(PartitionField(source, 1000, IdentityTransform(), RUN_ID)),
+            partition_spec=PartitionSpec(field),
             properties={
                 **_PROPERTIES,
                 _OWNER: self._owner,
@@ -205,7 +223,9 @@ class IcebergPublished(PublishedTable):
             if self._missing:
                 with changes.update_schema() as update:
                     for field in self._missing:
-                        update.add_column(field.name, _iceberg_type(field.type, 0), _doc(field))
+                        update.add_column(
+                            field.name, _iceberg_type(field.type, count()), _doc(field)
+                        )
             if change.added or change.removed:
                 self._stage(changes, change)
             changes.commit_transaction()
@@ -216,7 +236,7 @@ class IcebergPublished(PublishedTable):
 
     def _stage(self, changes: "Transaction", change: Change) -> None:
         update = changes.update_snapshot({"gleaner.run_id": change.run_id})
-        spec = changes.table_metadata.default_spec_id
+        spec = self._table.spec().spec_id if self._table else 0
         # A snapshot that only adds files keeps the manifests of others together.
         with update.overwrite() if change.removed else update.merge_append() as snapshot:
             for file in change.removed:
@@ -242,7 +262,7 @@ def _data_file(file: PublishedFile, spec: int) -> "DataFile":
         content=DataFileContent.DATA,
         file_path=file.location,
         file_format=FileFormat.PARQUET,
-        partition=Record(file.run_id),
+        partition=Record(file.partition),
         record_count=file.rows,
         file_size_in_bytes=file.bytes,
     )
@@ -250,19 +270,24 @@ def _data_file(file: PublishedFile, spec: int) -> "DataFile":
     return made
 
 
-def _iceberg_schema(schema: pa.Schema) -> "Schema":
-    """The same columns in Iceberg's types; those of elements are numbered behind the others."""
+def _iceberg_schema(schema: pa.Schema, by: str) -> "Schema":
+    """The same columns in Iceberg's types.
+
+    Numbered as a catalog numbers them, elements of lists behind all columns: the mapping of names
+    is made of these numbers.
+    """
     from pyiceberg.schema import Schema
     from pyiceberg.types import NestedField
 
+    elements = count(len(schema) + 1)
     return Schema(
         *(
             NestedField(
                 number,
                 field.name,
-                _iceberg_type(field.type, len(schema) + number),
+                _iceberg_type(field.type, elements),
                 # What a file has in its partition alone may be read as null.
-                required=not field.nullable and field.name != RUN_ID,
+                required=not field.nullable and field.name not in (by, RUN_ID),
                 doc=_doc(field),
             )
             for number, field in enumerate(schema, 1)
@@ -270,12 +295,13 @@ def _iceberg_schema(schema: pa.Schema) -> "Schema":
     )
 
 
-def _iceberg_type(kind: pa.DataType, element: int) -> "IcebergType":
-    """A type of the tables' in Iceberg's words; element: the number of a list's elements."""
+def _iceberg_type(kind: pa.DataType, elements: Iterator[int]) -> "IcebergType":
+    """A type of the tables' in Iceberg's words; elements: numbers for those of lists."""
     from pyiceberg import types
 
     if pa.types.is_list(kind):
-        return types.ListType(element, _iceberg_type(kind.value_type, 0), element_required=False)
+        element = _iceberg_type(kind.value_type, elements)
+        return types.ListType(next(elements), element, element_required=False)
     known: dict[str, IcebergType] = {
         "string": types.StringType(),
         "int32": types.IntegerType(),

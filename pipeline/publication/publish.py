@@ -18,18 +18,18 @@ from pipeline.console.text import counted
 from pipeline.lineage.observing import open_lineage
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import committed_runs
-from pipeline.publication.copies import now, remove_copies, write_copy
+from pipeline.publication.copies import now, remove_copies
+from pipeline.publication.current_files import CurrentFiles
 from pipeline.publication.lineage import publish_run
 from pipeline.publication.table import (
     Change,
     OutdatedError,
     Published,
-    PublishedFile,
     PublishedTable,
     Target,
 )
 from pipeline.publication.targets import read_publications, remember, target
-from pipeline.publication.wanted import WantedFile, published_schemas, wanted_files
+from pipeline.publication.wanted import published_schemas
 from schemas.errors import BrokenFilesError, DeadLettersError, DriftError, JobError
 from schemas.manifest import Manifest
 from schemas.tables import TABLES
@@ -51,7 +51,7 @@ def publish(root: str, target: Target) -> list[Published]:
         tables = {table: target.open(table, owner) for table in TABLES}
         manifests = read_manifests(root)
         try:
-            return list(_published(root, tables, manifests))
+            return list(_published(root, tables, manifests, target.by))
         except OutdatedError as error:
             if last == _TRIES - 1:
                 raise JobError(f"{target.text}: others change the tables all the time") from error
@@ -115,14 +115,15 @@ def in_words(target: Target, published: Sequence[Published]) -> str:
 
 
 def _published(
-    root: str, tables: dict[str, PublishedTable], manifests: Sequence[Manifest]
+    root: str, tables: dict[str, PublishedTable], manifests: Sequence[Manifest], by: str | None
 ) -> Iterator[Published]:
     runs = committed_runs(manifests)
     run_id = runs[-1]["run_id"] if runs else ""
-    schemas = published_schemas(manifests)
+    schemas = published_schemas(manifests, by)
+    current = CurrentFiles(root, manifests, by)
     for name, table in tables.items():
         table.begin(schemas[name])
-        before, wanted = table.files, _located(root, name, table, manifests)
+        before, wanted = table.files, current.of(name, table)
         added = [file for location, file in wanted.items() if location not in before]
         removed = [file for location, file in before.items() if location not in wanted]
         if added or removed or not table.is_complete:
@@ -130,31 +131,6 @@ def _published(
         _tidy(table, wanted, now() - KEPT)
         rows = sum(file.rows for file in wanted.values())
         yield Published(name, len(added), len(removed), len(wanted), rows)
-
-
-def _located(
-    root: str, name: str, table: PublishedTable, manifests: Sequence[Manifest]
-) -> dict[str, PublishedFile]:
-    """The files that the table should have, by location; copies that it lacks are written."""
-    located = {}
-    for wanted in wanted_files(root, manifests, name):
-        file = _file(root, name, table, wanted)
-        if file.rows:
-            located[file.location] = file
-    return located
-
-
-def _file(root: str, name: str, table: PublishedTable, wanted: WantedFile) -> PublishedFile:
-    reference = None if wanted.counting else table.reference(wanted.path)
-    if reference is not None:
-        return PublishedFile(reference, wanted.run_id, wanted.rows, wanted.bytes)
-    copy = wanted.copy_name if wanted.counting else wanted.path.rpartition("/")[2]
-    path = f"run_id={wanted.run_id}/{copy}"
-    location = table.copy_location(path)
-    if location in table.files:
-        return table.files[location]
-    rows, size = write_copy(root, name, wanted, f"{table.copies}/{path}")
-    return PublishedFile(location, wanted.run_id, rows, size)
 
 
 def expire_everywhere(root: str) -> None:

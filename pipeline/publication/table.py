@@ -3,11 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from pipeline.lineage.names import DatasetName
+from pipeline.publication.wanted import RUN_ID
+
+_HALF_NAME = len("part-") + 16
 
 
 class OutdatedError(Exception):
@@ -15,10 +19,13 @@ class OutdatedError(Exception):
 
 
 class PublishedFile(NamedTuple):
-    """A file of a published table; location: as the table names it."""
+    """A file of a published table.
+
+    location: as the table names it; partition: the value of the table's partition.
+    """
 
     location: str
-    run_id: str
+    partition: str | None
     rows: int
     bytes: int
 
@@ -32,12 +39,28 @@ class Change(NamedTuple):
 
 
 class PublishedTable(ABC):
-    """A table as it was when it was opened; it need not be there yet."""
+    """A table as it was when it was opened; it need not be there yet.
+
+    by: the column by which it is partitioned.
+    """
+
+    by: str
 
     @property
     @abstractmethod
     def files(self) -> Mapping[str, PublishedFile]:
         """Its files by their locations."""
+
+    def files_named(self, begin: str) -> list[PublishedFile]:
+        """Its files whose names begin so, up to the middle of a name."""
+        return self._by_half_name.get(begin, [])
+
+    @cached_property
+    def _by_half_name(self) -> Mapping[str, list[PublishedFile]]:
+        found: dict[str, list[PublishedFile]] = {}
+        for location, file in self.files.items():
+            found.setdefault(location.rpartition("/")[2][:_HALF_NAME], []).append(file)
+        return found
 
     @abstractmethod
     def begin(self, schema: pa.Schema) -> None:
@@ -48,7 +71,7 @@ class PublishedTable(ABC):
     def copies(self) -> str:
         """The directory of the files that the table has for itself, as Beam's filesystems name it.
 
-        A file there stands in the folder `run_id=ID`.
+        A file there stands in a folder for its partition, `run_id=ID`.
         """
 
     @abstractmethod
@@ -73,6 +96,11 @@ class PublishedTable(ABC):
         """Drop versions of the table that are older; the current one stays."""
 
 
+def partition_of(by: str | None, table: str) -> str:
+    """The column by which a table is partitioned, where `by` is asked for documents."""
+    return by if by and table in ("documents", "entities") else RUN_ID
+
+
 class Published(NamedTuple):
     """What became of a table: files that came and went, and what it has now."""
 
@@ -86,11 +114,15 @@ class Published(NamedTuple):
 class Target(Protocol):
     """Where the tables of an output are published.
 
-    package: what writes them; table_format: its name with OpenLineage.
+    package: what writes them; table_format: its name with OpenLineage; by: the field of documents
+    that partitions them and their entities, None where their run does.
     """
 
     package: ClassVar[str]
     table_format: ClassVar[Literal["delta", "iceberg"]]
+
+    @property
+    def by(self) -> str | None: ...
 
     @property
     def text(self) -> str:

@@ -27,18 +27,26 @@ from schemas.errors import UsageError
 
 _VERSION = 1
 _NAME = r"[A-Za-z0-9_-]+"
-EXPECTED = "expected delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPACE"
+_FIELD = r"[A-Za-z0-9_.-]+"
+EXPECTED = (
+    "expected delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPACE, each with ,by=FIELD "
+    "where a field of the documents partitions them"
+)
 
 
 def target(text: str, root: str) -> Target:
     """What a user named, for the output at a root; raises UsageError for anything else."""
-    kind, _, place = text.partition("=")
+    named, _, by = text.partition(",by=")
+    kind, _, place = named.partition("=")
+    if "," in text and not re.fullmatch(_FIELD, by):
+        raise UsageError(f"--publish {text}, {EXPECTED}")
+    behind = f",by={by}" if by else ""
     if kind == "delta" and place:
         uri = output_root(place)
-        return DeltaTarget(f"delta={uri}", root, uri)
+        return DeltaTarget(f"delta={uri}{behind}", root, uri, by or None)
     names = re.fullmatch(rf"(?:({_NAME})/)?({_NAME}(?:\.{_NAME})*)", place)
     if kind == "iceberg" and names:
-        return IcebergTarget(text, root, names[1], names[2])
+        return IcebergTarget(text, root, names[1], names[2], by or None)
     raise UsageError(f"--publish {text}, {EXPECTED}")
 
 

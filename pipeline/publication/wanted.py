@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.outputs.current import (
+    CurrentSource,
     RunRows,
     committed_runs,
-    current_sources,
     rows_that_count,
 )
 from pipeline.outputs.layout import table_file
@@ -21,6 +21,7 @@ from schemas.manifest import FileEntry, Manifest
 from schemas.tables import TABLES, documents_schema
 
 RUN_ID = "run_id"  # the column that Parquet files have in their path alone
+RUN_ID_FIELD = pa.field(RUN_ID, pa.string(), metadata={"doc": "the run that wrote the row"})
 
 
 class WantedFile(NamedTuple):
@@ -44,16 +45,25 @@ class WantedFile(NamedTuple):
         told = json.dumps([self.path, self.sha256, counting]).encode()
         return table_file(hashlib.blake2b(told, digest_size=16).hexdigest())
 
+    def counting_rows(self, rows: pa.Table) -> Iterator[pa.Table]:
+        """Rows of the file in, those that count out."""
+        if not self.counting:
+            yield rows
+        for counting in self.counting:
+            yield rows.filter(counting.matches(rows))
 
-def wanted_files(root: str, manifests: Sequence[Manifest], table: str) -> Iterator[WantedFile]:
+
+def wanted_files(
+    root: str, runs: Mapping[str, Manifest], current: Mapping[str, CurrentSource], table: str
+) -> Iterator[WantedFile]:
     """The files of an output with rows of a table that count; those without a row are left out.
 
-    Opens a file only where its manifest does not say which inputs it has rows of.
+    runs: the manifests by run id; current: what counts of them, as `current_sources` says. Opens a
+    file only where its manifest does not say which inputs it has rows of.
     """
     by_run: dict[str, list[RunRows]] = {}
-    for rows in rows_that_count(current_sources(manifests), table):
+    for rows in rows_that_count(current, table):
         by_run.setdefault(rows.run_id, []).append(rows)
-    runs = {manifest["run_id"]: manifest for manifest in manifests}
     for run_id, counting in by_run.items():
         manifest = runs[run_id]
         whole = {name for rows in counting if not rows.whole_shards for name in rows.sources}
@@ -88,14 +98,21 @@ def _sources(root: str, manifest: Manifest, file: FileEntry) -> set[str]:
     return {name for rows in columns for name in pc.unique(rows["source"]).to_pylist()}
 
 
-def published_schemas(manifests: Sequence[Manifest]) -> Mapping[str, pa.Schema]:
+def published_schemas(
+    manifests: Sequence[Manifest], by: str | None = None
+) -> Mapping[str, pa.Schema]:
     """The columns of each published table: those of the files, all kept fields, and `run_id`.
 
-    Raises JobError for names that differ in case alone, which most engines take for one.
+    by: the field that entities have of their document. Raises JobError where no run kept it, and
+    for names that differ in case alone, which most engines take for one.
     """
     runs = committed_runs(manifests)
     kept = dict.fromkeys(name for run in runs for name in run["configuration"]["keep_fields"])
     schemas = {**TABLES, "documents": documents_schema(list(kept))}
+    if by and runs:
+        if by not in kept:
+            raise JobError(f"no run kept the field {by}, by which it is to be published")
+        schemas["entities"] = schemas["entities"].append(schemas["documents"].field(by))
     for schema in schemas.values():
         names: dict[str, str] = {}
         for name in [*schema.names, RUN_ID]:
@@ -105,5 +122,4 @@ def published_schemas(manifests: Sequence[Manifest]) -> Mapping[str, pa.Schema]:
                     f"the columns {other!r} and {name!r} cannot be in one published table, since "
                     "most engines make no difference of upper and lower case"
                 )
-    run_id = pa.field(RUN_ID, pa.string(), metadata={"doc": "the run that wrote the row"})
-    return {table: schema.append(run_id) for table, schema in schemas.items()}
+    return {table: schema.append(RUN_ID_FIELD) for table, schema in schemas.items()}

@@ -83,8 +83,9 @@ def rows_of(told: Manifest, table: str) -> Iterator[dict[str, Any]]:
             elif table == "entities":
                 yield {**row, "start_char": number, "label": told["run_id"]}
             else:
-                size = {"raw_size": 7} if told["schema_version"] > 1 else {}
-                yield {**row, "record": number, "stage": "Read", **size}
+                newer = {"raw_size": 7, "kept_fields": [name, None]}
+                more = newer if told["schema_version"] > 1 else {}
+                yield {**row, "record": number, "stage": "Read", **more}
         if table == "dead_letters" and not entry["complete"]:
             yield {"source": entry["source"], "record": None, "stage": "Read"}
 

@@ -1,0 +1,142 @@
+"""Tables that a field of the documents partitions have the rows that count, in its partitions."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from pipeline.outputs.current import read_table
+from pipeline.publication.publish import publish
+from pipeline.publication.targets import target
+from schemas.errors import JobError, UsageError
+from tests.jobs.runs.conftest import MadeOutput, Read
+from tests.pipeline.publication.readers import (
+    Rows,
+    delta_rows,
+    iceberg_rows,
+    iceberg_table,
+    polars_rows,
+)
+
+# What a folder of Hive's cannot be called by itself, and what is no value there.
+ODD = ("x/y:z", "50%", "Zoë", "[b]*", "a=b", "2026-01-02 03:04", "it's", "")
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> MadeOutput:
+    """An output whose documents have a year each; a source was read again."""
+    (tmp_path / "out").mkdir()
+    output = MadeOutput(tmp_path / "out")
+    output.commit("r1", Read("a", ("a1", "a2"), failed=("a3",)), Read("b", tuple(ODD)))
+    output.commit("r2", Read("b", (*ODD[2:], "new"), fingerprint="2-2"))
+    return output
+
+
+def publish_by_year(root: Path, *kinds: str) -> None:
+    for kind in kinds or (f"delta={root}", f"delta={root}-lake", "iceberg=open"):
+        one = target(f"{kind},by=year", str(root))
+        one.require()
+        publish(str(root), one)
+
+
+def wanted(root: Path) -> Mapping[str, Rows]:
+    """What counts; entities with the year of their document."""
+    documents = read_table(str(root), "documents").to_pylist()
+    for row in documents:
+        row["year"] = row["year"] or None
+    years = {(row["run_id"], row["source"], row["record"]): row["year"] for row in documents}
+    entities = read_table(str(root), "entities").to_pylist()
+    for row in entities:
+        row["year"] = years[row["run_id"], row["source"], row["record"]]
+    letters = read_table(str(root), "dead_letters").to_pylist()
+    return {"documents": documents, "entities": entities, "dead_letters": letters}
+
+
+def comparable(rows: Rows) -> list[list[tuple[str, Any]]]:
+    return sorted(sorted((name, str(value)) for name, value in row.items()) for row in rows)
+
+
+def require_what_counts(root: Path) -> None:
+    for table, rows in wanted(root).items():
+        expected = comparable(rows)
+        for place in (root / table, Path(f"{root}-lake") / table):
+            assert comparable(delta_rows(place)) == expected
+            assert comparable(polars_rows(place)) == expected
+        assert comparable(iceberg_rows(root, table)) == expected
+
+
+def test_rows_are_those_that_count_with_the_value_of_their_document(output: MadeOutput) -> None:
+    publish_by_year(output.root)
+    assert all(wanted(output.root).values())
+    require_what_counts(output.root)
+    output.commit("r3", Read("a", ("a1",), fingerprint="2-2"))
+    publish_by_year(output.root)
+    require_what_counts(output.root)
+
+
+def test_a_partition_is_read_without_the_others(output: MadeOutput) -> None:
+    publish_by_year(output.root)
+    for table in ("documents", "entities"):
+        delta = DeltaTable(output.root / table)
+        assert delta.metadata().partition_columns == ["year"]
+        files = delta.file_uris([("year", "=", "year of Zoë")])
+        assert len(files) == 1
+        tasks = iceberg_table(output.root, table).scan("year = 'year of Zoë'").plan_files()
+        assert len(list(tasks)) == 1
+    assert DeltaTable(output.root / "dead_letters").metadata().partition_columns == ["run_id"]
+
+
+def test_what_is_divided_once_is_not_divided_again(output: MadeOutput) -> None:
+    publish_by_year(output.root)
+    before = {path: path.stat().st_mtime_ns for path in output.root.glob("*/_published/*/*")}
+    output.commit("r3", Read("c", ("c1",)))
+    publish_by_year(output.root)
+    after = {path: path.stat().st_mtime_ns for path in output.root.glob("*/_published/*/*")}
+    assert before.items() < after.items()
+    assert Counter(path.parts[-4] for path in after.keys() - before) == {
+        "documents": 1,
+        "entities": 1,
+    }
+
+
+def test_runs_without_the_field_have_no_value(output: MadeOutput) -> None:
+    publish_by_year(output.root)
+    years = {row["doc_id"]: row["year"] for row in polars_rows(output.root / "documents")}
+    assert years[""] == "year of "
+    assert years["new"] == "year of new"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("delta=lake,by=", "--publish delta=lake,by=, expected"),
+        ("delta=lake,of=year", "--publish delta=lake,of=year, expected"),
+        ("iceberg=open,by=a b", "expected"),
+    ],
+)
+def test_a_field_that_is_none_is_refused(output: MadeOutput, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        target(text, str(output.root))
+
+
+def test_a_field_that_no_run_kept_is_an_error(output: MadeOutput) -> None:
+    one = target(f"delta={output.root},by=day", str(output.root))
+    with pytest.raises(JobError, match="no run kept the field day, by which it is to be published"):
+        publish(str(output.root), one)
+
+
+@pytest.mark.parametrize("kind", ["delta={}", "iceberg=open"])
+def test_a_table_keeps_its_partition(output: MadeOutput, kind: str) -> None:
+    text = kind.format(output.root)
+    publish_by_year(output.root, text)
+    with pytest.raises(UsageError, match="the table entities there is not partitioned by run_id"):
+        publish(str(output.root), target(text, str(output.root)))
+
+
+def test_entities_of_older_versions_cannot_be_divided(output: MadeOutput) -> None:
+    output.make_older("r1")
+    with pytest.raises(JobError, match="run r1 is of an older version, and its entities do not"):
+        publish_by_year(output.root)
