@@ -1,13 +1,13 @@
 """One file that a manifest names: its place, its bytes, and what its footer says."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow.parquet as pq
 
 from pipeline.console.text import first_line
 from pipeline.filesystems.beam import filesystems, open_file
-from pipeline.outputs.table_reader import open_table
+from pipeline.outputs.table_reader import open_table, read_batches
 from schemas.errors import JobError
 from schemas.manifest import FileEntry, Manifest
 from schemas.tables import SCHEMA_VERSION, TABLES, documents_schema, since, without_dictionaries
@@ -72,3 +72,17 @@ def _footer_problems(
             yield f"has a column {name} that version {version} of {table} does not know"
         elif kind != expected[name]:
             yield f"has {kind} in the column {name}, expected {expected[name]}"
+
+
+def input_problems(root: str, files: Iterable[FileEntry], manifest: Manifest) -> Iterator[str]:
+    """Where the manifest names other inputs than files, which are sound, have rows of."""
+    for file in files:
+        if "inputs" in file:
+            named = {manifest["inputs"][number]["source"] for number in file["inputs"]}
+            held: set[str] = set()
+            for rows in read_batches(f"{root}/{file['path']}", ["source"]):
+                held.update(rows["source"].unique().to_pylist())
+            for source in sorted(held - named):
+                yield f"{file['path']} has rows of {source}, which the manifest does not say"
+            for source in sorted(named - held):
+                yield f"{file['path']} has no row of {source}, but the manifest says so"

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from jobs.runs.outputs import Output
 from jobs.runs.verify.counts import EntitiesByDocument, RunCounts, count_problems, total_problems
-from jobs.runs.verify.files import file_problems
+from jobs.runs.verify.files import file_problems, input_problems
 from jobs.runs.verify.findings import Checked, Finding
 from jobs.runs.verify.rows import WrongRows, wrong_rows
 from jobs.runs.verify.texts import text_problems
@@ -41,6 +41,7 @@ def _problems(output: Output, manifest: Manifest, checked: Checked) -> Iterator[
                 are_sound = False
                 yield f"{file['path']} {problem}"
         if are_sound:
+            yield from input_problems(output.root, written["files"], manifest)
             readable[table] = table_files(output.root, manifest, table)
     if not manifest["inputs"]:
         return

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import input_of
+
 if TYPE_CHECKING:
     from tests.jobs.runs.verify.conftest import Manifest, VerifiedOutput
 
@@ -39,6 +41,19 @@ def count_more(name: str) -> "Callable[[VerifiedOutput], None]":
 def count_less_of_source(told: "Manifest") -> None:
     told["inputs"][0]["entities"] -= 1
     told["counts"]["entities"] -= 1
+
+
+def name_inputs(change: "Callable[[list[int]], list[int]]") -> "Callable[[Manifest], None]":
+    def changed(told: "Manifest") -> None:
+        (file,) = told["tables"]["documents"]["files"]
+        file["inputs"] = change(file["inputs"])
+
+    return changed
+
+
+def name_another_input(told: "Manifest") -> None:
+    told["inputs"].append(input_of("/elsewhere"))
+    name_inputs(lambda inputs: [*inputs, len(told["inputs"]) - 1])(told)
 
 
 DAMAGE: "dict[str, tuple[Callable[[VerifiedOutput], object], str]]" = {
@@ -75,6 +90,14 @@ DAMAGE: "dict[str, tuple[Callable[[VerifiedOutput], object], str]]" = {
             "job.1", lambda told: told["counts"].update(entities_by_label={})
         ),
         "run job.1: the manifest says 0 entities ",
+    ),
+    "an input of a file": (
+        lambda out: out.change_manifest("job.1", name_inputs(lambda inputs: inputs[:-1])),
+        ", which the manifest does not say",
+    ),
+    "an input too many of a file": (
+        lambda out: out.change_manifest("job.1", name_another_input),
+        "has no row of /elsewhere, but the manifest says so",
     ),
     "bytes of a table": (
         lambda out: out.change_manifest(
