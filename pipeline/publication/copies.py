@@ -22,19 +22,23 @@ from schemas.records import RowCounts
 _BLOCK = 2**20
 
 
+def copy_file(root: str, _: str, file: WantedFile, path: str) -> tuple[int, int]:
+    """Copy a file as it is; returns its rows and bytes. Raises JobError where that cannot be."""
+    source = f"{root}/{file.path}"
+    try:
+        with open_file(source) as stream, _whole_file(path) as copy:
+            shutil.copyfileobj(stream, copy, _BLOCK)
+    except OSError as error:
+        raise JobError(f"{source} cannot be copied: {first_line(error)}") from error
+    return file.rows, file.bytes
+
+
 def write_copy(root: str, table: str, file: WantedFile, path: str) -> tuple[int, int]:
-    """Write the rows of a file that count, or all of it as it is; returns their number and bytes.
+    """Write the rows of a file that count; returns their number, and the bytes of the copy.
 
     Nothing is written where no row is left. Raises JobError where the file cannot be read.
     """
     source = f"{root}/{file.path}"
-    if not file.counting:
-        try:
-            with open_file(source) as stream, _whole_file(path) as copy:
-                shutil.copyfileobj(stream, copy, _BLOCK)
-        except OSError as error:
-            raise JobError(f"{source} cannot be copied: {first_line(error)}") from error
-        return file.rows, file.bytes
     with open_table(source) as opened:
         schema = opened.schema_arrow
     writer = TableWriter(table, schema, "", sys.maxsize, whole_file_at(path))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.outputs.current import current_sources
-from pipeline.publication.copies import write_copy
+from pipeline.publication.copies import copy_file, write_copy
 from pipeline.publication.divided import Divider
 from pipeline.publication.table import PublishedFile, PublishedTable
 from pipeline.publication.wanted import WantedFile, wanted_files
@@ -33,13 +33,17 @@ class CurrentFiles:
         return located
 
     def _file(self, name: str, table: PublishedTable, wanted: WantedFile) -> PublishedFile:
-        reference = None if wanted.counting else table.reference(wanted.path)
+        is_whole = not wanted.counting
+        if wanted.has_dictionaries and not table.takes_dictionaries:
+            is_whole = False
+        reference = table.reference(wanted.path) if is_whole else None
         if reference is not None:
             return PublishedFile(reference, wanted.run_id, wanted.rows, wanted.bytes)
-        copy = wanted.copy_name if wanted.counting else wanted.path.rpartition("/")[2]
+        copy = wanted.path.rpartition("/")[2] if is_whole else wanted.copy_name
         path = f"run_id={wanted.run_id}/{copy}"
         location = table.copy_location(path)
         if location in table.files:
             return table.files[location]
-        rows, size = write_copy(self._root, name, wanted, f"{table.copies}/{path}")
+        write = copy_file if is_whole else write_copy
+        rows, size = write(self._root, name, wanted, f"{table.copies}/{path}")
         return PublishedFile(location, wanted.run_id, rows, size)

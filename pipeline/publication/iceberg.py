@@ -120,6 +120,8 @@ class IcebergTarget:
 class IcebergPublished(PublishedTable):
     """A table of Iceberg at the snapshot at which it was opened."""
 
+    takes_dictionaries: ClassVar[bool] = False  # pyiceberg finds no common type
+
     def __init__(
         self,
         catalog: "Catalog",

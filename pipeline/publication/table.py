@@ -41,10 +41,12 @@ class Change(NamedTuple):
 class PublishedTable(ABC):
     """A table as it was when it was opened; it need not be there yet.
 
-    by: the column by which it is partitioned.
+    by: the column by which it is partitioned; takes_dictionaries: whether its readers take files
+    that call text dictionaries beside others.
     """
 
     by: str
+    takes_dictionaries: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -21,6 +21,7 @@ from schemas.manifest import FileEntry, Manifest
 from schemas.tables import TABLES, documents_schema
 
 RUN_ID = "run_id"  # the column that Parquet files have in their path alone
+_PLAIN = 4  # from this version on, text is plain text in the files
 RUN_ID_FIELD = pa.field(RUN_ID, pa.string(), metadata={"doc": "the run that wrote the row"})
 
 
@@ -28,7 +29,8 @@ class WantedFile(NamedTuple):
     """A file of a run of which rows count.
 
     path: as it counts from the output; rows, bytes, sha256: of the whole file; counting: which rows
-    of it count, empty where all of them do.
+    of it count, empty where all of them do; has_dictionaries: whether it calls repeated text so, as
+    files did before version 4.
     """
 
     run_id: str
@@ -37,6 +39,7 @@ class WantedFile(NamedTuple):
     bytes: int
     sha256: str
     counting: tuple[RunRows, ...] = ()
+    has_dictionaries: bool = False
 
     @property
     def copy_name(self) -> str:
@@ -67,12 +70,15 @@ def wanted_files(
     for run_id, counting in by_run.items():
         manifest = runs[run_id]
         whole = {name for rows in counting if not rows.whole_shards for name in rows.sources}
+        has_dictionaries = manifest["schema_version"] < _PLAIN or not all(
+            "inputs" in file for file in manifest["tables"]["entities"]["files"]
+        )
         all_count = len(whole) == len(manifest["inputs"])
         for file in manifest["tables"][table]["files"]:
             own = () if all_count else _counting(root, manifest, file, counting, whole)
             if file["rows"] and own is not None:
                 written = (file["path"], file["rows"], file["bytes"], file["sha256"])
-                yield WantedFile(run_id, *written, own)
+                yield WantedFile(run_id, *written, own, has_dictionaries)
 
 
 def _counting(

@@ -11,10 +11,12 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 
+from pipeline.outputs.current import read_table
 from pipeline.publication.publish import publish
 from pipeline.publication.table import Published
 from pipeline.publication.targets import target
 from schemas.errors import JobError, UsageError
+from schemas.tables import with_dictionaries
 from tests.builders import input_of
 from tests.jobs.runs.view.histories import (
     LATER,
@@ -24,6 +26,7 @@ from tests.jobs.runs.view.histories import (
     committed,
     comparable,
     expected,
+    file_of,
     histories,
     write,
 )
@@ -221,3 +224,22 @@ def test_repairs_of_a_whole_shard_keep_its_dead_letter(tmp_path: Path) -> None:
     wanted = comparable(expected([broken, repair], "dead_letters"))
     assert comparable(delta_rows(root / "dead_letters")) == wanted
     assert comparable(iceberg_rows(root, "dead_letters")) == wanted
+
+
+def test_files_of_older_versions_are_read_beside_others(superseded: Path) -> None:
+    """They call what is repeated dictionaries, for which not every reader finds a common type."""
+    older = json.loads((superseded / "runs/r2.json").read_text())
+    older["schema_version"] = 3
+    for table in older["tables"].values():
+        for file in table["files"]:
+            path = superseded / file["path"]
+            rows = pq.read_table(path, partitioning=None)
+            pq.write_table(rows.cast(with_dictionaries(rows.schema)), path)
+            file.update(file_of(path, superseded))
+    (superseded / "runs/r2.json").write_text(json.dumps(older))
+    publish_to(superseded, f"delta={superseded}", "iceberg=open")
+    for table in TABLES:
+        kept = comparable(read_table(str(superseded), table).to_pylist())
+        assert comparable(delta_rows(superseded / table)) == kept
+        assert comparable(polars_rows(superseded / table)) == kept
+        assert comparable(iceberg_rows(superseded, table)) == kept
