@@ -273,16 +273,12 @@ def _data_file(file: PublishedFile, spec: int) -> "DataFile":
 
 
 def _iceberg_schema(schema: pa.Schema, by: str) -> "Schema":
-    """The same columns in Iceberg's types.
-
-    Numbered as a catalog numbers them, elements of lists behind all columns: the mapping of names
-    is made of these numbers.
-    """
-    from pyiceberg.schema import Schema
+    """The same columns in Iceberg's types, with the numbers that a new table gives them."""
+    from pyiceberg.schema import Schema, assign_fresh_schema_ids
     from pyiceberg.types import NestedField
 
     elements = count(len(schema) + 1)
-    return Schema(
+    columns = Schema(
         *(
             NestedField(
                 number,
@@ -295,6 +291,8 @@ def _iceberg_schema(schema: pa.Schema, by: str) -> "Schema":
             for number, field in enumerate(schema, 1)
         )
     )
+    # Elements of lists get others there than these, and the mapping of names has to have those.
+    return assign_fresh_schema_ids(columns)
 
 
 def _iceberg_type(kind: pa.DataType, elements: Iterator[int]) -> "IcebergType":

@@ -179,6 +179,17 @@ def test_columns_that_come_later_are_null_before(superseded: Path) -> None:
         assert years == {("r1", True), ("r2", True), ("r3", False)}
 
 
+def test_names_in_files_lead_to_the_numbers_of_the_columns(superseded: Path) -> None:
+    """Elements of lists too, without which Spark reads no dead letter; also of later columns."""
+    for told in ({}, {**committed("r3", [SOURCES[0]], ["year"]), "timings": LATER}):
+        if told:
+            write(superseded, told)
+        publish_to(superseded, "iceberg=open")
+        for name in TABLES:
+            table = iceberg_table(superseded, name)
+            assert table.name_mapping() == table.schema().name_mapping
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
