@@ -42,6 +42,9 @@ _SETTINGS = {
     "delta.deletedFileRetentionDuration": "interval 7 days",
     "delta.checkpointInterval": "20",
 }
+# VACUUM removes what is older and not of the table: here also files of the output that have rows
+# which count beside others, are empty, or that `rollback` needs. A hundred years, so it finds none.
+_IN_PLACE = {"delta.deletedFileRetentionDuration": "interval 36500 days"}
 _NOT_IN_NAMES = " ,;{}()\n\t="
 
 
@@ -157,7 +160,7 @@ class DeltaPublished(PublishedTable):
             partition_by=[self.by],
             name=self._table,
             description=self._schema.metadata[b"doc"].decode(),
-            configuration=_SETTINGS,
+            configuration=_SETTINGS | (_IN_PLACE if self._is_in_place else {}),
             commit_properties=self._properties(change, 1),
         )
 

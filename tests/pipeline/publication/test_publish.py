@@ -1,6 +1,7 @@
 """Published tables have the rows that count, whatever was published before, for every reader."""
 
 import json
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -159,6 +160,18 @@ def test_two_outputs_do_not_share_a_table(superseded: Path, tmp_path: Path, text
         shutil.copytree(superseded / "_iceberg", other / "_iceberg")
     with pytest.raises(UsageError, match="of somebody else already"):
         publish_to(other, text.format(tmp_path))
+
+
+def test_vacuum_leaves_the_files_of_an_output(superseded: Path, tmp_path: Path) -> None:
+    """Its tables do not name those of which some rows count; elsewhere, what is old goes."""
+    publish_to(superseded, f"delta={superseded}", f"delta={tmp_path}/lake")
+    stray = tmp_path / f"lake/documents/run_id=r1/part-{'d' * 32}.parquet"
+    stray.touch()
+    for path in (*superseded.rglob("*.parquet"), stray):
+        os.utime(path, (0, 0))
+    for table in TABLES:
+        assert DeltaTable(superseded / table).vacuum(full=True) == []
+    assert DeltaTable(tmp_path / "lake/documents").vacuum(full=True) == [f"run_id=r1/{stray.name}"]
 
 
 def test_a_delta_table_goes_where_its_output_goes(superseded: Path, tmp_path: Path) -> None:
