@@ -58,7 +58,7 @@ test-pythons: environment ## extraction, training and tests with real Python 3.1
 test-schedules: environment ## the schedules with a real Airflow and the schemas of Kubernetes
 	@.ci/test-schedules $(PY)
 
-test-spark: environment ## the tables read with Spark, with the types that DuckDB, pandas and Polars find
+test-spark: environment ## the tables read with Spark, with the types that DuckDB, pandas and Polars find, and as published
 	@.ci/test-spark $(PY)
 
 test-labelling: environment ## the tasks of jobs.label read and exported by Label Studio's own SDK

@@ -39,7 +39,7 @@ class Read:
     """What a run finds in a source.
 
     documents: their ids; unread: records whose id stands in their bytes alone; failed: ids of
-    records that a later stage set aside.
+    records that a later stage set aside; keep_fields: as of the run, of which all reads have them.
     """
 
     source: str
@@ -49,6 +49,7 @@ class Read:
     fingerprint: str = "1-1"
     broken: bool = False
     repairs: str | None = None
+    keep_fields: tuple[str, ...] = ("year",)
 
     def letters(self) -> list[DeadLetter]:
         letters = [
@@ -62,7 +63,7 @@ class Read:
             DeadLetter(
                 *(self.source, 2000 + n, name, "TagBatches", "MemoryError", "Too long."),
                 raw=f"{name} left.".encode(),
-                kept_fields=("1892",),
+                kept_fields=("1892",) * len(self.keep_fields),
             )
             for n, name in enumerate(self.failed)
         ]
@@ -72,15 +73,16 @@ class Read:
         return letters
 
     def tagged(self) -> list[TaggedDocument]:
-        return [_tagged(self.source, n, name) for n, name in enumerate(self.documents)]
+        return [_tagged(self, n, name) for n, name in enumerate(self.documents)]
 
 
-def _tagged(source: str, record: int, name: str) -> TaggedDocument:
+def _tagged(read: Read, record: int, name: str) -> TaggedDocument:
+    kept = tuple(f"{field} of {name}" for field in read.keep_fields)
     text = " ".join([name, *WORDS])
     start = np.array([0, len(name) + 8], np.int32)
     end = np.array([len(name), len(name) + 10], np.int32)
     return TaggedDocument(
-        document=Document(name, source, record, text, (f"year of {name}",)),
+        document=Document(name, read.source, record, text, kept),
         sentences=1,
         tokens=5,
         unknown_tokens=2,
@@ -120,6 +122,8 @@ class MadeOutput:
         at = datetime.fromisoformat(started) if started else at
         if any(read.repairs for read in reads):
             settings["input_format"] = "dead_letters"
+        kept = reads[0].keep_fields if reads else ("year",)
+        settings["keep_fields"] = list(kept)
         storage = self.storage(run_id)
         run = RunDescription(
             run_id=run_id,
@@ -128,14 +132,14 @@ class MadeOutput:
             configuration=cast(Configuration, {**CONFIGURATION, **settings}),
             inputs={read.source: read.fingerprint for read in reads},
             shards=[(read.source, 0) for read in reads],
-            keep_fields=("year",),
+            keep_fields=kept,
             max_dead_letters=allowed,
             part=part,
             repairs={read.source: read.repairs for read in reads if read.repairs},
             versions=VERSIONS,
         )
         storage.prepare()
-        config = WriteConfig(storage, RowConfig(model, at, ("year",), 1.0), 10**9)
+        config = WriteConfig(storage, RowConfig(model, at, kept, 1.0), 10**9)
         tagged, letters = TaggedSink(config), DeadLetterSink(config)
         for read in reads:
             if read.documents:

@@ -1,5 +1,9 @@
 """Published tables as their readers find them: all rows, each with its columns by name."""
 
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +38,19 @@ def iceberg_rows(root: Path, table: str) -> Rows:
     """With pyiceberg."""
     rows: Rows = iceberg_table(root, table).scan().to_arrow().to_pylist()
     return rows
+
+
+def as_counts(rows: Iterable[Mapping[str, object]]) -> Counter[str]:
+    """Rows as text with how often each is there, without nulls, as .ci/published_with_spark.py."""
+    return Counter(map(_as_text, rows))
+
+
+def _as_text(row: Mapping[str, object]) -> str:
+    known = {name: value for name, value in row.items() if value is not None}
+    return json.dumps(known, sort_keys=True, default=_bytes_or_time)
+
+
+def _bytes_or_time(value: bytes | datetime) -> str | int:
+    if isinstance(value, bytes):
+        return value.hex()
+    return (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
