@@ -29,23 +29,26 @@ _MARKED = 2048  # bytes
 _REQUESTS = 8  # at once: an object store takes its time for each, and boto3 keeps 10 connections
 
 
-def require_writable(root: str) -> None:
-    """Raise UsageError where an output is out of reach, or nothing can be written to it."""
+def require_writable(root: str, flag: str = "--output") -> None:
+    """Raise UsageError where an output is out of reach, or nothing can be written to it.
+
+    flag: what named it.
+    """
     if is_remote(root):
-        require_filesystem("--output", root)
+        require_filesystem(flag, root)
         probe = f"{root}/{STAGING}/probe-{uuid.uuid4().hex}"
         try:
             Upload(probe).close()
             filesystems().delete([probe])
         except Exception as error:  # each filesystem raises errors of its own
-            raise UsageError(f"--output {root} cannot be written to: {refusal(error)}") from error
+            raise UsageError(f"{flag} {root} cannot be written to: {refusal(error)}") from error
         return
     place = Path(root)
     existing = next(path for path in (place, *place.parents) if path.exists())
     if not existing.is_dir():
-        raise UsageError(f"--output {root}: {existing} is not a directory")
+        raise UsageError(f"{flag} {root}: {existing} is not a directory")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {root}: no permission to write to {existing}")
+        raise UsageError(f"{flag} {root}: no permission to write to {existing}")
 
 
 @contextmanager

@@ -5,22 +5,26 @@ They refer to the output's files where they lie. Their metadata have no value of
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.text import first_line
 from pipeline.filesystems.paths import is_remote, local_path
+from pipeline.outputs.catalog import require_writable
 from pipeline.outputs.layout import ICEBERG
 from pipeline.publication.packages import require_package
 from pipeline.publication.table import Change, OutdatedError, PublishedFile, PublishedTable
 from pipeline.publication.wanted import RUN_ID
 from schemas.errors import JobError, UsageError
+from schemas.tables import TABLES
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table, Transaction
     from pyiceberg.types import IcebergType
 
+_SQLITE = "catalog.db"
 _OWNER = "gleaner.output"
 _PROPERTIES = {
     # Other programs that expire snapshots would remove files which older runs still need.
@@ -40,6 +45,27 @@ _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
 }
+# Iceberg's paths are URLs, which nobody unquotes, and of which Python drops control characters.
+_NOT_IN_PATHS = re.compile(r"[?#%\x00-\x1f\x7f]")
+# What SQL catalogs say where another process is at work: a moment later it is done.
+_BUSY = ("database is locked", "already exists", "UNIQUE constraint failed")
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Raise errors of catalogs and stores as ours: OutdatedError where it is worth another try."""
+    from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
+
+    try:
+        yield
+    except (JobError, OutdatedError):
+        raise
+    except (CommitFailedException, CommitStateUnknownException) as error:
+        raise OutdatedError(str(error)) from error
+    except Exception as error:  # each catalog raises errors of its own
+        if any(words in str(error) for words in _BUSY):
+            raise OutdatedError(str(error)) from error
+        raise JobError(f"{name}: {first_line(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -51,30 +77,39 @@ class IcebergTarget:
     catalog: str | None
     namespace: str
 
-    def require(self) -> None:
+    def require(self, owner: str) -> None:
         require_package("pyiceberg", "iceberg", self.text)
         if self.catalog is None and is_remote(self.root):
             raise UsageError(
                 f"{self.text}: an output on an object store needs a catalog that pyiceberg is "
                 "configured for, as iceberg=CATALOG/NAMESPACE"
             )
-        if set(self.root).intersection("?#%"):
-            raise UsageError(f"{self.text}: {self.root} has ?, # or %, which Iceberg's URLs cannot")
-        try:
-            self._catalog.create_namespace_if_not_exists(self.namespace)
-        except UsageError:
-            raise
-        except Exception as error:  # each catalog raises errors of its own
-            raise UsageError(f"{self.text} is out of reach: {first_line(error)}") from error
+        odd = _NOT_IN_PATHS.search(self.root)
+        if odd:
+            raise UsageError(
+                f"{self.text}: {self.root!r} has {odd[0]!r}, which no path of Iceberg's can have"
+            )
+        if self.catalog is None:
+            require_writable(self._place, self.text)
+            if not os.path.exists(f"{self._place}/{_SQLITE}"):
+                return
+        for table in TABLES:
+            try:
+                self.open(table, owner)
+            except UsageError:
+                raise
+            except (JobError, OutdatedError) as error:
+                raise UsageError(f"{self.text} is out of reach: {error}") from error
 
     def open(self, table: str, owner: str) -> "IcebergPublished":
-        from pyiceberg.exceptions import NoSuchTableError
+        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
         name = f"{self.namespace}.{table}"
-        try:
-            found = self._catalog.load_table(name)
-        except NoSuchTableError:
-            return IcebergPublished(self._catalog, name, self.root, owner, None)
+        with _told(name):
+            try:
+                found = self._catalog.load_table(name)
+            except (NoSuchTableError, NoSuchNamespaceError):
+                return IcebergPublished(self._catalog, name, self.root, owner, None)
         if found.properties.get(_OWNER) != owner:
             raise UsageError(f"{self.text}: there is a table {table} of somebody else already")
         return IcebergPublished(self._catalog, name, self.root, owner, found)
@@ -86,16 +121,30 @@ class IcebergTarget:
         from pyiceberg.utils.config import Config
 
         if self.catalog is None:
-            place = f"{self.root}/{ICEBERG}"
-            os.makedirs(place, exist_ok=True)
-            return SqlCatalog("gleaner", uri=f"sqlite:///{place}/catalog.db", warehouse=place)
-        known = Config().config.get("catalog", {})
+            os.makedirs(self._place, exist_ok=True)
+            uri = f"sqlite:///{self._place}/{_SQLITE}"
+            return SqlCatalog("gleaner", uri=uri, warehouse=self._place)
+        known = cast("Mapping[str, Mapping[str, object]]", Config().config.get("catalog", {}))
         if self.catalog not in known:
             raise UsageError(
                 f"{self.text}: pyiceberg's configuration has no catalog {self.catalog!r}"
                 + did_you_mean(self.catalog, known)
             )
-        return load_catalog(self.catalog)
+        return load_catalog(self.catalog, **_store_settings(known[self.catalog]))
+
+    @property
+    def _place(self) -> str:
+        return f"{self.root}/{ICEBERG}"
+
+
+def _store_settings(configured: Mapping[str, object]) -> dict[str, str]:
+    """The S3 that the environment names, as for all else: pyiceberg alone would ask Amazon's."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint or "s3.endpoint" in configured:
+        return {}
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    own = {} if "s3.region" in configured else {"s3.region": region}
+    return {**own, "s3.endpoint": endpoint}
 
 
 class IcebergPublished(PublishedTable):
@@ -126,19 +175,17 @@ class IcebergPublished(PublishedTable):
         snapshot = self._table.current_snapshot() if self._table else None
         if self._table is None or snapshot is None:
             return {}
-        entries = (
-            entry
-            for manifest in snapshot.manifests(self._table.io)
-            for entry in manifest.fetch_manifest_entry(self._table.io)
-        )
-        return {entry.data_file.file_path: entry.data_file for entry in entries}
+        with _told(self._name):
+            return {
+                entry.data_file.file_path: entry.data_file
+                for manifest in snapshot.manifests(self._table.io)
+                for entry in manifest.fetch_manifest_entry(self._table.io)
+            }
 
     def begin(self, schema: pa.Schema) -> None:
         if self._table is None:
-            try:
+            with _told(self._name):
                 self._changes = self._created(schema)
-            except Exception as error:  # each catalog raises errors of its own
-                raise JobError(f"{self._name}: {first_line(error)}") from error
             return
         known = set(self._table.schema().column_names)
         self._missing = [field for field in schema if field.name not in known]
@@ -150,6 +197,7 @@ class IcebergPublished(PublishedTable):
 
         columns = _iceberg_schema(schema)
         source = columns.find_field(RUN_ID).field_id
+        self._catalog.create_namespace_if_not_exists(self._name.rpartition(".")[0])
         return self._catalog.create_table_transaction(
             self._name,
             columns,
@@ -189,10 +237,8 @@ class IcebergPublished(PublishedTable):
         return self._table is not None and not self._missing
 
     def commit(self, change: Change) -> None:
-        from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
-
         changes = self._begun
-        try:
+        with _told(self._name):
             if self._missing:
                 with changes.update_schema() as update:
                     for field in self._missing:
@@ -200,10 +246,6 @@ class IcebergPublished(PublishedTable):
             if change.added or change.removed:
                 self._stage(changes, change)
             changes.commit_transaction()
-        except (CommitFailedException, TableAlreadyExistsError) as error:
-            raise OutdatedError(str(error)) from error
-        except Exception as error:  # each catalog raises errors of its own
-            raise JobError(f"{self._name}: {first_line(error)}") from error
 
     def _stage(self, changes: "Transaction", change: Change) -> None:
         update = changes.update_snapshot({"gleaner.run_id": change.run_id})
@@ -216,13 +258,14 @@ class IcebergPublished(PublishedTable):
                 snapshot.append_data_file(_data_file(file, spec))
 
     def expire(self, before: datetime) -> None:
-        if self._table is None:
+        table = self._table
+        if table is None:
             return
-        table = self._table.refresh()
         current = table.metadata.current_snapshot_id
         oldest = before.timestamp() * 1000
         if any(s.timestamp_ms < oldest and s.snapshot_id != current for s in table.snapshots()):
-            table.maintenance.expire_snapshots().older_than(before).commit()
+            with _told(self._name):
+                table.maintenance.expire_snapshots().older_than(before).commit()
 
 
 def _data_file(file: PublishedFile, spec: int) -> "DataFile":

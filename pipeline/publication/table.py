@@ -68,7 +68,10 @@ class PublishedTable(ABC):
 
     @abstractmethod
     def expire(self, before: datetime) -> None:
-        """Drop versions of the table that are older; the current one stays."""
+        """Drop versions of the table that are older; the current one stays.
+
+        Raises OutdatedError where others were faster, JobError where it cannot be done.
+        """
 
 
 class Target(Protocol):
@@ -79,13 +82,17 @@ class Target(Protocol):
         """What users name, in the form in which the output remembers it."""
         ...
 
-    def require(self) -> None:
-        """Raise UsageError where packages are missing, or the place is out of reach."""
+    def require(self, owner: str) -> None:
+        """Raise UsageError where packages are missing, or the place is out of reach or taken.
+
+        owner: as `open` takes it, empty for an output that was never published. Writes nothing.
+        """
         ...
 
     def open(self, table: str, owner: str) -> PublishedTable:
         """A table as it is now, also where it is not there yet.
 
-        owner: the id of the output; raises UsageError where the table is of another one.
+        owner: the id of the output; raises UsageError where the table is of another one, JobError
+        where it cannot be looked at, OutdatedError where others are just changing it.
         """
         ...

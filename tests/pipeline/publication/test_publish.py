@@ -11,8 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 
-from pipeline.publication.publish import Published, publish
-from pipeline.publication.targets import target
+from pipeline.publication.publish import Published, publish, required_targets
 from schemas.errors import JobError, UsageError
 from tests.builders import input_of
 from tests.jobs.runs.view.histories import (
@@ -35,12 +34,8 @@ from tests.pipeline.publication.readers import (
 
 
 def publish_to(root: Path, *texts: str) -> list[Published]:
-    done = []
-    for text in texts:
-        one = target(text, str(root))
-        one.require()
-        done += publish(str(root), one)
-    return done
+    targets = required_targets(str(root), texts)
+    return [table for one in targets for table in publish(str(root), one)]
 
 
 @given(history=histories())
