@@ -124,27 +124,29 @@ class IcebergTarget:
             os.makedirs(self._place, exist_ok=True)
             uri = f"sqlite:///{self._place}/{_SQLITE}"
             return SqlCatalog("gleaner", uri=uri, warehouse=self._place)
-        known = cast("Mapping[str, Mapping[str, object]]", Config().config.get("catalog", {}))
+        known = cast("Mapping[str, dict[str, str]]", Config().config.get("catalog", {}))
         if self.catalog not in known:
             raise UsageError(
                 f"{self.text}: pyiceberg's configuration has no catalog {self.catalog!r}"
                 + did_you_mean(self.catalog, known)
             )
-        return load_catalog(self.catalog, **_store_settings(known[self.catalog]))
+        return load_catalog(self.catalog, **_with_store(known[self.catalog]))
 
     @property
     def _place(self) -> str:
         return f"{self.root}/{ICEBERG}"
 
 
-def _store_settings(configured: Mapping[str, object]) -> dict[str, str]:
-    """The S3 that the environment names, as for all else: pyiceberg alone would ask Amazon's."""
+def _with_store(configured: Mapping[str, str]) -> dict[str, str]:
+    """A catalog's settings with the S3 that the environment names: pyiceberg asks Amazon's alone.
+
+    What is configured goes before.
+    """
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    if not endpoint or "s3.endpoint" in configured:
-        return {}
+    if not endpoint:
+        return dict(configured)
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    own = {} if "s3.region" in configured else {"s3.region": region}
-    return {**own, "s3.endpoint": endpoint}
+    return {"s3.endpoint": endpoint, "s3.region": region, **configured}
 
 
 class IcebergPublished(PublishedTable):

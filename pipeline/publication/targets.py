@@ -7,7 +7,8 @@ the targets that it was published to: what changes an output publishes it there 
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
@@ -23,7 +24,7 @@ from pipeline.outputs.layout import PUBLISHED
 from pipeline.publication.delta import DeltaTarget
 from pipeline.publication.iceberg import IcebergTarget
 from pipeline.publication.table import Target
-from schemas.errors import UsageError
+from schemas.errors import JobError, UsageError
 
 _VERSION = 1
 _NAME = r"[A-Za-z0-9_-]+"
@@ -96,7 +97,10 @@ def remember(root: str, text: str) -> Publications:
         first = Publications(secrets.token_hex(16), (text,))
         if not is_remote(root):
             return _written(root, first)
-        if create_object(f"{root}/{PUBLISHED}", _encoded(first)):
+        path = f"{root}/{PUBLISHED}"
+        with _told(path):
+            is_first = create_object(path, _encoded(first))
+        if is_first:
             return first
         known = read_publications(root)
     if text in known.targets:
@@ -125,12 +129,22 @@ def remembered_targets(root: str) -> Sequence[Target]:
 
 def _written(root: str, known: Publications) -> Publications:
     data, path = _encoded(known), f"{root}/{PUBLISHED}"
-    if is_remote(root):
-        with Upload(path) as stream:
-            stream.write(data)
-    else:
-        replace_file(Path(path), data)
+    with _told(path):
+        if is_remote(root):
+            with Upload(path) as stream:
+                stream.write(data)
+        else:
+            replace_file(Path(path), data)
     return known
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Raise JobError where a disk or a store refuses what is written."""
+    try:
+        yield
+    except OSError as error:
+        raise JobError(f"{path} cannot be written: {error.strerror or refusal(error)}") from error
 
 
 def _encoded(known: Publications) -> bytes:

@@ -41,7 +41,7 @@ def in_threads(works: Sequence[Callable[[], object]]) -> None:
             done.result()
 
 
-def published(root: Path, text: str) -> Callable[[], object]:
+def published(root: Path | str, text: str) -> Callable[[], object]:
     """A publish that waits for nobody, as on another machine."""
     return lambda: publish(str(root), target(text, str(root)))
 

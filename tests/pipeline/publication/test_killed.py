@@ -105,11 +105,13 @@ def test_a_publish_that_is_killed_at_a_file_operation_is_done_or_not_done(place:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_publish_that_is_killed_at_any_time_is_done_or_not_done(place: Path) -> None:
     kill_for_some_time(place, 60)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_publish_that_is_killed_anywhere_is_done_or_not_done(place: Path) -> None:
     kill_at_operations(place, 1)
 
