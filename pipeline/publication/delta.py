@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -226,7 +227,7 @@ def _remove(file: PublishedFile) -> "RemoveAction":
     from deltalake.transaction import RemoveAction
 
     return RemoveAction(
-        file.location,
+        unquote(file.location),  # it is quoted anew; those of others may need that
         data_change=True,
         deletion_timestamp=_now(),
         size=file.bytes,
