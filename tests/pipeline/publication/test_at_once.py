@@ -6,8 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import Table
+from sqlalchemy.exc import OperationalError
 
 from pipeline.publication.delta import DeltaPublished
 from pipeline.publication.publish import publish
@@ -113,3 +117,25 @@ def test_a_run_that_goes_while_another_publishes_it_is_not_left_in_the_table(
     published(root, text)()
     assert made[0].added
     assert seen(root) == before
+
+
+def test_a_catalog_that_is_busy_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite keeps others out for longer than its clients wait, where a disk is slow."""
+    root = make_output(tmp_path / "out")
+    make, tries = SqlCatalog.commit_table, list[str]()
+
+    def locked(catalog: SqlCatalog, table: Table, *changes: Any) -> Any:  # noqa: ANN401 - as it is
+        tries.append(".".join(table.name()))
+        if len(tries) % 2:
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        return make(catalog, table, *changes)
+
+    monkeypatch.setattr(SqlCatalog, "commit_table", locked)
+    monkeypatch.setattr("pipeline.publication.publish._SECONDS", 0.0)
+    published(root, "iceberg=open")()
+    assert tries[:2] == ["open.entities"] * 2
+    assert {place: rows for place, rows in seen(root).items() if rows} == {
+        place: rows for place, rows in counting(root).items() if place[0] == "iceberg"
+    }
