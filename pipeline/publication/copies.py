@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Self
 
 from model.host.durable_files import sync_path
-from pipeline.filesystems.beam import filesystems, list_files, open_file, refusal
+from pipeline.filesystems.beam import (
+    filesystems,
+    list_files,
+    load_object_stores,
+    open_file,
+    refusal,
+)
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.upload import Upload, Writer
 from pipeline.outputs.table_reader import open_table, read_row_groups
@@ -30,6 +36,7 @@ def write_copy(root: str, table: str, file: WantedFile, path: str) -> tuple[int,
     Nothing is written where no row is left. Raises JobError where the file cannot be read, or the
     copy cannot be written.
     """
+    _load_stores(path)
     source = f"{root}/{file.path}"
     try:
         if file.counting:
@@ -79,6 +86,7 @@ def _copies(directory: str) -> Iterator[tuple[str, float]]:
 
     Of a local directory not by Beam, which takes brackets in its name for a pattern.
     """
+    _load_stores(directory)
     pattern = "run_id=*/part-*"
     if is_remote(directory):
         for file in list_files(f"{directory}/{pattern}"):
@@ -87,6 +95,12 @@ def _copies(directory: str) -> Iterator[tuple[str, float]]:
     for path in Path(directory).glob(pattern):
         with contextlib.suppress(FileNotFoundError):  # somebody else was faster
             yield str(path), path.stat().st_mtime
+
+
+def _load_stores(path: str) -> None:
+    """Have Beam know the store of a path that only a catalog names: no flag did."""
+    if is_remote(path):
+        load_object_stores()
 
 
 def _name(path: str) -> str:

@@ -164,3 +164,21 @@ def test_a_job_on_an_object_store_publishes_there(
             store = {"AWS_ALLOW_HTTP": "true"}
             delta = DeltaTable(f"s3://{bucket}/{place}/{table}", storage_options=store)
             assert comparable(delta.to_pyarrow_table().to_pylist()) == wanted
+
+
+def test_a_store_that_the_catalog_alone_names_is_written_to(
+    flags: list[str], tmp_path: Path, bucket: str, keys: Keys
+) -> None:
+    """In a process of its own, which has no object stores unless a flag names one."""
+    settings = {"URI": f"sqlite:///{tmp_path}/catalog.db", "WAREHOUSE": f"s3://{bucket}/lake"}
+    own = {f"PYICEBERG_CATALOG__LAKE__{name}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "pipeline.run", *flags]
+    for text in ("Bo left Oslo.", "Ada left Rome."):
+        write(tmp_path / "in/b.jsonl", text)
+        write(tmp_path / "in/c.jsonl", text, text)
+        subprocess.run(
+            [*command, "--only_new", "--publish=iceberg=lake/a"],
+            check=True,
+            env={**os.environ, **own, "PYTHONPATH": os.getcwd()},  # noqa: PTH109 - as above
+        )
+    assert [key for key in keys("lake/a/documents/data/") if key.endswith(".parquet")]

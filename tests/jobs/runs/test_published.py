@@ -15,6 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 from jobs.runs.__main__ import run
 from pipeline.publication.delta import DeltaPublished
 from pipeline.publication.publish import expire_everywhere, publish_all, required_targets
+from pipeline.publication.table import Change
 from pipeline.publication.targets import target
 from schemas.errors import JobError, UsageError
 from tests.pipeline.publication.places import counting, seen, targets_of
@@ -180,3 +181,21 @@ def test_older_versions_have_no_rows_that_were_forgotten(published: "MadeOutput"
         assert len(list(iceberg_table(published.root, table).snapshots())) == 1
     with pytest.raises(Exception, match="part-"):
         DeltaTable(published.root / "documents", version=0).to_pyarrow_table()
+
+
+def test_a_run_that_expires_is_there_until_no_table_has_it(
+    published: "MadeOutput", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where what superseded it was not published yet."""
+    published.commit("r4", published.read("/in/b", ("b9",), fingerprint="4-1"))
+    expected, make = seen(published.root), DeltaPublished.commit
+
+    def checked(table: DeltaPublished, change: Change) -> None:
+        assert seen(published.root)["in place", "documents"] == expected["in place", "documents"]
+        monkeypatch.setattr(DeltaPublished, "commit", make)
+        make(table, change)
+
+    monkeypatch.setattr(DeltaPublished, "commit", checked)
+    assert run(["expire", "--older_than=0", f"--output={published.root}"]) == 0
+    assert "r3" not in published.manifests()
+    assert seen(published.root) == counting(published.root)
