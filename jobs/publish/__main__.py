@@ -12,8 +12,9 @@ from pipeline.console.arguments import Parser
 from pipeline.console.commands import called
 from pipeline.console.printing import account
 from pipeline.console.process import main
-from pipeline.publication.publish import publish_all
-from pipeline.publication.targets import EXPECTED, forget_target, remembered_targets, target
+from pipeline.outputs.catalog import require_writable
+from pipeline.publication.publish import publish_all, publishing_alone, required_targets
+from pipeline.publication.targets import EXPECTED, forget_target, remembered_names, target
 from schemas.errors import UsageError
 
 EXAMPLES = ("delta=out", "--output s3://bucket/out iceberg=lake/gleaner", "")
@@ -24,16 +25,18 @@ def run(arguments: Sequence[str]) -> int:
     flags = publish_parser().parse(arguments)
     root = find_output(flags.output).root
     if flags.stop:
+        if flags.targets:
+            raise UsageError(f"--stop takes one target alone, without {' '.join(flags.targets)}")
         stopped = target(flags.stop, root).text
-        forget_target(root, stopped)
+        with publishing_alone(root):
+            forget_target(root, stopped)
         account(f"{root} is published to {stopped} no more; the tables are as they were")
         return 0
-    targets = [target(text, root) for text in flags.targets] or remembered_targets(root)
-    if not targets:
+    names = flags.targets or remembered_names(root)
+    if not names:
         raise UsageError(f"{root} was never published: name a target, {EXPECTED}")
-    for one in targets:
-        one.require()
-    publish_all(root, targets)
+    require_writable(root)
+    publish_all(root, required_targets(root, names))
     return 0
 
 

@@ -6,6 +6,7 @@ again, also where the run that superseded it is rolled back.
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
 from jobs.runs.outputs import Output, add_dry_run, changing, days_ago, tell
 from jobs.runs.state import status_in_words
@@ -41,12 +42,13 @@ def run(flags: argparse.Namespace) -> int:
     with changing(flags) as output:
         expired = find_expired(output, before, flags.keep)
         for manifest in expired:
-            if not flags.dry_run:
-                remove_run(run_storage(output.root, manifest["run_id"]))
+            if not flags.dry_run:  # behind what is published: a table may still have their files
+                storage = run_storage(output.root, manifest["run_id"])
+                output.outdated.append(partial(remove_run, storage))
             told = "superseded" if manifest["status"] == "committed" else status_in_words(manifest)
             tell(flags, f"{manifest['run_id']}  {told}  {_megabytes([manifest])}")
-        done = "would be removed" if flags.dry_run else "removed"
-        tell(flags, f"{counted(len(expired), 'run')} {done}, {_megabytes(expired)}")
+    done = "would be removed" if flags.dry_run else "removed"
+    tell(flags, f"{counted(len(expired), 'run')} {done}, {_megabytes(expired)}")
     return 0
 
 

@@ -19,8 +19,8 @@ from pipeline.filesystems.stores import require_filesystem
 from pipeline.outputs.catalog import clean, held, output_root, read_manifests, require_writable
 from pipeline.outputs.current import CurrentSource, by_age, current_sources, not_replaced
 from pipeline.outputs.layout import RUNS
-from pipeline.publication.publish import publish_all
-from pipeline.publication.targets import remembered_targets
+from pipeline.publication.publish import publish_all, required_targets
+from pipeline.publication.targets import remembered_names, remembered_targets
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
 
@@ -100,8 +100,7 @@ def changing(flags: argparse.Namespace) -> Iterator[Output]:
     """
     with holding(flags) as root:
         if not flags.dry_run:
-            for target in remembered_targets(root):
-                target.require()
+            required_targets(root, remembered_names(root))
         manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
         output = Output(root, by_age(manifests))
         try:

@@ -1,6 +1,7 @@
 """An output as a whole: one run at a time writes to it, and its manifests say what is in it."""
 
 import contextlib
+import errno
 import os
 import re
 import uuid
@@ -26,26 +27,30 @@ from schemas.manifest import Manifest
 REPORT_MARK = b'<meta name="generator" content="gleaner report">'
 _MARKED = 2048  # bytes
 
+_READINGS = 4  # of manifests that go meanwhile, before that is an error
 _REQUESTS = 8  # at once: an object store takes its time for each, and boto3 keeps 10 connections
 
 
-def require_writable(root: str) -> None:
-    """Raise UsageError where an output is out of reach, or nothing can be written to it."""
+def require_writable(root: str, flag: str = "--output") -> None:
+    """Raise UsageError where an output is out of reach, or nothing can be written to it.
+
+    flag: what named it.
+    """
     if is_remote(root):
-        require_filesystem("--output", root)
+        require_filesystem(flag, root)
         probe = f"{root}/{STAGING}/probe-{uuid.uuid4().hex}"
         try:
             Upload(probe).close()
             filesystems().delete([probe])
         except Exception as error:  # each filesystem raises errors of its own
-            raise UsageError(f"--output {root} cannot be written to: {refusal(error)}") from error
+            raise UsageError(f"{flag} {root} cannot be written to: {refusal(error)}") from error
         return
     place = Path(root)
     existing = next(path for path in (place, *place.parents) if path.exists())
     if not existing.is_dir():
-        raise UsageError(f"--output {root}: {existing} is not a directory")
+        raise UsageError(f"{flag} {root}: {existing} is not a directory")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {root}: no permission to write to {existing}")
+        raise UsageError(f"{flag} {root}: no permission to write to {existing}")
 
 
 @contextmanager
@@ -87,16 +92,24 @@ def clean(root: str) -> list[Manifest]:
 def read_manifests(root: str) -> list[Manifest]:
     """The manifests of an output, by run id; none where there is no output.
 
-    Raises UsageError for one that is damaged, or written by a newer version of gleaner, and where
-    an object store does not give them.
+    Where one goes between being listed and being read, as those of merged runs do, all are read
+    again: what took its place is there by then. Raises UsageError for one that is damaged, or
+    written by a newer version of gleaner, and where an object store does not give them.
     """
+    for _ in range(_READINGS):
+        with contextlib.suppress(FileNotFoundError):
+            return _listed_manifests(root)
+    return _listed_manifests(root)
+
+
+def _listed_manifests(root: str) -> list[Manifest]:
     if not is_remote(root):
         return [_manifest(path) for path in sorted(_local_files(f"{root}/runs", ".json"))]
     try:
         found = list_files(f"{root}/runs/*.json")
         with ThreadPoolExecutor(_REQUESTS) as pool:
             return list(pool.map(_manifest, sorted(file.path for file in found)))
-    except UsageError:
+    except (UsageError, FileNotFoundError):
         raise
     except Exception as error:  # each filesystem raises errors of its own
         raise UsageError(f"--output {root} cannot be read: {refusal(error)}") from error
@@ -132,8 +145,13 @@ def _local_files(directory: str, suffix: str) -> list[str]:
 
 
 def _manifest(path: str) -> Manifest:
-    with open_file(path) as stream:
-        data = stream.read()
+    try:
+        with open_file(path) as stream:
+            data = stream.read()
+    except Exception as error:  # each filesystem raises errors of its own
+        if is_remote(path) and not filesystems().exists(path):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
+        raise
     try:
         return parse_manifest(data, path)
     except ValueError as error:

@@ -13,6 +13,7 @@ RUNS = "runs"
 PLAN = "plan.json"
 LOCK = ".lock"
 PUBLISHED = "_published.json"
+PUBLISHED_LOCK = "_published.lock"
 ICEBERG = "_iceberg"
 DELTA_LOG = "_delta_log"
 COPIES = (

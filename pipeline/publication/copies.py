@@ -1,16 +1,19 @@
 """Files that a published table has for itself: rows that count of a file, or all of its bytes."""
 
+import contextlib
 import os
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
 
 from model.host.durable_files import sync_path
 from pipeline.console.text import first_line
-from pipeline.filesystems.beam import filesystems, list_files, open_file
+from pipeline.filesystems.beam import filesystems, list_files, load_object_stores, open_file
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.upload import Upload, Writer
 from pipeline.outputs.table_reader import open_table, read_row_groups
@@ -24,58 +27,87 @@ _BLOCK = 2**20
 
 def copy_file(root: str, _: str, file: WantedFile, path: str) -> tuple[int, int]:
     """Copy a file as it is; returns its rows and bytes. Raises JobError where that cannot be."""
+    _load_stores(path)
     source = f"{root}/{file.path}"
     try:
-        with open_file(source) as stream, _whole_file(path) as copy:
+        with open_file(source) as stream, whole_file(path) as copy:
             shutil.copyfileobj(stream, copy, _BLOCK)
     except OSError as error:
-        raise JobError(f"{source} cannot be copied: {first_line(error)}") from error
+        raise JobError(f"{source} cannot be copied to {path}: {first_line(error)}") from error
     return file.rows, file.bytes
 
 
 def write_copy(root: str, table: str, file: WantedFile, path: str) -> tuple[int, int]:
     """Write the rows of a file that count; returns their number, and the bytes of the copy.
 
-    Nothing is written where no row is left. Raises JobError where the file cannot be read.
+    Nothing is written where no row is left. Raises JobError where the file cannot be read, or the
+    copy cannot be written.
     """
+    _load_stores(path)
     source = f"{root}/{file.path}"
     with open_table(source) as opened:
         schema = opened.schema_arrow
-    writer = TableWriter(table, schema, "", sys.maxsize, whole_file_at(path))
-    for rows in read_row_groups(source):
-        for part in file.counting_rows(rows):
-            writer.write(part, RowCounts())
-    results = writer.close()
+    with contextlib.ExitStack() as copy:  # what an error leaves half written goes
+        try:
+            writer = TableWriter(
+                table, schema, "", sys.maxsize, lambda _: copy.enter_context(whole_file(path))
+            )
+            for rows in read_row_groups(source):
+                for part in file.counting_rows(rows):
+                    writer.write(part, RowCounts())
+            results = writer.close()
+        except OSError as error:
+            raise JobError(f"{path} cannot be written: {first_line(error)}") from error
     return (results[0].rows, results[0].bytes) if results else (0, 0)
 
 
 def remove_copies(copies: str, located: Collection[str], before: datetime) -> int:
     """Remove what a table has in a directory and at none of these locations; returns how many.
 
-    Files that were changed since stay: somebody may be about to commit them.
+    Also what a kill left half written of one. Files that were changed since stay: somebody may be
+    about to commit them.
     """
     oldest = before.timestamp()
-    own = {_name(location) for location in located}
+    # Delta quotes what a path of its own has, Iceberg does not.
+    own = {_name(form) for location in located for form in (location, unquote(location))}
     paths = [
-        file.path
-        for file in list_files(f"{copies}/*=*/part-*")
-        if _name(file.path) not in own and (file.last_updated_in_seconds or 0) < oldest
+        path for path, changed in _copies(copies) if _name(path) not in own and changed < oldest
     ]
-    filesystems().delete(paths)
+    if is_remote(copies):
+        filesystems().delete(paths)
+    for path in () if is_remote(copies) else paths:
+        Path(path).unlink(missing_ok=True)
     return len(paths)
+
+
+def _copies(directory: str) -> Iterator[tuple[str, float]]:
+    """The path of each file there, and when it was last changed, in seconds since 1970.
+
+    Of a local directory not by Beam, which takes brackets in its name for a pattern.
+    """
+    _load_stores(directory)
+    pattern = "*=*/part-*"
+    if is_remote(directory):
+        for file in list_files(f"{directory}/{pattern}"):
+            yield file.path, file.last_updated_in_seconds or 0
+        return
+    for path in Path(directory).glob(pattern):
+        with contextlib.suppress(FileNotFoundError):  # somebody else was faster
+            yield str(path), path.stat().st_mtime
+
+
+def _load_stores(path: str) -> None:
+    """Have Beam know the store of a path that only a catalog names: no flag did."""
+    if is_remote(path):
+        load_object_stores()
 
 
 def _name(path: str) -> str:
     """What tells copies apart, however their table names them."""
-    return path.rpartition("/")[2]
+    return "/".join(path.split("/")[-2:])
 
 
-def whole_file_at(path: str) -> Callable[[str], Writer]:
-    """What makes a file at this path, whatever it is told."""
-    return lambda _: _whole_file(path)
-
-
-def _whole_file(path: str) -> Writer:
+def whole_file(path: str) -> Writer:
     """A new file that appears whole once it is closed, also in the place of the same one."""
     return Upload(path) if is_remote(path) else _LocalFile(path)
 
@@ -103,11 +135,13 @@ class _LocalFile:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object, /) -> None:
-        if kind is None:
-            self.close()
-            return
-        self._stream.close()
-        os.remove(self._partial)
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            with contextlib.suppress(OSError):  # it may be for want of space that this fails
+                self._stream.close()
+            Path(self._partial).unlink(missing_ok=True)
 
 
 def now() -> datetime:

@@ -7,6 +7,7 @@ The log has no value of any column but that of the partition: what is forgotten 
 """
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,17 +19,20 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 
 from pipeline.console.text import first_line
+from pipeline.filesystems.paths import is_remote, scheme_of
 from pipeline.lineage.names import DatasetName, dataset_name
+from pipeline.outputs.catalog import read_manifests, require_writable
 from pipeline.outputs.layout import COPIES
-from pipeline.publication.packages import require_package
 from pipeline.publication.table import (
     Change,
     OutdatedError,
     PublishedFile,
     PublishedTable,
     partition_of,
+    require_package,
 )
 from schemas.errors import JobError, UsageError
+from schemas.tables import TABLES
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -46,6 +50,9 @@ _SETTINGS = {
 # which count beside others, are empty, or that `rollback` needs. A hundred years, so it finds none.
 _IN_PLACE = {"delta.deletedFileRetentionDuration": "interval 36500 days"}
 _NOT_IN_NAMES = " ,;{}()\n\t="
+# delta-rs reads %41 as A and \ as /, and refuses control characters; of a URL # ends the path.
+_NOT_IN_PATHS = re.compile(r"[%\\\x00-\x1f\x7f]")
+_NOT_IN_URLS = re.compile(rf"{_NOT_IN_PATHS.pattern}|[#]")
 
 
 @dataclass(frozen=True)
@@ -63,15 +70,28 @@ class DeltaTarget:
     def dataset(self, table: str) -> DatasetName:
         return dataset_name(f"{self.uri}/{table}")
 
-    def require(self) -> None:
+    def require(self, owner: str) -> None:
         require_package(self.package, "delta", self.text)
-        try:
-            self._opened("documents")
-        except Exception as error:  # each store raises errors of its own
-            raise UsageError(f"{self.text} is out of reach: {first_line(error)}") from error
+        odd = (_NOT_IN_URLS if is_remote(self.uri) else _NOT_IN_PATHS).search(self.uri)
+        if odd:
+            raise UsageError(f"{self.text!r}: delta-rs reads paths with {odd[0]!r} otherwise")
+        if self.uri.startswith(f"{self.root}/"):
+            raise UsageError(
+                f"{self.text} is inside of the output; delta={self.root} is the output"
+            )
+        require_writable(self.uri, "--publish delta:")
+        if self.uri != self.root and read_manifests(self.uri):
+            raise UsageError(f"{self.text} is another output, which has tables of its own there")
+        for table in TABLES:
+            try:
+                self.open(table, owner)
+            except UsageError:
+                raise
+            except JobError as error:
+                raise UsageError(f"{self.text} is out of reach: {error}") from error
 
     def open(self, table: str, owner: str) -> "DeltaPublished":
-        delta = self._opened(table)
+        delta = opened_delta(f"{self.uri}/{table}")
         if delta is not None and not delta.transaction_version(_APPLICATION.format(owner)):
             raise UsageError(f"{self.text}: there is a table {table} of somebody else already")
         by = partition_of(self.by, table)
@@ -79,11 +99,23 @@ class DeltaTarget:
             raise UsageError(f"{self.text}: the table {table} there is not partitioned by {by}")
         return DeltaPublished(self, table, owner, delta)
 
-    def _opened(self, table: str) -> "DeltaTable | None":
-        from deltalake import DeltaTable
 
-        place = f"{self.uri}/{table}"
-        return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
+def opened_delta(place: str) -> "DeltaTable | None":
+    """The table at a path or a URL as it is now, None where there is none; raises JobError."""
+    from deltalake import DeltaTable
+
+    settings = _store_settings(place)
+    try:
+        if not DeltaTable.is_deltatable(place, settings):
+            return None
+        return DeltaTable(place, storage_options=settings)
+    except Exception as error:  # each store raises errors of its own
+        raise JobError(f"{place}: {first_line(error)}") from error
+
+
+def _store_settings(place: str) -> dict[str, str]:
+    """What delta-rs asks for beside the environment: whoever names an endpoint by http wants it."""
+    return {"AWS_ALLOW_HTTP": "true"} if scheme_of(place) == "s3" else {}
 
 
 class DeltaPublished(PublishedTable):
@@ -130,24 +162,21 @@ class DeltaPublished(PublishedTable):
         return self._delta is not None and not self._missing(self._delta)
 
     def commit(self, change: Change) -> None:
-        from deltalake.exceptions import DeltaError
-
         try:
             if self._delta is None:
                 self._create(change)
             else:
                 self._amend(self._delta, change)
-        except DeltaError as error:
+        except Exception as error:  # each store raises errors of its own
             if self._is_changed():
                 raise OutdatedError(str(error)) from error
             raise JobError(f"{self._place}: {first_line(error)}") from error
 
     def _is_changed(self) -> bool:
-        from deltalake import DeltaTable
-
-        if self._delta is None:
-            return DeltaTable.is_deltatable(self._place)
-        return DeltaTable(self._place).version() != self._delta.version()
+        now = opened_delta(self._place)
+        if now is None or self._delta is None:
+            return now is not self._delta
+        return now.version() != self._delta.version()
 
     def _create(self, change: Change) -> None:
         from deltalake.transaction import create_table_with_add_actions
@@ -161,6 +190,7 @@ class DeltaPublished(PublishedTable):
             name=self._table,
             description=self._schema.metadata[b"doc"].decode(),
             configuration=_SETTINGS | (_IN_PLACE if self._is_in_place else {}),
+            storage_options=_store_settings(self._place),
             commit_properties=self._properties(change, 1),
         )
 
@@ -215,7 +245,7 @@ def _remove(file: PublishedFile, by: str) -> "RemoveAction":
     from deltalake.transaction import RemoveAction
 
     return RemoveAction(
-        unquote(file.location),
+        unquote(file.location),  # it is quoted anew; those of others may need that
         data_change=True,
         deletion_timestamp=_now(),
         size=file.bytes,

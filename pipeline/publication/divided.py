@@ -8,16 +8,18 @@ is none, as everywhere in Hive's partitions.
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from contextlib import ExitStack
+from functools import lru_cache, partial
 from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.filesystems.upload import Writer
 from pipeline.outputs.layout import table_file, table_files
 from pipeline.outputs.table_reader import open_table, read_row_groups
 from pipeline.outputs.table_writer import TableWriter
-from pipeline.publication.copies import whole_file_at
+from pipeline.publication.copies import whole_file
 from pipeline.publication.table import PublishedFile, PublishedTable
 from pipeline.publication.wanted import RUN_ID, RUN_ID_FIELD, WantedFile
 from schemas.errors import JobError
@@ -48,24 +50,35 @@ class Divider:
     def _written(
         self, name: str, table: PublishedTable, wanted: WantedFile, begin: str
     ) -> Iterator[PublishedFile]:
-        writers: dict[str | None, tuple[str, TableWriter]] = {}
         source = f"{self._root}/{wanted.path}"
         schema = self._schema(source)
+        writers: dict[str | None, TableWriter] = {}
+        paths: dict[str | None, str] = {}
+        with ExitStack() as copies:  # what an error leaves half written goes
+            for value, rows in self._by_value(name, wanted, source, schema):
+                if value not in writers:
+                    paths[value] = self._path(begin, value)
+                    create = partial(_created, copies, f"{table.copies}/{paths[value]}")
+                    writers[value] = TableWriter(name, schema, "", sys.maxsize, create)
+                    self._require_few(writers, source)
+                writers[value].write(rows, RowCounts())
+            written = {value: writer.close() for value, writer in writers.items()}
+        for value, results in written.items():
+            for result in results:
+                location = table.copy_location(paths[value])
+                yield PublishedFile(location, value, result.rows, result.bytes)
+
+    def _by_value(
+        self, name: str, wanted: WantedFile, source: str, schema: pa.Schema
+    ) -> Iterator[tuple[str | None, pa.Table]]:
+        """The rows of a file that count, some of one value at a time."""
         for rows in read_row_groups(source):
             for part in wanted.counting_rows(rows):
                 values = self._values_of(name, part, wanted.run_id)
                 own = _with_run_id(part, schema, wanted.run_id)
                 for value in values.unique().to_pylist():
-                    if value not in writers:
-                        path = self._path(begin, value)
-                        at = whole_file_at(f"{table.copies}/{path}")
-                        writers[value] = path, TableWriter(name, schema, "", sys.maxsize, at)
-                        self._require_few(writers, source)
                     is_own = pc.is_null(values) if value is None else pc.equal(values, value)
-                    writers[value][1].write(own.filter(is_own), RowCounts())
-        for value, (path, writer) in writers.items():
-            for result in writer.close():
-                yield PublishedFile(table.copy_location(path), value, result.rows, result.bytes)
+                    yield value, own.filter(is_own)
 
     def _schema(self, path: str) -> pa.Schema:
         with open_table(path) as opened:
@@ -123,6 +136,11 @@ def _column(rows: pa.Table, name: str) -> pa.ChunkedArray:
 def _with_run_id(rows: pa.Table, schema: pa.Schema, run_id: str) -> pa.Table:
     named = rows.append_column(RUN_ID, pa.repeat(run_id, len(rows)))
     return named.select(schema.names)
+
+
+def _created(copies: ExitStack, path: str, _: str) -> Writer:
+    """A new file, whatever its writer calls it, which goes unless all of them are closed."""
+    return copies.enter_context(whole_file(path))
 
 
 def _digest(text: str) -> str:

@@ -5,12 +5,14 @@ of the partition: what is forgotten was never in them.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import pyarrow as pa
 
@@ -18,25 +20,26 @@ from pipeline.console.arguments import did_you_mean
 from pipeline.console.text import first_line
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.lineage.names import DatasetName, dataset_name
+from pipeline.outputs.catalog import require_writable
 from pipeline.outputs.layout import ICEBERG
-from pipeline.publication.packages import require_package
+from pipeline.publication.iceberg_types import data_file, doc_of, iceberg_schema, iceberg_type
 from pipeline.publication.table import (
     Change,
     OutdatedError,
     PublishedFile,
     PublishedTable,
     partition_of,
+    require_package,
 )
-from pipeline.publication.wanted import RUN_ID
 from schemas.errors import JobError, UsageError
+from schemas.tables import TABLES
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
-    from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
-    from pyiceberg.types import IcebergType
 
+_SQLITE = "catalog.db"
 _OWNER = "gleaner.output"
 _PROPERTIES = {
     # Other programs that expire snapshots would remove files which older runs still need.
@@ -48,6 +51,27 @@ _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
 }
+# Iceberg's paths are URLs, which nobody unquotes, and of which Python drops control characters.
+_NOT_IN_PATHS = re.compile(r"[?#%\x00-\x1f\x7f]")
+# What SQL catalogs say where another process is at work: a moment later it is done.
+_BUSY = ("database is locked", "already exists", "UNIQUE constraint failed")
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Raise errors of catalogs and stores as ours: OutdatedError where it is worth another try."""
+    from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
+
+    try:
+        yield
+    except (JobError, OutdatedError):
+        raise
+    except (CommitFailedException, CommitStateUnknownException) as error:
+        raise OutdatedError(str(error)) from error
+    except Exception as error:  # each catalog raises errors of its own
+        if any(words in str(error) for words in _BUSY):
+            raise OutdatedError(str(error)) from error
+        raise JobError(f"{name}: {first_line(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -68,30 +92,39 @@ class IcebergTarget:
             return dataset_name(f"{self.root}/{ICEBERG}/{self.namespace}/{table}")
         return DatasetName(f"iceberg://{self.catalog}", f"{self.namespace}.{table}")
 
-    def require(self) -> None:
+    def require(self, owner: str) -> None:
         require_package(self.package, "iceberg", self.text)
         if self.catalog is None and is_remote(self.root):
             raise UsageError(
                 f"{self.text}: an output on an object store needs a catalog that pyiceberg is "
                 "configured for, as iceberg=CATALOG/NAMESPACE"
             )
-        if set(self.root).intersection("?#%"):
-            raise UsageError(f"{self.text}: {self.root} has ?, # or %, which Iceberg's URLs cannot")
-        try:
-            self._catalog.create_namespace_if_not_exists(self.namespace)
-        except UsageError:
-            raise
-        except Exception as error:  # each catalog raises errors of its own
-            raise UsageError(f"{self.text} is out of reach: {first_line(error)}") from error
+        odd = _NOT_IN_PATHS.search(self.root)
+        if odd:
+            raise UsageError(
+                f"{self.text}: {self.root!r} has {odd[0]!r}, which no path of Iceberg's can have"
+            )
+        if self.catalog is None:
+            require_writable(self._place, self.text)
+            if not os.path.exists(f"{self._place}/{_SQLITE}"):
+                return
+        for table in TABLES:
+            try:
+                self.open(table, owner)
+            except UsageError:
+                raise
+            except (JobError, OutdatedError) as error:
+                raise UsageError(f"{self.text} is out of reach: {error}") from error
 
     def open(self, table: str, owner: str) -> "IcebergPublished":
-        from pyiceberg.exceptions import NoSuchTableError
+        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
         name, by = f"{self.namespace}.{table}", partition_of(self.by, table)
-        try:
-            found = self._catalog.load_table(name)
-        except NoSuchTableError:
-            return IcebergPublished(self._catalog, name, self.root, owner, by, None)
+        with _told(name):
+            try:
+                found = self._catalog.load_table(name)
+            except (NoSuchTableError, NoSuchNamespaceError):
+                return IcebergPublished(self._catalog, name, self.root, owner, by, None)
         if found.properties.get(_OWNER) != owner:
             raise UsageError(f"{self.text}: there is a table {table} of somebody else already")
         if [field.name for field in found.spec().fields] != [by]:
@@ -105,16 +138,32 @@ class IcebergTarget:
         from pyiceberg.utils.config import Config
 
         if self.catalog is None:
-            place = f"{self.root}/{ICEBERG}"
-            os.makedirs(place, exist_ok=True)
-            return SqlCatalog("gleaner", uri=f"sqlite:///{place}/catalog.db", warehouse=place)
-        known = Config().config.get("catalog", {})
+            os.makedirs(self._place, exist_ok=True)
+            uri = f"sqlite:///{self._place}/{_SQLITE}"
+            return SqlCatalog("gleaner", uri=uri, warehouse=self._place)
+        known = cast("Mapping[str, dict[str, str]]", Config().config.get("catalog", {}))
         if self.catalog not in known:
             raise UsageError(
                 f"{self.text}: pyiceberg's configuration has no catalog {self.catalog!r}"
                 + did_you_mean(self.catalog, known)
             )
-        return load_catalog(self.catalog)
+        return load_catalog(self.catalog, **_with_store(known[self.catalog]))
+
+    @property
+    def _place(self) -> str:
+        return f"{self.root}/{ICEBERG}"
+
+
+def _with_store(configured: Mapping[str, str]) -> dict[str, str]:
+    """A catalog's settings with the S3 that the environment names: pyiceberg asks Amazon's alone.
+
+    What is configured goes before.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        return dict(configured)
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return {"s3.endpoint": endpoint, "s3.region": region, **configured}
 
 
 class IcebergPublished(PublishedTable):
@@ -154,19 +203,17 @@ class IcebergPublished(PublishedTable):
         snapshot = self._table.current_snapshot() if self._table else None
         if self._table is None or snapshot is None:
             return {}
-        entries = (
-            entry
-            for manifest in snapshot.manifests(self._table.io)
-            for entry in manifest.fetch_manifest_entry(self._table.io)
-        )
-        return {entry.data_file.file_path: entry.data_file for entry in entries}
+        with _told(self._name):
+            return {
+                entry.data_file.file_path: entry.data_file
+                for manifest in snapshot.manifests(self._table.io)
+                for entry in manifest.fetch_manifest_entry(self._table.io)
+            }
 
     def begin(self, schema: pa.Schema) -> None:
         if self._table is None:
-            try:
+            with _told(self._name):
                 self._changes = self._created(schema)
-            except Exception as error:  # each catalog raises errors of its own
-                raise JobError(f"{self._name}: {first_line(error)}") from error
             return
         known = set(self._table.schema().column_names)
         self._missing = [field for field in schema if field.name not in known]
@@ -176,9 +223,10 @@ class IcebergPublished(PublishedTable):
         from pyiceberg.partitioning import PartitionField, PartitionSpec
         from pyiceberg.transforms import IdentityTransform
 
-        columns = _iceberg_schema(schema, self.by)
+        columns = iceberg_schema(schema, self.by)
         source = columns.find_field(self.by).field_id
         field = PartitionField(source, 1000, IdentityTransform(), self.by)
+        self._catalog.create_namespace_if_not_exists(self._name.rpartition(".")[0])
         return self._catalog.create_table_transaction(
             self._name,
             columns,
@@ -218,23 +266,17 @@ class IcebergPublished(PublishedTable):
         return self._table is not None and not self._missing
 
     def commit(self, change: Change) -> None:
-        from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
-
         changes = self._begun
-        try:
+        with _told(self._name):
             if self._missing:
                 with changes.update_schema() as update:
                     for field in self._missing:
                         update.add_column(
-                            field.name, _iceberg_type(field.type, count()), _doc(field)
+                            field.name, iceberg_type(field.type, count()), doc_of(field)
                         )
             if change.added or change.removed:
                 self._stage(changes, change)
             changes.commit_transaction()
-        except (CommitFailedException, TableAlreadyExistsError) as error:
-            raise OutdatedError(str(error)) from error
-        except Exception as error:  # each catalog raises errors of its own
-            raise JobError(f"{self._name}: {first_line(error)}") from error
 
     def _stage(self, changes: "Transaction", change: Change) -> None:
         update = changes.update_snapshot({"gleaner.run_id": change.run_id})
@@ -244,74 +286,14 @@ class IcebergPublished(PublishedTable):
             for file in change.removed:
                 snapshot.delete_data_file(self._data_files[file.location])
             for file in change.added:
-                snapshot.append_data_file(_data_file(file, spec))
+                snapshot.append_data_file(data_file(file, spec))
 
     def expire(self, before: datetime) -> None:
-        if self._table is None:
+        table = self._table
+        if table is None:
             return
-        table = self._table.refresh()
         current = table.metadata.current_snapshot_id
         oldest = before.timestamp() * 1000
         if any(s.timestamp_ms < oldest and s.snapshot_id != current for s in table.snapshots()):
-            table.maintenance.expire_snapshots().older_than(before).commit()
-
-
-def _data_file(file: PublishedFile, spec: int) -> "DataFile":
-    from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
-    from pyiceberg.typedef import Record
-
-    made = DataFile.from_args(
-        content=DataFileContent.DATA,
-        file_path=file.location,
-        file_format=FileFormat.PARQUET,
-        partition=Record(file.partition),
-        record_count=file.rows,
-        file_size_in_bytes=file.bytes,
-    )
-    made.spec_id = spec
-    return made
-
-
-def _iceberg_schema(schema: pa.Schema, by: str) -> "Schema":
-    """The same columns in Iceberg's types, with the numbers that a new table gives them."""
-    from pyiceberg.schema import Schema, assign_fresh_schema_ids
-    from pyiceberg.types import NestedField
-
-    elements = count(len(schema) + 1)
-    columns = Schema(
-        *(
-            NestedField(
-                number,
-                field.name,
-                _iceberg_type(field.type, elements),
-                # What a file has in its partition alone may be read as null.
-                required=not field.nullable and field.name not in (by, RUN_ID),
-                doc=_doc(field),
-            )
-            for number, field in enumerate(schema, 1)
-        )
-    )
-    # Elements of lists get others there than these, and the mapping of names has to have those.
-    return assign_fresh_schema_ids(columns)
-
-
-def _iceberg_type(kind: pa.DataType, elements: Iterator[int]) -> "IcebergType":
-    """A type of the tables' in Iceberg's words; elements: numbers for those of lists."""
-    from pyiceberg import types
-
-    if pa.types.is_list(kind):
-        element = _iceberg_type(kind.value_type, elements)
-        return types.ListType(next(elements), element, element_required=False)
-    known: dict[str, IcebergType] = {
-        "string": types.StringType(),
-        "int32": types.IntegerType(),
-        "int64": types.LongType(),
-        "float": types.FloatType(),
-        "binary": types.BinaryType(),
-        "timestamp[us, tz=UTC]": types.TimestamptzType(),
-    }
-    return known[str(kind)]
-
-
-def _doc(field: pa.Field) -> str:
-    return str(field.metadata[b"doc"].decode())
+            with _told(self._name):
+                table.maintenance.expire_snapshots().older_than(before).commit()

@@ -1,23 +1,28 @@
 """Make the tables of a target what counts of an output, whatever they were.
 
 A table is opened before the manifests are read, and its change is refused where another came
-between: so what is committed last was read last, and whoever was slower begins again. What was
-written for a change that came to nothing counts for nothing, and is removed a week later.
+between. Once it is done they are read again: if they are others by now, somebody else may have
+found the table right as it was. Whoever was slower begins again. What was written for a change that
+came to nothing counts for nothing, and is removed a week later.
 """
 
 import random
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from pipeline.console.commands import called
 from pipeline.console.printing import console
 from pipeline.console.text import counted
+from pipeline.filesystems.paths import is_remote
 from pipeline.lineage.observing import open_lineage
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import committed_runs
+from pipeline.outputs.layout import PUBLISHED_LOCK
+from pipeline.outputs.lock import locked
 from pipeline.publication.copies import now, remove_copies
 from pipeline.publication.current_files import CurrentFiles
 from pipeline.publication.lineage import publish_run
@@ -36,48 +41,91 @@ from schemas.tables import TABLES
 
 # So long, versions of a table can be read that are not the last one.
 KEPT = timedelta(days=7)
+_SKEW = timedelta(days=1)  # of the clock of a store, at most
 _TRIES = 20
+_T = TypeVar("_T")
 _SECONDS = 1.0  # at most, before a change is tried again
 
 
 def publish(root: str, target: Target) -> list[Published]:
-    """Publish what counts of an output.
+    """Publish what counts of an output; others may do so at the same time.
 
     Raises JobError where files cannot be read or a table cannot be changed, UsageError where a
     table is there that is of somebody else.
     """
     owner = remember(root, target.text).owner
-    for last in range(_TRIES):
-        tables = {table: target.open(table, owner) for table in TABLES}
-        manifests = read_manifests(root)
+    return _until_others_are_done(target, partial(_once, root, target, owner))
+
+
+def _once(root: str, target: Target, owner: str) -> list[Published]:
+    """Publish what counts now; OutdatedError where it is not that any more, or others publish."""
+    tables = {table: target.open(table, owner) for table in TABLES}
+    manifests = read_manifests(root)
+    try:
+        done = list(_published(root, tables, manifests, target.by))
+    except JobError as error:
+        if read_manifests(root) == manifests:
+            raise
+        raise OutdatedError("files went that did not count any more") from error
+    if read_manifests(root) != manifests:
+        raise OutdatedError("the output changed meanwhile")
+    return done
+
+
+def _until_others_are_done(target: Target, work: Callable[[], _T]) -> _T:
+    """Do it again as long as it is too late; raises JobError where that has no end."""
+    for _ in range(_TRIES):
         try:
-            return list(_published(root, tables, manifests, target.by))
+            return work()
         except OutdatedError as error:
-            if last == _TRIES - 1:
-                raise JobError(f"{target.text}: others change the tables all the time") from error
+            last = error
             time.sleep(random.uniform(0, _SECONDS))  # noqa: S311 - so that two do not meet again
-            continue
-        except JobError:
-            if read_manifests(root) == manifests:
-                raise
-            continue  # files went that did not count any more
-    raise JobError(f"{target.text}: the output changes all the time")
+    raise JobError(f"{target.text} changes all the time: {last}") from last
+
+
+def required_targets(root: str, texts: Sequence[str]) -> list[Target]:
+    """The targets of these names, each once; nothing is written.
+
+    Raises UsageError for one that is none, out of reach, or has tables of another output.
+    """
+    known = read_publications(root)
+    targets = {one.text: one for one in (target(text, root) for text in texts)}
+    for one in targets.values():
+        one.require(known.owner if known else "")
+    return [*targets.values()]
+
+
+@contextmanager
+def publishing_alone(root: str) -> Iterator[None]:
+    """Wait for others who publish an output on this machine, and keep them waiting.
+
+    An object store has no locks: there it is the tables alone that refuse the slower one.
+    """
+    if is_remote(root):
+        yield
+        return
+    try:
+        with locked(f"{root}/{PUBLISHED_LOCK}", None):
+            yield
+    except OSError as error:
+        raise JobError(f"{error.filename or root}: {error.strerror or error}") from error
 
 
 @contextmanager
 def publishing(root: str, texts: Sequence[str]) -> Iterator[None]:
     """Publish an output to these targets once what stands within is done, and tell of it.
 
-    Also where a run was refused: others of its job may be committed. Raises UsageError at once for
-    a target that is out of reach.
+    Also where a run was refused: others of its job may be committed, and what is raised stays that
+    refusal. Raises UsageError at once for a target that is out of reach.
     """
-    targets = [target(text, root) for text in texts]
-    for one in targets:
-        one.require()
+    targets = required_targets(root, texts) if texts else []
     try:
         yield
-    except (DeadLettersError, BrokenFilesError, DriftError):
-        publish_all(root, targets)
+    except (DeadLettersError, BrokenFilesError, DriftError) as refused:
+        try:
+            publish_all(root, targets)
+        except JobError as error:
+            raise type(refused)(f"{refused}; {error}") from error
         raise
     publish_all(root, targets)
 
@@ -85,13 +133,16 @@ def publishing(root: str, texts: Sequence[str]) -> Iterator[None]:
 def publish_all(root: str, targets: Sequence[Target]) -> None:
     """Publish an output to these targets, and tell of each.
 
-    Raises JobError for the first that fails; the others are tried all the same.
+    Raises JobError for those that fail; the others are tried all the same.
     """
     failed: list[JobError] = []
     with open_lineage() as lineage:
         for one in targets:
             try:
-                with lineage.run(partial(publish_run, root, one, now())) as observe:
+                with (
+                    publishing_alone(root),
+                    lineage.run(partial(publish_run, root, one, now())) as observe,
+                ):
                     published = publish(root, one)
                     observe(published)
             except JobError as error:
@@ -101,8 +152,8 @@ def publish_all(root: str, targets: Sequence[Target]) -> None:
             event = {"name": "published", "level": "info", **facts}
             console().account(in_words(one, published), event)
     if failed:
-        again = f"{root} itself is not changed by that, and {called('jobs.publish')} does the rest"
-        raise JobError(f"{failed[0]}; {again}") from failed[0]
+        again = f"what counts of {root} stays as it is, and {called('jobs.publish')} publishes it"
+        raise JobError("; ".join([*map(str, failed), again])) from failed[0]
 
 
 def in_words(target: Target, published: Sequence[Published]) -> str:
@@ -128,7 +179,8 @@ def _published(
         removed = [file for location, file in before.items() if location not in wanted]
         if added or removed or not table.is_complete:
             table.commit(Change(added, removed, run_id))
-        _tidy(table, wanted, now() - KEPT)
+        with suppress(OutdatedError):  # whoever was faster does it, or the next one
+            _tidy(table, wanted, now() - KEPT)
         rows = sum(file.rows for file in wanted.values())
         yield Published(name, len(added), len(removed), len(wanted), rows)
 
@@ -136,10 +188,19 @@ def _published(
 def expire_everywhere(root: str) -> None:
     """Let the tables of an output have no version but the current one, and no other rows."""
     known = read_publications(root)
-    for text in known.targets if known else ():
-        for name in TABLES:
-            table = target(text, root).open(name, known.owner if known else "")
-            _tidy(table, table.files, now())
+    if known is None:
+        return
+    for text in known.targets:
+        one = target(text, root)
+        with publishing_alone(root):
+            _until_others_are_done(one, partial(_expire, one, known.owner, now() + _SKEW))
+
+
+def _expire(target: Target, owner: str, before: datetime) -> None:
+    for name in TABLES:
+        table = target.open(name, owner)
+        if table.is_complete:
+            _tidy(table, table.files, before)
 
 
 def _tidy(table: PublishedTable, located: Collection[str], before: datetime) -> None:

@@ -4,12 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from importlib.util import find_spec
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from model.host.installation import install_command
 from pipeline.lineage.names import DatasetName
 from pipeline.publication.wanted import RUN_ID
+from schemas.errors import UsageError
 
 _HALF_NAME = len("part-") + 16
 
@@ -95,7 +98,16 @@ class PublishedTable(ABC):
 
     @abstractmethod
     def expire(self, before: datetime) -> None:
-        """Drop versions of the table that are older; the current one stays."""
+        """Drop versions of the table that are older; the current one stays.
+
+        Raises OutdatedError where others were faster, JobError where it cannot be done.
+        """
+
+
+def require_package(package: str, extra: str, target: str) -> None:
+    """Raise UsageError, with what installs it, where a target needs a package that is missing."""
+    if find_spec(package) is None:
+        raise UsageError(f"{target} needs more packages: {install_command(extra)}")
 
 
 def partition_of(by: str | None, table: str) -> str:
@@ -135,13 +147,17 @@ class Target(Protocol):
         """What a table is called where lineage is told."""
         ...
 
-    def require(self) -> None:
-        """Raise UsageError where packages are missing, or the place is out of reach."""
+    def require(self, owner: str) -> None:
+        """Raise UsageError where packages are missing, or the place is out of reach or taken.
+
+        owner: as `open` takes it, empty for an output that was never published. Writes nothing.
+        """
         ...
 
     def open(self, table: str, owner: str) -> PublishedTable:
         """A table as it is now, also where it is not there yet.
 
-        owner: the id of the output; raises UsageError where the table is of another one.
+        owner: the id of the output; raises UsageError where the table is of another one, JobError
+        where it cannot be looked at, OutdatedError where others are just changing it.
         """
         ...

@@ -7,7 +7,8 @@ the targets that it was published to: what changes an output publishes it there 
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
@@ -17,21 +18,18 @@ import msgspec
 from model.host.durable_files import replace_file
 from pipeline.filesystems.beam import filesystems, open_file, refusal
 from pipeline.filesystems.paths import is_remote
-from pipeline.filesystems.upload import Upload
+from pipeline.filesystems.upload import Upload, create_object
 from pipeline.outputs.catalog import output_root
 from pipeline.outputs.layout import PUBLISHED
 from pipeline.publication.delta import DeltaTarget
 from pipeline.publication.iceberg import IcebergTarget
 from pipeline.publication.table import Target
-from schemas.errors import UsageError
+from schemas.errors import JobError, UsageError
 
 _VERSION = 1
 _NAME = r"[A-Za-z0-9_-]+"
 _FIELD = r"[A-Za-z0-9_.-]+"
-EXPECTED = (
-    "expected delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPACE, each with ,by=FIELD "
-    "where a field of the documents partitions them"
-)
+EXPECTED = "expected delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPACE"
 
 
 def target(text: str, root: str) -> Target:
@@ -58,10 +56,15 @@ class Publications:
     targets: tuple[str, ...] = ()
 
 
+class _Version(TypedDict):
+    """What the file holds whatever its version is."""
+
+    version: int
+
+
 class _Told(TypedDict):
     """What the file holds."""
 
-    version: int
     owner: str
     targets: list[str]
 
@@ -76,19 +79,35 @@ def read_publications(root: str) -> Publications | None:
         if not filesystems().exists(path):
             return None
         with open_file(path) as stream:
-            told = msgspec.json.decode(stream.read(), type=_Told)
+            data = stream.read()
+        if msgspec.json.decode(data, type=_Version)["version"] > _VERSION:
+            raise UsageError(f"{path} is of a newer version of gleaner")
+        told = msgspec.json.decode(data, type=_Told)
+    except UsageError:
+        raise
     except msgspec.MsgspecError as error:
         raise UsageError(f"{path} is no list of publications, it may be damaged") from error
     except Exception as error:  # each filesystem raises errors of its own
         raise UsageError(f"{path} cannot be read: {refusal(error)}") from error
-    if told["version"] != _VERSION:
-        raise UsageError(f"{path} is of a newer version of gleaner")
     return Publications(told["owner"], tuple(told["targets"]))
 
 
 def remember(root: str, text: str) -> Publications:
-    """What an output remembers with this target, which is written down where it is new."""
-    known = read_publications(root) or Publications(secrets.token_hex(16))
+    """What an output remembers with this target, which is written down where it is new.
+
+    Of two who are the first at once, one gives the output its id.
+    """
+    known = read_publications(root)
+    while known is None:
+        first = Publications(secrets.token_hex(16), (text,))
+        if not is_remote(root):
+            return _written(root, first)
+        path = f"{root}/{PUBLISHED}"
+        with _told(path):
+            is_first = create_object(path, _encoded(first))
+        if is_first:
+            return first
+        known = read_publications(root)
     if text in known.targets:
         return known
     return _written(root, replace(known, targets=(*known.targets, text)))
@@ -102,18 +121,37 @@ def forget_target(root: str, text: str) -> None:
     _written(root, replace(known, targets=tuple(name for name in known.targets if name != text)))
 
 
+def remembered_names(root: str) -> Sequence[str]:
+    """The targets that an output was published to, as users name them."""
+    known = read_publications(root)
+    return known.targets if known else ()
+
+
 def remembered_targets(root: str) -> Sequence[Target]:
     """The targets that an output was published to."""
-    known = read_publications(root)
-    return [target(text, root) for text in known.targets] if known else []
+    return [target(text, root) for text in remembered_names(root)]
 
 
 def _written(root: str, known: Publications) -> Publications:
-    told = {"version": _VERSION, "owner": known.owner, "targets": sorted(known.targets)}
-    data, path = json.dumps(told, indent=1).encode() + b"\n", f"{root}/{PUBLISHED}"
-    if is_remote(root):
-        with Upload(path) as stream:
-            stream.write(data)
-    else:
-        replace_file(Path(path), data)
+    data, path = _encoded(known), f"{root}/{PUBLISHED}"
+    with _told(path):
+        if is_remote(root):
+            with Upload(path) as stream:
+                stream.write(data)
+        else:
+            replace_file(Path(path), data)
     return known
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Raise JobError where a disk or a store refuses what is written."""
+    try:
+        yield
+    except OSError as error:
+        raise JobError(f"{path} cannot be written: {error.strerror or refusal(error)}") from error
+
+
+def _encoded(known: Publications) -> bytes:
+    told = {"version": _VERSION, "owner": known.owner, "targets": sorted(known.targets)}
+    return json.dumps(told, indent=1).encode() + b"\n"

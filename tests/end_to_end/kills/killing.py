@@ -1,10 +1,14 @@
-"""A command in a process of its own, which is killed before one of its file operations."""
+"""A command in a process of its own, which is killed before one of its file operations.
+
+Or after some time, for what operates on files by itself, as libraries in Rust and C++ do.
+"""
 
 import builtins
 import io
 import itertools
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -21,15 +25,27 @@ _OPERATIONS = (
 _IMPORTED = [
     *("pipeline.run", "pipeline.extraction", "jobs.runs.__main__", "jobs.runs.forget.erase"),
     *("tensorflow", "model.tagger.tagger", "pipeline.runners.local", "jobs.runs.compact.merge"),
+    *("jobs.publish.__main__", "deltalake", "deltalake.transaction", "pyarrow.dataset"),
+    *("pyiceberg.catalog.sql", "pyiceberg.io.pyarrow"),
 ]
 
-# The name of a command, as `run` or one of `jobs.runs`, and its flags.
+# The name of a command, as `run`, `publish` or one of `jobs.runs`, and its flags.
 Command = Sequence[str]
 
 
 def killed_at(operation: int, root: str, command: Command) -> int:
     """Run a command, kill it before its so manyth operation below `root`: its exit code, or -9."""
     process = started(root, command, operation, readers_seconds=0)
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def killed_after(seconds: float, root: str, command: Command) -> int:
+    """Run a command and kill it after some time: its exit code, or -9."""
+    process = started(root, command, readers_seconds=0)
+    time.sleep(seconds)
+    process.kill()
     process.join()
     assert process.exitcode is not None
     return process.exitcode
@@ -50,18 +66,18 @@ def started(
 
 
 def _run(operation: int, root: str, command: Command, readers_seconds: float) -> None:
+    import jobs.publish.__main__
     import jobs.runs.__main__
     import jobs.runs.outputs
     import pipeline.run
     from schemas.errors import JobError
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    is_extraction = command[0] == "run"
-    run = pipeline.run.run if is_extraction else jobs.runs.__main__.run
+    own = {"run": pipeline.run.run, "publish": jobs.publish.__main__.run}.get(command[0])
     jobs.runs.outputs.READERS_SECONDS = readers_seconds
     _kill_before(operation, root)
     try:
-        code = run(command[1:] if is_extraction else command)
+        code = own(command[1:]) if own else jobs.runs.__main__.run(command)
     except JobError as error:
         code = error.exit_code
     os._exit(code)

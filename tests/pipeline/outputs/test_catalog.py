@@ -203,6 +203,27 @@ def test_a_manifest_that_cannot_be_trusted_is_refused(
     assert str(caught.value).startswith(f"{root}/runs/r1.json {expected}")
 
 
+def test_manifests_that_go_meanwhile_are_no_error(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where runs are merged: what took their place is read instead, never a part of both."""
+    from pipeline.outputs import catalog
+
+    for run_id in ("r1", "r2"):
+        commit(root, run_id)
+    listed = catalog._local_files  # noqa: SLF001 - between this and the first reading
+
+    def then_merged(directory: str, suffix: str) -> list[str]:
+        paths = listed(directory, suffix)
+        if (root / "runs/r2.json").exists():
+            (root / "runs/c1.json").write_bytes(manifest("c1"))
+            (root / "runs/r2.json").unlink()
+        return paths
+
+    monkeypatch.setattr(catalog, "_local_files", then_merged)
+    assert [told["run_id"] for told in read_manifests(str(root))] == ["c1", "r1"]
+
+
 @pytest.mark.parametrize("name", ["..", "r9"])
 def test_nothing_is_removed_that_a_foreign_manifest_names(root: Path, name: str) -> None:
     """Neither by what settles stopped runs, nor where runs are said to be merged."""

@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from pipeline.outputs.current import read_table
-from pipeline.publication.publish import publish
+from pipeline.publication.publish import publish, required_targets
 from pipeline.publication.targets import target
 from schemas.errors import JobError, UsageError
 from tests.jobs.runs.conftest import MadeOutput, Read
@@ -37,8 +37,7 @@ def output(tmp_path: Path) -> MadeOutput:
 
 def publish_by_year(root: Path, *kinds: str) -> None:
     for kind in kinds or (f"delta={root}", f"delta={root}-lake", "iceberg=open"):
-        one = target(f"{kind},by=year", str(root))
-        one.require()
+        (one,) = required_targets(str(root), [f"{kind},by=year"])
         publish(str(root), one)
 
 

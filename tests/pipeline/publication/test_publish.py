@@ -13,9 +13,8 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 
 from pipeline.outputs.current import read_table
-from pipeline.publication.publish import publish
+from pipeline.publication.publish import publish, required_targets
 from pipeline.publication.table import Published
-from pipeline.publication.targets import target
 from schemas.errors import JobError, UsageError
 from schemas.tables import with_dictionaries
 from tests.builders import input_of
@@ -40,12 +39,8 @@ from tests.pipeline.publication.readers import (
 
 
 def publish_to(root: Path, *texts: str) -> list[Published]:
-    done = []
-    for text in texts:
-        one = target(text, str(root))
-        one.require()
-        done += publish(str(root), one)
-    return done
+    targets = required_targets(str(root), texts)
+    return [table for one in targets for table in publish(str(root), one)]
 
 
 @given(history=histories())

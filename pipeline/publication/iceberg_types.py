@@ -1,0 +1,78 @@
+"""Columns and files in the words of Iceberg."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipeline.publication.table import PublishedFile
+from pipeline.publication.wanted import RUN_ID
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import IcebergType
+
+
+def data_file(file: PublishedFile, spec: int) -> "DataFile":
+    """A file as Iceberg's manifests list it; spec: the number of the table's partitioning."""
+    from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+    from pyiceberg.typedef import Record
+
+    made = DataFile.from_args(
+        content=DataFileContent.DATA,
+        file_path=file.location,
+        file_format=FileFormat.PARQUET,
+        partition=Record(file.partition),
+        record_count=file.rows,
+        file_size_in_bytes=file.bytes,
+    )
+    made.spec_id = spec
+    return made
+
+
+def iceberg_schema(schema: pa.Schema, by: str) -> "Schema":
+    """The same columns in Iceberg's types, with the numbers that a new table gives them."""
+    from pyiceberg.schema import Schema, assign_fresh_schema_ids
+    from pyiceberg.types import NestedField
+
+    elements = count(len(schema) + 1)
+    columns = Schema(
+        *(
+            NestedField(
+                number,
+                field.name,
+                iceberg_type(field.type, elements),
+                # What a file has in its partition alone may be read as null.
+                required=not field.nullable and field.name not in (by, RUN_ID),
+                doc=doc_of(field),
+            )
+            for number, field in enumerate(schema, 1)
+        )
+    )
+    # Elements of lists get others there than these, and the mapping of names has to have those.
+    return assign_fresh_schema_ids(columns)
+
+
+def iceberg_type(kind: pa.DataType, elements: Iterator[int]) -> "IcebergType":
+    """A type of the tables' in Iceberg's words; elements: numbers for those of lists."""
+    from pyiceberg import types
+
+    if pa.types.is_list(kind):
+        element = iceberg_type(kind.value_type, elements)
+        return types.ListType(next(elements), element, element_required=False)
+    known: dict[str, IcebergType] = {
+        "string": types.StringType(),
+        "int32": types.IntegerType(),
+        "int64": types.LongType(),
+        "float": types.FloatType(),
+        "binary": types.BinaryType(),
+        "timestamp[us, tz=UTC]": types.TimestamptzType(),
+    }
+    return known[str(kind)]
+
+
+def doc_of(field: pa.Field) -> str:
+    """What a column means, as its schema says."""
+    return str(field.metadata[b"doc"].decode())

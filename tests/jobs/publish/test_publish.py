@@ -1,0 +1,147 @@
+"""`jobs.publish`: what counts is published where it is asked, or where it was before."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from jobs.publish.__main__ import run
+from schemas.errors import JobError, UsageError
+from tests.jobs.runs.view.histories import SOURCES
+from tests.pipeline.publication.places import (
+    commit,
+    counting,
+    make_output,
+    run_of,
+    seen,
+    targets_of,
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An output that was never published."""
+    return make_output(tmp_path / "out")
+
+
+def publish(root: Path, *arguments: str) -> int:
+    return run([f"--output={root}", *arguments])
+
+
+def test_it_tells_what_came_and_went(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert publish(root, f"delta={root}") == 0
+    assert capsys.readouterr().out == (
+        f"published delta={root}\n"
+        "  entities      6 rows in 3 files, 3 new, 0 gone\n"
+        "  documents     6 rows in 3 files, 3 new, 0 gone\n"
+        "  dead_letters  6 rows in 3 files, 3 new, 0 gone\n"
+    )
+    commit(root, run_of(3, *SOURCES))
+    assert publish(root) == 0
+    assert "6 rows in 2 files, 2 new, 3 gone" in capsys.readouterr().out
+
+
+def test_without_a_target_it_publishes_to_all_of_before(root: Path) -> None:
+    assert publish(root, *targets_of(root)) == 0
+    commit(root, run_of(3, SOURCES[0]))
+    assert publish(root) == 0
+    assert seen(root) == counting(root)
+
+
+def test_an_output_that_was_never_published_needs_a_target(root: Path) -> None:
+    with pytest.raises(UsageError, match="was never published: name a target, expected delta="):
+        publish(root)
+    assert not list(root.glob("_*"))
+
+
+def test_a_target_that_is_stopped_stays_as_it_is(root: Path) -> None:
+    lake = f"delta={root.parent}/lake"
+    assert publish(root, *targets_of(root)) == 0
+    before = seen(root)
+    assert publish(root, "--stop", f"{lake}/") == 0
+    commit(root, run_of(3, SOURCES[0]))
+    assert publish(root) == 0
+    wanted = counting(root)
+    for place, rows in seen(root).items():
+        assert rows == (before if place[0] == "elsewhere" else wanted)[place]
+    with pytest.raises(UsageError, match=f"is not published to {lake}"):
+        publish(root, "--stop", lake)
+
+
+def test_stopping_takes_no_other_target(root: Path) -> None:
+    """It would not be published to."""
+    with pytest.raises(UsageError, match="--stop takes one target alone, without iceberg=open"):
+        publish(root, "iceberg=open", "--stop", f"delta={root}")
+
+
+def test_a_target_that_fails_keeps_no_other_from_being_published(root: Path) -> None:
+    """Exit code 1, with all that failed."""
+    assert publish(root, *targets_of(root)) == 0
+    for table in ("entities", "documents"):
+        log = root.parent / f"lake/{table}/_delta_log"
+        log.rename(log.with_name("elsewhere"))
+        log.write_text("no log")
+    with pytest.raises(JobError) as told:
+        publish_without_a_look(root)
+    assert told.value.exit_code == 1
+    assert f"{root.parent}/lake/entities" in str(told.value)
+    assert str(told.value).endswith("jobs.publish publishes it")
+    found = seen_but(root, "elsewhere")
+    assert found == {place: rows for place, rows in counting(root).items() if place in found}
+
+
+def publish_without_a_look(root: Path) -> None:
+    """As where the place was in reach at first, and then was not."""
+    from pipeline.publication.publish import publish_all
+    from pipeline.publication.targets import target
+
+    commit(root, run_of(3, SOURCES[0]))
+    publish_all(str(root), [target(text, str(root)) for text in targets_of(root)])
+
+
+def seen_but(root: Path, name: str) -> dict[tuple[str, str], list[str] | None]:
+    (root.parent / "lake").rename(root.parent / "away")
+    return {place: rows for place, rows in seen(root).items() if place[0] != name}
+
+
+def test_files_that_others_made_larger_are_made_as_before(root: Path) -> None:
+    """`OPTIMIZE` of somebody else leaves the rows, and so does the publish that undoes it."""
+    assert publish(root, f"delta={root.parent}/lake") == 0
+    for number in range(3, 6):
+        commit(root, run_of(number, SOURCES[0]))
+        assert publish(root) == 0
+    DeltaTable(root.parent / "lake/documents").optimize.compact()
+    assert publish(root) == 0
+    found = seen(root)
+    assert found["elsewhere", "documents"] == counting(root)["elsewhere", "documents"]
+
+
+def test_what_is_remembered_and_damaged_is_an_error_that_names_it(root: Path) -> None:
+    (root / "_published.json").write_text("{")
+    with pytest.raises(UsageError, match=r"_published\.json is no list of publications"):
+        publish(root, "iceberg=open")
+    assert {path.name for path in root.glob("_*")} == {"_published.json"}
+
+
+def test_an_output_that_is_read_only_is_one_sentence(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(UsageError, match=f"no permission to write to {root}"):
+        publish(root, f"delta={root}")
+
+
+def test_files_have_the_modes_that_the_user_gives_new_ones(root: Path) -> None:
+    """Other users read tables too."""
+    before = os.umask(0o027)
+    try:
+        assert publish(root, *targets_of(root)) == 0
+    finally:
+        os.umask(before)
+    written = [*(root.parent / "lake").rglob("part-*")]
+    written += [*root.glob("*/_published/*/part-*"), root / "_published.json"]
+    assert len(written) > 6
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o640}
+    assert json.loads((root / "_published.json").read_bytes())["version"] == 1

@@ -1,0 +1,141 @@
+"""Two who publish an output at once: both succeed, and the tables end as what counts."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import Table
+from sqlalchemy.exc import OperationalError
+
+from pipeline.publication.delta import DeltaPublished
+from pipeline.publication.publish import publish
+from pipeline.publication.table import Change
+from pipeline.publication.targets import remember, target
+from tests.end_to_end.kills.killing import started
+from tests.jobs.runs.view.histories import SOURCES
+from tests.pipeline.publication.places import (
+    commit,
+    counting,
+    make_output,
+    run_of,
+    seen,
+    targets_of,
+)
+
+PLACES = ("in place", "elsewhere", "iceberg")
+
+
+def in_threads(works: Sequence[Callable[[], object]]) -> None:
+    """Do them at once, each a random moment late; raises what one of them raises."""
+    start = threading.Barrier(len(works))
+
+    def late(work: Callable[[], object]) -> None:
+        start.wait()
+        time.sleep(random.uniform(0, 0.05))
+        work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(late, work) for work in works]:
+            done.result()
+
+
+def published(root: Path | str, text: str) -> Callable[[], object]:
+    """A publish that waits for nobody, as on another machine."""
+    return lambda: publish(str(root), target(text, str(root)))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=PLACES)
+def test_of_two_that_wait_for_nobody_the_slower_begins_again(tmp_path: Path, place: int) -> None:
+    """The first publish, which makes the tables, and later ones."""
+    root = make_output(tmp_path / "out")
+    text = targets_of(root)[place]
+    remember(str(root), text)
+    for number in range(3, 6):
+        in_threads([published(root, text)] * 2)
+        wanted = {one: rows for one, rows in counting(root).items() if one[0] == PLACES[place]}
+        assert {one: rows for one, rows in seen(root).items() if one in wanted} == wanted
+        commit(root, run_of(number, random.choice(SOURCES)))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=PLACES)
+def test_what_is_committed_meanwhile_is_published_too(tmp_path: Path, place: int) -> None:
+    """By the one or by the other: each publishes what it finds, and then looks again."""
+    root = make_output(tmp_path / "out")
+    text = targets_of(root)[place]
+    remember(str(root), text)
+    for number in range(3, 6):
+        told = run_of(number, random.choice(SOURCES))
+
+        def committed_and_published(told: dict[str, object] = told) -> None:
+            commit(root, told)
+            published(root, text)()
+
+        in_threads([published(root, text), committed_and_published])
+        wanted = {one: rows for one, rows in counting(root).items() if one[0] == PLACES[place]}
+        assert {one: rows for one, rows in seen(root).items() if one in wanted} == wanted
+
+
+def test_processes_wait_for_each_other(tmp_path: Path) -> None:
+    """Also where none has published before: the output gets one id, and keeps all targets."""
+    root = make_output(tmp_path / "out")
+    texts = targets_of(root)
+    for number in range(3, 5):
+        commands = [["publish", f"--output={root}", *named] for named in (texts, texts[::-1])]
+        processes = [started(str(root), command) for command in commands]
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0, 0]
+        assert seen(root) == counting(root)
+        commit(root, run_of(number, SOURCES[0]))
+
+
+def test_a_run_that_goes_while_another_publishes_it_is_not_left_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was published after somebody else had found the table to be right without it."""
+    root = make_output(tmp_path / "out")
+    text = targets_of(root)[0]
+    published(root, text)()
+    before = seen(root)
+    commit(root, run_of(3, SOURCES[0]))
+    make, made = DeltaPublished.commit, list[Change]()
+
+    def overtaken(table: DeltaPublished, change: Change) -> None:
+        if not made:
+            (root / "runs/r3.json").unlink()
+            published(root, text)()
+        made.append(change)
+        make(table, change)
+
+    monkeypatch.setattr(DeltaPublished, "commit", overtaken)
+    published(root, text)()
+    assert made[0].added
+    assert seen(root) == before
+
+
+def test_a_catalog_that_is_busy_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite keeps others out for longer than its clients wait, where a disk is slow."""
+    root = make_output(tmp_path / "out")
+    make, tries = SqlCatalog.commit_table, list[str]()
+
+    def locked(catalog: SqlCatalog, table: Table, *changes: Any) -> Any:  # noqa: ANN401 - as it is
+        tries.append(".".join(table.name()))
+        if len(tries) % 2:
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        return make(catalog, table, *changes)
+
+    monkeypatch.setattr(SqlCatalog, "commit_table", locked)
+    monkeypatch.setattr("pipeline.publication.publish._SECONDS", 0.0)
+    published(root, "iceberg=open")()
+    assert tries[:2] == ["open.entities"] * 2
+    assert {place: rows for place, rows in seen(root).items() if rows} == {
+        place: rows for place, rows in counting(root).items() if place[0] == "iceberg"
+    }

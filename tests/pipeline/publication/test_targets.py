@@ -1,0 +1,196 @@
+"""What cannot be published to is refused in one sentence, before anything is written."""
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from pipeline.publication import table
+from pipeline.publication.publish import publish, required_targets
+from pipeline.publication.targets import read_publications
+from schemas.errors import UsageError
+from tests.pipeline.publication.places import counting, make_output, seen, targets_of
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An output that was never published."""
+    return make_output(tmp_path / "place/out")
+
+
+def written(root: Path) -> list[Path]:
+    """All that is beside the output and in it."""
+    return sorted(root.parent.rglob("*"))
+
+
+def refused(root: Path, text: str) -> str:
+    """The one line in which a target is refused; nothing is written."""
+    before = written(root)
+    with pytest.raises(UsageError) as told:
+        required_targets(str(root), [text])
+    assert written(root) == before
+    assert "\n" not in str(told.value)
+    return str(told.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("delta", "delta=", "Delta=out", "=out", "", "parquet=out", "iceberg", "iceberg="),
+        *("iceberg=a/b/c", "iceberg=/open", "iceberg=lake/", "iceberg=a..b", "iceberg=a b"),
+    ],
+)
+def test_what_names_no_target_is_told_what_does(root: Path, text: str) -> None:
+    assert refused(root, text) == (
+        f"--publish {text}, expected delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPACE"
+    )
+
+
+def test_looking_at_targets_writes_nothing(root: Path) -> None:
+    before = written(root)
+    assert len(required_targets(str(root), targets_of(root))) == 3
+    assert written(root) == before
+
+
+def test_a_target_that_is_named_twice_is_published_to_once(root: Path) -> None:
+    texts = [f"delta={root}", f"delta={root}/", f"delta=file://{root}", "iceberg=open"]
+    targets = required_targets(str(root), [*texts, *texts])
+    assert [one.text for one in targets] == [f"delta={root}", "iceberg=open"]
+
+
+@pytest.mark.parametrize("name", ["lake", "lake/below", "out/_iceberg"])
+def test_a_file_in_the_place_of_a_folder_is_named(root: Path, name: str) -> None:
+    file = root.parent / name.removesuffix("/below")
+    file.write_text("mine")
+    text = "iceberg=open" if "iceberg" in name else f"delta={root.parent}/{name}"
+    assert refused(root, text).endswith(f"{file} is not a directory")
+
+
+def test_a_file_in_the_place_of_a_table_is_an_error_that_names_it(root: Path) -> None:
+    (root.parent / "lake").mkdir()
+    (root.parent / "lake/documents").write_text("mine")
+    assert f"{root.parent}/lake/documents" in refused(root, f"delta={root.parent}/lake")
+
+
+def test_a_folder_below_the_output_is_refused(root: Path) -> None:
+    """Its files would be taken for the output's own."""
+    told = refused(root, f"delta={root}/documents")
+    assert told.endswith(f"is inside of the output; delta={root} is the output")
+
+
+def test_the_folder_of_another_output_is_refused(root: Path) -> None:
+    """Whose readers would find the rows of both."""
+    other = make_output(root.parent / "other")
+    assert "is another output" in refused(root, f"delta={other}")
+
+
+def test_the_table_of_somebody_else_is_refused(root: Path) -> None:
+    write_deltalake(root.parent / "lake/entities", pa.table({"theirs": [1]}))
+    told = refused(root, f"delta={root.parent}/lake")
+    assert told.endswith("there is a table entities of somebody else already")
+    assert read_publications(str(root)) is None
+
+
+def test_a_catalog_that_does_not_answer_is_one_sentence_at_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__URI", f"http://127.0.0.1:{port}")
+    started = time.monotonic()
+    assert refused(root, "iceberg=lake/open").startswith("iceberg=lake/open is out of reach: ")
+    assert time.monotonic() - started < 30
+
+
+def test_a_catalog_that_is_not_configured_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__URI", "sqlite:///:memory:")
+    assert refused(root, "iceberg=lakes/open") == (
+        "iceberg=lakes/open: pyiceberg's configuration has no catalog 'lakes', did you mean lake?"
+    )
+
+
+def test_a_catalog_that_is_damaged_is_one_sentence(root: Path) -> None:
+    (root / "_iceberg").mkdir()
+    (root / "_iceberg/catalog.db").write_text("no database" * 1000)
+    assert refused(root, "iceberg=open").startswith("iceberg=open is out of reach: ")
+
+
+@pytest.mark.parametrize("text", ["delta=/lake", "iceberg=open"])
+def test_a_package_that_is_missing_is_named_with_what_installs_it(
+    root: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "find_spec", lambda _: None)
+    told = refused(root, text)
+    assert told.startswith(f"{text} needs more packages: ")
+    assert f"[{text.partition('=')[0]}]" in told
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"{", "is no list of publications, it may be damaged"),
+        (b"", "is no list of publications, it may be damaged"),
+        (b'{"version": 1, "owner": 5, "targets": []}', "is no list of publications"),
+        (b'{"version": 2, "places": {}}', "is of a newer version of gleaner"),
+        (b'{"version": 1, "owner": "x", "targets": ["odd=place"]}', None),
+    ],
+)
+def test_what_an_output_remembers_is_believed_or_refused(
+    root: Path, data: bytes, message: str | None
+) -> None:
+    (root / "_published.json").write_bytes(data)
+    if message:
+        assert f"{root}/_published.json {message}" in refused(root, "iceberg=open")
+    else:
+        assert required_targets(str(root), ["iceberg=open"])
+
+
+_ODD = (
+    *("a b", "it's", 'say "so"', "[x] {y}", "*star", "ümläut é 日本"),
+    *("x:y@z", "a=b&c;d+e", "<|>$^`~"),
+)
+
+
+@pytest.mark.parametrize("name", [*_ODD, "a#b", "a?b"])
+def test_odd_names_of_folders_are_read_as_they_are(tmp_path: Path, name: str) -> None:
+    """Of Iceberg those that are no part of a URL are refused."""
+    root = make_output(tmp_path / name / "out")
+    texts = targets_of(root)
+    if set(name).intersection("#?"):
+        told = refused(root, texts.pop())
+        assert told.endswith(f"has {name[1]!r}, which no path of Iceberg's can have")
+    for one in required_targets(str(root), texts):
+        publish(str(root), one)
+    found = seen(root)
+    for place, rows in counting(root).items():
+        is_published = place[0] != "iceberg" or len(texts) == 3
+        assert found[place] == (rows if is_published else None), place
+
+
+@pytest.mark.parametrize("name", ["a%20b", "100%", "back\\slash", "tab\tbed", "two\nlines"])
+def test_names_that_libraries_read_otherwise_are_refused(tmp_path: Path, name: str) -> None:
+    root = make_output(tmp_path / name / "out")
+    for text in targets_of(root)[:2]:
+        assert "delta-rs reads paths with" in refused(root, text)
+    if "\\" not in name:
+        assert "which no path of Iceberg's can have" in refused(root, "iceberg=open")
+
+
+def test_the_output_keeps_one_id_whatever_it_is_published_to(root: Path) -> None:
+    owners = set()
+    for one in required_targets(str(root), targets_of(root)):
+        publish(str(root), one)
+        known = read_publications(str(root))
+        assert known
+        owners.add(known.owner)
+    assert len(owners) == 1
+    assert json.loads((root / "_published.json").read_bytes())["targets"] == sorted(
+        targets_of(root)
+    )
