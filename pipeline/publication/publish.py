@@ -135,6 +135,8 @@ def publish_all(root: str, targets: Sequence[Target]) -> None:
 
     Raises JobError for those that fail; the others are tried all the same.
     """
+    if not targets:
+        return
     failed: list[JobError] = []
     with open_lineage() as lineage:
         for one in targets:
