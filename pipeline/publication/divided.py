@@ -8,13 +8,14 @@ is none, as everywhere in Hive's partitions.
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.console.text import first_line
 from pipeline.filesystems.upload import Writer
 from pipeline.outputs.layout import table_file, table_files
 from pipeline.outputs.table_reader import open_table, read_row_groups
@@ -30,6 +31,7 @@ _PLACE = ("source", "record")
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 # Each value has a file open while a file is divided.
 _MOST_VALUES = 2_000
+_LONGEST = 255  # characters of a folder's name, on most disks
 
 
 class Divider:
@@ -54,7 +56,7 @@ class Divider:
         schema = self._schema(source)
         writers: dict[str | None, TableWriter] = {}
         paths: dict[str | None, str] = {}
-        with ExitStack() as copies:  # what an error leaves half written goes
+        with _written_or_told(table.copies), ExitStack() as copies:  # the half written goes
             for value, rows in self._by_value(name, wanted, source, schema):
                 if value not in writers:
                     paths[value] = self._path(begin, value)
@@ -88,9 +90,14 @@ class Divider:
 
     def _path(self, begin: str, value: str | None) -> str:
         """Polars takes the value from the path, the others from the table."""
-        folder = _NO_VALUE if value is None else quote(value, safe="")
+        folder = f"{self._by}={_NO_VALUE if value is None else quote(value, safe='')}"
+        if len(folder) > _LONGEST:
+            raise JobError(
+                f"{self._by} has a value of {len(value or ''):,} characters, which is too long for "
+                "a partition: publish by another field"
+            )
         name = table_file(begin.removeprefix("part-") + _digest(repr(value)))
-        return f"{self._by}={folder}/{name}"
+        return f"{folder}/{name}"
 
     def _require_few(self, values: Mapping[str | None, object], source: str) -> None:
         if len(values) > _MOST_VALUES:
@@ -136,6 +143,15 @@ def _column(rows: pa.Table, name: str) -> pa.ChunkedArray:
 def _with_run_id(rows: pa.Table, schema: pa.Schema, run_id: str) -> pa.Table:
     named = rows.append_column(RUN_ID, pa.repeat(run_id, len(rows)))
     return named.select(schema.names)
+
+
+@contextmanager
+def _written_or_told(place: str) -> Iterator[None]:
+    """Raise JobError for what a disk or a store refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise JobError(f"{place} cannot be written: {first_line(error)}") from error
 
 
 def _created(copies: ExitStack, path: str, _: str) -> Writer:

@@ -139,3 +139,18 @@ def test_entities_of_older_versions_cannot_be_divided(output: MadeOutput) -> Non
     output.make_older("r1")
     with pytest.raises(JobError, match="run r1 is of an older version, and its entities do not"):
         publish_by_year(output.root)
+
+
+def test_a_value_that_no_folder_can_be_called_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    output = MadeOutput(tmp_path / "out")
+    output.commit("r1", Read("a", ("a" * 300,)))
+    with pytest.raises(JobError, match="year has a value of 308 characters, which is too long"):
+        publish_by_year(output.root)
+    assert not list(output.root.rglob("_published/*/*"))
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error(output: MadeOutput) -> None:
+    (output.root / "documents/_published").write_text("in the way")
+    with pytest.raises(JobError, match="documents/_published cannot be written: "):
+        publish(str(output.root), target(f"delta={output.root},by=year", str(output.root)))
