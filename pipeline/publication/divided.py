@@ -28,6 +28,7 @@ from schemas.manifest import Manifest
 from schemas.records import RowCounts
 
 _PLACE = ("source", "record")
+_ROW = " row"  # a name that no field by which is published can have
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 # Each value has a file open while a file is divided.
 _MOST_VALUES = 2_000
@@ -117,9 +118,9 @@ class Divider:
                 f"run {run_id} is of an older version, and its entities do not say their record: "
                 "extract its documents again, to have them published by a field"
             )
-        numbered = rows.select(_PLACE).append_column("row", pa.array(range(len(rows))))
+        numbered = rows.select(_PLACE).append_column(_ROW, pa.array(range(len(rows))))
         joined = numbered.join(self._values(run_id), list(_PLACE), join_type="left outer")
-        return joined.sort_by("row")[self._by]
+        return joined.sort_by(_ROW)[self._by]
 
     def _read_values(self, run_id: str) -> pa.Table:
         """The value of each document of a run, by its source and record."""

@@ -172,7 +172,8 @@ def _published(
 ) -> Iterator[Published]:
     runs = committed_runs(manifests)
     run_id = runs[-1]["run_id"] if runs else ""
-    schemas = published_schemas(manifests, by)
+    is_new = not tables["documents"].is_complete
+    schemas = published_schemas(manifests, by, is_new=is_new)
     current = CurrentFiles(root, manifests, by)
     for name, table in tables.items():
         table.begin(schemas[name])

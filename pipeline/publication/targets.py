@@ -16,6 +16,7 @@ from typing import TypedDict
 import msgspec
 
 from model.host.durable_files import replace_file
+from pipeline.console.commands import called
 from pipeline.filesystems.beam import filesystems, open_file, refusal
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.upload import Upload, create_object
@@ -25,6 +26,7 @@ from pipeline.publication.delta import DeltaTarget
 from pipeline.publication.iceberg import IcebergTarget
 from pipeline.publication.table import Target
 from schemas.errors import JobError, UsageError
+from schemas.tables import DOCUMENTS, ENTITIES
 
 _VERSION = 1
 _NAME = r"[A-Za-z0-9_-]+"
@@ -38,6 +40,8 @@ def target(text: str, root: str) -> Target:
     kind, _, place = named.partition("=")
     if "," in text and not re.fullmatch(_FIELD, by):
         raise UsageError(f"--publish {text}, {EXPECTED}")
+    if by in {*ENTITIES.names, *DOCUMENTS.names}:
+        raise UsageError(f"--publish {text}: {by} is a column of the tables, and no field of input")
     behind = f",by={by}" if by else ""
     if kind == "delta" and place:
         uri = output_root(place)
@@ -50,9 +54,14 @@ def target(text: str, root: str) -> Target:
 
 @dataclass(frozen=True)
 class Publications:
-    """The id of an output, and the targets that it was published to."""
+    """The id of an output, where it was when it was published, and the targets.
+
+    Targets may be named by that place, and tables name files there: of an output that was moved or
+    copied, they are no longer its own.
+    """
 
     owner: str
+    root: str
     targets: tuple[str, ...] = ()
 
 
@@ -66,6 +75,7 @@ class _Told(TypedDict):
     """What the file holds."""
 
     owner: str
+    root: str
     targets: list[str]
 
 
@@ -89,7 +99,7 @@ def read_publications(root: str) -> Publications | None:
         raise UsageError(f"{path} is no list of publications, it may be damaged") from error
     except Exception as error:  # each filesystem raises errors of its own
         raise UsageError(f"{path} cannot be read: {refusal(error)}") from error
-    return Publications(told["owner"], tuple(told["targets"]))
+    return Publications(told["owner"], told["root"], tuple(told["targets"]))
 
 
 def remember(root: str, text: str) -> Publications:
@@ -99,7 +109,7 @@ def remember(root: str, text: str) -> Publications:
     """
     known = read_publications(root)
     while known is None:
-        first = Publications(secrets.token_hex(16), (text,))
+        first = Publications(secrets.token_hex(16), root, (text,))
         if not is_remote(root):
             return _written(root, first)
         path = f"{root}/{PUBLISHED}"
@@ -108,6 +118,8 @@ def remember(root: str, text: str) -> Publications:
         if is_first:
             return first
         known = read_publications(root)
+    if known.root != root:  # whoever names a target anew says where the output is now
+        return _written(root, replace(known, root=root, targets=(text,)))
     if text in known.targets:
         return known
     return _written(root, replace(known, targets=(*known.targets, text)))
@@ -122,8 +134,17 @@ def forget_target(root: str, text: str) -> None:
 
 
 def remembered_names(root: str) -> Sequence[str]:
-    """The targets that an output was published to, as users name them."""
+    """The targets that an output was published to, as users name them.
+
+    Raises UsageError for an output that was somewhere else then.
+    """
     known = read_publications(root)
+    if known and known.root != root:
+        raise UsageError(
+            f"{root} was {known.root} when it was published, and its tables may name files there: "
+            f"say where it is published now, {called('jobs.publish')} --output {root} TARGET ..., "
+            f"or remove {root}/{PUBLISHED} of a copy that is not to be published"
+        )
     return known.targets if known else ()
 
 
@@ -153,5 +174,10 @@ def _told(path: str) -> Iterator[None]:
 
 
 def _encoded(known: Publications) -> bytes:
-    told = {"version": _VERSION, "owner": known.owner, "targets": sorted(known.targets)}
+    told = {
+        "version": _VERSION,
+        "owner": known.owner,
+        "root": known.root,
+        "targets": sorted(known.targets),
+    }
     return json.dumps(told, indent=1).encode() + b"\n"

@@ -105,19 +105,20 @@ def _sources(root: str, manifest: Manifest, file: FileEntry) -> set[str]:
 
 
 def published_schemas(
-    manifests: Sequence[Manifest], by: str | None = None
+    manifests: Sequence[Manifest], by: str | None = None, *, is_new: bool = False
 ) -> Mapping[str, pa.Schema]:
     """The columns of each published table: those of the files, all kept fields, and `run_id`.
 
-    by: the field that entities have of their document. Raises JobError where no run kept it, and
-    for names that differ in case alone, which most engines take for one.
+    by: the field that entities have of their document. Raises JobError where no run kept it for
+    tables that are new, and for names that differ in case alone, which most engines take for one.
     """
     runs = committed_runs(manifests)
     kept = dict.fromkeys(name for run in runs for name in run["configuration"]["keep_fields"])
     schemas = {**TABLES, "documents": documents_schema(list(kept))}
-    if by and runs:
-        if by not in kept:
+    if by:
+        if by not in kept and is_new:
             raise JobError(f"no run kept the field {by}, by which it is to be published")
+        schemas["documents"] = documents_schema([*dict.fromkeys([*kept, by])])
         schemas["entities"] = schemas["entities"].append(schemas["documents"].field(by))
     for schema in schemas.values():
         names: dict[str, str] = {}

@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 
 from jobs.publish.__main__ import run
+from jobs.runs.__main__ import run as look_after
 from schemas.errors import JobError, UsageError
 from tests.jobs.runs.view.histories import SOURCES
 from tests.pipeline.publication.places import (
@@ -145,3 +148,27 @@ def test_files_have_the_modes_that_the_user_gives_new_ones(root: Path) -> None:
     assert len(written) > 6
     assert {path.stat().st_mode & 0o777 for path in written} == {0o640}
     assert json.loads((root / "_published.json").read_bytes())["version"] == 1
+
+
+@pytest.mark.parametrize("move", [Path.rename, shutil.copytree])
+def test_an_output_that_is_elsewhere_now_is_published_where_somebody_says(
+    root: Path, move: Callable[[Path, Path], object]
+) -> None:
+    """Its targets may be those of another place, and its tables name files there."""
+    publish(root, f"delta={root}", f"delta={root.parent}/lake")
+    now = root.parent / "now"
+    move(root, now)
+    before = {path: path.read_bytes() for path in root.parent.rglob("*") if path.is_file()}
+    message = f"{now} was {root} when it was published"
+    with pytest.raises(UsageError, match=message):
+        publish(now)
+    for command in (["rollback", "r2"], ["forget", f"--source={SOURCES[0]}"], ["compact"]):
+        with pytest.raises(UsageError, match=message):
+            look_after([*command, f"--output={now}"])
+    lock = {path: data for path, data in before.items() if not path.name.endswith(".lock")}
+    after = {path: path.read_bytes() for path in root.parent.rglob("*") if path.is_file()}
+    assert lock.items() <= after.items()
+    assert publish(now, f"delta={now}") == 0
+    assert publish(now) == 0
+    assert json.loads((now / "_published.json").read_text())["targets"] == [f"delta={now}"]
+    assert DeltaTable(now / "documents").to_pyarrow_table().num_rows

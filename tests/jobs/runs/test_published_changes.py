@@ -168,7 +168,8 @@ def test_forgetting_goes_on_where_nothing_was_ever_published_after_all(
 ) -> None:
     """A first publish that failed is remembered, and there is no table."""
     output.commit("r1", output.read("/in/a", ("a1", "d2")))
-    told = {"version": 1, "owner": "0" * 32, "targets": ["iceberg=open"]}
+    root = str(output.root)
+    told = {"version": 1, "owner": "0" * 32, "root": root, "targets": ["iceberg=open"]}
     (output.root / "_published.json").write_text(json.dumps(told))
     expire_everywhere(str(output.root))
     assert run(["forget", "--doc_id", "d2", f"--output={output.root}"]) == 0

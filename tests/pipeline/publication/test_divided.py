@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
+from jobs.runs.__main__ import run as look_after
 from pipeline.outputs.current import read_table
+from pipeline.outputs.manifest.encoding import encode_manifest
 from pipeline.publication.publish import publish, required_targets
 from pipeline.publication.targets import target
 from schemas.errors import JobError, UsageError
@@ -114,6 +116,7 @@ def test_runs_without_the_field_have_no_value(output: MadeOutput) -> None:
         ("delta=lake,by=", "--publish delta=lake,by=, expected"),
         ("delta=lake,of=year", "--publish delta=lake,of=year, expected"),
         ("iceberg=open,by=a b", "expected"),
+        ("delta=lake,by=label", "label is a column of the tables, and no field of input"),
     ],
 )
 def test_a_field_that_is_none_is_refused(output: MadeOutput, text: str, message: str) -> None:
@@ -154,3 +157,16 @@ def test_a_place_that_cannot_be_written_to_is_an_error(output: MadeOutput) -> No
     (output.root / "documents/_published").write_text("in the way")
     with pytest.raises(JobError, match="documents/_published cannot be written: "):
         publish(str(output.root), target(f"delta={output.root},by=year", str(output.root)))
+
+
+def test_a_field_that_no_run_keeps_any_more_is_null(output: MadeOutput) -> None:
+    """What is forgotten or rolled back goes from the tables all the same."""
+    publish_by_year(output.root)
+    told = output.manifests()
+    for name, manifest in told.items():
+        manifest["configuration"]["keep_fields"] = []
+        (output.root / f"runs/{name}.json").write_bytes(encode_manifest(manifest))
+    assert look_after(["rollback", f"--output={output.root}", "r2"]) == 0
+    assert {row["run_id"] for row in polars_rows(output.root / "documents")} == {"r1"}
+    with pytest.raises(JobError, match="no run kept the field year"):
+        publish_by_year(output.root, f"delta={output.root}-new")

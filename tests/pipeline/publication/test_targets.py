@@ -139,7 +139,7 @@ def test_a_package_that_is_missing_is_named_with_what_installs_it(
         (b"", "is no list of publications, it may be damaged"),
         (b'{"version": 1, "owner": 5, "targets": []}', "is no list of publications"),
         (b'{"version": 2, "places": {}}', "is of a newer version of gleaner"),
-        (b'{"version": 1, "owner": "x", "targets": ["odd=place"]}', None),
+        (b'{"version": 1, "owner": "x", "root": "/out", "targets": ["odd=place"]}', None),
     ],
 )
 def test_what_an_output_remembers_is_believed_or_refused(
