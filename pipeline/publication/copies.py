@@ -27,7 +27,6 @@ _BLOCK = 2**20
 
 def copy_file(root: str, _: str, file: WantedFile, path: str) -> tuple[int, int]:
     """Copy a file as it is; returns its rows and bytes. Raises JobError where that cannot be."""
-    _load_stores(path)
     source = f"{root}/{file.path}"
     try:
         with open_file(source) as stream, whole_file(path) as copy:
@@ -43,22 +42,31 @@ def write_copy(root: str, table: str, file: WantedFile, path: str) -> tuple[int,
     Nothing is written where no row is left. Raises JobError where the file cannot be read, or the
     copy cannot be written.
     """
-    _load_stores(path)
     source = f"{root}/{file.path}"
     with open_table(source) as opened:
         schema = opened.schema_arrow
-    with contextlib.ExitStack() as copy:  # what an error leaves half written goes
-        try:
-            writer = TableWriter(
-                table, schema, "", sys.maxsize, lambda _: copy.enter_context(whole_file(path))
-            )
-            for rows in read_row_groups(source):
-                for part in file.counting_rows(rows):
-                    writer.write(part, RowCounts())
-            results = writer.close()
-        except OSError as error:
-            raise JobError(f"{path} cannot be written: {first_line(error)}") from error
+    with writing(path) as copy:
+        writer = TableWriter(
+            table, schema, "", sys.maxsize, lambda _: copy.enter_context(whole_file(path))
+        )
+        for rows in read_row_groups(source):
+            for part in file.counting_rows(rows):
+                writer.write(part, RowCounts())
+        results = writer.close()
     return (results[0].rows, results[0].bytes) if results else (0, 0)
+
+
+@contextlib.contextmanager
+def writing(place: str) -> Iterator[contextlib.ExitStack]:
+    """Within, files of a table's own are written; what an error leaves half written goes.
+
+    Raises JobError for what a disk or a store refuses.
+    """
+    try:
+        with contextlib.ExitStack() as copies:
+            yield copies
+    except OSError as error:
+        raise JobError(f"{place} cannot be written: {first_line(error)}") from error
 
 
 def remove_copies(copies: str, located: Collection[str], before: datetime) -> int:
@@ -109,6 +117,7 @@ def _name(path: str) -> str:
 
 def whole_file(path: str) -> Writer:
     """A new file that appears whole once it is closed, also in the place of the same one."""
+    _load_stores(path)
     return Upload(path) if is_remote(path) else _LocalFile(path)
 
 

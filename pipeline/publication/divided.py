@@ -8,19 +8,18 @@ is none, as everywhere in Hive's partitions.
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import lru_cache, partial
 from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.console.text import first_line
 from pipeline.filesystems.upload import Writer
 from pipeline.outputs.layout import table_file, table_files
 from pipeline.outputs.table_reader import open_table, read_row_groups
 from pipeline.outputs.table_writer import TableWriter
-from pipeline.publication.copies import whole_file
+from pipeline.publication.copies import whole_file, writing
 from pipeline.publication.table import PublishedFile, PublishedTable
 from pipeline.publication.wanted import RUN_ID, RUN_ID_FIELD, WantedFile
 from schemas.errors import JobError
@@ -57,7 +56,7 @@ class Divider:
         schema = self._schema(source)
         writers: dict[str | None, TableWriter] = {}
         paths: dict[str | None, str] = {}
-        with _written_or_told(table.copies), ExitStack() as copies:  # the half written goes
+        with writing(table.copies) as copies:
             for value, rows in self._by_value(name, wanted, source, schema):
                 if value not in writers:
                     paths[value] = self._path(begin, value)
@@ -144,15 +143,6 @@ def _column(rows: pa.Table, name: str) -> pa.ChunkedArray:
 def _with_run_id(rows: pa.Table, schema: pa.Schema, run_id: str) -> pa.Table:
     named = rows.append_column(RUN_ID, pa.repeat(run_id, len(rows)))
     return named.select(schema.names)
-
-
-@contextmanager
-def _written_or_told(place: str) -> Iterator[None]:
-    """Raise JobError for what a disk or a store refuses."""
-    try:
-        yield
-    except OSError as error:
-        raise JobError(f"{place} cannot be written: {first_line(error)}") from error
 
 
 def _created(copies: ExitStack, path: str, _: str) -> Writer:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import pyarrow as pa
@@ -271,9 +270,7 @@ class IcebergPublished(PublishedTable):
             if self._missing:
                 with changes.update_schema() as update:
                     for field in self._missing:
-                        update.add_column(
-                            field.name, iceberg_type(field.type, count()), doc_of(field)
-                        )
+                        update.add_column(field.name, iceberg_type(field.type, 0), doc_of(field))
             if change.added or change.removed:
                 self._stage(changes, change)
             changes.commit_transaction()

@@ -1,7 +1,5 @@
 """Columns and files in the words of Iceberg."""
 
-from collections.abc import Iterator
-from itertools import count
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -37,13 +35,12 @@ def iceberg_schema(schema: pa.Schema, by: str) -> "Schema":
     from pyiceberg.schema import Schema, assign_fresh_schema_ids
     from pyiceberg.types import NestedField
 
-    elements = count(len(schema) + 1)
     columns = Schema(
         *(
             NestedField(
                 number,
                 field.name,
-                iceberg_type(field.type, elements),
+                iceberg_type(field.type, len(schema) + number),
                 # What a file has in its partition alone may be read as null.
                 required=not field.nullable and field.name not in (by, RUN_ID),
                 doc=doc_of(field),
@@ -55,13 +52,12 @@ def iceberg_schema(schema: pa.Schema, by: str) -> "Schema":
     return assign_fresh_schema_ids(columns)
 
 
-def iceberg_type(kind: pa.DataType, elements: Iterator[int]) -> "IcebergType":
-    """A type of the tables' in Iceberg's words; elements: numbers for those of lists."""
+def iceberg_type(kind: pa.DataType, element: int) -> "IcebergType":
+    """A type of the tables' in Iceberg's words; element: a number for those of a list."""
     from pyiceberg import types
 
     if pa.types.is_list(kind):
-        element = iceberg_type(kind.value_type, elements)
-        return types.ListType(next(elements), element, element_required=False)
+        return types.ListType(element, iceberg_type(kind.value_type, 0), element_required=False)
     known: dict[str, IcebergType] = {
         "string": types.StringType(),
         "int32": types.IntegerType(),
