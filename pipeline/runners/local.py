@@ -213,7 +213,10 @@ def _in_background(work: Callable[[], None]) -> Future[None]:
 
 @contextlib.contextmanager
 def _quiet_listeners() -> Iterator[None]:
-    """What Beam's threads raise when a worker dies is not printed: that connections broke."""
+    """What Beam's threads raise when a worker dies is not printed: that connections broke.
+
+    A thread may notice that late, so what is passed over is so for as long as one of them lives.
+    """
     previous = threading.excepthook
 
     def hook(arguments: threading.ExceptHookArgs) -> None:
@@ -224,12 +227,16 @@ def _quiet_listeners() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for thread in threading.enumerate():
-            if thread.name in _LISTENERS:  # it is about to notice that its worker is gone
-                thread.join(_NOTICE)
+        for thread in _listeners():
+            thread.join(_NOTICE)
         raise
     finally:
-        threading.excepthook = previous
+        if not _listeners():
+            threading.excepthook = previous
+
+
+def _listeners() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name in _LISTENERS]
 
 
 def _comes_true(condition: Callable[[], bool], seconds: float) -> bool:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.outputs.layout import LOCK
+from pipeline.runners import local
 from pipeline.runners.local import PARALLEL_BYTES, choose_mode, most_processes
 from pipeline.runners.runner import Workers, keep_loopback_off_proxies
 from pipeline.runners.worker_pool import Preparation, WorkerPool, end_in_words, last_words
@@ -251,3 +253,33 @@ def test_a_killed_worker_ends_the_run_and_leaves_no_rows(
     manifest = json.loads((output / "runs/r1.json").read_text())
     assert manifest["status"] == "failed"
     assert manifest["error"].splitlines()[0] == stderr.removeprefix("error: ").strip()
+
+
+def test_a_listener_that_notices_late_that_its_worker_is_gone_prints_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As it does on a machine with much to do, long after the run was interrupted."""
+    printed: list[str | None] = []
+    monkeypatch.setattr(
+        threading, "excepthook", lambda hooked: printed.append(hooked.thread and hooked.thread.name)
+    )
+    monkeypatch.setattr(local, "_NOTICE", 0.01)
+    noticed = threading.Event()
+
+    def listen() -> None:
+        noticed.wait(60)
+        raise ConnectionError
+
+    listeners = [
+        threading.Thread(target=listen, name=name, daemon=True)
+        for name in ("beam_control_read", "another")
+    ]
+    for listener in listeners:
+        listener.start()
+    quiet = local._quiet_listeners()  # noqa: SLF001 - whole runs end too soon, but for one in many
+    with pytest.raises(KeyboardInterrupt), quiet:
+        raise KeyboardInterrupt
+    noticed.set()
+    for listener in listeners:
+        listener.join()
+    assert printed == ["another"]
