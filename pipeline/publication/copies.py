@@ -5,15 +5,21 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import unquote
 
 from model.host.durable_files import sync_path
 from pipeline.console.text import first_line
-from pipeline.filesystems.beam import filesystems, list_files, load_object_stores, open_file
+from pipeline.filesystems.beam import (
+    filesystems,
+    list_files,
+    load_object_stores,
+    open_file,
+    refusal,
+)
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.upload import Upload, Writer
 from pipeline.outputs.table_reader import open_table, read_row_groups
@@ -23,6 +29,14 @@ from schemas.errors import JobError
 from schemas.records import RowCounts
 
 _BLOCK = 2**20
+
+
+class Listed(NamedTuple):
+    """A file as a listing has it; changed: when it last was, in seconds since 1970."""
+
+    path: str
+    bytes: int
+    changed: float
 
 
 def copy_file(root: str, _: str, file: WantedFile, path: str) -> tuple[int, int]:
@@ -69,39 +83,53 @@ def writing(place: str) -> Iterator[contextlib.ExitStack]:
         raise JobError(f"{place} cannot be written: {first_line(error)}") from error
 
 
-def remove_copies(copies: str, located: Collection[str], before: datetime) -> int:
-    """Remove what a table has in a directory and at none of these locations; returns how many.
+def remove_copies(listed: Mapping[str, Listed], located: Collection[str], before: datetime) -> int:
+    """Remove what is listed of a table's own and at none of these locations; returns how many.
 
     Also what a kill left half written of one. Files that were changed since stay: somebody may be
     about to commit them.
     """
     oldest = before.timestamp()
-    # Delta quotes what a path of its own has, Iceberg does not.
-    own = {_name(form) for location in located for form in (location, unquote(location))}
+    own = {name for location in located for name in _names(location)}
     paths = [
-        path for path, changed in _copies(copies) if _name(path) not in own and changed < oldest
+        file.path for name, file in listed.items() if name not in own and file.changed < oldest
     ]
-    if is_remote(copies):
-        filesystems().delete(paths)
-    for path in () if is_remote(copies) else paths:
+    remote = [path for path in paths if is_remote(path)]
+    if remote:
+        filesystems().delete(remote)
+    for path in () if remote else paths:
         Path(path).unlink(missing_ok=True)
     return len(paths)
 
 
-def _copies(directory: str) -> Iterator[tuple[str, float]]:
-    """The path of each file there, and when it was last changed, in seconds since 1970.
+def listed_files(directory: str) -> Mapping[str, Listed]:
+    """The files in the partitions of a directory by what tells them apart, half-written ones too.
 
-    Of a local directory not by Beam, which takes brackets in its name for a pattern.
+    One listing, also of an object store. Raises JobError where it is refused.
     """
     _load_stores(directory)
+    try:
+        return {_name(file.path): file for file in _listing(directory)}
+    except Exception as error:  # each filesystem raises errors of its own
+        raise JobError(f"{directory} cannot be listed: {refusal(error)}") from error
+
+
+def _listing(directory: str) -> Iterator[Listed]:
+    """Of a local directory not by Beam, which takes brackets in its name for a pattern."""
     pattern = "*=*/part-*"
     if is_remote(directory):
         for file in list_files(f"{directory}/{pattern}"):
-            yield file.path, file.last_updated_in_seconds or 0
+            yield Listed(file.path, file.size_in_bytes, file.last_updated_in_seconds or 0)
         return
     for path in Path(directory).glob(pattern):
         with contextlib.suppress(FileNotFoundError):  # somebody else was faster
-            yield str(path), path.stat().st_mtime
+            found = path.stat()
+            yield Listed(str(path), found.st_size, found.st_mtime)
+
+
+def is_whole(location: str, size: int, listed: Mapping[str, Listed]) -> bool:
+    """Whether a file that a table names so is listed with this size, in bytes."""
+    return any(name in listed and listed[name].bytes == size for name in _names(location))
 
 
 def _load_stores(path: str) -> None:
@@ -110,8 +138,13 @@ def _load_stores(path: str) -> None:
         load_object_stores()
 
 
+def _names(location: str) -> Collection[str]:
+    """What a file may be listed as: Delta quotes what a path of its own has, Iceberg does not."""
+    return {_name(location), _name(unquote(location))}
+
+
 def _name(path: str) -> str:
-    """What tells copies apart, however their table names them."""
+    """What tells files apart, however their table names them."""
     return "/".join(path.split("/")[-2:])
 
 

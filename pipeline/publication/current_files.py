@@ -21,7 +21,7 @@ class CurrentFiles:
         self._divider = Divider(root, self._runs, by) if by else None
 
     def of(self, name: str, table: PublishedTable) -> dict[str, PublishedFile]:
-        """The files that a table should have, by location; copies that it lacks are written."""
+        """The files that a table should have, by location; copies that are missing are written."""
         divider = self._divider if table.by == self._by else None
         located: dict[str, PublishedFile] = {}
         for wanted in wanted_files(self._root, self._runs, self._current, name):
@@ -42,7 +42,7 @@ class CurrentFiles:
         copy = wanted.path.rpartition("/")[2] if is_whole else wanted.copy_name
         path = f"run_id={wanted.run_id}/{copy}"
         location = table.copy_location(path)
-        if location in table.files:
+        if location in table.files and location not in table.lost:
             return table.files[location]
         write = copy_file if is_whole else write_copy
         rows, size = write(self._root, name, wanted, f"{table.copies}/{path}")

@@ -199,7 +199,9 @@ class DeltaPublished(PublishedTable):
         if missing:
             delta.alter.add_columns(_delta_schema(pa.schema(missing)).fields)
         actions: list[AddAction | RemoveAction] = [_add(file, self.by) for file in change.added]
-        actions += [_remove(file, self.by) for file in change.removed]
+        added = {file.location for file in change.added}  # what is there already, it replaces
+        removed = [file for file in change.removed if file.location not in added]
+        actions += [_remove(file, self.by) for file in removed]
         if actions:
             number = delta.transaction_version(self._application) or 0
             delta.create_write_transaction(

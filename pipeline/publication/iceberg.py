@@ -105,8 +105,6 @@ class IcebergTarget:
             )
         if self.catalog is None:
             require_writable(self._place, self.text)
-            if not os.path.exists(f"{self._place}/{_SQLITE}"):
-                return
         for table in TABLES:
             try:
                 self.open(table, owner)
@@ -119,19 +117,23 @@ class IcebergTarget:
         from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
         name, by = f"{self.namespace}.{table}", partition_of(self.by, table)
+        new = IcebergPublished(self, name, owner, by, None)
+        if self.catalog is None and not os.path.exists(f"{self._place}/{_SQLITE}"):
+            return new  # to look makes none
         with _told(name):
             try:
-                found = self._catalog.load_table(name)
+                found = self.opened.load_table(name)
             except (NoSuchTableError, NoSuchNamespaceError):
-                return IcebergPublished(self._catalog, name, self.root, owner, by, None)
+                return new
         if found.properties.get(_OWNER) != owner:
             raise UsageError(f"{self.text}: there is a table {table} of somebody else already")
         if [field.name for field in found.spec().fields] != [by]:
             raise UsageError(f"{self.text}: the table {table} there is not partitioned by {by}")
-        return IcebergPublished(self._catalog, name, self.root, owner, by, found)
+        return IcebergPublished(self, name, owner, by, found)
 
     @cached_property
-    def _catalog(self) -> "Catalog":
+    def opened(self) -> "Catalog":
+        """The catalog; SQLite's is made where there is none."""
         from pyiceberg.catalog import load_catalog
         from pyiceberg.catalog.sql import SqlCatalog
         from pyiceberg.utils.config import Config
@@ -171,18 +173,12 @@ class IcebergPublished(PublishedTable):
     takes_dictionaries: ClassVar[bool] = False  # pyiceberg finds no common type
 
     def __init__(
-        self,
-        catalog: "Catalog",
-        name: str,
-        root: str,
-        owner: str,
-        by: str,
-        table: "Table | None",
+        self, target: IcebergTarget, name: str, owner: str, by: str, table: "Table | None"
     ) -> None:
         self.by = by
-        self._catalog = catalog
+        self._target = target
         self._name = name
-        self._root = root
+        self._root = target.root
         self._owner = owner
         self._table = table
         self._missing: list[pa.Field] = []
@@ -225,8 +221,9 @@ class IcebergPublished(PublishedTable):
         columns = iceberg_schema(schema, self.by)
         source = columns.find_field(self.by).field_id
         field = PartitionField(source, 1000, IdentityTransform(), self.by)
-        self._catalog.create_namespace_if_not_exists(self._name.rpartition(".")[0])
-        return self._catalog.create_table_transaction(
+        catalog = self._target.opened
+        catalog.create_namespace_if_not_exists(self._name.rpartition(".")[0])
+        return catalog.create_table_transaction(
             self._name,
             columns,
             partition_spec=PartitionSpec(field),

@@ -161,9 +161,10 @@ def publish_all(root: str, targets: Sequence[Target]) -> None:
 def in_words(target: Target, published: Sequence[Published]) -> str:
     """What became of the tables of a target, in a line each."""
     told = [f"published {target.text}"]
-    for table, added, removed, files, rows in published:
+    for table, added, removed, files, rows, restored in published:
         held = f"{counted(rows, 'row')} in {counted(files, 'file')}"
-        told.append(f"  {table:12}  {held}, {added:,} new, {removed:,} gone")
+        again = f", {restored:,} written again that had been lost" if restored else ""
+        told.append(f"  {table:12}  {held}, {added:,} new, {removed:,} gone{again}")
     return "\n".join(told)
 
 
@@ -178,14 +179,15 @@ def _published(
     for name, table in tables.items():
         table.begin(schemas[name])
         before, wanted = table.files, current.of(name, table)
-        added = [file for location, file in wanted.items() if location not in before]
-        removed = [file for location, file in before.items() if location not in wanted]
+        added = [file for location, file in wanted.items() if before.get(location) != file]
+        removed = [file for location, file in before.items() if wanted.get(location) != file]
         if added or removed or not table.is_complete:
             table.commit(Change(added, removed, run_id))
         with suppress(OutdatedError):  # whoever was faster does it, or the next one
             _tidy(table, wanted, now() - KEPT)
         rows = sum(file.rows for file in wanted.values())
-        yield Published(name, len(added), len(removed), len(wanted), rows)
+        restored = sum(location in wanted for location in table.lost)
+        yield Published(name, len(added), len(removed), len(wanted), rows, restored)
 
 
 def expire_everywhere(root: str) -> None:
@@ -209,4 +211,4 @@ def _expire(target: Target, owner: str, before: datetime) -> None:
 def _tidy(table: PublishedTable, located: Collection[str], before: datetime) -> None:
     """Drop versions of a table that were current before, and files that no location names."""
     table.expire(before)
-    remove_copies(table.copies, located, before)
+    remove_copies(table.listed, located, before)

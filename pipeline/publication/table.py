@@ -1,7 +1,7 @@
 """What is asked of a published table, whatever its format is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from importlib.util import find_spec
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from model.host.installation import install_command
 from pipeline.lineage.names import DatasetName
+from pipeline.publication.copies import Listed, is_whole, listed_files
 from pipeline.publication.wanted import RUN_ID
 from schemas.errors import UsageError
 
@@ -34,7 +35,10 @@ class PublishedFile(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What makes a table what it should be, in one commit; run_id: the last run that counts."""
+    """What makes a table what it should be, in one commit; run_id: the last run that counts.
+
+    A file that is another one by now, at the same location, is in both.
+    """
 
     added: Sequence[PublishedFile]
     removed: Sequence[PublishedFile]
@@ -57,8 +61,9 @@ class PublishedTable(ABC):
         """Its files by their locations."""
 
     def files_named(self, begin: str) -> list[PublishedFile]:
-        """Its files whose names begin so, up to the middle of a name."""
-        return self._by_half_name.get(begin, [])
+        """Its files whose names begin so, up to the middle of a name; none where one is lost."""
+        files = self._by_half_name.get(begin, [])
+        return [] if any(file.location in self.lost for file in files) else files
 
     @cached_property
     def _by_half_name(self) -> Mapping[str, list[PublishedFile]]:
@@ -78,6 +83,24 @@ class PublishedTable(ABC):
 
         A file there stands in a folder for its partition, `run_id=ID`.
         """
+
+    def is_copy(self, location: str) -> bool:
+        """Whether that is a file which the table has for itself."""
+        return location.startswith(self.copy_location(""))
+
+    @cached_property
+    def listed(self) -> Mapping[str, Listed]:
+        """What is in `copies`, listed once."""
+        return listed_files(self.copies)
+
+    @cached_property
+    def lost(self) -> Collection[str]:
+        """The locations of copies that are missing, or not as long as the table says."""
+        return {
+            location
+            for location, file in self.files.items()
+            if self.is_copy(location) and not is_whole(location, file.bytes, self.listed)
+        }
 
     @abstractmethod
     def reference(self, path: str) -> str | None:
@@ -116,13 +139,17 @@ def partition_of(by: str | None, table: str) -> str:
 
 
 class Published(NamedTuple):
-    """What became of a table: files that came and went, and what it has now."""
+    """What became of a table: files that came and went, and what it has now.
+
+    restored: copies that had been lost and were written again.
+    """
 
     table: str
     added: int
     removed: int
     files: int
     rows: int
+    restored: int = 0
 
 
 class Target(Protocol):

@@ -1,4 +1,4 @@
-"""Check the files: checksums, counts, offsets, strays."""
+"""Check the files: checksums, counts, offsets, strays, published tables."""
 
 import argparse
 from collections import Counter
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.verify.findings import Checked, Finding
 from jobs.runs.verify.output import duplicate_ids, leftovers, unnamed_files
+from jobs.runs.verify.published import published_problems
 from jobs.runs.verify.run import verify_run
 from pipeline.console.printing import answer
 from pipeline.console.text import counted
@@ -42,6 +43,7 @@ def _findings(output: "Output", names: list[str], checked: Checked) -> Iterator[
     if not names:
         yield from unnamed_files(output)
         yield from leftovers(output)
+        yield from published_problems(output)
         yield from duplicate_ids(output)
 
 

@@ -129,4 +129,4 @@ def test_sweeping_at_once_disturbs_nobody(tmp_path: Path) -> None:
     table = target(f"delta={tmp_path}/lake", str(root)).open("entities", known.owner)
     gone = tmp_path / f"lake/entities/run_id=r1/part-{'9' * 32}.parquet"
     gone.symlink_to(tmp_path / "nowhere")
-    assert remove_copies(table.copies, table.files, now() + timedelta(days=1)) == 0
+    assert remove_copies(table.listed, table.files, now() + timedelta(days=1)) == 0

@@ -107,6 +107,34 @@ def test_what_changes_an_output_publishes_it_again(
         require_published(remote, texts, s3)
 
 
+def test_copies_that_are_lost_are_told_and_written_again(
+    remote: str,
+    texts: list[str],
+    bucket: str,
+    keys: Keys,
+    s3: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By a listing of names and sizes, as on a disk."""
+    assert publish([f"--output={remote}", *texts]) == 0
+    parts = [key for key in keys("") if "/part-" in key]
+    own = [key for key in parts if "/_published/" in key or not key.startswith("out/")]
+    for number, key in enumerate(own):
+        boto3.client("s3").delete_object(Bucket=bucket, Key=key)
+        if number % 2:
+            boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=b"PAR1")
+    capsys.readouterr()
+    runs(["verify", f"--output={remote}"])
+    told = [line for line in capsys.readouterr().out.splitlines() if " writes them again" in line]
+    assert len(own) > 9
+    assert all(any(key.rpartition("/")[2] in line for line in told) for key in own)
+    assert publish([f"--output={remote}"]) == 0
+    assert " written again that had been lost" in capsys.readouterr().out
+    require_published(remote, texts, s3)
+    runs(["verify", f"--output={remote}"])
+    assert " names " not in capsys.readouterr().out
+
+
 def test_copies_of_rows_that_are_forgotten_are_gone(
     remote: str, texts: list[str], bucket: str, keys: Keys
 ) -> None:
