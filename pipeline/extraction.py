@@ -16,7 +16,7 @@ from pipeline.filesystems.beam import filesystems
 from pipeline.graph import extract
 from pipeline.inputs.shards import spread
 from pipeline.lineage.extraction import extraction_job, extraction_run, job_name
-from pipeline.lineage.observing import Observer, open_lineage
+from pipeline.lineage.observing import Lineage, Observer
 from pipeline.outputs.catalog import clean, held
 from pipeline.outputs.current import next_start
 from pipeline.outputs.description import RunDescription
@@ -62,8 +62,8 @@ class RunOutcome(NamedTuple):
     refusal: JobError | None = None
 
 
-def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
-    """Extract as configured: the outcome of each run, as soon as it has ended.
+def extract_runs(config: ExtractionConfig, lineage: Lineage) -> Generator[RunOutcome, None, None]:
+    """Extract as configured: the outcome of each run, as soon as it has ended; lineage is told.
 
     Raises UsageError before anything is written, JobError after a failure that left no rows. Where
     a run is refused, only its dead letters are written, and once all runs have ended the first
@@ -75,7 +75,7 @@ def extract_runs(config: ExtractionConfig) -> Generator[RunOutcome, None, None]:
     started = datetime.now(UTC)
     filesystems().set_options(config.beam)
     runner: Runner = (LocalRunner if config.is_local else ClusterRunner)(config.beam)
-    with open_lineage() as lineage, contextlib.closing(runner), contextlib.ExitStack() as lock:
+    with contextlib.closing(runner), contextlib.ExitStack() as lock:
         try:
             inputs = check(config)
             lock.enter_context(held(config.output))

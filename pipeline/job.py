@@ -5,6 +5,7 @@ import contextlib
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.console.printing import console
 from pipeline.extraction import extract_runs
+from pipeline.lineage.observing import open_lineage
 from pipeline.publication.publish import publishing
 from pipeline.report.metrics import metrics_written
 from pipeline.report.summary import as_event, format_summary
@@ -16,9 +17,10 @@ def run_job(config: ExtractionConfig) -> None:
     tell.about(run_id=config.run_id)
     tell.event("job_started", output=config.output, model=config.model)
     with (
+        open_lineage() as lineage,
         metrics_written(config.metrics, config.output) as job,
-        publishing(config.output, config.publish),
-        contextlib.closing(extract_runs(config)) as outcomes,
+        publishing(config.output, config.publish, lineage),
+        contextlib.closing(extract_runs(config, lineage)) as outcomes,
     ):
         for manifest, has_report, refusal in outcomes:
             job.add(manifest)

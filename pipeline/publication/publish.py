@@ -9,7 +9,7 @@ came to nothing counts for nothing, and is removed a week later.
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -18,7 +18,7 @@ from pipeline.console.commands import called
 from pipeline.console.printing import console
 from pipeline.console.text import counted
 from pipeline.filesystems.paths import is_remote
-from pipeline.lineage.observing import open_lineage
+from pipeline.lineage.observing import Lineage, open_lineage
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import committed_runs
 from pipeline.outputs.layout import PUBLISHED_LOCK
@@ -112,7 +112,7 @@ def publishing_alone(root: str) -> Iterator[None]:
 
 
 @contextmanager
-def publishing(root: str, texts: Sequence[str]) -> Iterator[None]:
+def publishing(root: str, texts: Sequence[str], lineage: Lineage) -> Iterator[None]:
     """Publish an output to these targets once what stands within is done, and tell of it.
 
     Also where a run was refused: others of its job may be committed, and what is raised stays that
@@ -123,27 +123,28 @@ def publishing(root: str, texts: Sequence[str]) -> Iterator[None]:
         yield
     except (DeadLettersError, BrokenFilesError, DriftError) as refused:
         try:
-            publish_all(root, targets)
+            publish_all(root, targets, lineage)
         except JobError as error:
             raise type(refused)(f"{refused}; {error}") from error
         raise
-    publish_all(root, targets)
+    publish_all(root, targets, lineage)
 
 
-def publish_all(root: str, targets: Sequence[Target]) -> None:
+def publish_all(root: str, targets: Sequence[Target], lineage: Lineage | None = None) -> None:
     """Publish an output to these targets, and tell of each.
 
+    lineage: that of the whole job, which waits once for what is not sent; None: this is the job.
     Raises JobError for those that fail; the others are tried all the same.
     """
     if not targets:
         return
     failed: list[JobError] = []
-    with open_lineage() as lineage:
+    with nullcontext(lineage) if lineage else open_lineage() as told:
         for one in targets:
             try:
                 with (
                     publishing_alone(root),
-                    lineage.run(partial(publish_run, root, one, now())) as observe,
+                    told.run(partial(publish_run, root, one, now())) as observe,
                 ):
                     published = publish(root, one)
                     observe(published)

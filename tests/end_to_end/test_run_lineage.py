@@ -251,12 +251,14 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seconds
 
 
-def require_one_warning(capsys: pytest.CaptureFixture[str], waits: list[float]) -> None:
+def require_one_warning(
+    capsys: pytest.CaptureFixture[str], waits: list[float], events: int = 2
+) -> None:
     (wait,) = waits
     assert wait < PATIENCE + SLACK
     (warning,) = capsys.readouterr().err.splitlines()
     assert warning.startswith("warning: OpenLineage: ")
-    assert " of 2 events not sent: " in warning
+    assert f" of {events} events not sent: " in warning
 
 
 def test_a_server_gets_the_events_with_the_key(
@@ -313,6 +315,16 @@ def test_a_server_that_never_answers_costs_one_warning(
         os.environ["OPENLINEAGE_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert run(flags) == 0
     require_one_warning(capsys, waits)
+
+
+def test_a_server_that_never_answers_costs_a_job_with_its_publishes_one_wait(
+    flags: list[str], waits: list[float], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Which comes last, once all is published."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        os.environ["OPENLINEAGE_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert run([*flags, "--publish", f"delta={tmp_path}/out", "iceberg=open"]) == 0
+    require_one_warning(capsys, waits, events=6)
 
 
 @pytest.mark.slow
