@@ -9,7 +9,7 @@ The log has no value of any column but that of the partition: what is forgotten 
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -141,6 +141,10 @@ class DeltaPublished(PublishedTable):
         columns = (rows[name].to_pylist() for name in names)
         return {file[0]: PublishedFile(*file) for file in zip(*columns, strict=True)}
 
+    @property
+    def columns(self) -> Sequence[str]:
+        return [field.name for field in self._delta.schema().fields] if self._delta else []
+
     def begin(self, schema: pa.Schema) -> None:
         for name in schema.names:
             if set(name).intersection(_NOT_IN_NAMES):
@@ -159,7 +163,7 @@ class DeltaPublished(PublishedTable):
 
     @property
     def is_complete(self) -> bool:
-        return self._delta is not None and not self._missing(self._delta)
+        return self._delta is not None and not self._missing
 
     def commit(self, change: Change) -> None:
         try:
@@ -195,9 +199,8 @@ class DeltaPublished(PublishedTable):
         )
 
     def _amend(self, delta: "DeltaTable", change: Change) -> None:
-        missing = self._missing(delta)
-        if missing:
-            delta.alter.add_columns(_delta_schema(pa.schema(missing)).fields)
+        if self._missing:
+            delta.alter.add_columns(_delta_schema(pa.schema(self._missing)).fields)
         actions: list[AddAction | RemoveAction] = [_add(file, self.by) for file in change.added]
         added = {file.location for file in change.added}  # what is there already, it replaces
         removed = [file for file in change.removed if file.location not in added]
@@ -212,8 +215,9 @@ class DeltaPublished(PublishedTable):
                 commit_properties=self._properties(change, number + 1),
             )
 
-    def _missing(self, delta: "DeltaTable") -> list[pa.Field]:
-        known = {field.name for field in delta.schema().fields}
+    @property
+    def _missing(self) -> list[pa.Field]:
+        known = {*self.columns}
         return [field for field in self._schema if field.name not in known]
 
     def _properties(self, change: Change, number: int) -> "CommitProperties":

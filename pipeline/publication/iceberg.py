@@ -6,7 +6,7 @@ of the partition: what is forgotten was never in them.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -205,12 +205,16 @@ class IcebergPublished(PublishedTable):
                 for entry in manifest.fetch_manifest_entry(self._table.io)
             }
 
+    @property
+    def columns(self) -> Sequence[str]:
+        return [field.name for field in self._table.schema().fields] if self._table else []
+
     def begin(self, schema: pa.Schema) -> None:
         if self._table is None:
             with _told(self._name):
                 self._changes = self._created(schema)
             return
-        known = set(self._table.schema().column_names)
+        known = {*self.columns}
         self._missing = [field for field in schema if field.name not in known]
         self._changes = self._table.transaction()
 

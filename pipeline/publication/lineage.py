@@ -22,16 +22,13 @@ def publish_run(
         kind="PUBLISH",
         description="Commits what counts of an output to tables of an open format",
         engine=(target.package, version(target.package)),
-        inputs=[
-            Dataset(*dataset_name(f"{root}/{table}"), "TABLE", columns=schema)
-            for table, schema in TABLES.items()
-        ],
+        inputs=[Dataset(*dataset_name(f"{root}/{table}"), "TABLE") for table in TABLES],
         outputs=[
             Dataset(
                 *target.dataset(table),
                 "TABLE",
                 description=schema.metadata[b"doc"].decode(),
-                columns=schema,
+                columns=done[table].columns if table in done else None,
                 rows=done[table].rows if table in done else None,
                 files=done[table].files if table in done else None,
                 table_format=target.table_format,

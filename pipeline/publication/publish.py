@@ -151,7 +151,7 @@ def publish_all(root: str, targets: Sequence[Target], lineage: Lineage | None = 
             except JobError as error:
                 failed.append(error)
                 continue
-            facts = {"target": one.text, "tables": [table._asdict() for table in published]}
+            facts = {"target": one.text, "tables": [table.described() for table in published]}
             event = {"name": "published", "level": "info", **facts}
             console().account(in_words(one, published), event)
     if failed:
@@ -162,10 +162,10 @@ def publish_all(root: str, targets: Sequence[Target], lineage: Lineage | None = 
 def in_words(target: Target, published: Sequence[Published]) -> str:
     """What became of the tables of a target, in a line each."""
     told = [f"published {target.text}"]
-    for table, added, removed, files, rows, restored in published:
-        held = f"{counted(rows, 'row')} in {counted(files, 'file')}"
-        again = f", {restored:,} written again that had been lost" if restored else ""
-        told.append(f"  {table:12}  {held}, {added:,} new, {removed:,} gone{again}")
+    for one in published:
+        held = f"{counted(one.rows, 'row')} in {counted(one.files, 'file')}"
+        again = f", {one.restored:,} written again that had been lost" if one.restored else ""
+        told.append(f"  {one.table:12}  {held}, {one.added:,} new, {one.removed:,} gone{again}")
     return "\n".join(told)
 
 
@@ -179,6 +179,7 @@ def _published(
     current = CurrentFiles(root, manifests, by)
     for name, table in tables.items():
         table.begin(schemas[name])
+        columns = table.columns_with(schemas[name])
         before, wanted = table.files, current.of(name, table)
         added = [file for location, file in wanted.items() if before.get(location) != file]
         removed = [file for location, file in before.items() if wanted.get(location) != file]
@@ -188,7 +189,7 @@ def _published(
             _tidy(table, wanted, now() - KEPT)
         rows = sum(file.rows for file in wanted.values())
         restored = sum(location in wanted for location in table.lost)
-        yield Published(name, len(added), len(removed), len(wanted), rows, restored)
+        yield Published(name, len(added), len(removed), len(wanted), rows, restored, columns)
 
 
 def expire_everywhere(root: str) -> None:

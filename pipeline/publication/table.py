@@ -14,6 +14,7 @@ from pipeline.lineage.names import DatasetName
 from pipeline.publication.copies import Listed, is_whole, listed_files
 from pipeline.publication.wanted import RUN_ID
 from schemas.errors import UsageError
+from schemas.tables import documents_schema
 
 _HALF_NAME = len("part-") + 16
 
@@ -59,6 +60,18 @@ class PublishedTable(ABC):
     @abstractmethod
     def files(self) -> Mapping[str, PublishedFile]:
         """Its files by their locations."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> Sequence[str]:
+        """The names of its columns; none where it is not there."""
+
+    def columns_with(self, schema: pa.Schema) -> pa.Schema:
+        """Its columns once it has these too: it keeps fields that no run keeps any more."""
+        former = documents_schema([name for name in self.columns if name not in schema.names])
+        names = dict.fromkeys([*self.columns, *schema.names])
+        known = {field.name: field for field in [*former, *schema]}
+        return pa.schema([known[name] for name in names], metadata=schema.metadata)
 
     def files_named(self, begin: str) -> list[PublishedFile]:
         """Its files whose names begin so, up to the middle of a name; none where one is lost."""
@@ -141,7 +154,8 @@ def partition_of(by: str | None, table: str) -> str:
 class Published(NamedTuple):
     """What became of a table: files that came and went, and what it has now.
 
-    restored: copies that had been lost and were written again.
+    restored: copies that had been lost and were written again. columns: what it has, with their
+    meanings.
     """
 
     table: str
@@ -149,7 +163,12 @@ class Published(NamedTuple):
     removed: int
     files: int
     rows: int
-    restored: int = 0
+    restored: int
+    columns: pa.Schema
+
+    def described(self) -> Mapping[str, object]:
+        """What became of it, for machines: without the columns."""
+        return {name: value for name, value in self._asdict().items() if name != "columns"}
 
 
 class Target(Protocol):

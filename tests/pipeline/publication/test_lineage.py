@@ -1,15 +1,18 @@
 """OpenLineage is told of each publish: what it read, and the tables that came of it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from pipeline.publication.publish import publish_all, required_targets
 from pipeline.publication.targets import target
 from schemas.errors import JobError
-from tests.jobs.runs.view.histories import SOURCES, TABLES, committed, write
+from tests.jobs.runs.view.histories import LATER, SOURCES, TABLES, committed, write
 from tests.openlineage_events import Event, require_valid
+from tests.pipeline.publication.readers import iceberg_table
 
 
 @pytest.fixture
@@ -37,6 +40,34 @@ def test_a_publish_is_told_with_the_rows_of_its_tables(
         rows = {name: facet["rowCount"] for name, facet in written.items()}
         expected = {"entities": 6, "documents": 6, "dead_letters": 6}
         assert rows == {f"{root}{place}/{table}": count for table, count in expected.items()}
+
+
+@pytest.mark.parametrize("by", ["", ",by=year"])
+def test_a_publish_is_told_with_the_columns_that_its_tables_have(
+    root: Path, lineage_events: Callable[[], list[Event]], by: str
+) -> None:
+    """With the run, with fields that were kept, and with those that no run keeps any more."""
+    write(root, {**committed("r2", [SOURCES[0]], ["year"]), "timings": LATER})
+    texts = [f"delta={root}-lake{by}", f"iceberg=open{by}"]
+    publish_all(str(root), required_targets(str(root), texts))
+    kept = json.loads((root / "runs/r2.json").read_text())
+    kept["configuration"]["keep_fields"] = []
+    (root / "runs/r2.json").write_text(json.dumps(kept))
+    publish_all(str(root), required_targets(str(root), texts))
+    events = [event for event in lineage_events() if event["eventType"] == "COMPLETE"]
+    for event in events:
+        require_valid(event)
+        for output, table in zip(event["outputs"], TABLES, strict=True):
+            fields = output["facets"]["schema"]["fields"]
+            place = Path(f"{root}-lake/{table}")
+            columns = [field.name for field in DeltaTable(place).schema().fields]
+            if "iceberg" in event["job"]["name"]:
+                columns = [field.name for field in iceberg_table(root, table).schema().fields]
+            assert [field["name"] for field in fields] == columns
+            assert all(field["description"] for field in fields)
+            assert "run_id" in columns
+            assert ("year" in columns) == (table == "documents" or bool(by and table == "entities"))
+    assert len(events) == 4
 
 
 def test_a_publish_that_fails_is_told_so(
