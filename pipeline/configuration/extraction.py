@@ -179,6 +179,10 @@ class ExtractionConfig:
             raise UsageError(f"--metrics {self.metrics}: there is no folder {folder}")
         if os.path.isdir(self.metrics):
             raise UsageError(f"--metrics {self.metrics}: it is a folder, expected a file in one")
+        if not self.metrics.endswith(".prom"):
+            raise UsageError(
+                f"--metrics {self.metrics}: node_exporter reads only files whose names end in .prom"
+            )
 
     @cached_property
     def read(self) -> ReadConfig:

@@ -161,8 +161,10 @@ def test_the_exit_code_of_the_file_is_that_of_the_process(
     assert value(tmp_path, "job_exit_code") == done.returncode == 3
 
 
-@pytest.mark.parametrize("name", ["gs://b/m.prom", "file:///srv/m.prom", "missing/m.prom", "."])
-def test_a_place_where_no_file_can_be_is_refused_before_anything_is_written(
+@pytest.mark.parametrize(
+    "name", ["gs://b/m.prom", "file:///srv/m.prom", "missing/m.prom", ".", "m.txt", "m.prom.new"]
+)
+def test_a_file_that_nobody_collects_is_refused_before_anything_is_written(
     name: str, tmp_path: Path, tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
