@@ -17,7 +17,7 @@ def run_job(config: ExtractionConfig) -> None:
     tell.event("job_started", output=config.output, model=config.model)
     with (
         metrics_written(config.metrics, config.output) as job,
-        publishing(config.output, config.publish),
+        publishing(config.output, config.publish, config.keep_fields),
         contextlib.closing(extract_runs(config)) as outcomes,
     ):
         for manifest, has_report, refusal in outcomes:

@@ -51,6 +51,25 @@ class PublishedTable(ABC):
     by: str
     takes_dictionaries: ClassVar[bool] = True
 
+    def require_columns(self, names: Sequence[str]) -> None:
+        """Raise UsageError where these columns cannot stand beside each other and those it has.
+
+        Most engines take names for one that differ in case alone.
+        """
+        known: dict[str, str] = {}
+        for name in [*self.columns, *names]:
+            other = known.setdefault(name.lower(), name)
+            if other != name:
+                raise UsageError(
+                    f"the columns {other!r} and {name!r} cannot be in one published table, since "
+                    "most engines make no difference of upper and lower case"
+                )
+
+    @property
+    @abstractmethod
+    def columns(self) -> Sequence[str]:
+        """The names of the columns that it has; none where it is not there yet."""
+
     @property
     @abstractmethod
     def files(self) -> Mapping[str, PublishedFile]:
@@ -104,10 +123,10 @@ class PublishedTable(ABC):
         """
 
 
-def require_package(package: str, extra: str, target: str) -> None:
+def require_package(package: str, extra: str) -> None:
     """Raise UsageError, with what installs it, where a target needs a package that is missing."""
     if find_spec(package) is None:
-        raise UsageError(f"{target} needs more packages: {install_command(extra)}")
+        raise UsageError(f"it needs more packages: {install_command(extra)}")
 
 
 def partition_of(by: str | None, table: str) -> str:
@@ -147,17 +166,15 @@ class Target(Protocol):
         """What a table is called where lineage is told."""
         ...
 
-    def require(self, owner: str) -> None:
-        """Raise UsageError where packages are missing, or the place is out of reach or taken.
-
-        owner: as `open` takes it, empty for an output that was never published. Writes nothing.
-        """
+    def require(self) -> None:
+        """Raise UsageError where packages are missing, or no table can be there; writes nothing."""
         ...
 
     def open(self, table: str, owner: str) -> PublishedTable:
         """A table as it is now, also where it is not there yet.
 
-        owner: the id of the output; raises UsageError where the table is of another one, JobError
-        where it cannot be looked at, OutdatedError where others are just changing it.
+        owner: the id of the output, empty for one that was never published; writes nothing. Raises
+        UsageError where the table is of another one, JobError where it cannot be looked at,
+        OutdatedError where others are just changing it.
         """
         ...

@@ -77,7 +77,8 @@ def test_a_refusal_stays_one_where_publishing_fails_too(
 ) -> None:
     write(tmp_path / "in/c.jsonl", None, None)
     fail_to_publish(monkeypatch)
-    with pytest.raises(DeadLettersError, match=r"dead letters.*; the disk is full; what counts of"):
+    message = r"dead letters.*; iceberg=open: the disk is full; what counts of"
+    with pytest.raises(DeadLettersError, match=message):
         run([*flags, "--publish=iceberg=open"])
 
 
@@ -122,6 +123,23 @@ def test_a_place_that_cannot_be_is_refused_before_anything_is_written(
         run([*flags, "--publish", f"delta={tmp_path}/out", text.format(tmp_path)])
     assert refused.value.exit_code == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("Day", "the columns 'day' and 'Day' cannot be in one published table"),
+        ("the day", "Delta Lake takes no blanks"),
+    ],
+)
+def test_fields_that_no_table_can_have_are_refused_before_the_run(
+    flags: list[str], tmp_path: Path, field: str, message: str
+) -> None:
+    assert run([*flags, "--keep_fields=day"]) == 0
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(UsageError, match=message):
+        run([*flags, f"--keep_fields={field}", f"--publish=delta={tmp_path}/out"])
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_input_that_is_not_there_is_told_before_anything_is_written(

@@ -18,7 +18,7 @@ from jobs.runs.__main__ import run as runs
 from pipeline.filesystems.beam import load_object_stores
 from pipeline.outputs.current import read_table
 from pipeline.publication.publish import required_targets
-from pipeline.publication.targets import remember, target
+from pipeline.publication.targets import remember
 from schemas.errors import UsageError
 from schemas.tables import TABLES
 from tests.pipeline.publication.test_at_once import in_threads, published
@@ -200,5 +200,5 @@ def test_a_pyiceberg_that_knows_its_store_is_left_alone(
 
     monkeypatch.setattr("pyiceberg.catalog.load_catalog", loaded)
     with pytest.raises(UsageError, match="not here"):
-        target(texts[2], remote).require("")
+        required_targets(remote, [texts[2]])
     assert asked[0]["s3.endpoint"] == "http://127.0.0.1:9"

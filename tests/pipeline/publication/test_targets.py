@@ -13,6 +13,7 @@ from pipeline.publication import table
 from pipeline.publication.publish import publish, required_targets
 from pipeline.publication.targets import read_publications
 from schemas.errors import UsageError
+from tests.jobs.runs.view.histories import LATER, SOURCES, committed, write
 from tests.pipeline.publication.places import counting, make_output, seen, targets_of
 
 
@@ -103,7 +104,7 @@ def test_a_catalog_that_does_not_answer_is_one_sentence_at_once(
         port = free.getsockname()[1]
     monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__URI", f"http://127.0.0.1:{port}")
     started = time.monotonic()
-    assert refused(root, "iceberg=lake/open").startswith("iceberg=lake/open is out of reach: ")
+    assert refused(root, "iceberg=lake/open").startswith("iceberg=lake/open: it is out of reach: ")
     assert time.monotonic() - started < 30
 
 
@@ -116,10 +117,56 @@ def test_a_catalog_that_is_not_configured_is_named(
     )
 
 
+@pytest.mark.parametrize("text", ["iceberg=a.b", "iceberg=lake/a.b"])
+def test_a_namespace_within_another_is_refused_by_catalogs_that_have_none(
+    root: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__URI", "sqlite:///:memory:")
+    assert refused(root, text) == f"{text}: its catalog takes no dot in a namespace: 'a.b'"
+
+
+@pytest.mark.parametrize(
+    ("number", "field", "message"),
+    [
+        (0, "the year", "Delta Lake takes no blanks and no {}()=,; in a column: 'the year'"),
+        (1, "a=b", "Delta Lake takes no blanks and no {}()=,; in a column: 'a=b'"),
+        (1, "DOC_ID", "the columns 'doc_id' and 'DOC_ID' cannot be in one published table, since"),
+        (2, "Run_Id", "the columns 'Run_Id' and 'run_id' cannot be in one published table, since"),
+    ],
+)
+def test_columns_that_a_table_cannot_have_are_refused(
+    root: Path, number: int, field: str, message: str
+) -> None:
+    """Those that runs kept, and those that one will have kept."""
+    text = targets_of(root)[number]
+    with pytest.raises(UsageError) as told:
+        required_targets(str(root), [text], [field])
+    write(root, {**committed("r3", [SOURCES[0]], [field]), "timings": LATER})
+    assert refused(root, text) == str(told.value)
+    assert str(told.value).startswith(f"{text}: {message}")
+
+
+def test_a_column_that_differs_in_case_from_one_that_is_there_is_refused(root: Path) -> None:
+    """A table keeps the columns of runs that count no more."""
+    write(root, {**committed("r3", [SOURCES[0]], ["year"]), "timings": LATER})
+    for one in required_targets(str(root), targets_of(root)):
+        publish(str(root), one)
+    for text in targets_of(root):
+        with pytest.raises(UsageError, match="the columns 'year' and 'Year' cannot be"):
+            required_targets(str(root), [text], ["Year"])
+
+
+def test_a_field_that_no_run_kept_is_refused(root: Path) -> None:
+    for text in targets_of(root):
+        told = refused(root, f"{text},by=year")
+        assert told.endswith("no run kept the field year, by which it is to be published")
+        assert required_targets(str(root), [f"{text},by=year"], ["year"])
+
+
 def test_a_catalog_that_is_damaged_is_one_sentence(root: Path) -> None:
     (root / "_iceberg").mkdir()
     (root / "_iceberg/catalog.db").write_text("no database" * 1000)
-    assert refused(root, "iceberg=open").startswith("iceberg=open is out of reach: ")
+    assert refused(root, "iceberg=open").startswith("iceberg=open: it is out of reach: ")
 
 
 @pytest.mark.parametrize("text", ["delta=/lake", "iceberg=open"])
@@ -128,7 +175,7 @@ def test_a_package_that_is_missing_is_named_with_what_installs_it(
 ) -> None:
     monkeypatch.setattr(table, "find_spec", lambda _: None)
     told = refused(root, text)
-    assert told.startswith(f"{text} needs more packages: ")
+    assert told.startswith(f"{text}: it needs more packages: ")
     assert f"[{text.partition('=')[0]}]" in told
 
 
