@@ -35,7 +35,13 @@ from pipeline.publication.table import (
     PublishedTable,
     Target,
 )
-from pipeline.publication.targets import read_publications, remember, target
+from pipeline.publication.targets import (
+    named_publications,
+    read_publications,
+    remember,
+    require_compatible,
+    target,
+)
 from pipeline.publication.wanted import kept_fields, published_schemas
 from schemas.errors import BrokenFilesError, DeadLettersError, DriftError, JobError, UsageError
 from schemas.manifest import Manifest
@@ -55,7 +61,7 @@ def publish(root: str, target: Target) -> list[Published]:
     Raises JobError where files cannot be read or a table cannot be changed, UsageError where a
     table is there that is of somebody else.
     """
-    owner = remember(root, target.text).owner
+    owner = named_publications(root).owner
     return _until_others_are_done(partial(_once, root, target, owner))
 
 
@@ -71,6 +77,8 @@ def _once(root: str, target: Target, owner: str) -> list[Published]:
         raise OutdatedError("files went that did not count any more") from error
     if read_manifests(root) != manifests:
         raise OutdatedError("the output changed meanwhile")
+    # On an object store another one may have written at the same time what is remembered.
+    remember(root, target.text)
     return done
 
 
@@ -98,6 +106,7 @@ def required_targets(
     if not targets:
         return []
     known = read_publications(root)
+    require_compatible(root, known, [*targets])
     fields = kept_fields(read_manifests(root)) if kept is None else kept
     for one in targets.values():
         with _naming(one):
@@ -224,6 +233,8 @@ def _published(
     run_id = runs[-1]["run_id"] if runs else ""
     schemas = _schemas(target, tables, kept_fields(manifests))
     current = CurrentFiles(root, manifests, target.by)
+    # What is remembered may have a table, what is not has none: also after a kill.
+    remember(root, target.text)
     for name, table in tables.items():
         table.begin(schemas[name])
         before, wanted = table.files, current.of(name, table)

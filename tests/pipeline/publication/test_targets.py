@@ -11,7 +11,7 @@ from deltalake import write_deltalake
 
 from pipeline.publication import table
 from pipeline.publication.publish import publish, required_targets
-from pipeline.publication.targets import read_publications
+from pipeline.publication.targets import forget_target, read_publications, remember, target
 from schemas.errors import UsageError
 from tests.jobs.runs.view.histories import LATER, SOURCES, committed, write
 from tests.pipeline.publication.places import counting, make_output, seen, targets_of
@@ -161,6 +161,37 @@ def test_a_field_that_no_run_kept_is_refused(root: Path) -> None:
         told = refused(root, f"{text},by=year")
         assert told.endswith("no run kept the field year, by which it is to be published")
         assert required_targets(str(root), [f"{text},by=year"], ["year"])
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_of_two_targets_of_one_place_the_second_is_refused(root: Path, number: int) -> None:
+    """In one command, and where the first is remembered; it says what to do."""
+    texts = [targets_of(root)[number], f"{targets_of(root)[number]},by=year"]
+    for first, second in (texts, texts[::-1]):
+        with pytest.raises(UsageError) as told:
+            required_targets(str(root), [first, second], ["year"])
+        assert str(told.value) == (
+            f"{first} and {second} are one place, whose tables have one partition: name one of them"
+        )
+        remember(str(root), first)
+        for refuse in (required_targets, lambda root, texts: remember(root, *texts)):
+            with pytest.raises(UsageError, match=f"or end the first with .* --stop {first}"):
+                refuse(str(root), [second])
+        known = read_publications(str(root))
+        assert known
+        assert known.targets == (first,)
+        forget_target(str(root), first)
+
+
+def test_a_target_that_is_refused_is_not_remembered(root: Path) -> None:
+    """Also where it was in reach a moment before; the output has its id by then."""
+    one = target(f"delta={root.parent}/lake", str(root))
+    write_deltalake(root.parent / "lake/documents", pa.table({"theirs": [1]}))
+    with pytest.raises(UsageError, match="of somebody else already"):
+        publish(str(root), one)
+    known = read_publications(str(root))
+    assert known
+    assert known.targets == ()
 
 
 def test_a_catalog_that_is_damaged_is_one_sentence(root: Path) -> None:
