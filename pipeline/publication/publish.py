@@ -7,6 +7,7 @@ came to nothing counts for nothing, and is removed a week later.
 """
 
 import random
+import shlex
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -195,7 +196,7 @@ def publish_all(root: str, targets: Sequence[Target]) -> None:
     """
     if not targets:
         return
-    failed: list[JobError] = []
+    failed: dict[str, JobError] = {}
     with open_lineage() as lineage:
         for one in targets:
             try:
@@ -207,14 +208,23 @@ def publish_all(root: str, targets: Sequence[Target]) -> None:
                     published = publish(root, one)
                     observe(published)
             except JobError as error:
-                failed.append(error)
+                failed[one.text] = error
                 continue
             facts = {"target": one.text, "tables": [table._asdict() for table in published]}
             event = {"name": "published", "level": "info", **facts}
             console().account(in_words(one, published), event)
     if failed:
-        again = f"what counts of {root} stays as it is, and {called('jobs.publish')} publishes it"
-        raise JobError("; ".join([*map(str, failed), again])) from failed[0]
+        raise JobError(_failure(root, failed)) from next(iter(failed.values()))
+
+
+def _failure(root: str, failed: Mapping[str, JobError]) -> str:
+    """What failed, by target, and what to do where the same again may do it."""
+    message = "; ".join([*map(str, failed.values()), f"what counts of {root} stays as it is"])
+    again = [text for text, error in failed.items() if not isinstance(error, UsageError)]
+    if not again:
+        return message
+    command = f"{called('jobs.publish')} {shlex.join([f'--output={root}', *again])}"
+    return f"{message}, and {command} publishes it"
 
 
 def in_words(target: Target, published: Sequence[Published]) -> str:

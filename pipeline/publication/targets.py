@@ -36,20 +36,25 @@ EXPECTED = "expected delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPAC
 
 def target(text: str, root: str) -> Target:
     """What a user named, for the output at a root; raises UsageError for anything else."""
-    named, _, by = text.partition(",by=")
+    named, comma, by = text.partition(",by=")
     kind, _, place = named.partition("=")
-    if "," in text and not re.fullmatch(_FIELD, by):
-        raise UsageError(f"--publish {text}, {EXPECTED}")
+    if comma and not re.fullmatch(_FIELD, by):
+        raise UsageError(f"{text!r} is no target, {EXPECTED}")
     if by in {*ENTITIES.names, *DOCUMENTS.names}:
-        raise UsageError(f"--publish {text}: {by} is a column of the tables, and no field of input")
+        raise UsageError(f"{text}: {by} is a column of the tables, and no field of input")
     behind = f",by={by}" if by else ""
     if kind == "delta" and place:
-        uri = output_root(place)
+        uri = output_root(place, f"{text}: the folder")
+        if "," in uri:
+            raise UsageError(
+                f"{text!r} is no target, since only by=FIELD stands behind a comma, and the folder "
+                f"would be {uri}"
+            )
         return DeltaTarget(f"delta={uri}{behind}", root, uri, by or None)
     names = re.fullmatch(rf"(?:({_NAME})/)?({_NAME}(?:\.{_NAME})*)", place)
     if kind == "iceberg" and names:
         return IcebergTarget(text, root, names[1], names[2], by or None)
-    raise UsageError(f"--publish {text}, {EXPECTED}")
+    raise UsageError(f"{text!r} is no target, {EXPECTED}")
 
 
 @dataclass(frozen=True)
@@ -153,13 +158,19 @@ def require_compatible(root: str, known: Publications | None, texts: Sequence[st
             )
 
 
-def forget_target(root: str, text: str) -> None:
-    """Publish an output to this target no more; raises UsageError where it never was."""
+def forget_target(root: str, text: str) -> str:
+    """Publish an output to this target no more; returns its name as it was remembered.
+
+    Raises UsageError where it never was.
+    """
     known = read_publications(root)
-    if known is None or text not in known.targets:
-        others = f", but to {' '.join(known.targets)}" if known and known.targets else ""
-        raise UsageError(f"{root} is not published to {text}{others}")
-    _written(root, replace(known, targets=tuple(name for name in known.targets if name != text)))
+    remembered = known.targets if known else ()
+    name = text if text in remembered else target(text, root).text
+    if known is None or name not in remembered:
+        others = f", but to {' '.join(remembered)}" if remembered else ""
+        raise UsageError(f"{root} is not published to {name}{others}")
+    _written(root, replace(known, targets=tuple(one for one in remembered if one != name)))
+    return name
 
 
 def remembered_names(root: str) -> Sequence[str]:

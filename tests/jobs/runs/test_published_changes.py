@@ -172,7 +172,9 @@ def test_forgetting_again_takes_what_a_failed_publish_left(
     forget = ["forget", "--doc_id", "d2", f"--output={published.root}"]
     with monkeypatch.context() as patch:
         patch.setattr(DeltaPublished, "commit", fail)
-        with pytest.raises(JobError, match=r"the disk is full; .*jobs.publish publishes it"):
+        with pytest.raises(
+            JobError, match=r"the disk is full; .*jobs.publish --output=.* publishes it"
+        ):
             run(forget)
     assert run(forget) == 0
     assert seen(published.root) == counting(published.root)

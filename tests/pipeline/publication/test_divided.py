@@ -113,8 +113,8 @@ def test_runs_without_the_field_have_no_value(output: MadeOutput) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("delta=lake,by=", "--publish delta=lake,by=, expected"),
-        ("delta=lake,of=year", "--publish delta=lake,of=year, expected"),
+        ("delta=lake,by=", "'delta=lake,by=' is no target, expected"),
+        ("delta=lake,of=year", "'delta=lake,of=year' is no target, since only by=FIELD stands"),
         ("iceberg=open,by=a b", "expected"),
         ("delta=lake,by=label", "label is a column of the tables, and no field of input"),
     ],

@@ -47,7 +47,8 @@ def refused(root: Path, text: str) -> str:
 )
 def test_what_names_no_target_is_told_what_does(root: Path, text: str) -> None:
     assert refused(root, text) == (
-        f"--publish {text}, expected delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPACE"
+        f"{text!r} is no target, expected delta=FOLDER, iceberg=NAMESPACE or "
+        "iceberg=CATALOG/NAMESPACE"
     )
 
 
@@ -75,6 +76,30 @@ def test_a_file_in_the_place_of_a_table_is_an_error_that_names_it(root: Path) ->
     (root.parent / "lake").mkdir()
     (root.parent / "lake/documents").write_text("mine")
     assert f"{root.parent}/lake/documents" in refused(root, f"delta={root.parent}/lake")
+
+
+@pytest.mark.parametrize("place", ["a,b", "a,b=c", "/lakes/a,b"])
+def test_a_folder_with_a_comma_is_refused_in_words(root: Path, place: str) -> None:
+    told = refused(root, f"delta={place}")
+    assert told.startswith(
+        f"'delta={place}' is no target, since only by=FIELD stands behind a comma"
+    )
+    assert told.endswith(f"the folder would be {Path(place).absolute()}")
+
+
+def test_a_comma_in_the_folder_of_the_user_is_one_of_the_target(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be remembered by a name that is none."""
+    (root.parent / "a,b").mkdir()
+    monkeypatch.chdir(root.parent / "a,b")
+    assert refused(root, "delta=lake").endswith(f"the folder would be {root.parent}/a,b/lake")
+
+
+def test_a_tilde_that_no_shell_replaced_is_refused(root: Path) -> None:
+    assert refused(root, "delta=~/lake").startswith(
+        "delta=~/lake: the folder ~/lake: no shell made"
+    )
 
 
 def test_a_folder_below_the_output_is_refused(root: Path) -> None:
