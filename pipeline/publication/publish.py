@@ -243,6 +243,7 @@ def _published(
     run_id = runs[-1]["run_id"] if runs else ""
     schemas = _schemas(target, tables, kept_fields(manifests))
     current = CurrentFiles(root, manifests, target.by)
+    current.require(tables)
     # What is remembered may have a table, what is not has none: also after a kill.
     remember(root, target.text)
     for name, table in tables.items():
