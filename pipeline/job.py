@@ -19,7 +19,7 @@ def run_job(config: ExtractionConfig) -> None:
     with (
         open_lineage() as lineage,
         metrics_written(config.metrics, config.output) as job,
-        publishing(config.output, config.publish, lineage),
+        publishing(config.output, config.publish, config.keep_fields, lineage),
         contextlib.closing(extract_runs(config, lineage)) as outcomes,
     ):
         for manifest, has_report, refusal in outcomes:

@@ -10,11 +10,16 @@ from typing import NoReturn
 from jobs.runs.outputs import find_output
 from pipeline.console.arguments import Parser
 from pipeline.console.commands import called
-from pipeline.console.printing import account
+from pipeline.console.printing import account, answer
 from pipeline.console.process import main
 from pipeline.outputs.catalog import require_writable
 from pipeline.publication.publish import publish_all, publishing_alone, required_targets
-from pipeline.publication.targets import EXPECTED, forget_target, remembered_names, target
+from pipeline.publication.targets import (
+    EXPECTED,
+    forget_target,
+    read_publications,
+    remembered_names,
+)
 from schemas.errors import UsageError
 
 EXAMPLES = ("delta=out", "--output s3://bucket/out iceberg=lake/gleaner", "")
@@ -24,12 +29,17 @@ def run(arguments: Sequence[str]) -> int:
     """Publish to the targets that the arguments name; returns the exit code."""
     flags = publish_parser().parse(arguments)
     root = find_output(flags.output).root
+    if flags.list:
+        if flags.stop or flags.targets:
+            raise UsageError("--list takes no target, and no --stop")
+        known = read_publications(root)
+        answer("\n".join(known.targets if known else ()) or "no targets")
+        return 0
     if flags.stop:
         if flags.targets:
             raise UsageError(f"--stop takes one target alone, without {' '.join(flags.targets)}")
-        stopped = target(flags.stop, root).text
         with publishing_alone(root):
-            forget_target(root, stopped)
+            stopped = forget_target(root, flags.stop)
         account(f"{root} is published to {stopped} no more; the tables are as they were")
         return 0
     names = flags.targets or remembered_names(root)
@@ -54,6 +64,7 @@ def publish_parser() -> Parser:
         metavar="TARGET",
         help="delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPACE (default: as before)",
     )
+    parser.add_argument("--list", action="store_true", help="the targets of before, one a line")
     parser.add_argument("--output", default="out", metavar="DIR", help="the output of the runs")
     parser.add_argument(
         "--stop", metavar="TARGET", help="publish there no more; the tables stay as they are"

@@ -21,6 +21,7 @@ from pipeline.outputs.current import CurrentSource, by_age, current_sources, not
 from pipeline.outputs.layout import RUNS
 from pipeline.publication.publish import publish_all, required_targets
 from pipeline.publication.targets import remembered_names, remembered_targets
+from pipeline.publication.wanted import kept_fields
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
 
@@ -89,18 +90,18 @@ def find_output(flag: str) -> Output:
 
 
 @contextmanager
-def changing(flags: argparse.Namespace) -> Iterator[Output]:
+def changing(flags: argparse.Namespace, going: Sequence[str] = ()) -> Iterator[Output]:
     """The flags `--output` and `--dry_run` in; the output, held and clean, out.
 
-    Raises UsageError where there is none, or none that can be written to, or where it is published
-    to a place that is out of reach; OutputBusyError where a run is writing to it, JobError for what
-    the disk refuses. What counts is published where it was before. What was half done when an error
-    or an interrupt came is removed at once, and at the end, a moment after the change, what it left
-    behind: readers go on.
+    going: the runs that will count no more. Raises UsageError where there is none, or none that can
+    be written to, or where what stays cannot be published as it was before; OutputBusyError where a
+    run is writing to it, JobError for what the disk refuses. What counts is published where it was
+    before. What was half done when an error or an interrupt came is removed at once, and at the
+    end, a moment after the change, what it left behind: readers go on.
     """
     with holding(flags) as root:
         if not flags.dry_run:
-            required_targets(root, remembered_names(root))
+            _require_publishable(root, going)
         manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
         output = Output(root, by_age(manifests))
         try:
@@ -116,6 +117,22 @@ def changing(flags: argparse.Namespace) -> Iterator[Output]:
                     _remove(output.outdated)
                     clean(root)
             raise
+
+
+def _require_publishable(root: str, going: Sequence[str]) -> None:
+    """Raise UsageError where an output cannot be published once these runs are gone."""
+    names = remembered_names(root)
+    if not names:
+        return
+    output = Output(root, read_manifests(root))
+    gone = [manifest for name in going for manifest in output.runs_of(name)]
+    staying = [manifest for manifest in output.manifests if manifest not in gone]
+    try:
+        required_targets(root, names, kept_fields(staying))
+    except UsageError as error:
+        raise UsageError(
+            f"{error}; {called('jobs.publish')} --output {root} --stop TARGET ends publishing there"
+        ) from error
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Take the runs back, newest first; all of them are looked at before one is touched."""
-    with changing(flags) as output:
+    with changing(flags, flags.runs) as output:
         chosen = _chosen(flags.runs, output)
         _require_unneeded(chosen, output)
         for manifest in reversed(chosen):

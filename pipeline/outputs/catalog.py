@@ -158,13 +158,18 @@ def _manifest(path: str) -> Manifest:
         raise UsageError(str(error)) from error
 
 
-def output_root(path: str) -> str:
-    """`--output` as it was given in, an absolute path or a URL without a slash at its end out."""
+def output_root(path: str, flag: str = "--output") -> str:
+    """`--output` as it was given in, an absolute path or a URL without a slash at its end out.
+
+    flag: what named it.
+    """
     path = local_path(path)
     if not path:
-        raise UsageError("--output must not be empty")
+        raise UsageError(f"{flag} must not be empty")
+    if path.split("/")[0] == "~":
+        raise UsageError(f"{flag} {path}: no shell made the home folder of ~, so write that out")
     if not is_remote(path):
         return os.path.abspath(path)
     if re.search(r"[*?[]", path):  # Beam lists objects by globs, and has no way to quote these
-        raise UsageError(f"--output {path}: the URL of an output has no *, ? or [")
+        raise UsageError(f"{flag} {path}: the URL of an output has no *, ? or [")
     return path.rstrip("/")

@@ -1,6 +1,6 @@
 """What counts of an output as files of published tables: referred to, or copied where need be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.outputs.current import current_sources
 from pipeline.publication.copies import copy_file, write_copy
@@ -20,11 +20,24 @@ class CurrentFiles:
         self._by = by
         self._divider = Divider(root, self._runs, by) if by else None
 
+    def require(self, tables: Mapping[str, PublishedTable]) -> None:
+        """Raise UsageError where a file that tables lack cannot be divided; writes nothing."""
+        for name, table in tables.items():
+            if self._divider and table.by == self._by:
+                for wanted in self._wanted(name):
+                    self._divider.require(name, table, wanted)
+
+    def _wanted(self, name: str) -> Iterator[WantedFile]:
+        return wanted_files(self._root, self._runs, self._current, name)
+
     def of(self, name: str, table: PublishedTable) -> dict[str, PublishedFile]:
-        """The files that a table should have, by location; copies that are missing are written."""
+        """The files that a table should have, by location; copies that it lacks are written.
+
+        They went through `require`.
+        """
         divider = self._divider if table.by == self._by else None
         located: dict[str, PublishedFile] = {}
-        for wanted in wanted_files(self._root, self._runs, self._current, name):
+        for wanted in self._wanted(name):
             if divider:
                 files = divider.files(name, table, wanted)
             else:

@@ -32,7 +32,6 @@ from pipeline.publication.table import (
     require_package,
 )
 from schemas.errors import JobError, UsageError
-from schemas.tables import TABLES
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -70,33 +69,24 @@ class DeltaTarget:
     def dataset(self, table: str) -> DatasetName:
         return dataset_name(f"{self.uri}/{table}")
 
-    def require(self, owner: str) -> None:
-        require_package(self.package, "delta", self.text)
+    def require(self) -> None:
+        require_package(self.package, "delta")
         odd = (_NOT_IN_URLS if is_remote(self.uri) else _NOT_IN_PATHS).search(self.uri)
         if odd:
-            raise UsageError(f"{self.text!r}: delta-rs reads paths with {odd[0]!r} otherwise")
+            raise UsageError(f"delta-rs reads paths with {odd[0]!r} otherwise")
         if self.uri.startswith(f"{self.root}/"):
-            raise UsageError(
-                f"{self.text} is inside of the output; delta={self.root} is the output"
-            )
-        require_writable(self.uri, "--publish delta:")
+            raise UsageError(f"it is inside of the output; delta={self.root} is the output")
+        require_writable(self.uri, "the folder")
         if self.uri != self.root and read_manifests(self.uri):
-            raise UsageError(f"{self.text} is another output, which has tables of its own there")
-        for table in TABLES:
-            try:
-                self.open(table, owner)
-            except UsageError:
-                raise
-            except JobError as error:
-                raise UsageError(f"{self.text} is out of reach: {error}") from error
+            raise UsageError("it is another output, which has tables of its own there")
 
     def open(self, table: str, owner: str) -> "DeltaPublished":
         delta = opened_delta(f"{self.uri}/{table}")
         if delta is not None and not delta.transaction_version(_APPLICATION.format(owner)):
-            raise UsageError(f"{self.text}: there is a table {table} of somebody else already")
+            raise UsageError(f"there is a table {table} of somebody else already")
         by = partition_of(self.by, table)
         if delta is not None and delta.metadata().partition_columns != [by]:
-            raise UsageError(f"{self.text}: the table {table} there is not partitioned by {by}")
+            raise UsageError(f"the table {table} there is not partitioned by {by}")
         return DeltaPublished(self, table, owner, delta)
 
 
@@ -141,14 +131,19 @@ class DeltaPublished(PublishedTable):
         columns = (rows[name].to_pylist() for name in names)
         return {file[0]: PublishedFile(*file) for file in zip(*columns, strict=True)}
 
+    def require_columns(self, names: Sequence[str]) -> None:
+        super().require_columns(names)
+        for name in names:
+            if set(name).intersection(_NOT_IN_NAMES):
+                raise UsageError(
+                    f"Delta Lake takes no blanks and no {{}}()=,; in a column: {name!r}"
+                )
+
     @property
     def columns(self) -> Sequence[str]:
         return [field.name for field in self._delta.schema().fields] if self._delta else []
 
     def begin(self, schema: pa.Schema) -> None:
-        for name in schema.names:
-            if set(name).intersection(_NOT_IN_NAMES):
-                raise JobError(f"Delta Lake takes no blanks and no {{}}()=,; in a column: {name!r}")
         self._schema = schema
 
     @property

@@ -31,7 +31,6 @@ from pipeline.publication.table import (
     require_package,
 )
 from schemas.errors import JobError, UsageError
-from schemas.tables import TABLES
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -91,49 +90,50 @@ class IcebergTarget:
             return dataset_name(f"{self.root}/{ICEBERG}/{self.namespace}/{table}")
         return DatasetName(f"iceberg://{self.catalog}", f"{self.namespace}.{table}")
 
-    def require(self, owner: str) -> None:
-        require_package(self.package, "iceberg", self.text)
+    def require(self) -> None:
+        require_package(self.package, "iceberg")
         if self.catalog is None and is_remote(self.root):
             raise UsageError(
-                f"{self.text}: an output on an object store needs a catalog that pyiceberg is "
-                "configured for, as iceberg=CATALOG/NAMESPACE"
+                "an output on an object store needs a catalog that pyiceberg is configured for, as "
+                "iceberg=CATALOG/NAMESPACE"
             )
         odd = _NOT_IN_PATHS.search(self.root)
         if odd:
-            raise UsageError(
-                f"{self.text}: {self.root!r} has {odd[0]!r}, which no path of Iceberg's can have"
-            )
+            raise UsageError(f"{self.root!r} has {odd[0]!r}, which no path of Iceberg's can have")
         if self.catalog is None:
-            require_writable(self._place, self.text)
-        for table in TABLES:
-            try:
-                self.open(table, owner)
-            except UsageError:
-                raise
-            except (JobError, OutdatedError) as error:
-                raise UsageError(f"{self.text} is out of reach: {error}") from error
+            require_writable(self._place, "the folder")
+
+    def _require_namespace(self) -> None:
+        """Raise UsageError for a namespace within another where the catalog knows no such one."""
+        from pyiceberg.catalog import MetastoreCatalog
+
+        if "." not in self.namespace:
+            return
+        if self.catalog is None or isinstance(self.opened_catalog, MetastoreCatalog):
+            raise UsageError(f"its catalog takes no dot in a namespace: {self.namespace!r}")
 
     def open(self, table: str, owner: str) -> "IcebergPublished":
         from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
         name, by = f"{self.namespace}.{table}", partition_of(self.by, table)
         new = IcebergPublished(self, name, owner, by, None)
-        if self.catalog is None and not os.path.exists(f"{self._place}/{_SQLITE}"):
-            return new  # to look makes none
         with _told(name):
+            self._require_namespace()
+            if self.catalog is None and not os.path.exists(f"{self._place}/{_SQLITE}"):
+                return new  # to look makes none
             try:
-                found = self.opened.load_table(name)
+                found = self.opened_catalog.load_table(name)
             except (NoSuchTableError, NoSuchNamespaceError):
                 return new
         if found.properties.get(_OWNER) != owner:
-            raise UsageError(f"{self.text}: there is a table {table} of somebody else already")
+            raise UsageError(f"there is a table {table} of somebody else already")
         if [field.name for field in found.spec().fields] != [by]:
-            raise UsageError(f"{self.text}: the table {table} there is not partitioned by {by}")
+            raise UsageError(f"the table {table} there is not partitioned by {by}")
         return IcebergPublished(self, name, owner, by, found)
 
     @cached_property
-    def opened(self) -> "Catalog":
-        """The catalog; SQLite's is made where there is none."""
+    def opened_catalog(self) -> "Catalog":
+        """The catalog; of SQLite's, the file is made where it is not there yet."""
         from pyiceberg.catalog import load_catalog
         from pyiceberg.catalog.sql import SqlCatalog
         from pyiceberg.utils.config import Config
@@ -145,7 +145,7 @@ class IcebergTarget:
         known = cast("Mapping[str, dict[str, str]]", Config().config.get("catalog", {}))
         if self.catalog not in known:
             raise UsageError(
-                f"{self.text}: pyiceberg's configuration has no catalog {self.catalog!r}"
+                f"pyiceberg's configuration has no catalog {self.catalog!r}"
                 + did_you_mean(self.catalog, known)
             )
         return load_catalog(self.catalog, **_with_store(known[self.catalog]))
@@ -178,7 +178,6 @@ class IcebergPublished(PublishedTable):
         self.by = by
         self._target = target
         self._name = name
-        self._root = target.root
         self._owner = owner
         self._table = table
         self._missing: list[pa.Field] = []
@@ -214,7 +213,7 @@ class IcebergPublished(PublishedTable):
             with _told(self._name):
                 self._changes = self._created(schema)
             return
-        known = {*self.columns}
+        known = self.columns
         self._missing = [field for field in schema if field.name not in known]
         self._changes = self._table.transaction()
 
@@ -225,8 +224,8 @@ class IcebergPublished(PublishedTable):
         columns = iceberg_schema(schema, self.by)
         source = columns.find_field(self.by).field_id
         field = PartitionField(source, 1000, IdentityTransform(), self.by)
-        catalog = self._target.opened
-        catalog.create_namespace_if_not_exists(self._name.rpartition(".")[0])
+        catalog = self._target.opened_catalog
+        catalog.create_namespace_if_not_exists(self._target.namespace)
         return catalog.create_table_transaction(
             self._name,
             columns,
@@ -256,7 +255,8 @@ class IcebergPublished(PublishedTable):
         return f"{local_path(self._location)}/data"
 
     def reference(self, path: str) -> str | None:
-        return f"{self._root if is_remote(self._root) else f'file://{self._root}'}/{path}"
+        root = self._target.root
+        return f"{root if is_remote(root) else f'file://{root}'}/{path}"
 
     def copy_location(self, path: str) -> str:
         return f"{self._location}/data/{path}"
@@ -271,7 +271,8 @@ class IcebergPublished(PublishedTable):
             if self._missing:
                 with changes.update_schema() as update:
                     for field in self._missing:
-                        update.add_column(field.name, iceberg_type(field.type, 0), doc_of(field))
+                        kind = iceberg_type(field.type, 0)
+                        update.add_column((field.name,), kind, doc_of(field))  # dots and all
             if change.added or change.removed:
                 self._stage(changes, change)
             changes.commit_transaction()

@@ -7,12 +7,15 @@ came to nothing counts for nothing, and is removed a week later.
 """
 
 import random
+import shlex
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
+
+import pyarrow as pa
 
 from pipeline.console.commands import called
 from pipeline.console.printing import console
@@ -33,9 +36,15 @@ from pipeline.publication.table import (
     PublishedTable,
     Target,
 )
-from pipeline.publication.targets import read_publications, remember, target
-from pipeline.publication.wanted import published_schemas
-from schemas.errors import BrokenFilesError, DeadLettersError, DriftError, JobError
+from pipeline.publication.targets import (
+    named_publications,
+    read_publications,
+    remember,
+    require_compatible,
+    target,
+)
+from pipeline.publication.wanted import kept_fields, published_schemas
+from schemas.errors import BrokenFilesError, DeadLettersError, DriftError, JobError, UsageError
 from schemas.manifest import Manifest
 from schemas.tables import TABLES
 
@@ -53,26 +62,28 @@ def publish(root: str, target: Target) -> list[Published]:
     Raises JobError where files cannot be read or a table cannot be changed, UsageError where a
     table is there that is of somebody else.
     """
-    owner = remember(root, target.text).owner
-    return _until_others_are_done(target, partial(_once, root, target, owner))
+    owner = named_publications(root).owner
+    return _until_others_are_done(partial(_once, root, target, owner))
 
 
 def _once(root: str, target: Target, owner: str) -> list[Published]:
     """Publish what counts now; OutdatedError where it is not that any more, or others publish."""
-    tables = {table: target.open(table, owner) for table in TABLES}
+    tables = _opened(target, owner)
     manifests = read_manifests(root)
     try:
-        done = list(_published(root, tables, manifests, target.by))
+        done = list(_published(root, target, tables, manifests))
     except JobError as error:
         if read_manifests(root) == manifests:
             raise
         raise OutdatedError("files went that did not count any more") from error
     if read_manifests(root) != manifests:
         raise OutdatedError("the output changed meanwhile")
+    # On an object store another one may have written at the same time what is remembered.
+    remember(root, target.text)
     return done
 
 
-def _until_others_are_done(target: Target, work: Callable[[], _T]) -> _T:
+def _until_others_are_done(work: Callable[[], _T]) -> _T:
     """Do it again as long as it is too late; raises JobError where that has no end."""
     for _ in range(_TRIES):
         try:
@@ -80,19 +91,65 @@ def _until_others_are_done(target: Target, work: Callable[[], _T]) -> _T:
         except OutdatedError as error:
             last = error
             time.sleep(random.uniform(0, _SECONDS))  # noqa: S311 - so that two do not meet again
-    raise JobError(f"{target.text} changes all the time: {last}") from last
+    raise JobError(f"its tables change all the time: {last}") from last
 
 
-def required_targets(root: str, texts: Sequence[str]) -> list[Target]:
+def required_targets(
+    root: str, texts: Sequence[str], kept: Sequence[str] | None = None
+) -> list[Target]:
     """The targets of these names, each once; nothing is written.
 
-    Raises UsageError for one that is none, out of reach, or has tables of another output.
+    kept: the fields that runs will have kept, as they have until now by default. Raises UsageError
+    for a target that is none, out of reach, or has tables of another output, and for columns that
+    its tables cannot have.
     """
-    known = read_publications(root)
     targets = {one.text: one for one in (target(text, root) for text in texts)}
+    if not targets:
+        return []
+    known = read_publications(root)
+    require_compatible(root, known, [*targets])
+    fields = kept_fields(read_manifests(root)) if kept is None else kept
     for one in targets.values():
-        one.require(known.owner if known else "")
+        with _naming(one):
+            one.require()
+            _schemas(one, _in_reach(one, known.owner if known else ""), fields)
     return [*targets.values()]
+
+
+@contextmanager
+def _naming(target: Target) -> Iterator[None]:
+    """Name the target in errors."""
+    try:
+        yield
+    except JobError as error:
+        name = target.text if target.text.isprintable() else repr(target.text)
+        raise type(error)(f"{name}: {error}") from error
+
+
+Tables = Mapping[str, PublishedTable]
+
+
+def _opened(target: Target, owner: str) -> Tables:
+    return {table: target.open(table, owner) for table in TABLES}
+
+
+def _in_reach(target: Target, owner: str) -> Tables:
+    try:
+        return _opened(target, owner)
+    except UsageError:
+        raise
+    except (JobError, OutdatedError) as error:
+        raise UsageError(f"it is out of reach: {error}") from error
+
+
+def _schemas(target: Target, tables: Tables, kept: Sequence[str]) -> Mapping[str, pa.Schema]:
+    """The columns of each table; raises UsageError where a table cannot have them."""
+    if target.by and target.by not in kept and not tables["documents"].is_complete:
+        raise UsageError(f"no run kept the field {target.by}, by which it is to be published")
+    schemas = published_schemas(kept, target.by)
+    for name, schema in schemas.items():
+        tables[name].require_columns(schema.names)
+    return schemas
 
 
 @contextmanager
@@ -112,13 +169,17 @@ def publishing_alone(root: str) -> Iterator[None]:
 
 
 @contextmanager
-def publishing(root: str, texts: Sequence[str], lineage: Lineage) -> Iterator[None]:
+def publishing(
+    root: str, texts: Sequence[str], kept: Sequence[str], lineage: Lineage
+) -> Iterator[None]:
     """Publish an output to these targets once what stands within is done, and tell of it.
 
-    Also where a run was refused: others of its job may be committed, and what is raised stays that
-    refusal. Raises UsageError at once for a target that is out of reach.
+    kept: the fields that it keeps. Also where a run was refused: others of its job may be
+    committed, and what is raised stays that refusal. Raises UsageError at once as
+    `required_targets`.
     """
-    targets = required_targets(root, texts) if texts else []
+    before = kept_fields(read_manifests(root)) if texts else []
+    targets = required_targets(root, texts, [*before, *kept])
     try:
         yield
     except (DeadLettersError, BrokenFilesError, DriftError) as refused:
@@ -138,25 +199,35 @@ def publish_all(root: str, targets: Sequence[Target], lineage: Lineage | None = 
     """
     if not targets:
         return
-    failed: list[JobError] = []
+    failed: dict[str, JobError] = {}
     with nullcontext(lineage) if lineage else open_lineage() as told:
         for one in targets:
             try:
                 with (
+                    _naming(one),
                     publishing_alone(root),
                     told.run(partial(publish_run, root, one, now())) as observe,
                 ):
                     published = publish(root, one)
                     observe(published)
             except JobError as error:
-                failed.append(error)
+                failed[one.text] = error
                 continue
             facts = {"target": one.text, "tables": [table.described() for table in published]}
             event = {"name": "published", "level": "info", **facts}
             console().account(in_words(one, published), event)
     if failed:
-        again = f"what counts of {root} stays as it is, and {called('jobs.publish')} publishes it"
-        raise JobError("; ".join([*map(str, failed), again])) from failed[0]
+        raise JobError(_failure(root, failed)) from next(iter(failed.values()))
+
+
+def _failure(root: str, failed: Mapping[str, JobError]) -> str:
+    """What failed, by target, and what to do where the same again may do it."""
+    message = "; ".join([*map(str, failed.values()), f"what counts of {root} stays as it is"])
+    again = [text for text, error in failed.items() if not isinstance(error, UsageError)]
+    if not again:
+        return message
+    command = f"{called('jobs.publish')} {shlex.join([f'--output={root}', *again])}"
+    return f"{message}, and {command} publishes it"
 
 
 def in_words(target: Target, published: Sequence[Published]) -> str:
@@ -170,13 +241,15 @@ def in_words(target: Target, published: Sequence[Published]) -> str:
 
 
 def _published(
-    root: str, tables: dict[str, PublishedTable], manifests: Sequence[Manifest], by: str | None
+    root: str, target: Target, tables: Tables, manifests: Sequence[Manifest]
 ) -> Iterator[Published]:
     runs = committed_runs(manifests)
     run_id = runs[-1]["run_id"] if runs else ""
-    is_new = not tables["documents"].is_complete
-    schemas = published_schemas(manifests, by, is_new=is_new)
-    current = CurrentFiles(root, manifests, by)
+    schemas = _schemas(target, tables, kept_fields(manifests))
+    current = CurrentFiles(root, manifests, target.by)
+    current.require(tables)
+    # What is remembered may have a table, what is not has none: also after a kill.
+    remember(root, target.text)
     for name, table in tables.items():
         table.begin(schemas[name])
         columns = table.columns_with(schemas[name])
@@ -199,8 +272,8 @@ def expire_everywhere(root: str) -> None:
         return
     for text in known.targets:
         one = target(text, root)
-        with publishing_alone(root):
-            _until_others_are_done(one, partial(_expire, one, known.owner, now() + _SKEW))
+        with _naming(one), publishing_alone(root):
+            _until_others_are_done(partial(_expire, one, known.owner, now() + _SKEW))
 
 
 def _expire(target: Target, owner: str, before: datetime) -> None:

@@ -56,15 +56,29 @@ class PublishedTable(ABC):
     by: str
     takes_dictionaries: ClassVar[bool] = True
 
-    @property
-    @abstractmethod
-    def files(self) -> Mapping[str, PublishedFile]:
-        """Its files by their locations."""
+    def require_columns(self, names: Sequence[str]) -> None:
+        """Raise UsageError where these columns cannot stand beside each other and those it has.
+
+        Most engines take names for one that differ in case alone.
+        """
+        known: dict[str, str] = {}
+        for name in [*self.columns, *names]:
+            other = known.setdefault(name.lower(), name)
+            if other != name:
+                raise UsageError(
+                    f"the columns {other!r} and {name!r} cannot be in one published table, since "
+                    "most engines make no difference of upper and lower case"
+                )
 
     @property
     @abstractmethod
     def columns(self) -> Sequence[str]:
-        """The names of its columns; none where it is not there."""
+        """The names of the columns that it has; none where it is not there yet."""
+
+    @property
+    @abstractmethod
+    def files(self) -> Mapping[str, PublishedFile]:
+        """Its files by their locations."""
 
     def columns_with(self, schema: pa.Schema) -> pa.Schema:
         """Its columns once it has these too: it keeps fields that no run keeps any more."""
@@ -140,10 +154,10 @@ class PublishedTable(ABC):
         """
 
 
-def require_package(package: str, extra: str, target: str) -> None:
+def require_package(package: str, extra: str) -> None:
     """Raise UsageError, with what installs it, where a target needs a package that is missing."""
     if find_spec(package) is None:
-        raise UsageError(f"{target} needs more packages: {install_command(extra)}")
+        raise UsageError(f"it needs more packages: {install_command(extra)}")
 
 
 def partition_of(by: str | None, table: str) -> str:
@@ -193,17 +207,15 @@ class Target(Protocol):
         """What a table is called where lineage is told."""
         ...
 
-    def require(self, owner: str) -> None:
-        """Raise UsageError where packages are missing, or the place is out of reach or taken.
-
-        owner: as `open` takes it, empty for an output that was never published. Writes nothing.
-        """
+    def require(self) -> None:
+        """Raise UsageError where packages are missing, or no table can be there; writes nothing."""
         ...
 
     def open(self, table: str, owner: str) -> PublishedTable:
         """A table as it is now, also where it is not there yet.
 
-        owner: the id of the output; raises UsageError where the table is of another one, JobError
-        where it cannot be looked at, OutdatedError where others are just changing it.
+        owner: the id of the output, empty for one that was never published; writes nothing. Raises
+        UsageError where the table is of another one, JobError where it cannot be looked at,
+        OutdatedError where others are just changing it.
         """
         ...

@@ -36,20 +36,25 @@ EXPECTED = "expected delta=FOLDER, iceberg=NAMESPACE or iceberg=CATALOG/NAMESPAC
 
 def target(text: str, root: str) -> Target:
     """What a user named, for the output at a root; raises UsageError for anything else."""
-    named, _, by = text.partition(",by=")
+    named, comma, by = text.partition(",by=")
     kind, _, place = named.partition("=")
-    if "," in text and not re.fullmatch(_FIELD, by):
-        raise UsageError(f"--publish {text}, {EXPECTED}")
+    if comma and not re.fullmatch(_FIELD, by):
+        raise UsageError(f"{text!r} is no target, {EXPECTED}")
     if by in {*ENTITIES.names, *DOCUMENTS.names}:
-        raise UsageError(f"--publish {text}: {by} is a column of the tables, and no field of input")
+        raise UsageError(f"{text}: {by} is a column of the tables, and no field of input")
     behind = f",by={by}" if by else ""
     if kind == "delta" and place:
-        uri = output_root(place)
+        uri = output_root(place, f"{text}: the folder")
+        if "," in uri:
+            raise UsageError(
+                f"{text!r} is no target, since only by=FIELD stands behind a comma, and the folder "
+                f"would be {uri}"
+            )
         return DeltaTarget(f"delta={uri}{behind}", root, uri, by or None)
     names = re.fullmatch(rf"(?:({_NAME})/)?({_NAME}(?:\.{_NAME})*)", place)
     if kind == "iceberg" and names:
         return IcebergTarget(text, root, names[1], names[2], by or None)
-    raise UsageError(f"--publish {text}, {EXPECTED}")
+    raise UsageError(f"{text!r} is no target, {EXPECTED}")
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,10 @@ def read_publications(root: str) -> Publications | None:
     try:
         if not filesystems().exists(path):
             return None
-        with open_file(path) as stream:
-            data = stream.read()
-        if msgspec.json.decode(data, type=_Version)["version"] > _VERSION:
-            raise UsageError(f"{path} is of a newer version of gleaner")
-        told = msgspec.json.decode(data, type=_Told)
+        try:
+            told = _decoded(path)
+        except msgspec.MsgspecError:  # an object may be replaced after its size was asked for
+            told = _decoded(path)
     except UsageError:
         raise
     except msgspec.MsgspecError as error:
@@ -102,35 +106,71 @@ def read_publications(root: str) -> Publications | None:
     return Publications(told["owner"], told["root"], tuple(told["targets"]))
 
 
-def remember(root: str, text: str) -> Publications:
-    """What an output remembers with this target, which is written down where it is new.
+def _decoded(path: str) -> _Told:
+    with open_file(path) as stream:
+        data = stream.read()
+    if msgspec.json.decode(data, type=_Version)["version"] > _VERSION:
+        raise UsageError(f"{path} is of a newer version of gleaner")
+    return msgspec.json.decode(data, type=_Told)
 
-    Of two who are the first at once, one gives the output its id.
+
+def named_publications(root: str) -> Publications:
+    """What an output remembers; one that was never published gets its id.
+
+    Of two who are the first at once, one gives it.
     """
-    known = read_publications(root)
-    while known is None:
-        first = Publications(secrets.token_hex(16), root, (text,))
+    while (known := read_publications(root)) is None:
+        first = Publications(secrets.token_hex(16), root)
         if not is_remote(root):
             return _written(root, first)
         path = f"{root}/{PUBLISHED}"
         with _told(path):
-            is_first = create_object(path, _encoded(first))
-        if is_first:
-            return first
-        known = read_publications(root)
+            if create_object(path, _encoded(first)):
+                return first
+    return known
+
+
+def remember(root: str, text: str) -> Publications:
+    """What an output remembers with this target, which is written down where it is new.
+
+    Raises UsageError where it cannot stand beside the others.
+    """
+    known = named_publications(root)
     if known.root != root:  # whoever names a target anew says where the output is now
         return _written(root, replace(known, root=root, targets=(text,)))
     if text in known.targets:
         return known
+    require_compatible(root, known, [text])
     return _written(root, replace(known, targets=(*known.targets, text)))
 
 
-def forget_target(root: str, text: str) -> None:
-    """Publish an output to this target no more; raises UsageError where it never was."""
+def require_compatible(root: str, known: Publications | None, texts: Sequence[str]) -> None:
+    """Raise UsageError where two targets, or one and a remembered one, differ in partition only."""
+    remembered = known.targets if known and known.root == root else ()
+    places: dict[str, str] = {}
+    for text in (*remembered, *texts):
+        other = places.setdefault(text.partition(",by=")[0], text)
+        if other != text:
+            stop = f"{called('jobs.publish')} --output {root} --stop {other}"
+            raise UsageError(
+                f"{other} and {text} are one place, whose tables have one partition: name one of "
+                "them" + (f", or end the first with {stop}" if other in remembered else "")
+            )
+
+
+def forget_target(root: str, text: str) -> str:
+    """Publish an output to this target no more; returns its name as it was remembered.
+
+    Raises UsageError where it never was.
+    """
     known = read_publications(root)
-    if known is None or text not in known.targets:
-        raise UsageError(f"{root} is not published to {text}")
-    _written(root, replace(known, targets=tuple(name for name in known.targets if name != text)))
+    remembered = known.targets if known else ()
+    name = text if text in remembered else target(text, root).text
+    if known is None or name not in remembered:
+        others = f", but to {' '.join(remembered)}" if remembered else ""
+        raise UsageError(f"{root} is not published to {name}{others}")
+    _written(root, replace(known, targets=tuple(one for one in remembered if one != name)))
+    return name
 
 
 def remembered_names(root: str) -> Sequence[str]:
@@ -139,7 +179,7 @@ def remembered_names(root: str) -> Sequence[str]:
     Raises UsageError for an output that was somewhere else then.
     """
     known = read_publications(root)
-    if known and known.root != root:
+    if known and known.targets and known.root != root:
         raise UsageError(
             f"{root} was {known.root} when it was published, and its tables may name files there: "
             f"say where it is published now, {called('jobs.publish')} --output {root} TARGET ..., "

@@ -16,7 +16,6 @@ from pipeline.outputs.current import (
 )
 from pipeline.outputs.layout import table_file
 from pipeline.outputs.table_reader import read_row_groups
-from schemas.errors import JobError
 from schemas.manifest import FileEntry, Manifest
 from schemas.tables import TABLES, documents_schema
 
@@ -104,29 +103,19 @@ def _sources(root: str, manifest: Manifest, file: FileEntry) -> set[str]:
     return {name for rows in columns for name in pc.unique(rows["source"]).to_pylist()}
 
 
-def published_schemas(
-    manifests: Sequence[Manifest], by: str | None = None, *, is_new: bool = False
-) -> Mapping[str, pa.Schema]:
+def kept_fields(manifests: Sequence[Manifest]) -> list[str]:
+    """All fields that committed runs kept of their documents, each once."""
+    runs = committed_runs(manifests)
+    return [*dict.fromkeys(name for run in runs for name in run["configuration"]["keep_fields"])]
+
+
+def published_schemas(kept: Sequence[str], by: str | None = None) -> Mapping[str, pa.Schema]:
     """The columns of each published table: those of the files, all kept fields, and `run_id`.
 
-    by: the field that entities have of their document. Raises JobError where no run kept it for
-    tables that are new, and for names that differ in case alone, which most engines take for one.
+    by: the field that entities have of their document.
     """
-    runs = committed_runs(manifests)
-    kept = dict.fromkeys(name for run in runs for name in run["configuration"]["keep_fields"])
-    schemas = {**TABLES, "documents": documents_schema(list(kept))}
+    fields = [*dict.fromkeys([*kept, *([by] if by else [])])]
+    schemas = {**TABLES, "documents": documents_schema(fields)}
     if by:
-        if by not in kept and is_new:
-            raise JobError(f"no run kept the field {by}, by which it is to be published")
-        schemas["documents"] = documents_schema([*dict.fromkeys([*kept, by])])
         schemas["entities"] = schemas["entities"].append(schemas["documents"].field(by))
-    for schema in schemas.values():
-        names: dict[str, str] = {}
-        for name in [*schema.names, RUN_ID]:
-            other = names.setdefault(name.lower(), name)
-            if other != name:
-                raise JobError(
-                    f"the columns {other!r} and {name!r} cannot be in one published table, since "
-                    "most engines make no difference of upper and lower case"
-                )
     return {table: schema.append(RUN_ID_FIELD) for table, schema in schemas.items()}

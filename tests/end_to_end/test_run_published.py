@@ -77,7 +77,8 @@ def test_a_refusal_stays_one_where_publishing_fails_too(
 ) -> None:
     write(tmp_path / "in/c.jsonl", None, None)
     fail_to_publish(monkeypatch)
-    with pytest.raises(DeadLettersError, match=r"dead letters.*; the disk is full; what counts of"):
+    message = r"dead letters.*; iceberg=open: the disk is full; what counts of"
+    with pytest.raises(DeadLettersError, match=message):
         run([*flags, "--publish=iceberg=open"])
 
 
@@ -89,9 +90,8 @@ def test_a_publish_that_fails_leaves_the_run_committed(
 
     with monkeypatch.context() as patch:
         fail_to_publish(patch)
-        with pytest.raises(
-            JobError, match=r"the disk is full; .*jobs.publish publishes it"
-        ) as told:
+        again = f"jobs.publish --output={tmp_path}/out delta={tmp_path}/out iceberg=open publishes"
+        with pytest.raises(JobError, match=f"the disk is full; .*{again} it") as told:
             run([*flags, "--publish", f"delta={tmp_path}/out", "iceberg=open"])
     assert told.value.exit_code == 1
     assert read_table(f"{tmp_path}/out", "documents").num_rows == 3
@@ -109,7 +109,7 @@ def fail_to_publish(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("delta=", "--publish delta=, expected delta=FOLDER"),
+        ("delta=", "'delta=' is no target, expected delta=FOLDER"),
         ("delta={}/in/a.jsonl", "a.jsonl is not a directory"),
         ("iceberg=lake/open", "pyiceberg's configuration has no catalog 'lake'"),
         ("delta={}/out/tables", "is inside of the output"),
@@ -122,6 +122,23 @@ def test_a_place_that_cannot_be_is_refused_before_anything_is_written(
         run([*flags, "--publish", f"delta={tmp_path}/out", text.format(tmp_path)])
     assert refused.value.exit_code == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("Day", "the columns 'day' and 'Day' cannot be in one published table"),
+        ("the day", "Delta Lake takes no blanks"),
+    ],
+)
+def test_fields_that_no_table_can_have_are_refused_before_the_run(
+    flags: list[str], tmp_path: Path, field: str, message: str
+) -> None:
+    assert run([*flags, "--keep_fields=day"]) == 0
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(UsageError, match=message):
+        run([*flags, f"--keep_fields={field}", f"--publish=delta={tmp_path}/out"])
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_input_that_is_not_there_is_told_before_anything_is_written(

@@ -34,7 +34,7 @@ def published_problems(output: Output) -> Iterator[Finding]:
     for text in known.targets:
         try:
             one = target(text, output.root)
-            require_package(one.package, one.table_format, text)
+            require_package(one.package, one.table_format)
             for table in TABLES:
                 yield from _of_table(output.root, one, table, known.owner)
         except (JobError, OutdatedError) as error:

@@ -6,11 +6,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from jobs.publish.__main__ import run
 from jobs.runs.__main__ import run as look_after
+from pipeline.publication.publish import publish_all
+from pipeline.publication.targets import target
 from schemas.errors import JobError, UsageError
 from tests.jobs.runs.view.histories import SOURCES
 from tests.pipeline.publication.places import (
@@ -69,8 +72,36 @@ def test_a_target_that_is_stopped_stays_as_it_is(root: Path) -> None:
     wanted = counting(root)
     for place, rows in seen(root).items():
         assert rows == (before if place[0] == "elsewhere" else wanted)[place]
-    with pytest.raises(UsageError, match=f"is not published to {lake}"):
+    with pytest.raises(UsageError, match=f"is not published to {lake}, but to delta={root} iceber"):
         publish(root, "--stop", lake)
+
+
+def test_it_lists_the_targets_that_it_publishes_to(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert publish(root, "--list") == 0
+    assert capsys.readouterr().out == "no targets\n"
+    assert publish(root, *targets_of(root)) == 0
+    capsys.readouterr()
+    assert publish(root, "--list") == 0
+    assert capsys.readouterr().out.splitlines() == sorted(targets_of(root))
+    for more in (["iceberg=open"], ["--stop", "iceberg=open"]):
+        with pytest.raises(UsageError, match="--list takes no target, and no --stop"):
+            publish(root, "--list", *more)
+
+
+def test_a_listed_target_is_stopped_whatever_became_of_its_name(root: Path) -> None:
+    """As of a folder with a comma, which earlier versions remembered."""
+    known = {"version": 1, "owner": "0" * 32, "root": str(root), "targets": ["delta=/a,b/lake"]}
+    (root / "_published.json").write_text(json.dumps(known))
+    assert publish(root, "--stop", "delta=/a,b/lake") == 0
+    assert json.loads((root / "_published.json").read_text())["targets"] == []
+
+
+@pytest.mark.parametrize("arguments", [["lake"], ["--stop", "lake"]])
+def test_what_is_no_target_is_named_as_it_was_given(root: Path, arguments: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"^'lake' is no target, expected delta=FOLDER, iceberg="):
+        publish(root, *arguments)
 
 
 def test_stopping_takes_no_other_target(root: Path) -> None:
@@ -89,17 +120,31 @@ def test_a_target_that_fails_keeps_no_other_from_being_published(root: Path) -> 
     with pytest.raises(JobError) as told:
         publish_without_a_look(root)
     assert told.value.exit_code == 1
-    assert f"{root.parent}/lake/entities" in str(told.value)
-    assert str(told.value).endswith("jobs.publish publishes it")
+    lake = f"delta={root.parent}/lake"
+    assert str(told.value).startswith(f"{lake}: {root.parent}/lake/entities")
+    assert str(told.value).endswith(f"jobs.publish --output={root} {lake} publishes it")
     found = seen_but(root, "elsewhere")
     assert found == {place: rows for place, rows in counting(root).items() if place in found}
 
 
+def test_what_another_try_does_not_mend_is_not_to_be_tried_again(root: Path) -> None:
+    """Each failure has its target's name, and what can be tried is named alone."""
+    write_deltalake(root.parent / "lake/entities", pa.table({"theirs": [1]}))
+    (root / "documents/_delta_log").write_text("no log")
+    with pytest.raises(JobError) as told:
+        publish_without_a_look(root)
+    assert told.value.exit_code == 1
+    parts = str(told.value).split("; ")
+    assert parts[0].startswith(f"delta={root}: {root}/documents")
+    assert parts[1].startswith(f"delta={root.parent}/lake: there is a table entities of somebody")
+    assert parts[2].endswith(f"jobs.publish --output={root} delta={root} publishes it")
+    (root / "documents/_delta_log").unlink()
+    with pytest.raises(JobError, match=f"else already; what counts of {root} stays as it is$"):
+        publish_all(str(root), [target(f"delta={root.parent}/lake", str(root))])
+
+
 def publish_without_a_look(root: Path) -> None:
     """As where the place was in reach at first, and then was not."""
-    from pipeline.publication.publish import publish_all
-    from pipeline.publication.targets import target
-
     commit(root, run_of(3, SOURCES[0]))
     publish_all(str(root), [target(text, str(root)) for text in targets_of(root)])
 

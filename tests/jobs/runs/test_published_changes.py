@@ -137,6 +137,22 @@ def test_a_place_that_is_gone_stops_a_command_before_it_changes_anything(
     assert published.data() == before
 
 
+@pytest.mark.parametrize("name", CHANGES)
+def test_columns_that_no_table_can_have_stop_a_command_before_it_changes_anything(
+    published: "MadeOutput", name: str
+) -> None:
+    """But for one that takes the run back which has them."""
+    read = published.read("/in/d", ("d9",), keep_fields=("Year",))
+    published.commit("r9", read, started="2026-02-01T00:00:00+00:00")
+    before = published.data()
+    with pytest.raises(UsageError, match=r"'year' and 'Year' cannot be.* --stop TARGET ends"):
+        run([*CHANGES[name], f"--output={published.root}"])
+    assert published.data() == before
+    assert run(["rollback", "r9", f"--output={published.root}"]) == 0
+    assert run([*CHANGES[name], f"--output={published.root}"]) == 0
+    assert seen(published.root) == counting(published.root)
+
+
 def test_what_an_output_remembers_is_read_before_it_is_changed(published: "MadeOutput") -> None:
     (published.root / "_published.json").write_text("[]")
     before = published.data()
@@ -156,7 +172,9 @@ def test_forgetting_again_takes_what_a_failed_publish_left(
     forget = ["forget", "--doc_id", "d2", f"--output={published.root}"]
     with monkeypatch.context() as patch:
         patch.setattr(DeltaPublished, "commit", fail)
-        with pytest.raises(JobError, match=r"the disk is full; .*jobs.publish publishes it"):
+        with pytest.raises(
+            JobError, match=r"the disk is full; .*jobs.publish --output=.* publishes it"
+        ):
             run(forget)
     assert run(forget) == 0
     assert seen(published.root) == counting(published.root)

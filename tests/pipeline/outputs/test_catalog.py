@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.outputs.catalog import clean, held, read_manifests
+from pipeline.outputs.catalog import clean, held, output_root, read_manifests
 from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.outputs.transactions import remove_run, settle_run
 from schemas.errors import JobError, OutputBusyError, UsageError
@@ -241,3 +241,13 @@ def test_nothing_is_removed_that_a_foreign_manifest_names(root: Path, name: str)
     with pytest.raises(JobError, match=r"runs/r1\.json is not to be believed"):
         settle_run(run_storage(str(root), "r1"))
     assert files(root) == before
+
+
+def test_a_tilde_that_no_shell_replaced_is_no_folder() -> None:
+    for path in ("~", "~/out"):
+        with pytest.raises(
+            UsageError, match=f"--output {path}: no shell made the home folder of ~"
+        ):
+            output_root(path)
+    assert output_root("./~") == f"{Path.cwd()}/~"
+    assert output_root("~old") == f"{Path.cwd()}/~old"

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from pyiceberg.table import Table
 from sqlalchemy.exc import OperationalError
 
 from pipeline.publication.delta import DeltaPublished
-from pipeline.publication.publish import publish
+from pipeline.publication.publish import publish, publish_all, required_targets
 from pipeline.publication.table import Change
-from pipeline.publication.targets import remember, target
+from pipeline.publication.targets import read_publications, remember, target
+from schemas.errors import JobError
+from tests.builders import configuration
 from tests.end_to_end.kills.killing import started
 from tests.jobs.runs.view.histories import SOURCES
 from tests.pipeline.publication.places import (
@@ -93,6 +96,27 @@ def test_processes_wait_for_each_other(tmp_path: Path) -> None:
         assert [process.exitcode for process in processes] == [0, 0]
         assert seen(root) == counting(root)
         commit(root, run_of(number, SOURCES[0]))
+
+
+def test_of_two_that_want_one_place_otherwise_one_is_refused(tmp_path: Path) -> None:
+    """And what is remembered is what the tables are."""
+    root = make_output(tmp_path / "out")
+    commit(root, {**run_of(3, SOURCES[0]), "configuration": configuration(("year",))})
+    texts = [f"delta={tmp_path}/lake", f"delta={tmp_path}/lake,by=year"]
+    refused: list[str] = []
+
+    def publish_it(text: str) -> None:
+        try:
+            publish_all(str(root), required_targets(str(root), [text]))
+        except JobError:
+            refused.append(text)
+
+    in_threads([partial(publish_it, text) for text in texts])
+    (kept,) = set(texts) - set(refused)
+    known = read_publications(str(root))
+    assert known
+    assert known.targets == (kept,)
+    assert required_targets(str(root), known.targets)
 
 
 def test_a_run_that_goes_while_another_publishes_it_is_not_left_in_the_table(

@@ -1,10 +1,13 @@
 """Tables that a field of the documents partitions have the rows that count, in its partitions."""
 
+import resource
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
@@ -12,7 +15,7 @@ from jobs.runs.__main__ import run as look_after
 from pipeline.outputs.current import read_table
 from pipeline.outputs.manifest.encoding import encode_manifest
 from pipeline.publication.publish import publish, required_targets
-from pipeline.publication.targets import target
+from pipeline.publication.targets import read_publications, target
 from schemas.errors import JobError, UsageError
 from tests.jobs.runs.conftest import MadeOutput, Read
 from tests.pipeline.publication.readers import (
@@ -113,8 +116,8 @@ def test_runs_without_the_field_have_no_value(output: MadeOutput) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("delta=lake,by=", "--publish delta=lake,by=, expected"),
-        ("delta=lake,of=year", "--publish delta=lake,of=year, expected"),
+        ("delta=lake,by=", "'delta=lake,by=' is no target, expected"),
+        ("delta=lake,of=year", "'delta=lake,of=year' is no target, since only by=FIELD stands"),
         ("iceberg=open,by=a b", "expected"),
         ("delta=lake,by=label", "label is a column of the tables, and no field of input"),
     ],
@@ -144,13 +147,69 @@ def test_entities_of_older_versions_cannot_be_divided(output: MadeOutput) -> Non
         publish_by_year(output.root)
 
 
-def test_a_value_that_no_folder_can_be_called_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_value_that_no_folder_can_be_called_is_refused(
+    output: MadeOutput, *, is_first: bool
+) -> None:
+    """Before anything is written of the run; a target that never worked is not remembered."""
+    if not is_first:
+        publish_by_year(output.root)
+    before = sorted(output.root.parent.rglob("*"))
+    output.commit("r3", Read("c", ("c1",)), Read("d", ("d" * 300,)))
+    committed = {path for path in output.root.rglob("*") if "r3" in str(path)}
+    for kind in (f"delta={output.root}", f"delta={output.root}-lake", "iceberg=open"):
+        with pytest.raises(UsageError, match="year has a value of 308 characters, which is too"):
+            publish_by_year(output.root, kind)
+    known = read_publications(str(output.root))
+    assert known
+    assert len(known.targets) == (0 if is_first else 3)
+    names = {output.root / "_published.json"} if is_first else set()
+    written = set(output.root.parent.rglob("*")) - set(before) - committed - names
+    assert not written
+
+
+def test_more_values_than_partitions_are_good_for_are_refused(
+    output: MadeOutput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.publication.divided._MOST_VALUES", 4)
+    with pytest.raises(UsageError, match="has more than 4 values of year: that many partitions"):
+        publish_by_year(output.root)
+
+
+def test_there_may_be_more_values_than_open_files(tmp_path: Path) -> None:
+    """As where `ulimit -n` is small."""
     (tmp_path / "out").mkdir()
     output = MadeOutput(tmp_path / "out")
-    output.commit("r1", Read("a", ("a" * 300,)))
-    with pytest.raises(JobError, match="year has a value of 308 characters, which is too long"):
+    output.commit("r1", Read("a", tuple(f"a{number}" for number in range(300))))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
+    try:
         publish_by_year(output.root)
-    assert not list(output.root.rglob("_published/*/*"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    require_what_counts(output.root)
+    assert len(DeltaTable(output.root / "documents").file_uris()) == 300
+
+
+def test_what_hive_calls_no_value_is_none(tmp_path: Path) -> None:
+    """Polars reads it so from the path; whoever copies from Hive's partitions means it so."""
+    (tmp_path / "out").mkdir()
+    output = MadeOutput(tmp_path / "out")
+    read = Read("a", ("a1",), keep_fields=("year",))
+    output.commit("r1", read)
+    for path in output.root.glob("documents/run_id=r1/part-*"):
+        rows = pq.read_table(path, partitioning=None)
+        number = rows.schema.get_field_index("year")
+        none = pa.array(["__HIVE_DEFAULT_PARTITION__"], pa.string())
+        pq.write_table(rows.set_column(number, rows.schema.field(number), none), path)
+    publish_by_year(output.root)
+    for table in ("documents", "entities"):
+        for rows_read in (
+            *(delta_rows(place / table) for place in (output.root, Path(f"{output.root}-lake"))),
+            polars_rows(output.root / table),
+            iceberg_rows(output.root, table),
+        ):
+            assert {row["year"] for row in rows_read} == {None}
 
 
 def test_a_place_that_cannot_be_written_to_is_an_error(output: MadeOutput) -> None:

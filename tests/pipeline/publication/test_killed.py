@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.publication.targets import read_publications
 from tests.end_to_end.kills.killing import finished, killed_after, killed_at
-from tests.jobs.runs.view.histories import SOURCES, write
+from tests.jobs.runs.view.histories import SOURCES, TABLES, write
 from tests.pipeline.publication.places import (
     Seen,
     counting,
@@ -72,6 +73,16 @@ def polled(root: Path, before: Seen, after: Seen) -> Iterator[None]:
         assert states in ([before[one]], [rows], [before[one], rows]), one
 
 
+def require_remembered(root: Path, found: Seen) -> None:
+    """Where there is a table, what changes the output publishes it too."""
+    known = read_publications(str(root))
+    names = zip(("in place", "elsewhere", "iceberg"), targets_of(root), strict=True)
+    there = {
+        text for place, text in names if any(found[place, table] is not None for table in TABLES)
+    }
+    assert there.issubset(known.targets if known else ())
+
+
 def require_next_does_the_rest(root: Path, after: Seen, kill: float) -> None:
     assert publish(root) == 0, kill
     assert seen(root) == after, kill
@@ -125,6 +136,7 @@ def kill_at_operations(place: Path, step: int) -> None:
         code = killed_at(kill, str(place), command(root))
         now = seen(root)
         assert all(now[one] in (before[one], rows) for one, rows in after.items()), kill
+        require_remembered(root, now)
         require_next_does_the_rest(root, after, kill)
         if code != KILLED:
             break

@@ -177,13 +177,14 @@ def test_a_delta_table_goes_where_its_output_goes(superseded: Path, tmp_path: Pa
     assert {row["run_id"] for row in delta_rows(moved / "documents")} == {"r1", "r2", "r3"}
 
 
-def test_columns_that_come_later_are_null_before(superseded: Path) -> None:
+@pytest.mark.parametrize("field", ["year", "meta.year"])
+def test_columns_that_come_later_are_null_before(superseded: Path, field: str) -> None:
     publish_to(superseded, f"delta={superseded}", "iceberg=open")
-    told = {**committed("r3", [SOURCES[0]], ["year"]), "timings": LATER}
+    told = {**committed("r3", [SOURCES[0]], [field]), "timings": LATER}
     write(superseded, told)
     publish_to(superseded, f"delta={superseded}", "iceberg=open")
     for rows in (delta_rows(superseded / "documents"), iceberg_rows(superseded, "documents")):
-        years = {(row["run_id"], row["year"] is None) for row in rows}
+        years = {(row["run_id"], row[field] is None) for row in rows}
         assert years == {("r1", True), ("r2", True), ("r3", False)}
 
 
@@ -209,7 +210,7 @@ def test_names_that_engines_cannot_have_are_refused(
     superseded: Path, fields: list[str], message: str
 ) -> None:
     write(superseded, {**committed("r3", [SOURCES[0]], fields), "timings": LATER})
-    with pytest.raises(JobError, match=message):
+    with pytest.raises(UsageError, match=message):
         publish_to(superseded, f"delta={superseded}")
 
 
