@@ -1,19 +1,25 @@
 """The whole command, watched from outside: its time, its start-up and its memory."""
 
 import json
+import multiprocessing
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from model.host.system import read_system
 from pipeline.console.commands import child_command, child_environment
+from pipeline.console.process import quiet_libraries
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Manifest
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 _POLL = 0.02  # seconds
 _MEMORY_EVERY = 10  # polls
 
@@ -65,6 +71,13 @@ def run_command(flags: Sequence[str], scratch: Path) -> WatchedRun:
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in read_system(f"/proc/{pid}/task/{pid}/children").split()]
+
+
+def apart(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call it in a process that does nothing else, so that the peak of its memory is its own."""
+    method = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, method, initializer=quiet_libraries) as process:
+        return process.submit(function, *args, **kwargs).result()
 
 
 def peak_kb(pid: int) -> int:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from jobs.benchmark.command import run_command
+from jobs.benchmark.command import apart, run_command
 from pipeline.console.arguments import Parser, require_file, write_file
 from pipeline.console.commands import called
 from pipeline.console.printing import answer
@@ -29,12 +29,12 @@ def run(arguments: Sequence[str]) -> int:
     open_model(flags.model)  # what is wrong with it is known at once, and not after the first steps
 
     # Beam logs at import, so it is imported once the libraries are quiet.
-    from jobs.benchmark.scale_steps import STEPS, Measured, make_input, measure_apart, table
+    from jobs.benchmark.scale_steps import STEPS, Measured, make_input, table
 
     with tempfile.TemporaryDirectory(prefix="gleaner-scale-") as scratch:
         place = Path(scratch)
         make_input(flags.files, place)
-        steps = [measure_apart(step, flags.files, place) for step in STEPS]
+        steps = [apart(step, flags.files, place) for step in STEPS]
         done = run_command([f"--input={place}/flat", f"--model={flags.model}"], place)
     steps.append(Measured("whole command", done.seconds, done.peak_mb))
     if flags.json:

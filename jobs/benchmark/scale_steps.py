@@ -1,12 +1,10 @@
 """The steps of a run whose cost grows with the number of files: listing, planning, commit."""
 
 import json
-import multiprocessing
 import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -64,12 +62,6 @@ def make_input(files: int, place: Path) -> None:
         text = f"Maria met Ada in Lisbon on Monday, the {number}th time."
         path.write_text(json.dumps({"id": f"d{number}", "text": text}) + "\n")
         (flat / path.name).hardlink_to(path)
-
-
-def measure_apart(step: Step, files: int, place: Path) -> Measured:
-    """A step in a process that does nothing else, so that the peak of its memory is its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(step, files, place).result()
 
 
 def list_input(name: str, pattern: str, files: int, place: Path) -> Measured:

@@ -56,22 +56,23 @@ _T = TypeVar("_T")
 _SECONDS = 1.0  # at most, before a change is tried again
 
 
-def publish(root: str, target: Target) -> list[Published]:
+def publish(root: str, target: Target, kept: timedelta = KEPT) -> list[Published]:
     """Publish what counts of an output; others may do so at the same time.
 
-    Raises JobError where files cannot be read or a table cannot be changed, UsageError where a
-    table is there that is of somebody else.
+    kept: how long versions of a table stay that are not the last one. Raises JobError where files
+    cannot be read or a table cannot be changed, UsageError where a table is there that is of
+    somebody else.
     """
     owner = named_publications(root).owner
-    return _until_others_are_done(partial(_once, root, target, owner))
+    return _until_others_are_done(partial(_once, root, target, owner, kept))
 
 
-def _once(root: str, target: Target, owner: str) -> list[Published]:
+def _once(root: str, target: Target, owner: str, kept: timedelta) -> list[Published]:
     """Publish what counts now; OutdatedError where it is not that any more, or others publish."""
     tables = _opened(target, owner)
     manifests = read_manifests(root)
     try:
-        done = list(_published(root, target, tables, manifests))
+        done = list(_published(root, target, tables, manifests, kept))
     except JobError as error:
         if read_manifests(root) == manifests:
             raise
@@ -241,7 +242,11 @@ def in_words(target: Target, published: Sequence[Published]) -> str:
 
 
 def _published(
-    root: str, target: Target, tables: Tables, manifests: Sequence[Manifest]
+    root: str,
+    target: Target,
+    tables: Tables,
+    manifests: Sequence[Manifest],
+    kept: timedelta,
 ) -> Iterator[Published]:
     runs = committed_runs(manifests)
     run_id = runs[-1]["run_id"] if runs else ""
@@ -259,7 +264,7 @@ def _published(
         if added or removed or not table.is_complete:
             table.commit(Change(added, removed, run_id))
         with suppress(OutdatedError):  # whoever was faster does it, or the next one
-            _tidy(table, wanted, now() - KEPT)
+            _tidy(table, wanted, now() - kept)
         rows = sum(file.rows for file in wanted.values())
         restored = sum(location in wanted for location in table.lost)
         yield Published(name, len(added), len(removed), len(wanted), rows, restored, columns)

@@ -14,6 +14,7 @@ import pytest
 
 from jobs.benchmark.__main__ import benchmark_parser
 from jobs.benchmark.baselines.__main__ import baselines_parser
+from jobs.benchmark.publishing.__main__ import publishing_parser
 from jobs.evaluate.__main__ import evaluation_parser
 from jobs.evaluate.__main__ import run as evaluate
 from jobs.label.__main__ import COMMANDS as LABEL_COMMANDS
@@ -64,6 +65,10 @@ COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Parse]] = {
     "jobs.benchmark.baselines": (
         baselines_parser,
         lambda arguments: baselines_parser().parse(arguments),
+    ),
+    "jobs.benchmark.publishing": (
+        publishing_parser,
+        lambda arguments: publishing_parser().parse(arguments),
     ),
     "jobs.label": (label_parser, parse_label),
     "jobs.runs": (runs_parser, parse_runs),
