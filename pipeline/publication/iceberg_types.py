@@ -1,13 +1,17 @@
 """Columns and files in the words of Iceberg."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, cast
 
+import fastavro
 import pyarrow as pa
 
 from pipeline.publication.table import PublishedFile
 from pipeline.publication.wanted import RUN_ID
 
 if TYPE_CHECKING:
+    from pyiceberg.io import InputFile
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
     from pyiceberg.types import IcebergType
@@ -28,6 +32,23 @@ def data_file(file: PublishedFile, spec: int) -> "DataFile":
     )
     made.spec_id = spec
     return made
+
+
+def listed_files(manifest: "InputFile") -> Iterator[PublishedFile]:
+    """The files that a manifest lists, of a table that one column partitions.
+
+    pyiceberg's own reader takes half as long again, or twice as long.
+    """
+    from pyiceberg.manifest import ManifestEntryStatus
+
+    with manifest.open() as stream:
+        entries = fastavro.reader(BytesIO(stream.read()))
+    for entry in cast("Iterator[Mapping[str, Any]]", entries):
+        if entry["status"] != ManifestEntryStatus.DELETED:
+            file = entry["data_file"]
+            (partition,) = file["partition"].values()
+            counts = (file["record_count"], file["file_size_in_bytes"])
+            yield PublishedFile(file["file_path"], partition, *counts)
 
 
 def iceberg_schema(schema: pa.Schema, by: str) -> "Schema":
