@@ -5,10 +5,11 @@ import errno
 import os
 import re
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.filesystems.beam import filesystems, list_files, open_file, refusal
 from pipeline.filesystems.paths import is_remote, local_path
@@ -22,6 +23,8 @@ from pipeline.outputs.storage import run_storage
 from pipeline.outputs.transactions import remove_run, settle_run
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
+
+_T = TypeVar("_T")
 
 # What tells a report from other pages: its template has it near the top.
 REPORT_MARK = b'<meta name="generator" content="gleaner report">'
@@ -96,19 +99,33 @@ def read_manifests(root: str) -> list[Manifest]:
     again: what took its place is there by then. Raises UsageError for one that is damaged, or
     written by a newer version of gleaner, and where an object store does not give them.
     """
+    return [*_of_each_manifest(root, lambda path: _manifest(path, _content(path))).values()]
+
+
+def manifest_contents(root: str) -> dict[str, bytes]:
+    """What `read_manifests` reads, by path: the same as long as nobody changed the output."""
+    return _of_each_manifest(root, _content)
+
+
+def manifests_of(contents: Mapping[str, bytes]) -> list[Manifest]:
+    """The manifests that `read_manifests` makes of what was read; raises UsageError as it does."""
+    return [_manifest(path, data) for path, data in contents.items()]
+
+
+def _of_each_manifest(root: str, read: Callable[[str], _T]) -> dict[str, _T]:
     for _ in range(_READINGS):
         with contextlib.suppress(FileNotFoundError):
-            return _listed_manifests(root)
-    return _listed_manifests(root)
+            return _of_each_listed(root, read)
+    return _of_each_listed(root, read)
 
 
-def _listed_manifests(root: str) -> list[Manifest]:
+def _of_each_listed(root: str, read: Callable[[str], _T]) -> dict[str, _T]:
     if not is_remote(root):
-        return [_manifest(path) for path in sorted(_local_files(f"{root}/runs", ".json"))]
+        return {path: read(path) for path in sorted(_local_files(f"{root}/runs", ".json"))}
     try:
-        found = list_files(f"{root}/runs/*.json")
+        paths = sorted(file.path for file in list_files(f"{root}/runs/*.json"))
         with ThreadPoolExecutor(_REQUESTS) as pool:
-            return list(pool.map(_manifest, sorted(file.path for file in found)))
+            return dict(zip(paths, pool.map(read, paths), strict=True))
     except (UsageError, FileNotFoundError):
         raise
     except Exception as error:  # each filesystem raises errors of its own
@@ -144,14 +161,17 @@ def _local_files(directory: str, suffix: str) -> list[str]:
     return [f"{directory}/{name}" for name in os.listdir(directory) if name.endswith(suffix)]
 
 
-def _manifest(path: str) -> Manifest:
+def _content(path: str) -> bytes:
     try:
         with open_file(path) as stream:
-            data = stream.read()
+            return stream.read()
     except Exception as error:  # each filesystem raises errors of its own
         if is_remote(path) and not filesystems().exists(path):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
         raise
+
+
+def _manifest(path: str, data: bytes) -> Manifest:
     try:
         return parse_manifest(data, path)
     except ValueError as error:

@@ -90,10 +90,11 @@ def remove_copies(listed: Mapping[str, Listed], located: Collection[str], before
     about to commit them.
     """
     oldest = before.timestamp()
+    old = {name: file.path for name, file in listed.items() if file.changed < oldest}
+    if not old:  # as in most tables, which may have very many locations
+        return 0
     own = {name for location in located for name in _names(location)}
-    paths = [
-        file.path for name, file in listed.items() if name not in own and file.changed < oldest
-    ]
+    paths = [path for name, path in old.items() if name not in own]
     remote = [path for path in paths if is_remote(path)]
     if remote:
         filesystems().delete(remote)

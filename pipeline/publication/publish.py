@@ -22,7 +22,7 @@ from pipeline.console.printing import console
 from pipeline.console.text import counted
 from pipeline.filesystems.paths import is_remote
 from pipeline.lineage.observing import Lineage, open_lineage
-from pipeline.outputs.catalog import read_manifests
+from pipeline.outputs.catalog import manifest_contents, manifests_of, read_manifests
 from pipeline.outputs.current import committed_runs
 from pipeline.outputs.layout import PUBLISHED_LOCK
 from pipeline.outputs.lock import locked
@@ -70,14 +70,15 @@ def publish(root: str, target: Target, kept: timedelta = KEPT) -> list[Published
 def _once(root: str, target: Target, owner: str, kept: timedelta) -> list[Published]:
     """Publish what counts now; OutdatedError where it is not that any more, or others publish."""
     tables = _opened(target, owner)
-    manifests = read_manifests(root)
+    contents = manifest_contents(root)
+    manifests = manifests_of(contents)
     try:
         done = list(_published(root, target, tables, manifests, kept))
     except JobError as error:
-        if read_manifests(root) == manifests:
+        if manifest_contents(root) == contents:
             raise
         raise OutdatedError("files went that did not count any more") from error
-    if read_manifests(root) != manifests:
+    if manifest_contents(root) != contents:
         raise OutdatedError("the output changed meanwhile")
     # On an object store another one may have written at the same time what is remembered.
     remember(root, target.text)

@@ -89,12 +89,7 @@ def _odd_numbers(manifest: Manifest) -> Iterator[str]:
     seconds = manifest["timings"]["seconds"]
     if not math.isfinite(seconds):  # below 0 in old manifests, where a clock was set back
         yield f"seconds is {seconds}"
-    inputs: Sequence[Mapping[str, Any]] = manifest.get("inputs", ())
-    for count in _OF_INPUTS:  # a column at a time: there may be 100,000 inputs
-        values = [entry.get(count, 0) for entry in inputs]
-        for value in (min(values, default=0), max(values, default=0)):
-            if not 0 <= value < _MOST:
-                yield f"{count} of an input is {value}"
+    yield from _odd_columns(manifest.get("inputs", ()), _OF_INPUTS, "an input")
     counted: list[Mapping[str, Any]] = [*manifest.get("forgotten", ())]
     if "counts" in manifest:
         counts = manifest["counts"]
@@ -102,7 +97,8 @@ def _odd_numbers(manifest: Manifest) -> Iterator[str]:
     if "part" in manifest:
         counted.append(manifest["part"])
     for table, told in manifest.get("tables", {}).items():
-        counted += [told, *told["files"]]
+        counted.append(told)
+        yield from _odd_columns(told["files"], _OF_FILES, f"a file of {table}")
         if not told["files"]:
             yield f"{table} has no file"
     for numbers in counted:
@@ -111,6 +107,18 @@ def _odd_numbers(manifest: Manifest) -> Iterator[str]:
                 yield f"{name} is {value}"
 
 
+def _odd_columns(
+    entries: Sequence[Mapping[str, Any]], names: Sequence[str], what: str
+) -> Iterator[str]:
+    """Counts that are none, a column at a time: there may be 100,000 inputs or files."""
+    for name in names:
+        values = [entry.get(name, 0) for entry in entries]
+        for value in (min(values, default=0), max(values, default=0)):
+            if not 0 <= value < _MOST:
+                yield f"{name} of {what} is {value}"
+
+
+_OF_FILES = ("rows", "bytes")
 _OF_INPUTS = ("records", "documents", "dead_letters", "entities", *ASIDES)
 
 # More than that, no column of the tables can count.

@@ -42,8 +42,12 @@ def manifest(run_id: str, **more: Any) -> bytes:
 
 
 def naming(path: str) -> bytes:
+    return of_file(path=path)
+
+
+def of_file(**told: Any) -> bytes:
     tables = {table: table_of("r1", table, PART_A) for table in TABLES}
-    tables["entities"]["files"][0]["path"] = path
+    tables["entities"]["files"][0].update(told)
     return manifest("r1", tables=tables)
 
 
@@ -169,6 +173,8 @@ def test_manifests_come_by_run_id_and_an_output_without_runs_has_none(root: Path
         (manifest("r1", replaces=["r0", ".."]), NOT_BELIEVED + "'..' is no run id"),
         (manifest("r1", replaces=["../r0"]), NOT_BELIEVED + "'../r0' is no run id"),
         (b'{"run_id": 7, "schema_version": 3}', "is not the manifest of a run, it may be damaged"),
+        (of_file(rows=-1), NOT_BELIEVED + "rows of a file of entities is -1"),
+        (of_file(bytes=2**63), NOT_BELIEVED + f"bytes of a file of entities is {2**63}"),
         (manifest("r1", tables=[]), "is not the manifest of a run, it may be damaged"),
         *(
             (naming(path), f"{NOT_BELIEVED}{path!r} is no file of this run")
