@@ -7,6 +7,7 @@ by identity, since arrays have no single truth value.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,9 +135,33 @@ class PaddedBatch:
         return len(self.documents)
 
 
+# Who found an entity.
+Origin = Literal["model", "gazetteer", "both"]
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListedEntities:
+    """What users' lists say of the entities of a document.
+
+    counts: how the terms fared, by the names that `model.gazetteer.counts` gives them.
+    """
+
+    origin: Ints  # (entity,) positions in ORIGINS
+    ids: tuple[str | None, ...]  # (entity,)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def part(self, own: slice) -> "ListedEntities":
+        """The same of some of the entities, without counts."""
+        return ListedEntities(self.origin[own], self.ids[own])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TaggedDocument:
-    """A document with its entities, as columns in order of the text, and what was counted."""
+    """A document with its entities, as columns in order of the text, and what was counted.
+
+    listed: None where there are no lists, and all entities are the model's.
+    """
 
     document: Document
     sentences: int
@@ -149,7 +174,8 @@ class TaggedDocument:
     start_char: Ints  # (entity,)
     end_char: Ints  # (entity,)
     labels: tuple[str, ...]  # (entity,)
-    confidence: Floats  # (entity,) the CRF's probability of exactly this span and label
+    confidence: Floats  # (entity,) the CRF's probability of exactly this span and label, or NaN
+    listed: ListedEntities | None = None
 
 
 @dataclass(frozen=True, slots=True)

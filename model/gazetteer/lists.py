@@ -1,0 +1,122 @@
+"""Users' lists in, one gazetteer out, with what is odd about them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model.gazetteer.matching import SPELLINGS, Gazetteer, TermFinder
+from model.gazetteer.rows import POLICIES, read_rows
+from model.gazetteer.terms import FORBID, RowNames, Terms, odd_terms, terms_of
+from model.gazetteer.trie import TermTrie
+from model.text.segmentation import Segmentation
+from schemas.errors import UsageError
+from schemas.records import Positions
+
+
+def gazetteer_of(
+    files: Mapping[str, bytes], segmentation: Segmentation
+) -> tuple[Gazetteer, tuple[str, ...]]:
+    """The terms of files, by their names, cut as a model cuts texts; and sentences on what is odd.
+
+    Raises UsageError, which names file and line, for a file that is no list, for a row that means
+    nothing, and for two rows that contradict each other.
+    """
+    read = [read_rows(name, data) for name, data in files.items()]
+    names = RowNames(read)
+    terms = terms_of(read, segmentation)
+    finders = _finders(terms, np.ones(len(terms.policy), np.bool_))
+    repeated = _repeated(terms, finders, names)
+    if repeated.any():
+        finders = _finders(terms, ~repeated)
+    warnings = [
+        *(
+            f"{file.file}: the columns {', '.join(file.unknown)} are none of a list's"
+            for file in read
+            if file.unknown
+        ),
+        *names.warning(repeated, "terms that are listed twice count once", terms.texts),
+        *odd_terms(terms, names, segmentation),
+    ]
+    gazetteer = Gazetteer(
+        texts=_whole(terms.texts),
+        ids=_whole(terms.ids),
+        labels=terms.labels,
+        label=terms.label.astype(np.int32),
+        policy=terms.policy,
+        finders=finders,
+    )
+    return gazetteer, tuple(warnings)
+
+
+def _finders(terms: Terms, wanted: NDArray[np.bool_]) -> Sequence[TermFinder]:
+    return [
+        _finder(terms, spelling, np.flatnonzero(wanted & (terms.is_exact == is_exact)))
+        for spelling, is_exact in zip(SPELLINGS, (True, False), strict=True)
+    ]
+
+
+def _finder(terms: Terms, spelling: str, chosen: Positions) -> TermFinder:
+    """What finds the chosen terms."""
+    words, lengths = terms.cut.at(chosen)
+    spell = SPELLINGS[spelling]
+    distinct, positions = np.unique(words, return_inverse=True)
+    numbers: dict[str, int] = {}
+    of_distinct = np.fromiter(
+        (
+            numbers.setdefault(spell(terms.cut.spellings[word]), len(numbers))
+            for word in distinct.tolist()
+        ),
+        np.int32,
+        len(distinct),
+    )
+    trie = TermTrie.build(of_distinct[positions], lengths, chosen, len(numbers))
+    return TermFinder(spelling, pa.array(list(numbers), pa.string()), trie)
+
+
+def _repeated(terms: Terms, finders: Sequence[TermFinder], names: RowNames) -> NDArray[np.bool_]:
+    """Which terms stand earlier in the lists; raises UsageError where they say another thing there.
+
+    Terms of other policies, and those whose case counts beside those whose does not, are others.
+    So is what is forbidden of another label.
+    """
+    repeated = np.zeros(len(terms.policy), np.bool_)
+    for finder in finders:
+        trie = finder.trie
+        node = np.repeat(np.arange(len(trie.first) - 1), np.diff(trie.first))
+        policy, label = terms.policy[trie.terms], terms.label[trie.terms]
+        kind = np.where(policy == FORBID, label.astype(np.int64) + len(POLICIES), policy)
+        order = np.lexsort((trie.terms, kind, node))
+        same = (np.diff(node[order]) == 0) & (np.diff(kind[order]) == 0)
+        before, after = trie.terms[order][:-1][same], trie.terms[order][1:][same]
+        for first, second in _contradictions(terms, before, after):
+            what, one, other = _difference(terms, first, second)
+            raise UsageError(
+                f"{names[second]}: the term {terms.texts[second].as_py()!r} has the {what} "
+                f"{other!r}, and {one!r} in {names[first]}, with the policy "
+                f"{POLICIES[terms.policy[second]]}"
+            )
+        repeated[after] = True
+    return repeated
+
+
+def _contradictions(terms: Terms, before: Positions, after: Positions) -> Iterator[tuple[int, int]]:
+    """Pairs of rows that are of one term and policy, and not of one label and id."""
+    ids = (terms.ids.take(pa.array(rows)) for rows in (before, after))
+    differ = (terms.label[before] != terms.label[after]) | pc.not_equal(*ids).to_numpy()
+    pairs = sorted(zip(after[differ].tolist(), before[differ].tolist(), strict=True))
+    yield from ((first, second) for second, first in pairs)
+
+
+def _difference(terms: Terms, first: int, second: int) -> tuple[str, str, str]:
+    """In what two rows differ, and both values."""
+    labels = [terms.labels[terms.label[row]] for row in (first, second)]
+    if labels[0] != labels[1]:
+        return "label", labels[0], labels[1]
+    return "id", terms.ids[first].as_py(), terms.ids[second].as_py()
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)

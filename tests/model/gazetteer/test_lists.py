@@ -1,0 +1,211 @@
+"""A list means what it says, row by row, and what it cannot mean is told by file and line."""
+
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from model.gazetteer.lists import gazetteer_of
+from model.gazetteer.matching import Gazetteer
+from model.gazetteer.rows import POLICIES
+from model.gazetteer.terms import cut_terms
+from model.text.segmentation import Segmentation, split_word
+from schemas.errors import UsageError
+
+FINE, WHOLE = Segmentation(), Segmentation(tokens="whole")
+
+
+def listed(*rows: str, header: str = "term,label,id,case,policy") -> bytes:
+    return "\n".join([header, *rows, ""]).encode()
+
+
+def read(data: bytes, name: str = "list.csv", segmentation: Segmentation = FINE) -> Gazetteer:
+    return gazetteer_of({name: data}, segmentation)[0]
+
+
+def warnings(data: bytes, segmentation: Segmentation = FINE) -> tuple[str, ...]:
+    return gazetteer_of({"list.csv": data}, segmentation)[1]
+
+
+def summary(gazetteer: Gazetteer) -> list[tuple[str, str, str, str, bool]]:
+    """Text, label, id and policy of each term, and whether its case counts."""
+    exact = set(gazetteer.finders[0].trie.terms.tolist())
+    return [
+        (
+            str(text),
+            "*" if label < 0 else gazetteer.labels[label],
+            str(own),
+            POLICIES[policy],
+            number in exact,
+        )
+        for number, (text, label, own, policy) in enumerate(
+            zip(
+                gazetteer.texts,
+                gazetteer.label.tolist(),
+                gazetteer.ids,
+                gazetteer.policy.tolist(),
+                strict=True,
+            )
+        )
+    ]
+
+
+EXPECTED = [
+    ("Port Arenhold", "LOC", "p-1", "add", False),
+    ("Öl, fein", "PROD", "", "override", True),
+    ("KLM", "ORG", "", "add", True),
+    ("abc", "ORG", "", "add", False),
+    ("Monday", "*", "", "forbid", False),
+]
+
+
+def as_csv() -> bytes:
+    return listed(
+        "Port Arenhold,LOC,p-1,,",
+        '"Öl, fein",PROD,,exact,override',
+        "",
+        "KLM,ORG,,,",
+        "abc, ORG ,,any,",
+        "Monday,*,,,forbid",
+    )
+
+
+def as_jsonl() -> bytes:
+    names = ("term", "label", "id", "policy")
+    rows = [dict(zip(names, row, strict=False)) for row in EXPECTED]
+    rows[1]["case"], rows[3]["case"] = "exact", "any"
+    return "\n".join([json.dumps(row) for row in rows] + [""]).encode()
+
+
+def as_parquet() -> bytes:
+    columns = dict(
+        zip(("term", "label", "id", "policy"), zip(*EXPECTED, strict=True), strict=False)
+    )
+    case = pa.array([None, "exact", "", "any", None]).dictionary_encode()
+    stream = io.BytesIO()
+    pq.write_table(pa.table({**{n: list(c) for n, c in columns.items()}, "case": case}), stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("list.csv", as_csv()),
+        ("list.CSV", b"\xef\xbb\xbf" + as_csv().replace(b"\n", b"\r\n")),
+        ("list.jsonl", as_jsonl()),
+        ("list.parquet", as_parquet()),
+    ],
+)
+def test_all_formats_say_the_same(name: str, data: bytes) -> None:
+    assert summary(read(data, name)) == EXPECTED
+
+
+def test_what_is_encoded_is_the_same_list() -> None:
+    gazetteer = read(as_csv())
+    again = Gazetteer.decode(gazetteer.encode())
+    assert summary(again) == EXPECTED
+    assert again.labels == gazetteer.labels
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["a,X,,,", "  ,X,,,"], "list.csv:3: the term is empty"),
+        (['"a', 'b",X,,,', "", ",X,,,"], "list.csv:5: the term is empty"),
+        (["a,,,,"], "list.csv:2: the label is '', expected a name of at most 200 characters"),
+        (["a,*,,,", "b,*,,,"], "list.csv:2: label * is for the policy forbid (and 1 more row)"),
+        (["a,X,,,adds"], "list.csv:2: policy is 'adds', expected one of add, override, forbid"),
+        (["a,X,,lower,"], "list.csv:2: case is 'lower', expected one of any, exact"),
+        (
+            ["Harbour,X,,,", "a,X,,,", "HARBOUR,Y,,,"],
+            (
+                "list.csv:4: the term 'HARBOUR' has the label 'Y', and 'X' in list.csv:2, with the "
+                "policy add"
+            ),
+        ),
+        (
+            ["Harbour,X,1,,override", "Harbour,X,2,,override"],
+            (
+                "list.csv:3: the term 'Harbour' has the id '2', and '1' in list.csv:2, with the "
+                "policy override"
+            ),
+        ),
+        (["a,X,,"], "list.csv: Row #2: Expected 5 columns, got 4: a,X,,"),
+    ],
+)
+def test_a_row_that_means_nothing_is_named(rows: list[str], message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(listed(*rows))
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.txt", b"", "a.txt is none of .csv, .jsonl, .parquet"),
+        ("a.csv", b"", "a.csv: Empty CSV file"),
+        ("a.csv", b"term,label\n", "a.csv holds no term"),
+        ("a.csv", b"name,label\nx,X\n", "a.csv has the columns name, label, and no term"),
+        ("a.csv", b"term,label,term\nx,X,y\n", "a.csv has the column term twice"),
+        ("a.csv", b"term,label\n\xff,X\n", "a.csv is not UTF-8"),
+        ("a.jsonl", b'{"term": "a", "label": "X"}\n{\n', "a.jsonl:2: Input data was truncated"),
+        ("a.jsonl", b'{"term": 1, "label": "X"}\n', "a.jsonl:1: Expected `str`, got `int`"),
+        ("a.parquet", b"PAR1", "a.parquet cannot be read: "),
+    ],
+)
+def test_a_file_that_is_no_list_is_named(name: str, data: bytes, message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(data, name)
+    assert str(refused.value).startswith(message)
+
+
+def test_rows_of_several_files_contradict_each_other_too() -> None:
+    files = {"a.csv": listed("Harbour,X,,,"), "b.csv": listed("Pier,X,,,", "harbour,Y,,,")}
+    with pytest.raises(UsageError, match=r"b\.csv:3: .* 'X' in a\.csv:2"):
+        gazetteer_of(files, FINE)
+
+
+def test_terms_of_other_policies_and_forbidden_labels_contradict_nothing() -> None:
+    rows = ["Harbour,X,,,add", "Harbour,Y,,,override", "Harbour,X,,,forbid", "Harbour,Y,,,forbid"]
+    assert len(read(listed(*rows)).finders[1].trie.terms) == 4
+    assert warnings(listed(*rows)) == ()
+
+
+def test_a_row_that_is_there_twice_counts_once_and_is_told_of() -> None:
+    rows = listed("Harbour,X,1,,", "harbour,X,1,,", "Pier,X,,,")
+    assert read(rows).finders[1].trie.terms.tolist() == [0, 2]
+    assert warnings(rows) == ("terms that are listed twice count once: 'harbour' (list.csv:3)",)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("\u0301pier,X,,,", "terms that begin within a word"),
+        ("Arenhold Inc,X,,,", "terms whose last word is one token with a dot"),
+        ("U.S,X,,,", "terms whose last word is one token with a dot"),
+        ("Really? No,X,,,", "terms that are cut into sentences"),
+    ],
+)
+def test_a_term_that_is_found_more_seldom_than_it_seems_is_told_of(row: str, told: str) -> None:
+    (warning,) = warnings(listed("The pier in Arenhold,Y,,,", row), WHOLE)
+    assert warning.startswith(told)
+    assert warning.endswith("(list.csv:3)")
+
+
+def test_columns_of_other_names_are_told_of() -> None:
+    data = b"term,label,note,lang\nPier,X,a,b\n"
+    assert warnings(data) == ("list.csv: the columns note, lang are none of a list's",)
+
+
+@given(st.lists(st.text(max_size=12), max_size=8), st.sampled_from(["fine", "whole"]))
+@example(["Mr.", "Bell", "'s", "U.S.", "\u0301a", "a\nb"], "whole")
+def test_terms_together_are_cut_as_each_alone(terms: list[str], style: str) -> None:
+    cut = cut_terms(pa.chunked_array([pa.array(terms, pa.string())]), Segmentation(tokens=style))  # type: ignore[arg-type]
+    words = [cut.spellings[number] for number in cut.words.tolist()]
+    alone = [split_word(term, style) if term.strip() else [] for term in terms]  # type: ignore[arg-type]
+    assert words == [word for split in alone for word in split]
+    assert cut.lengths.tolist() == list(map(len, alone))
