@@ -10,6 +10,7 @@ from apache_beam.pvalue import PCollection
 from model.tagger.artifact import load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.console.flags import require_bounds, same_flag
+from pipeline.filesystems.gazetteer_files import gazetteer_loader
 from pipeline.filesystems.model_files import read_model, settle_model
 from pipeline.inputs.formats import ReadConfig, RecordBuilder, Values
 from pipeline.outputs.rows import RowConfig, dead_letter_rows, entity_rows
@@ -49,13 +50,15 @@ class ExtractEntities(NamedPTransform[PCollection[Any], ExtractedEntities]):
     An element is a pair of an id and a text, or a `schemas.records.Document`, which has a source
     too. A row is a dict with the columns of the table `entities`, or of `dead_letters`.
 
-    model: a bundled name, a directory or a URL, looked up when the pipeline is built, and again by
-    each worker. The others are as the flags of `pipeline.run` with the same names; threads:
-    TensorFlow's in each worker process, None for all cores. Raises UsageError for values that are
-    off, and ArtifactError, where the transform is applied, for a model that is.
+    model: a bundled name, a directory or a URL; gazetteer: files of terms. Both are looked up when
+    the pipeline is built, and again by each worker. The others are as the flags of `pipeline.run`
+    with the same names; threads: TensorFlow's in each worker process, None for all cores. Raises
+    UsageError for values that are off and for files that are no lists, and ArtifactError, where the
+    transform is applied, for a model that is.
     """
 
     model: str = same_flag(ExtractionConfig, "model")
+    gazetteer: tuple[str, ...] = same_flag(ExtractionConfig, "gazetteer")
     min_confidence: float = same_flag(ExtractionConfig, "min_confidence")
     batch_tokens: int = same_flag(ExtractionConfig, "batch_tokens")
     folded_words: int = same_flag(ExtractionConfig, "folded_words")
@@ -71,7 +74,12 @@ class ExtractEntities(NamedPTransform[PCollection[Any], ExtractedEntities]):
         model = settle_model(self.model)
         artifact = load_artifact(read_model(model), model)
         handler = TaggerHandler(
-            model, artifact.identity, self.threads, self.folded_words, self.min_confidence
+            model,
+            artifact.identity,
+            self.threads,
+            self.folded_words,
+            self.min_confidence,
+            gazetteer_loader(self.gazetteer, artifact.segmentation),
         )
         rows = RowConfig(artifact.identity, datetime.now(UTC))
         register_coders()

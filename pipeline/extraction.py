@@ -21,7 +21,7 @@ from pipeline.outputs.catalog import clean, held
 from pipeline.outputs.current import next_start
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.manifest.refusal import refused_for, too_much_lost
-from pipeline.outputs.plan import write_plan
+from pipeline.outputs.plan import write_gazetteer, write_plan
 from pipeline.outputs.storage import RunStorage
 from pipeline.outputs.transactions import Ending, commit_nothing, end_run, tidy_run
 from pipeline.planning.check import check
@@ -87,7 +87,7 @@ def extract_runs(config: ExtractionConfig, lineage: Lineage) -> Generator[RunOut
         job = job_name(config.output, config.run_id, started)
         facts = partial(extraction_run, job=job, model=inputs.model, artifact=inputs.artifact)
         if runs[0].part:
-            lock.enter_context(lineage.run(partial(extraction_job, config.described(), job)))
+            lock.enter_context(lineage.run(partial(extraction_job, inputs.configuration, job)))
         if not runs[0].work.files:
             has_tables = any(manifest.get("tables") for manifest in manifests)
             described = runs[0].description(next_start(manifests, started))
@@ -135,6 +135,8 @@ def _ended(run: Run, described: RunDescription, runner: Runner, observe: Observe
     try:
         storage.prepare()
         write_plan(storage, described, spread(run.shards, run.workers.processes))
+        if run.inputs.gazetteer:
+            write_gazetteer(storage, run.inputs.gazetteer)
         manifest = _run(run, described, runner)
     except KeyboardInterrupt as error:
         message = str(error) or "interrupted"

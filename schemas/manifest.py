@@ -41,6 +41,7 @@ class Configuration(TypedDict):
     max_window_mb: NotRequired[int]
     keep_text: str
     min_confidence: NotRequired[float]
+    gazetteer: NotRequired[list[str]]
     max_dead_letters: NotRequired[float]
     batch_tokens: int
     folded_words: NotRequired[int]
@@ -130,6 +131,40 @@ class TableEntry(TypedDict):
     files: list[FileEntry]
 
 
+class TermEntry(TypedDict):
+    """A term of a gazetteer, and how often it was found or forbade an entity."""
+
+    term: str
+    label: str
+    policy: str
+    count: int
+
+
+class Disagreement(TypedDict):
+    """A term, and how often the model has another label where it stands."""
+
+    term: str
+    label: str
+    policy: str
+    model: str
+    count: int
+
+
+class GazetteerEntry(TypedDict):
+    """Users' lists of terms, and how they fared in a run; of many terms the first are named.
+
+    fired: how many took effect; entities_by_label: the entities which the model did not find.
+    """
+
+    files: list[str]
+    terms: int
+    fired: int
+    entities_by_label: dict[str, int]
+    most: list[TermEntry]
+    never: list[str]
+    disagreements: list[Disagreement]
+
+
 class Forgotten(TypedDict):
     """When rows were erased for good, and how many of each table."""
 
@@ -178,6 +213,7 @@ class Manifest(TypedDict):
     warnings: NotRequired[list[str]]
     counts: NotRequired[Counts]
     drift: NotRequired[Drift]
+    gazetteer: NotRequired[GazetteerEntry]
     unread: NotRequired[list[UnreadEntry]]
     inputs: NotRequired[list[InputEntry]]
     tables: NotRequired[dict[str, TableEntry]]

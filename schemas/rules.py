@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from schemas.manifest import TableName
-from schemas.records import RAW_BYTES
+from schemas.records import ORIGINS, RAW_BYTES
 
 
 class Rule(NamedTuple):
@@ -42,6 +42,16 @@ _ENTITIES = (
         "confidence_is_a_probability",
         "the confidence is above 0 and at most 1",
         "confidence > 0 AND confidence <= 1",
+    ),
+    _each_row(
+        "only_lists_know_no_confidence",
+        "what the model found has a confidence",
+        "confidence IS NOT NULL OR coalesce(origin, 'model') = 'gazetteer'",
+    ),
+    _each_row(
+        "origin_is_known",
+        f"the origin is one of {', '.join(ORIGINS)}",
+        f"origin IN ({', '.join(map(repr, ORIGINS))})",
     ),
     Rule(
         "entities_do_not_repeat",

@@ -1,4 +1,4 @@
-"""Arrow schemas of the three tables. Later versions only add columns.
+"""Arrow schemas of the three tables. Later versions only add columns, or let one be null.
 
 What a table and its columns mean is in the metadata, under `doc`, and the version that brought a
 column under `since`: files carry both.
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 # Columns of text with few different values. Until version 3 files called them dictionaries, which
 # not every engine takes; since then they are plain text there, which Parquet encodes as it did.
-REPEATED = frozenset({"source", "label", "model", "stage", "error"})
+REPEATED = frozenset({"source", "label", "model", "origin", "stage", "error"})
 
 
 def _field(
@@ -54,9 +54,21 @@ ENTITIES = _table(
         _field(
             "confidence",
             pa.float32(),
-            "the CRF's probability of exactly this span and label, calibrated on labelled text",
+            "the CRF's probability of exactly this span and label, calibrated on labelled text; "
+            "null where a gazetteer found what the model cannot find, or contradicts",
+            nullable=True,
         ),
         _field("model", pa.string(), "name and content hash of the model"),
+        _field(
+            "origin",
+            pa.string(),
+            "who found it: model, gazetteer or both; null is model, from before version 5",
+            nullable=True,
+            since=5,
+        ),
+        _field(
+            "entity_id", pa.string(), "the gazetteer's id of what it is", nullable=True, since=5
+        ),
     ],
 )
 

@@ -23,7 +23,7 @@ _HEAD = "# `python -m jobs.docs` makes this file of schemas/tables.py and schema
 _PURPOSE = "Named entities of document collections, as gleaner writes them."
 _USAGE = (
     "Parquet files below an output, TABLE/run_id=ID/*.parquet; the manifests in runs/ say which of "
-    "them count. Later versions only add columns."
+    "them count. Later versions only add columns, or let one be null."
 )
 _LIMITATIONS = (
     "A document that several runs have read has rows of each; the views of `jobs.runs view` show "

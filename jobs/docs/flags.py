@@ -34,6 +34,7 @@ def commands() -> Mapping[str, Parser]:
     """The parsers by the commands' names."""
     from jobs.benchmark.__main__ import benchmark_parser
     from jobs.benchmark.baselines.__main__ import baselines_parser
+    from jobs.benchmark.gazetteer.__main__ import gazetteer_parser
     from jobs.benchmark.publishing.__main__ import publishing_parser
     from jobs.evaluate.__main__ import evaluation_parser
     from jobs.label.__main__ import label_parser
@@ -55,6 +56,7 @@ def commands() -> Mapping[str, Parser]:
         label_parser,
         benchmark_parser,
         baselines_parser,
+        gazetteer_parser,
         publishing_parser,
     )
     return {made.prog: made for made in (make() for make in makers)}

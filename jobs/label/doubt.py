@@ -6,6 +6,7 @@ found: it is the entropy of the calibrated probabilities that the CRF gives to t
 Labeling Tasks).
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -34,7 +35,7 @@ def doubts(tagger: Tagger, passages: Iterable[Passage]) -> Iterator[Candidate]:
     depend on the others.
     """
     for batch in in_batches(passages, _BATCH_TOKENS):
-        cut = [_tokenized(passage, tagger) for passage in batch]
+        cut = [tokenized(passage, tagger) for passage in batch]
         padded = pad_documents(cut)
         lengths = padded.sentence_lengths
         doubt = np.zeros((0, len(tagger.artifact.tags.labels)), np.float32)
@@ -47,14 +48,15 @@ def doubts(tagger: Tagger, passages: Iterable[Passage]) -> Iterator[Candidate]:
 
 
 def shown_tasks(tagger: Tagger, passages: Iterable[Passage]) -> list[Task]:
-    """Passages in, tasks out that show the entities which the model finds in them."""
+    """Passages in, tasks out that show what the model finds in them, and lists that it goes by."""
     passages = list(passages)
-    tagged = tag_documents(tagger, (_tokenized(passage, tagger) for passage in passages))
+    tagged = tag_documents(tagger, (tokenized(passage, tagger) for passage in passages))
     tasks = []
     for passage, found in zip(passages, tagged, strict=True):
         columns = (found.start_char.tolist(), found.end_char.tolist(), found.labels)
         spans = tuple(map(Span, *columns))
-        tasks.append(Task(passage, spans, tuple(found.confidence.tolist())))
+        confidence = [None if math.isnan(value) else value for value in found.confidence.tolist()]
+        tasks.append(Task(passage, spans, tuple(confidence)))
     return tasks
 
 
@@ -85,6 +87,7 @@ def _candidate(passage: Passage, words: Sequence[str], doubt: Floats) -> Candida
     return Candidate(passage, tuple(rows), doubt[list(rows.values())])
 
 
-def _tokenized(passage: Passage, tagger: Tagger) -> TokenizedDocument:
+def tokenized(passage: Passage, tagger: Tagger) -> TokenizedDocument:
+    """A passage as a document by itself, cut as the model cuts texts."""
     document = Document(passage.doc_id, passage.source, 0, passage.text)
     return tokenize_document(document, tagger.artifact.segmentation)

@@ -1,114 +1,73 @@
 """The start without a model: a list of a few terms for each label finds the first passages."""
 
-import csv
-import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from jobs.label.choice import choose
 from jobs.label.passages import Candidate, Passage
-from model.host.regular_files import open_regular
-from model.tags import Span, is_label
-from model.text.composition import composed
-from model.text.segmentation import Segmentation, split_word, tokenize_document
-from pipeline.console.text import listed
-from schemas.errors import UsageError
+from model.gazetteer.matching import Gazetteer
+from model.gazetteer.merging import ModelSpans, merge
+from model.tagger.padding import in_batches
+from model.tags import Span
+from model.text.segmentation import Segmentation, tokenize_document
+from pipeline.filesystems.gazetteer_files import read_lists
 from schemas.records import Document, Floats
 
-_COLUMNS = ("term", "label")
-_FLAG = "--seed_labels"
+_BATCH_TOKENS = 20_000
 # The share of passages without a term: from these, too, a model learns what is no entity.
 _CONTRAST = 0.2
+_NO_MODEL = ModelSpans(*(np.zeros(0, np.int64) for _ in ModelSpans._fields))
 
 
 @dataclass(frozen=True, slots=True)
 class SeedTerms:
-    """Terms and their labels, ready to be found in texts; warnings: what of the list is odd.
+    """Terms and their labels, ready to be found in texts; warnings: what of the list is odd."""
 
-    A term in lower case stands for any case of it, another for itself alone.
-    """
-
-    labels: tuple[str, ...]
-    by_first_word: Mapping[str, Sequence[tuple[tuple[str, ...], str]]]
+    gazetteer: Gazetteer
+    segmentation: Segmentation
     warnings: tuple[str, ...] = ()
 
-    def spans(self, passage: Passage, segmentation: Segmentation) -> list[Span]:
-        """Where terms stand in a passage as whole tokens, in its code points; none overlap.
+    def spans(self, passages: Sequence[Passage]) -> list[list[Span]]:
+        """Where terms stand in each passage, in its code points, as without a model."""
+        return [
+            spans for batch in in_batches(passages, _BATCH_TOKENS) for spans in self._spans(batch)
+        ]
 
-        Of terms that begin at the same token the longest counts.
-        """
-        cut = tokenize_document(
-            Document(passage.doc_id, passage.source, 0, passage.text), segmentation
+    def _spans(self, passages: Sequence[Passage]) -> list[list[Span]]:
+        cut = [
+            tokenize_document(Document(each.doc_id, each.source, 0, each.text), self.segmentation)
+            for each in passages
+        ]
+        numbers: dict[str, int] = {}
+        words = [numbers.setdefault(w, len(numbers)) for each in cut for w in each.words]
+        lengths = np.concatenate([np.diff(each.sentence_offsets) for each in cut])
+        matches = self.gazetteer.find([*numbers], np.array(words, np.int32), lengths)
+        chosen = merge(_NO_MODEL, matches, self.gazetteer).match
+        labels = [self.gazetteer.labels[n] for n in self.gazetteer.label[matches.term[chosen]]]
+        rows = list(
+            zip(matches.start[chosen].tolist(), matches.end[chosen].tolist(), labels, strict=True)
         )
-        words = list(map(composed, cut.words))
         found = []
-        position = 0
-        while position < len(words):
-            match = self._match(words, position)
-            if match is None:
-                position += 1
-                continue
-            length, label = match
-            last = position + length - 1
-            start, end = int(cut.token_start[position]), int(cut.token_end[last])
-            found.append(Span(start, end, label))
-            position += length
+        bounds = np.cumsum([0, *(len(each.words) for each in cut)]).tolist()
+        places = np.searchsorted(matches.start[chosen], bounds).tolist()
+        for each, first, own in zip(cut, bounds, pairwise(places), strict=False):
+            starts, ends = each.token_start, each.token_end
+            found.append(
+                [
+                    Span(int(starts[start - first]), int(ends[end - 1 - first]), label)
+                    for start, end, label in rows[slice(*own)]
+                ]
+            )
         return found
-
-    def _match(self, words: Sequence[str], position: int) -> tuple[int, str] | None:
-        for term, label in self.by_first_word.get(words[position].lower(), ()):
-            stretch = words[position : position + len(term)]
-            if len(stretch) == len(term) and all(map(_is_spelt, stretch, term)):
-                return len(term), label
-        return None
-
-
-def _is_spelt(word: str, term: str) -> bool:
-    return word == term or (term.islower() and word.lower() == term)
 
 
 def read_seed_terms(path: str, segmentation: Segmentation) -> SeedTerms:
-    """A csv with the columns `term` and `label`, or JSON lines with these keys.
-
-    Raises UsageError, which names the line, for what is neither.
-    """
-    try:
-        with open_regular(path) as stream:
-            text = stream.readall().decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{_FLAG} {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{_FLAG} {path} is not UTF-8") from error
-    lines = text.splitlines()
-    rows = _json_rows(path, lines) if text.lstrip().startswith("{") else _csv_rows(path, lines)
-    terms: dict[tuple[str, ...], str] = {}
-    several: list[str] = []
-    for line, term, label in rows:
-        where = f"{_FLAG} {path}:{line}"
-        if not is_label(label):
-            raise UsageError(f"{where}: the label is {label!r}, expected a name")
-        words = tuple(
-            word
-            for part in term.split()
-            for word in split_word(
-                composed(part), segmentation.tokens, characters=segmentation.characters
-            )
-        )
-        if not words:
-            raise UsageError(f"{where}: the term is empty")
-        if terms.setdefault(words, label) != label:
-            several.append(term)
-    if not terms:
-        raise UsageError(f"{_FLAG} {path} holds no term")
-    by_first_word: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
-    for words, label in sorted(terms.items(), key=lambda item: (-len(item[0]), item[0])):
-        by_first_word[words[0].lower()].append((words, label))
-    labels = tuple(sorted(set(terms.values())))
-    told = f"terms with several labels are shown with the first: {listed(several)}"
-    return SeedTerms(labels, dict(by_first_word), (told,) if several else ())
+    """A list such as `--gazetteer` takes; raises UsageError, which names the line, for others."""
+    read = read_lists("--seed_labels", (path,), segmentation)
+    return SeedTerms(read.gazetteer, segmentation, tuple(read.warnings))
 
 
 def choose_by_terms(
@@ -131,43 +90,7 @@ def choose_by_terms(
 
 def _candidate(terms: SeedTerms, passage: Passage, spans: Sequence[Span]) -> Candidate:
     of_term = {passage.text[span.start : span.end].casefold(): span.label for span in spans}
-    worth: Floats = np.zeros((len(of_term), len(terms.labels)), np.float32)
+    worth: Floats = np.zeros((len(of_term), len(terms.gazetteer.labels)), np.float32)
     for row, label in enumerate(of_term.values()):
-        worth[row, terms.labels.index(label)] = 1
+        worth[row, terms.gazetteer.labels.index(label)] = 1
     return Candidate(passage, tuple(of_term), worth)
-
-
-def _csv_rows(path: str, lines: Sequence[str]) -> Iterable[tuple[int, str, str]]:
-    reader = csv.reader(lines)
-    header = [name.strip() for name in next(reader, [])]
-    if not set(_COLUMNS) <= set(header):
-        raise UsageError(
-            f"{_FLAG} {path}:1: the columns are {', '.join(header) or 'missing'}, expected a "
-            "header with term and label"
-        )
-    columns = [header.index(name) for name in _COLUMNS]
-    for row in reader:
-        if not row:
-            continue
-        if len(row) != len(header):
-            found = f"{len(row)} columns, expected {len(header)}"
-            raise UsageError(f"{_FLAG} {path}:{reader.line_num}: {found}")
-        term, label = (row[column].strip() for column in columns)
-        yield reader.line_num, term, label
-
-
-def _json_rows(path: str, lines: Sequence[str]) -> Iterable[tuple[int, str, str]]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise UsageError(f"{_FLAG} {path}:{number}: invalid JSON: {error}") from error
-        match value:
-            case {"term": str(term), "label": str(label)}:
-                yield number, term.strip(), label.strip()
-            case _:
-                raise UsageError(
-                    f"{_FLAG} {path}:{number}: expected an object with the texts term and label"
-                )

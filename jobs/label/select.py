@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jobs.label.choice import choose
+from jobs.label.disagreements import choose_disagreements
 from jobs.label.doubt import doubts, shown_tasks
 from jobs.label.inputs import Source, model_of_runs, sources_of_files, sources_of_runs
 from jobs.label.passages import Passage, Unit
@@ -24,6 +25,7 @@ from pipeline.console.flags import add_flags as add_fields
 from pipeline.console.flags import flag, from_flags, require_bounds
 from pipeline.console.printing import account, warn
 from pipeline.console.text import counted
+from pipeline.filesystems.gazetteer_files import read_gazetteer
 from pipeline.filesystems.model_files import open_model
 from pipeline.inputs.encodings import UTF8
 from pipeline.inputs.formats import FILE_FORMATS, ReadConfig
@@ -67,7 +69,9 @@ class SelectionConfig:
     model: str | None = flag(
         "whose doubt decides (default: the run's)", "DIR_OR_NAME", None, group="by what"
     )
-    seed_labels: str | None = flag("csv or JSON lines of term and label; no model", "FILE", None)
+    gazetteer: tuple[str, ...] = flag("terms that count beside the model", "FILE", ())
+    disagreements: bool = flag("first where these have another label", default=False)
+    seed_labels: str | None = flag("a list of terms instead; no model", "FILE", None)
     language: str | None = flag("without a model: whose rules cut sentences", "CODE", None)
 
     def __post_init__(self) -> None:
@@ -80,6 +84,10 @@ class SelectionConfig:
             raise UsageError("--run and --input both say what to choose from: leave one of them")
         if self.seed_labels and self.model:
             raise UsageError("--seed_labels starts without a model: leave out --model")
+        if self.seed_labels and self.gazetteer:
+            raise UsageError("--seed_labels starts without a model: leave out --gazetteer")
+        if self.disagreements and not self.gazetteer:
+            raise UsageError("--disagreements are those of lists with the model: name --gazetteer")
         if self.language and not self.seed_labels:
             raise UsageError("--language is for --seed_labels: a model knows its language")
         if not (self.output or self.model or self.seed_labels):
@@ -149,11 +157,22 @@ class _Guide:
 def _by_doubt(config: SelectionConfig, output: Output | None) -> _Guide:
     """By what the model is unsure of; TensorFlow starts when it is asked."""
     artifact = open_model(config.model) if config.model else _model_of(output, config.run_id)
+    read = read_gazetteer(config.gazetteer, artifact.segmentation)
+    for warning in read.warnings if read else ():
+        warn(warning)
+    lists = read and read.gazetteer
 
     def chosen(passages: Sequence[Passage], budget: int, seed: int) -> list[Task]:
         start_arithmetic()
-        tagger = Tagger(artifact)
-        picked = choose(list(doubts(tagger, passages)), budget, seed)
+        tagger = Tagger(artifact, gazetteer=lists)
+        if lists and config.disagreements:
+            picked, disagreeing = choose_disagreements(tagger, lists, passages, budget, seed)
+            if disagreeing < budget:
+                be = "is" if disagreeing == 1 else "are"
+                few = f"there {be} {counted(disagreeing, 'passage')} where lists and model disagree"
+                warn(f"{few}; the others are where the model is unsure")
+        else:
+            picked = choose(list(doubts(tagger, passages)), budget, seed)
         return shown_tasks(tagger, [candidate.passage for candidate in picked])
 
     return _Guide(Made(artifact.identity, artifact.segmentation), chosen)
@@ -181,7 +200,7 @@ def _by_terms(config: SelectionConfig) -> _Guide:
         warn(warning)
 
     def chosen(passages: Sequence[Passage], budget: int, seed: int) -> list[Task]:
-        found = [(passage, terms.spans(passage, segmentation)) for passage in passages]
+        found = list(zip(passages, terms.spans(passages), strict=True))
         spans = dict(found)
         if not any(spans.values()):
             warn(f"none of the terms of {config.seed_labels} is in a text: all are as they come")

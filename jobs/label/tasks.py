@@ -13,7 +13,7 @@ the tools hand it back as it is, so that reading the answers needs no other file
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -34,13 +34,13 @@ _SECOND_PLANE = 0x10000  # from here on, a character has two units in UTF-16
 class Task:
     """A passage to label, with what the person is shown in it.
 
-    spans: in code points of the text, in order. confidence: the model's, one each; none where
-    there is no model.
+    spans: in code points of the text, in order. confidence: the model's, one each, None where lists
+    alone found it; empty where there is no model.
     """
 
     passage: Passage
     spans: tuple[Span, ...]
-    confidence: tuple[float, ...] = ()
+    confidence: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,14 @@ def _studio_task(task: Task, made: Made) -> Mapping[str, Any]:
             "to_name": "text",
             "type": "labels",
             "value": {**_bounds(span), "text": _covered(task, span), "labels": [span.label]},
-            **({"score": _rounded(task.confidence[number])} if task.confidence else {}),
+            **({} if score is None else {"score": _rounded(score)}),
         }
-        for number, span in enumerate(task.spans)
+        for number, (span, score) in enumerate(zip_longest(task.spans, task.confidence))
     ]
     prediction: dict[str, Any] = {"model_version": made.by, "result": results}
-    if task.confidence:
-        prediction["score"] = _rounded(min(task.confidence))
+    scores = [score for score in task.confidence if score is not None]
+    if scores:
+        prediction["score"] = _rounded(min(scores))
     data = {"text": passage.text, "doc_id": passage.doc_id, **_origin(task, "codepoints")}
     return {"data": data, "predictions": [prediction]}
 

@@ -7,6 +7,7 @@ from jobs.runs.outputs import Output, find_output
 from jobs.runs.state import repaired_runs, status_in_words, why_not
 from pipeline.console.printing import answer
 from pipeline.console.text import aligned, counted, moment, short_duration
+from pipeline.report.summary import lists_in_words
 from schemas.manifest import Configuration, Counts, Drift, Manifest, Statistic
 
 _INPUT_COLUMNS = ("documents", "dead", "entities", "counts", "file")
@@ -39,6 +40,7 @@ def _shown(output: Output, manifest: Manifest) -> str:
     sections = {
         "configuration": _configuration(manifest["configuration"]),
         "counts": _counts(manifest["counts"]) if "counts" in manifest else [],
+        "lists": list(filter(None, [lists_in_words(manifest)])),
         "drift": _drift(manifest.get("drift", {})),
         "inputs": _inputs(output, manifest),
         "unread": _unread(manifest),

@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.records import TaggedDocument
+from schemas.records import ORIGINS, Flags, TaggedDocument
 
 CONFIDENCE_BINS = 10
+_LISTED = ORIGINS.index("gazetteer")
 LENGTH_BOUNDS = (1, 5, 10, 15, 20, 25, 30, 40, 60, 100, 200)
 
 
@@ -30,16 +31,16 @@ class Profile:
 
 
 def profile_of(tagged: Sequence[TaggedDocument]) -> Profile:
-    """Tagged documents in, what they are to the model out."""
+    """Tagged documents in, what they are to the model out: what lists alone found is not in it."""
     lengths = _joined((document.sentence_lengths for document in tagged), np.int32)
     # Bins from 1 on; a document of 64 MB has millions of sentences and of entities.
     length_bins = np.searchsorted(LENGTH_BOUNDS, lengths, side="right")
     # In the precision of the column, so that what is shown as 0.9 is in the bin from 0.9 on.
-    scaled = _joined((document.confidence for document in tagged), np.float32) * np.float32(
+    scaled = _joined((d.confidence[_is_own(d)] for d in tagged), np.float32) * np.float32(
         CONFIDENCE_BINS
     )
     confidence_bins = np.minimum(scaled, CONFIDENCE_BINS - 1).astype(np.uint8)
-    labels = chain.from_iterable(document.labels for document in tagged)
+    labels = chain.from_iterable(compress(d.labels, _is_own(d).tolist()) for d in tagged)
     entities = Counter(zip(labels, confidence_bins.tolist(), strict=True))
     return Profile(
         tokens=sum(document.tokens for document in tagged),
@@ -52,6 +53,12 @@ def profile_of(tagged: Sequence[TaggedDocument]) -> Profile:
             for label in sorted({label for label, _ in entities})
         },
     )
+
+
+def _is_own(document: TaggedDocument) -> Flags:
+    """Which entities of a document the model found."""
+    listed = document.listed
+    return listed.origin != _LISTED if listed else np.ones(len(document.labels), np.bool_)
 
 
 def baseline_statistics(tagged: Sequence[TaggedDocument]) -> dict[str, Any]:

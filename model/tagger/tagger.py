@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model.gazetteer.matching import Gazetteer, Matches
+from model.gazetteer.tagging import Entities, ListTagger, ScoredMatches
 from model.tagger.arithmetic import arithmetic_for
 from model.tagger.artifact import Artifact
 from model.tagger.compiled.library import find_library
@@ -17,11 +19,17 @@ from model.tagger.word_table import WordRows, WordTable
 from model.text.quotation import without_lone_quotes
 from schemas.records import (
     Bucket,
+    Flags,
     Floats,
     Ints,
+    ListedEntities,
     PaddedBatch,
     TaggedDocument,
     TokenizedDocument,
+)
+
+_NO_MATCHES = ScoredMatches(
+    Matches(*(np.zeros(0, np.int64) for _ in Matches._fields)), np.zeros(0, np.float32)
 )
 
 
@@ -33,21 +41,20 @@ class Emitted(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """The entities of a batch, and what the vocabulary lacks of it."""
+    """The model's entities of a batch, where terms of lists are, and what the vocabulary lacks."""
 
-    start: Ints  # (span,) tokens, of all of the batch
-    end: Ints  # (span,)
-    label: Ints  # (span,)
-    confidence: Floats  # (span,)
-    unknown: NDArray[np.bool_]  # (token,)
+    entities: Entities
+    scored: ScoredMatches
+    unknown: Flags  # (token,)
 
 
 class Tagger:
     """A loaded model. Its results for a document do not depend on the batch the document is in.
 
     folded_words: distinct words whose rows are kept (8 * units float32 each). min_confidence:
-    entities below it are left out. compiled: with the library, where there is one, which TensorFlow
-    stands in for. Threads may share a tagger, and take turns at the network.
+    entities that the model finds are left out below it. gazetteer: terms that count beside it.
+    compiled: with the library, where there is one, which TensorFlow stands in for. Threads may
+    share a tagger, and take turns at the network.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class Tagger:
         artifact: Artifact,
         folded_words: int = FOLDED_WORDS,
         min_confidence: float = 0.0,
+        gazetteer: Gazetteer | None = None,
         *,
         compiled: bool = True,
     ) -> None:
@@ -64,7 +72,9 @@ class Tagger:
         library = find_library() if compiled else None
         self.network, self.crf = arithmetic_for(artifact, folded_words, library)
         self.words = WordTable(artifact.encoder, self.network)
-        self.labels = np.array(artifact.tags.labels, dtype=object)
+        self.lists = ListTagger(gazetteer, artifact.tags.labels) if gazetteer else None
+        labels = self.lists.labels if self.lists else artifact.tags.labels
+        self.labels = np.array(labels, dtype=object)
         # In the precision of the column, so that 0.9 lets an entity through that is shown as 0.9.
         self.min_confidence = np.float32(min_confidence)
         self._turn = threading.Lock()
@@ -77,44 +87,71 @@ class Tagger:
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
         """One tagged document for each document of the batch, in order."""
         found = self._found(batch)
+        entities, listed = _trimmed(batch, found.entities), None
+        if self.lists:
+            entities, listed = self.lists.merge(entities, found.scored)
         tagged = []
         token, span = 0, 0
         for document in batch.documents:
             stop = token + len(document.words)
-            last = int(np.searchsorted(found.start, stop))
-            mine = slice(span, last)
-            start, end = _trimmed(document, found.start[mine] - token, found.end[mine] - token)
-            named = start < end  # what was a quotation mark alone names nothing
+            last = int(np.searchsorted(entities.start, stop))
+            own, tokens = slice(span, last), slice(token, stop)
             tagged.append(
                 _tagged(
                     document,
-                    start[named],
-                    end[named],
-                    tuple(self.labels[found.label[mine][named]]),
-                    found.confidence[mine][named],
-                    int(found.unknown[token:stop].sum()),
+                    entities.start[own] - token,
+                    entities.end[own] - token,
+                    tuple(self.labels[entities.label[own]]),
+                    entities.confidence[own],
+                    int(found.unknown[tokens].sum()),
+                    self.lists.columns(entities, listed, own, tokens)
+                    if self.lists and listed
+                    else None,
                 )
             )
             token, span = stop, last
         return tagged
 
     def _found(self, batch: PaddedBatch) -> _Found:
-        columns: list[list[NDArray[Any]]] = [[] for _ in _Found._fields]
+        columns: list[list[NDArray[Any]]] = [[] for _ in range(9)]
         first = np.int32(0)  # token of the part
         for part in parts_of(batch):
             emitted = self.emit_part(part)
             lengths = part.sentence_lengths
             spans = self.spans_of(self.crf.decode(emitted.emissions, lengths))
-            confidence = self.crf.posteriors(emitted.emissions, lengths, spans).astype(np.float32)
-            if np.isnan(confidence).any():  # of a sound model never; else they would go unsaid
-                raise ValueError("the model gives a confidence that is no number")
+            confidence = self._confidence(emitted.emissions, lengths, spans)
             kept = confidence >= self.min_confidence
             start, end, label = (column[kept].astype(np.int32) for column in spans)
-            found = _Found(start + first, end + first, label, confidence[kept], emitted.unknown)
-            for column, values in zip(columns, found, strict=True):
-                column.append(values)
+            scored = self._scored(part, emitted.emissions)
+            values = (
+                *(start + first, end + first, label, confidence[kept]),
+                *(scored.matches.start + first, scored.matches.end + first, scored.matches.term),
+                *(scored.confidence, emitted.unknown),
+            )
+            for column, value in zip(columns, values, strict=True):
+                column.append(value)
             first += np.int32(len(emitted.unknown))
-        return _Found(*map(_joined, columns))
+        *joined, unknown = map(_joined, columns)
+        scored = ScoredMatches(Matches(*joined[4:7]), joined[7])
+        return _Found(Entities(*joined[:4]), scored, unknown)
+
+    def _scored(self, part: PaddedBatch, emissions: Floats) -> ScoredMatches:
+        """Where terms are in a part, with the model's probability of each that it knows."""
+        if self.lists is None:
+            return _NO_MATCHES
+        matches = self.lists.find(part)
+        confidence = np.full(len(matches.start), np.nan, np.float32)
+        known = self.lists.scorable(matches)
+        labels = self.lists.labels_of(matches)[known].astype(np.int64)
+        spans = TokenSpans(matches.start[known], matches.end[known], labels)
+        confidence[known] = self._confidence(emissions, part.sentence_lengths, spans)
+        return ScoredMatches(matches, confidence)
+
+    def _confidence(self, emissions: Floats, lengths: Ints, spans: TokenSpans) -> Floats:
+        found = self.crf.posteriors(emissions, lengths, spans).astype(np.float32)
+        if np.isnan(found).any():  # of a sound model never; else they would go unsaid
+            raise ValueError("the model gives a confidence that is no number")
+        return found
 
     def emit(self, batch: PaddedBatch) -> Emitted:
         """The network's view of all tokens of the batch, documents end to end."""
@@ -171,8 +208,29 @@ def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return whole
 
 
-def _trimmed(document: TokenizedDocument, start: Ints, end: Ints) -> tuple[Ints, Ints]:
-    """Spans of the document without lone quotation marks at their edges; their score stays."""
+def _trimmed(batch: PaddedBatch, found: Entities) -> Entities:
+    """Entities without lone quotation marks at their edges; their score stays."""
+    start, end = found.start, found.end
+    token, span = 0, 0
+    for document in batch.documents:
+        stop = token + len(document.words)
+        last = int(np.searchsorted(start, stop))
+        own = slice(span, last)
+        start[own], end[own] = _trimmed_spans(document, start[own] - token, end[own] - token)
+        start[own] += np.int32(token)
+        end[own] += np.int32(token)
+        token, span = stop, last
+    is_named = start < end  # what was a quotation mark alone names nothing
+    return (
+        found
+        if is_named.all()
+        else Entities(
+            start[is_named], end[is_named], found.label[is_named], found.confidence[is_named]
+        )
+    )
+
+
+def _trimmed_spans(document: TokenizedDocument, start: Ints, end: Ints) -> tuple[Ints, Ints]:
     starts, ends, last = document.token_start, document.token_end, end - 1
     # A mark is a token of one character, as few are that a span begins or ends with.
     single = (ends[start] - starts[start] == 1) | (ends[last] - starts[last] == 1)
@@ -189,6 +247,7 @@ def _tagged(
     labels: tuple[str, ...],
     confidence: Floats,
     unknown_tokens: int,
+    listed: ListedEntities | None,
 ) -> TaggedDocument:
     """Spans in tokens of the document -> columns in code points of its text."""
     offsets = document.sentence_offsets
@@ -206,4 +265,5 @@ def _tagged(
         end_char=document.token_end[end - 1],
         labels=labels,
         confidence=confidence,
+        listed=listed,
     )

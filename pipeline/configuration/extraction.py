@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property
@@ -84,7 +84,7 @@ class ExtractionConfig:
     )
     max_record_mb: int = flag("larger ones are dead letters", "N", MAX_RECORD_MB, decisive=True)
     encoding: str = flag(
-        "of jsonl, lines, text, csv; as Python names it",
+        "of text formats, as Python names it",
         "NAME",
         UTF8.name,
         parse=encoding_name,
@@ -111,6 +111,9 @@ class ExtractionConfig:
     )
     min_confidence: float = flag(
         "0 to 1: write no entities below it (default: 0)", "C", 0.0, least=0, most=1, decisive=True
+    )
+    gazetteer: tuple[str, ...] = flag(
+        "terms of your own: .csv, .jsonl, .parquet", "FILE", (), decisive=True
     )
     batch_tokens: int = flag("tokens tagged together", "N", 150_000, least=1)
     # All words of a bucket are in the table at once.
@@ -200,8 +203,12 @@ class ExtractionConfig:
         return cast(Configuration, {**recorded(self), "runner": self.runner})
 
 
-# Of a run's configuration, what its rows depend on.
-DECISIVE = tuple(name for name, field in flags_of(ExtractionConfig) if "decisive" in field.metadata)
+# Of a run's configuration, what its rows depend on, with what manifests record of it by default.
+DECISIVE: Mapping[str, object] = {
+    name: [*field.default] if isinstance(field.default, tuple) else field.default
+    for name, field in flags_of(ExtractionConfig)
+    if "decisive" in field.metadata
+}
 
 
 def extraction_parser() -> Parser:

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, Command] = {
     "benchmark": Command("jobs.benchmark", "Measure how fast extraction is here"),
     "baselines": Command("jobs.benchmark.baselines", "Compare F1 and speed with other taggers"),
     "scale": Command("jobs.benchmark.scale", "Measure what many small files cost here"),
+    "gazetteer": Command("jobs.benchmark.gazetteer", "Measure what lists of terms cost here"),
     "publishing": Command("jobs.benchmark.publishing", "Measure what publishing costs here"),
 }
 

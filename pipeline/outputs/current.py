@@ -29,7 +29,7 @@ RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 TABLE_FILE = r"part-(?:[0-9a-f]{32}|empty)\.parquet"
 _TABLE_FILE = re.compile(TABLE_FILE)
 # Text whose values repeat: as dictionaries, a long path is in memory once.
-_REPEATED = ("source", "label", "model", "stage", "error")
+_REPEATED = ("source", "label", "model", "origin", "stage", "error")
 
 
 class CurrentSource(NamedTuple):

@@ -44,7 +44,7 @@ class RunDescription:
     cuts_characters: the model's, as `language_warnings` takes them. warnings: sentences on what
     a person should look at. unread: what was seen in the input and is not read. real_paths: of each
     source that is a link, or stands behind one, its path without links. forgotten: of the sources,
-    those that are withheld and not named.
+    those that are withheld and not named. gazetteer: the names of its files.
     """
 
     run_id: str
@@ -65,6 +65,7 @@ class RunDescription:
     quarantine: bool = False
     fail_on_drift: bool = False
     last: LastRun | None = None
+    gazetteer: tuple[str, ...] = ()
     forgotten: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
     language: str | None = None

@@ -11,6 +11,7 @@ STAGING = "_staging"
 REPORTS = "reports"
 RUNS = "runs"
 PLAN = "plan.json"
+GAZETTEER = "gazetteer.arrow"
 LOCK = ".lock"
 PUBLISHED = "_published.json"
 PUBLISHED_LOCK = "_published.lock"
@@ -35,7 +36,8 @@ _OWN = re.compile(rf"{_TABLE}/run_id=.*|{_SINGLE}|(?:{STAGING}|{re.escape(LOCK)}
 _UNNAMED = re.compile(
     rf"{_TABLE}/run_id=(?P<run>{RUN_ID.pattern})/{TABLE_FILE}"
     rf"|{STAGING}/(?P<staged>{RUN_ID.pattern})/"
-    rf"(?:{_TABLE}/{TABLE_FILE}|{re.escape(PLAN)}|(?:{PARTIAL_MANIFEST}|{PARTIAL_REPORT})[0-9a-f]+)"
+    rf"(?:{_TABLE}/{TABLE_FILE}|{re.escape(PLAN)}|{re.escape(GAZETTEER)}"
+    rf"|(?:{PARTIAL_MANIFEST}|{PARTIAL_REPORT})[0-9a-f]+)"
     rf"|{STAGING}/probe-[0-9a-f]+|\.(?:current\.[^/]+|forgotten\.json)\.partial"
 )
 
@@ -89,6 +91,11 @@ class RunPaths:
     def plan(self) -> str:
         """Where workers find what the run reads, on an object store too."""
         return f"{self.staging}/{PLAN}"
+
+    @property
+    def gazetteer(self) -> str:
+        """Where workers find the terms of the run's gazetteer, ready to be looked for."""
+        return f"{self.staging}/{GAZETTEER}"
 
     @property
     def manifest(self) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, replace
 from typing import Any
 
+from model.gazetteer.matching import Gazetteer
 from pipeline.filesystems.beam import open_file
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.storage import RunStorage
@@ -26,6 +27,12 @@ def write_plan(storage: RunStorage, run: RunDescription, shards: Sequence[Shard]
     }
     with storage.create(storage.plan) as stream:
         stream.write(json.dumps(plan).encode())
+
+
+def write_gazetteer(storage: RunStorage, gazetteer: Gazetteer) -> None:
+    """Let those who know the storage know the terms, ready to be looked for."""
+    with storage.create(storage.gazetteer) as stream:
+        stream.write(gazetteer.encode())
 
 
 def planned_shards(storage: RunStorage) -> Iterator[Shard]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.records import DeadLetter, TaggedDocument
+from schemas.records import ORIGINS, DeadLetter, TaggedDocument
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema, with_dictionaries
 
 _HASHES = 2**32
@@ -64,7 +64,8 @@ def _with_entities(document: TaggedDocument, start: int, stop: int) -> TaggedDoc
     own = slice(start, stop)
     names = ("sentence", "sentence_start", "sentence_end", "start_char", "end_char")
     columns = {name: getattr(document, name)[own] for name in (*names, "labels", "confidence")}
-    return replace(document, **columns)
+    listed = document.listed and document.listed.part(own)
+    return replace(document, **columns, listed=listed)
 
 
 def entity_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Table:
@@ -86,10 +87,26 @@ def entity_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Ta
         "end_char": _joined([d.end_char for d in documents]),
         "text": texts,
         "label": [label for d in documents for label in d.labels],
-        "confidence": _joined([d.confidence for d in documents]),
+        "confidence": _confidence(documents),
         "model": _repeated_names([config.model], [sum(counts)]),
+        "origin": _origins(documents),
+        "entity_id": [
+            entity_id
+            for d, count in zip(documents, counts, strict=True)
+            for entity_id in (d.listed.ids if d.listed else [None] * count)
+        ],
     }
     return _table(columns, ENTITIES)
+
+
+def _confidence(documents: Sequence[TaggedDocument]) -> pa.Array:
+    values = _joined([d.confidence for d in documents]).astype(np.float32)
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _origins(documents: Sequence[TaggedDocument]) -> pa.DictionaryArray:
+    codes = [d.listed.origin if d.listed else np.zeros(len(d.labels), int) for d in documents]
+    return pa.DictionaryArray.from_arrays(_joined(codes).astype(np.int32), pa.array(ORIGINS))
 
 
 def document_rows(documents: Sequence[TaggedDocument], config: RowConfig) -> pa.Table:

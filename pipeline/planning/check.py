@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from model.gazetteer.matching import Gazetteer
 from model.tagger.artifact import Artifact, load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
+from pipeline.filesystems.gazetteer_files import read_gazetteer
 from pipeline.filesystems.model_files import read_model, settle_model
 from pipeline.filesystems.paths import is_remote, local_path
 from pipeline.filesystems.stores import require_filesystem
@@ -21,19 +23,22 @@ from pipeline.outputs.storage import RunStorage, run_storage
 from pipeline.planning.preview import require_columns, separator_warnings
 from pipeline.planning.worklist import dead_letter_files
 from schemas.errors import UsageError
-from schemas.manifest import Manifest
+from schemas.manifest import Configuration, Manifest
 
 
 @dataclass(frozen=True)
 class CheckedInputs:
     """What the flags stand for, looked up and found in order.
 
-    model: what names it on any worker. unread: what was seen in the input and is not read.
-    warnings: what is odd about the input, a sentence each.
+    model: what names it on any worker. configuration: the flags, with the contents of what they
+    name. unread: what was seen in the input and is not read. warnings: what is odd about input and
+    gazetteer, a sentence each.
     """
 
     model: str
     artifact: Artifact
+    gazetteer: Gazetteer | None
+    configuration: Configuration
     files: Sequence[InputFile]
     unread: Sequence[Unread] = ()
     warnings: tuple[str, ...] = ()
@@ -45,6 +50,10 @@ def check(config: ExtractionConfig) -> CheckedInputs:
         require_filesystem("--input", pattern)
     model = settle_model(config.model)
     artifact = load_artifact(read_model(model), model)
+    configuration = config.described()
+    terms = read_gazetteer(config.gazetteer, artifact.segmentation)
+    if terms:
+        configuration["gazetteer"] = [*terms.digests]
     warnings: list[str] = []
     if config.input_format == "dead_letters":
         found = Matches(dead_letter_files(config.inputs, allow_none=config.allow_no_input))
@@ -62,8 +71,15 @@ def check(config: ExtractionConfig) -> CheckedInputs:
         require_columns(shards, config.read)
         warnings = separator_warnings(shards, config.read)
     require_writable(config.output)
-    told = (*found.warnings, *warnings)
-    return CheckedInputs(model, artifact, found.files, found.unread, told)
+    return CheckedInputs(
+        model=model,
+        artifact=artifact,
+        gazetteer=terms and terms.gazetteer,
+        configuration=configuration,
+        files=found.files,
+        unread=found.unread,
+        warnings=(*found.warnings, *warnings, *(terms.warnings if terms else ())),
+    )
 
 
 def _require_readable(patterns: Iterable[str], input_format: str) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from model.drift.last_run import LastRun
 from model.drift.profile import profile_of_baseline
 from pipeline.configuration.extraction import ExtractionConfig
+from pipeline.filesystems.gazetteer_files import open_gazetteer
 from pipeline.graph import ExtractionPlan
 from pipeline.inputs.formats import ReadConfig
 from pipeline.inputs.shards import plan_shards
@@ -72,7 +73,7 @@ class Run:
     def description(self, started: datetime) -> RunDescription:
         """What is known of the run before it starts."""
         withheld = {file for file in self.work.fingerprints if self.forgets(file)}
-        configuration = self.config.described()
+        configuration = self.inputs.configuration.copy()
         configuration["input"] = [
             FORGOTTEN if any(names_file(path, source) for source in withheld) else path
             for path in configuration["input"]
@@ -92,6 +93,7 @@ class Run:
             max_broken_files=None if repairs else self.config.max_broken_files,
             quarantine=self.config.quarantine,
             last=self.last,
+            gazetteer=self.config.gazetteer,
             forgotten=frozenset(withheld),
             fail_on_drift=self.config.fail_on_drift,
             versions=installed_versions(),
@@ -149,6 +151,7 @@ class Run:
                 self.workers.threads,
                 config.folded_words,
                 config.min_confidence,
+                partial(open_gazetteer, self.storage.gazetteer) if self.inputs.gazetteer else None,
             ),
             write=WriteConfig(
                 self.storage,
@@ -180,7 +183,7 @@ def plan_runs(
     sampled = min(1.0, SAMPLED_TEXTS / max(sum(documents), 1))
     forgotten = None if config.restore_forgotten else read_forgotten(config.output)
     labels = inputs.artifact.tags.labels
-    last = last_run(manifests, config.described(), labels)
+    last = last_run(manifests, inputs.configuration, labels)
     parts = [Part(config.run_id, number, len(works)) for number in range(1, len(works) + 1)]
     runs = [
         Run(
@@ -216,5 +219,5 @@ def find_work(
     files = with_known_names(inputs.files, history)
     work = all_files(files)
     if config.only_new and not config.backfill:
-        work = new_files(files, history, inputs.artifact.identity, config.described())
+        work = new_files(files, history, inputs.artifact.identity, inputs.configuration)
     return replace(work, warnings=moved_in_words(work.files, history))

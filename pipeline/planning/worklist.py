@@ -148,7 +148,7 @@ def _is_alike(manifest: Manifest, model: str, configuration: Configuration) -> b
     before: Mapping[str, object] = manifest["configuration"]
     after: Mapping[str, object] = configuration
     return manifest["model"] == model and all(
-        before[name] == after[name] for name in DECISIVE if name in before
+        before.get(name, usual) == after.get(name, usual) for name, usual in DECISIVE.items()
     )
 
 
@@ -163,7 +163,9 @@ def last_run(
     before = [
         run
         for run in committed_runs(manifests)
-        if _place(run["configuration"]) == _place(configuration) and run["counts"]["tokens"]
+        if _place(run["configuration"]) == _place(configuration)
+        and run["counts"]["tokens"]
+        and _tells_of_lists(run)
     ]
     if not before:
         return None
@@ -172,12 +174,20 @@ def last_run(
     entities: Counter[str] = Counter()
     for run in runs:
         entities.update(run["counts"]["entities_by_label"])
+        listed = run.get("gazetteer")
+        if listed:
+            entities.subtract(listed["entities_by_label"])
     return LastRun(
         job or before[-1]["run_id"],
         sum(run["counts"]["tokens"] for run in runs),
         entities.total(),
-        {label: count for label, count in sorted(entities.items()) if label in labels},
+        {label: n for label, n in sorted(entities.items()) if label in labels and n},
     )
+
+
+def _tells_of_lists(run: Manifest) -> bool:
+    """Whether it is known what a run's lists found; of merged runs and forgetful ones it is not."""
+    return "gazetteer" in run or not run["configuration"].get("gazetteer")
 
 
 def _place(configuration: Configuration) -> tuple[object, ...]:

@@ -30,6 +30,7 @@ from pipeline.publication.table import (
     PublishedTable,
     partition_of,
     require_package,
+    to_relax,
 )
 from schemas.errors import JobError, UsageError
 
@@ -158,7 +159,7 @@ class DeltaPublished(PublishedTable):
 
     @property
     def is_complete(self) -> bool:
-        return self._delta is not None and not self._missing
+        return self._delta is not None and not self._missing and not self._relaxed
 
     def commit(self, change: Change) -> None:
         try:
@@ -196,6 +197,8 @@ class DeltaPublished(PublishedTable):
     def _amend(self, delta: "DeltaTable", change: Change) -> None:
         if self._missing:
             delta.alter.add_columns(_delta_schema(pa.schema(self._missing)).fields)
+        if self._relaxed:
+            self._relax(delta)
         actions: list[AddAction | RemoveAction] = [_add(file, self.by) for file in change.added]
         added = {file.location for file in change.added}  # what is there already, it replaces
         removed = [file for file in change.removed if file.location not in added]
@@ -214,6 +217,28 @@ class DeltaPublished(PublishedTable):
     def _missing(self) -> list[pa.Field]:
         known = {*self.columns}
         return [field for field in self._schema if field.name not in known]
+
+    @property
+    def _relaxed(self) -> list[str]:
+        fields = self._delta.schema().fields if self._delta else ()
+        return to_relax(self._schema, [field.name for field in fields if not field.nullable])
+
+    def _relax(self, delta: "DeltaTable") -> None:
+        """Let columns be null, for which deltalake has no call.
+
+        To overwrite nothing with nothing takes the schema over; no partition has two values.
+        """
+        from deltalake import Field, Schema
+
+        names = self._relaxed
+        fields = [
+            Field(f.name, f.type, nullable=f.nullable or f.name in names, metadata=f.metadata)
+            for f in delta.schema().fields
+        ]
+        no_partition = [(self.by, "=", "a"), (self.by, "=", "b")]
+        delta.create_write_transaction(
+            [], "overwrite", Schema(fields), [self.by], partition_filters=no_partition
+        )
 
     def _properties(self, change: Change, number: int) -> "CommitProperties":
         """Of two commits with one number the second fails, and so none is ever made twice."""

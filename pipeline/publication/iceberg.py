@@ -35,6 +35,7 @@ from pipeline.publication.table import (
     PublishedTable,
     partition_of,
     require_package,
+    to_relax,
 )
 from schemas.errors import JobError, UsageError
 
@@ -188,6 +189,7 @@ class IcebergPublished(PublishedTable):
         self._owner = owner
         self._table = table
         self._missing: list[pa.Field] = []
+        self._relaxed: list[str] = []
         self._changes: Transaction | None = None
 
     @cached_property
@@ -212,8 +214,9 @@ class IcebergPublished(PublishedTable):
             with _told(self._name):
                 self._changes = self._created(schema)
             return
-        known = self.columns
+        known = {field.name: field.required for field in self._table.schema().fields}
         self._missing = [field for field in schema if field.name not in known]
+        self._relaxed = to_relax(schema, [name for name in known if known[name]])
         self._changes = self._table.transaction()
 
     def _created(self, schema: pa.Schema) -> "Transaction":
@@ -262,13 +265,15 @@ class IcebergPublished(PublishedTable):
 
     @property
     def is_complete(self) -> bool:
-        return self._table is not None and not self._missing
+        return self._table is not None and not self._missing and not self._relaxed
 
     def commit(self, change: Change) -> None:
         changes = self._begun
         with _told(self._name):
-            if self._missing:
+            if self._missing or self._relaxed:
                 with changes.update_schema() as update:
+                    for name in self._relaxed:
+                        update.make_column_optional(name)
                     for field in self._missing:
                         kind = iceberg_type(field.type, 0)
                         update.add_column((field.name,), kind, doc_of(field))  # dots and all

@@ -140,7 +140,7 @@ class PublishedTable(ABC):
     @property
     @abstractmethod
     def is_complete(self) -> bool:
-        """Whether the table is there, with all columns that it began with."""
+        """Whether the table is there, with all columns that it began with, as nullable as these."""
 
     @abstractmethod
     def commit(self, change: Change) -> None:
@@ -152,6 +152,11 @@ class PublishedTable(ABC):
 
         Raises OutdatedError where others were faster, JobError where it cannot be done.
         """
+
+
+def to_relax(schema: pa.Schema, required: Collection[str]) -> list[str]:
+    """The columns that a table made by an older version requires, and that may be null by now."""
+    return [field.name for field in schema if field.nullable and field.name in required]
 
 
 def require_package(package: str, extra: str) -> None:

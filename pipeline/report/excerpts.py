@@ -5,7 +5,7 @@ Offsets are code points, as everywhere. Line breaks stay as such, other white sp
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -22,15 +22,20 @@ _MANY_LINES = re.compile(r" ?\n(?: ?\n)+ ?")
 
 
 class Entity(NamedTuple):
-    """An entity as its row has it; text may be cut."""
+    """An entity as its row has it; text may be cut. Without a confidence a list alone found it."""
 
     start: int
     end: int
     sentence_start: int
     sentence_end: int
     label: str
-    confidence: float
+    confidence: float | None
     text: str
+
+    @property
+    def rank(self) -> float:
+        """Its confidence; what has none is neither doubtful nor sure."""
+        return 0.5 if self.confidence is None else self.confidence
 
 
 class Piece(NamedTuple):
@@ -51,20 +56,25 @@ def excerpt(text: str, entities: Sequence[Entity], *, doubtful_first: bool) -> l
             raise ValueError(f"no characters {entity.start} to {entity.end} in {len(text)}")
     apart = _without_overlaps(entities)
     sign = 1 if doubtful_first else -1
-    ranked = sorted(apart, key=lambda entity: (sign * entity.confidence, entity.start))
-    shown = sorted(ranked[:MOST_MARKS])
+    ranked = sorted(apart, key=lambda entity: (sign * entity.rank, entity.start))
+    shown = in_order(ranked[:MOST_MARKS])
     if len(text) <= ROOM:
         return _pieces(text, shown, [(0, len(text))])
     # A window may be cut by no entity, also by none that is not shown.
     return _pieces(text, shown, _windows(text, ranked[:MOST_MARKS], apart))
 
 
+def in_order(entities: Iterable[Entity]) -> list[Entity]:
+    """In the order of the text."""
+    return sorted(entities, key=lambda entity: (entity.start, entity.end, entity.label))
+
+
 def _without_overlaps(entities: Sequence[Entity]) -> list[Entity]:
     """In the order of the text; of two that overlap the surer one."""
     kept: list[Entity] = []
-    for entity in sorted(entities):
+    for entity in in_order(entities):
         if kept and entity.start < kept[-1].end:
-            if entity.confidence > kept[-1].confidence:
+            if entity.rank > kept[-1].rank:
                 kept[-1] = entity
         else:
             kept.append(entity)

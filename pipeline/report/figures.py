@@ -34,8 +34,8 @@ Rows = tuple[pa.Array, pa.Array]  # labels, texts
 class LabelFigures:
     """The entities of one label.
 
-    count: how many the run found; bins: how many of those that were read are in each tenth of
-    confidence; mean_confidence: of these, None where there is none.
+    count: how many the run found; bins: how many of those that were read, and have a confidence,
+    are in each tenth of it; mean_confidence: of these, None where there is none.
     """
 
     name: str
@@ -96,19 +96,22 @@ def _entities(tables: RunTables) -> tuple[tuple[LabelFigures, ...], dict[str, Ra
     bins: Counter[tuple[str, int]] = Counter()
     sums: dict[str, float] = defaultdict(float)
     ranking = TextRanking()
+    has_rows = False
     for batch in map(resolved, tables.batches("entities", ("label", "text", "confidence"))):
-        label, confidence = batch["label"], batch["confidence"]
-        ranking.add(label, batch["text"])
+        has_rows = True
+        ranking.add(batch["label"], batch["text"])
+        scored = batch.filter(batch["confidence"].is_valid())
         # Bins as in the baseline of a model, in the precision of the column.
-        scaled = confidence.to_numpy() * np.float32(CONFIDENCE_BINS)
+        scaled = scored["confidence"].to_numpy() * np.float32(CONFIDENCE_BINS)
         steps = pa.array(np.minimum(scaled.astype(np.int64), CONFIDENCE_BINS - 1))
-        groups = pa.table([label, steps, confidence], ["label", "step", "score"])
+        columns = [scored["label"], steps, scored["confidence"]]
+        groups = pa.table(columns, ["label", "step", "score"])
         sizes = groups.group_by(["label", "step"]).aggregate([("score", "count"), ("score", "sum")])
         for group in sizes.to_pylist():
             bins[group["label"], group["step"]] += group["score_count"]
             sums[group["label"]] += group["score_sum"]
     # A run that failed counts what it would have written, and has none of it.
-    counts = tables.manifest["counts"]["entities_by_label"] if bins else {}
+    counts = tables.manifest["counts"]["entities_by_label"] if has_rows else {}
     labels = []
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
         own = tuple(bins[name, step] for step in range(CONFIDENCE_BINS))

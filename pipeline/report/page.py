@@ -1,6 +1,7 @@
 """A run's manifest and tables in, its report out: one page that needs nothing beside itself."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from model.drift.profile import CONFIDENCE_BINS
+from pipeline.console.commands import called
 from pipeline.console.html import render_page
 from pipeline.console.text import duration, moment
 from pipeline.report.charts import bar_chart, column_chart
@@ -21,6 +23,7 @@ from pipeline.report.figures import (
     find_figures,
 )
 from pipeline.report.samples import SHOWN_SPANS, Samples, choose_samples
+from pipeline.report.summary import lists_in_words
 from pipeline.report.tables import MOST_ROWS, RunTables
 from schemas.manifest import Drift, Manifest
 
@@ -70,6 +73,11 @@ def report_page(root: str, manifest: Manifest, most_rows: int = MOST_ROWS) -> st
             "drift": {"level": None, **drift},
             "drift_rows": drift_rows(drift),
             "drift_shares": drift_shares(drift),
+            "lists": manifest.get("gazetteer"),
+            "lists_in_words": lists_in_words(manifest),
+            "listed_labels": Few.of(_listed_labels(manifest)),
+            "never": _never(manifest),
+            "to_label": _labelling(root, manifest),
             "unread": _unread(manifest),
             "warnings": Few.of(manifest.get("warnings", [])),
             "reasons": Few.of(figures.reasons.ranked()),
@@ -110,6 +118,31 @@ def _charts(figures: RunFigures) -> dict[str, Markup]:
         bounds = [f"{low:.0%}" for low in UNKNOWN_BOUNDS]
         charts["unknown"] = column_chart(title, bounds, ("documents", figures.unknown))
     return charts
+
+
+def _listed_labels(manifest: Manifest) -> list[tuple[str, int]]:
+    """The labels of what lists alone found, the most frequent first."""
+    lists = manifest.get("gazetteer")
+    counts = lists["entities_by_label"] if lists else {}
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _never(manifest: Manifest) -> Few:
+    """The first of the terms that were not found."""
+    lists = manifest.get("gazetteer")
+    if lists is None:
+        return Few((), 0)
+    return Few(lists["never"], lists["terms"] - lists["fired"] - len(lists["never"]))
+
+
+def _labelling(root: str, manifest: Manifest) -> str:
+    """The command that has those passages labelled where model and lists disagree."""
+    lists = manifest.get("gazetteer")
+    files = " ".join(map(shlex.quote, lists["files"] if lists else ()))
+    return (
+        f"{called('jobs.label')} select --output {shlex.quote(root)} --gazetteer {files} "
+        "--disagreements --to tasks.json --format label-studio"
+    )
 
 
 def _losses(manifest: Manifest) -> Few:

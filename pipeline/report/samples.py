@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.outputs.table_reader import RowGroup, resolved
-from pipeline.report.excerpts import Entity, Piece, excerpt
+from pipeline.report.excerpts import Entity, Piece, excerpt, in_order
 from pipeline.report.tables import RunTables
 from schemas.errors import JobError
 
@@ -41,13 +41,24 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """A document that is shown: as pieces of its text, or without it as its entities alone."""
+    """A document that is shown: as pieces of its text, or without it as its entities alone.
+
+    Of confidence count the entities that have one.
+    """
 
     document: Candidate
     is_doubtful: bool
-    mean_confidence: float
     entities: tuple[Entity, ...]
     pieces: tuple[Piece, ...] = ()
+
+    @property
+    def confidences(self) -> tuple[float, ...]:
+        return tuple(e.confidence for e in self.entities if e.confidence is not None)
+
+    @property
+    def mean_confidence(self) -> float | None:
+        own = self.confidences
+        return sum(own) / len(own) if own else None
 
 
 class Samples(NamedTuple):
@@ -133,16 +144,14 @@ def _chosen(candidates: Sequence[Candidate], rows: pa.Table) -> list[Sample]:
 
     A document of which other rows than it counts were found is left out: its id is not its own.
     """
-    sums = [([], "count_all"), ("confidence", "sum")]
+    sums = [([], "count_all"), ("confidence", "count"), ("confidence", "sum")]
     totals = rows.group_by(["source", "doc_id"]).aggregate(sums).to_pylist()
     by_key = {(row["source"], row["doc_id"]): row for row in totals}
-    means: dict[Candidate, float] = {}
     ranks: dict[Candidate, tuple[float, int]] = {}
     for candidate in candidates:
         total = by_key.get((candidate.source, candidate.doc_id))
         if total and total["count_all"] == candidate.entities:
-            count, confidence = candidate.entities, total["confidence_sum"]
-            means[candidate] = confidence / count
+            count, confidence = total["confidence_count"], total["confidence_sum"] or 0.0
             # As if further entities of middling confidence made up for those that it lacks.
             missing = max(0, _FEW - count)
             ranks[candidate] = (confidence + missing / 2) / (count + missing), candidate.place
@@ -151,7 +160,7 @@ def _chosen(candidates: Sequence[Candidate], rows: pa.Table) -> list[Sample]:
     doubtful, sure = ranked[:half], ranked[half:][::-1][: SHOWN - half]
     own = _entities_of([*doubtful, *sure], rows)
     return [
-        Sample(candidate, candidate in doubtful, means[candidate], tuple(own[candidate]))
+        Sample(candidate, candidate in doubtful, tuple(own[candidate]))
         for candidate in (*doubtful, *sure)
     ]
 
@@ -165,7 +174,7 @@ def _entities_of(chosen: Sequence[Candidate], rows: pa.Table) -> dict[Candidate,
         candidate = keys.get((row.pop("source"), row.pop("doc_id")))
         if candidate:
             found[candidate].append(Entity(**row))
-    return {candidate: sorted(own) for candidate, own in found.items()}
+    return {candidate: in_order(own) for candidate, own in found.items()}
 
 
 def _texts(tables: RunTables, places: Iterable[int]) -> dict[int, str]:

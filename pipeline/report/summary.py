@@ -13,6 +13,7 @@ from pipeline.console.text import counted, duration
 from pipeline.filesystems.paths import shown_path
 from pipeline.inputs.walk import FAULTS
 from pipeline.outputs.layout import RunPaths
+from pipeline.outputs.manifest.gazetteer import LISTED_TERMS
 from schemas.manifest import ASIDES, Counts, Manifest
 
 _WIDTH = 80
@@ -38,6 +39,7 @@ def format_summary(
         rate = f"{counts['tokens'] / max(seconds, 1e-9):,.0f} a second, with {manifest['model']}"
         facts["tagged"] = f"{counted(counts['tokens'], 'token')}, {rate}"
         facts["found"] = _found(counts)
+        facts["lists"] = lists_in_words(manifest)
         facts["lost"] = _lost(counts, paint)
     facts |= {
         "drift": paint(drift, "warning") if drift else "",
@@ -141,6 +143,22 @@ def _found(counts: Counts) -> str:
         if named > 1 and len(longer) > _WIDTH - len(_INDENT):
             break
         told = longer
+    return told
+
+
+def lists_in_words(manifest: Manifest) -> str:
+    """How many terms of a gazetteer took effect, and what the model had not or has otherwise."""
+    lists = manifest.get("gazetteer")
+    if lists is None:
+        return ""
+    alone = sum(lists["entities_by_label"].values())
+    entities = "entity" if alone == 1 else "entities"
+    told = f"{lists['fired']:,} of {counted(lists['terms'], 'term')} took effect"
+    told += f"; {alone:,} {entities} that the model had not"
+    differing = len({(each["term"], each["label"]) for each in lists["disagreements"]})
+    if differing:
+        told += f"; the model differs at {counted(differing, 'term')}"
+        told += " or more" if len(lists["disagreements"]) == LISTED_TERMS else ""
     return told
 
 

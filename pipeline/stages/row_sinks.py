@@ -119,15 +119,21 @@ class TaggedSink:
     def _document_rows(self, records: Sequence[TaggedDocument]) -> tuple[pa.Table, RowCounts]:
         rows = document_rows(records, self._rows)
         sources = Counter(record.document.source for record in records)
-        totals = {
-            "entities": sum(len(record.labels) for record in records),
-            "sentences": sum(record.sentences for record in records),
-            "characters": sum(len(record.document.text) for record in records),
-            **profile_sums(profile_of(records)),
-            **language_sums(
-                (record.document.text for record in records), self._sample(records, rows)
-            ),
-        }
+        totals: Counter[str] = Counter()
+        totals.update(
+            {
+                "entities": sum(len(record.labels) for record in records),
+                "sentences": sum(record.sentences for record in records),
+                "characters": sum(len(record.document.text) for record in records),
+                **profile_sums(profile_of(records)),
+                **language_sums(
+                    (record.document.text for record in records), self._sample(records, rows)
+                ),
+            }
+        )
+        for record in records:
+            if record.listed:
+                totals.update(record.listed.counts)
         ids = sample_ids((record.document.doc_id for record in records), self._id_share)
         return rows, RowCounts(sources, totals=totals, ids=ids)
 

@@ -1,6 +1,6 @@
 """TagBatches: padded batches in, documents with their entities out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.pvalue import PCollection
 
+from model.gazetteer.matching import Gazetteer
 from model.tagger.arithmetic import start_arithmetic
 from model.tagger.artifact import load_artifact
 from model.tagger.encoding import FOLDED_WORDS
@@ -63,7 +64,7 @@ class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
     identity: the artifact that was checked when the job was submitted; a worker that finds another
     one raises ArtifactError. threads: TensorFlow threads in each process, None for all cores.
     folded_words: distinct words whose rows are kept ready. min_confidence: entities below it are
-    left out.
+    left out. gazetteer: what loads the terms that count beside the model.
     """
 
     model: str
@@ -71,6 +72,7 @@ class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
     threads: int | None = None
     folded_words: int = FOLDED_WORDS
     min_confidence: float = 0.0
+    gazetteer: Callable[[], Gazetteer] | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -84,7 +86,8 @@ class TaggerHandler(ModelHandler[TokenizedDocument, Result, "Tagger"]):
         start_arithmetic(self.threads)
         from model.tagger.tagger import Tagger
 
-        return Tagger(artifact, self.folded_words, self.min_confidence)
+        terms = self.gazetteer() if self.gazetteer else None
+        return Tagger(artifact, self.folded_words, self.min_confidence, terms)
 
     def run_inference(  # type: ignore[override]  # the element is the batch, see TagBatches
         self,

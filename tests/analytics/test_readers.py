@@ -23,7 +23,7 @@ import pytest
 
 from jobs.runs.__main__ import run as look_after
 from pipeline.outputs.current import read_table
-from schemas.tables import TABLES, documents_schema, with_dictionaries
+from schemas.tables import TABLES, documents_schema, since, with_dictionaries
 
 VIEW_WITH_SPARK = Path(__file__).parents[2] / ".ci/view_with_spark.py"
 READ_WITH_SPARK = Path(__file__).parents[2] / ".ci/read_with_spark.py"
@@ -198,6 +198,32 @@ def test_runs_of_older_versions_are_read_beside_others(
     for table in TABLES:
         kept = read_table(f"{two_nights}/out", table)
         assert read_table(out, table).equals(kept)
+
+
+@pytest.mark.parametrize("night", [0, 1])
+def test_entities_of_before_there_were_lists_are_read_beside_others(
+    night: int, two_nights: Path, tmp_path: Path
+) -> None:
+    """By what takes columns by name: theirs are null there, and no confidence is."""
+    out = str(shutil.copytree(two_nights / "out", tmp_path / "out"))
+    run = sorted(Path(out).glob("entities/run_id=*"))[night].name
+    for path in Path(out).glob(f"entities/{run}/*.parquet"):
+        rows = pq.read_table(path, partitioning=None)
+        kept = [field for field in rows.schema if since(field) < 5]
+        fields = [f.with_nullable(nullable=f.nullable and f.name != "confidence") for f in kept]
+        pq.write_table(rows.select([f.name for f in kept]).cast(pa.schema(fields)), path)
+    files = f"{out}/entities/*/*.parquet"
+    assert look_after(["view", f"--output={out}"]) == 0
+    with duckdb.connect() as connection:
+        by_name = connection.sql(f"FROM read_parquet('{files}', union_by_name=true)").pl()
+        connection.execute(Path(f"{out}/current.sql").read_text())
+        viewed = connection.sql("FROM current_entities").pl()
+    read = pl.DataFrame(pl.from_arrow(read_table(out, "entities")))
+    for rows in (by_name, viewed, read):
+        assert rows["confidence"].null_count() == 0
+        is_older = rows["run_id"].cast(pl.String) == run.removeprefix("run_id=")
+        assert rows.filter(is_older)["origin"].null_count() == is_older.sum() > 0
+        assert set(rows.filter(~is_older)["origin"].cast(pl.String)) == {"model"}
 
 
 _PANDAS = {"str": "string", "category": "string", "datetime64[us, UTC]": "timestamp[us, tz=UTC]"}

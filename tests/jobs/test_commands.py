@@ -71,6 +71,7 @@ def test_the_list_has_every_command_and_a_line_for_each(capsys: pytest.CaptureFi
         *modules,
         "pipeline.run",
         "jobs.benchmark.baselines",
+        "jobs.benchmark.gazetteer",
         "jobs.benchmark.publishing",
         "jobs.benchmark.scale",
     }

@@ -14,6 +14,7 @@ import pytest
 
 from jobs.benchmark.__main__ import benchmark_parser
 from jobs.benchmark.baselines.__main__ import baselines_parser
+from jobs.benchmark.gazetteer.__main__ import gazetteer_parser
 from jobs.benchmark.publishing.__main__ import publishing_parser
 from jobs.evaluate.__main__ import evaluation_parser
 from jobs.evaluate.__main__ import run as evaluate
@@ -36,6 +37,12 @@ def parse_tuning(arguments: Sequence[str]) -> object:
     """As a search does up to where it looks for files."""
     _, given = tuning_parser().parse_known_args(arguments)
     return training_parser().parse([*given, "--output=x"])
+
+
+def parse_gazetteer(arguments: Sequence[str]) -> object:
+    flags, given = gazetteer_parser().parse_known_args(arguments)
+    parse_extraction(given)
+    return flags
 
 
 def parse_benchmark(arguments: Sequence[str]) -> object:
@@ -66,6 +73,7 @@ COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Parse]] = {
         baselines_parser,
         lambda arguments: baselines_parser().parse(arguments),
     ),
+    "jobs.benchmark.gazetteer": (gazetteer_parser, parse_gazetteer),
     "jobs.benchmark.publishing": (
         publishing_parser,
         lambda arguments: publishing_parser().parse(arguments),

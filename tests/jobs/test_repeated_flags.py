@@ -27,12 +27,14 @@ LIST_FLAGS = {
     "doc_id",
     "source",
     "search",
+    "gazetteer",
     "labelled",
 }
 LIST_FLAGS |= {"unlabelled", "silver", "silver_labels"}
 MAY_BE_EMPTY = LIST_FLAGS - {
     "input",
     "publish",
+    "gazetteer",
     "labelled",
     "unlabelled",
     "silver",

@@ -28,7 +28,10 @@ ENTITY = {
     "label": "per",
     "confidence": 1.0,
     "model": "m",
+    "origin": "model",
+    "entity_id": None,
 }
+LISTED = {**ENTITY, "record": 1, "confidence": None, "origin": "gazetteer", "entity_id": "Q1"}
 DOCUMENT = {
     "run_id": "r1",
     "doc_id": "d",
@@ -38,7 +41,7 @@ DOCUMENT = {
     "sentences": 1,
     "tokens": 3,
     "unknown_tokens": 3,
-    "entities": 1,
+    "entities": 4,
     "content_hash": "0",
     "processed_at": datetime(2026, 11, 9, tzinfo=UTC),
     "text": "Ana 🦀 met",
@@ -56,7 +59,13 @@ LETTER = {
     "kept_fields": None,
 }
 RIGHT: Mapping[str, list[Row]] = {
-    "entities": [ENTITY],
+    # Of the model, of a list alone, of both; of a version that knew of no lists.
+    "entities": [
+        ENTITY,
+        LISTED,
+        {**ENTITY, "record": 2, "origin": "both", "entity_id": "Q1"},
+        {**ENTITY, "record": 3, "origin": None},
+    ],
     # Without its text, without entities, without anything.
     "documents": [
         DOCUMENT,
@@ -77,6 +86,8 @@ BROKEN: Mapping[str, Row] = {
     "span_is_in_its_sentence": {**ENTITY, "end_char": 10},
     "text_fits_its_span": {**ENTITY, "text": "Ana"},
     "confidence_is_a_probability": {**ENTITY, "confidence": float("nan")},
+    "only_lists_know_no_confidence": {**ENTITY, "record": 4, "confidence": None, "origin": None},
+    "origin_is_known": {**ENTITY, "record": 4, "origin": "list"},
     "entities_do_not_repeat": {**ENTITY, "end_char": 4},
     "counts_are_not_negative": {**DOCUMENT, "sentences": -1},
     "unknown_tokens_are_tokens": {**DOCUMENT, "unknown_tokens": 4},

@@ -31,8 +31,10 @@ def test_entities_are_as_documented() -> None:
         "end_char": "int64",
         "text": "string",
         "label": "string",
-        "confidence": "float",
+        "confidence": "float?",
         "model": "string",
+        "origin": "string?",
+        "entity_id": "string?",
     }
 
 
@@ -85,4 +87,4 @@ def test_every_column_says_what_it_holds(schema: pa.Schema) -> None:
 
 def test_the_version_goes_up_when_the_columns_change() -> None:
     """Whoever changes a column above changes this number and the manifest's schema with it."""
-    assert SCHEMA_VERSION == 4
+    assert SCHEMA_VERSION == 5

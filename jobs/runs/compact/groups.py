@@ -91,5 +91,6 @@ def _repairs(run: Manifest) -> bool:
 def _key(run: Manifest) -> _Key:
     """How the run read its sources, then what else its rows depend on."""
     settings = run["configuration"]
-    others = {name: settings.get(name) for name in DECISIVE if name != "input_format"}
+    others = {name: settings.get(name, usual) for name, usual in DECISIVE.items()}
+    others.pop("input_format")
     return settings["input_format"], run["model"], json.dumps(others, sort_keys=True)

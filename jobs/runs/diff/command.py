@@ -94,7 +94,7 @@ def _cells(label: LabelChange) -> tuple[str, ...]:
 def _example(one: Example) -> tuple[str, ...]:
     return (
         f"  {one.label}",
-        f"{one.confidence:.3f}",
+        "-" if one.confidence is None else f"{one.confidence:.3f}",
         repr(one.text),
         f"{one.doc_id} {one.start}-{one.end}",
     )

@@ -38,7 +38,9 @@ _SPAN = ["document", "start_char", "end_char"]
 
 @dataclass(frozen=True)
 class LabelChange:
-    """What became of the entities of a label; the means are of those that both runs have.
+    """What became of the entities of a label.
+
+    The means are of those that both runs have with a confidence; lists find some without.
 
     before = both + lost + moved_away, after = both + gained + moved_here: a moved entity has the
     same span in both runs, and another label.
@@ -65,7 +67,7 @@ class LabelChange:
 class Example(NamedTuple):
     """An entity that only one run has; of a moved one, `label` names both labels."""
 
-    confidence: float
+    confidence: float | None
     label: str
     text: str
     source: str
@@ -73,13 +75,20 @@ class Example(NamedTuple):
     start: int
     end: int
 
+    @property
+    def rank(self) -> tuple[float, str, str, str, int]:
+        """The most confident first; last what lists alone found."""
+        place = (self.label, self.source, self.doc_id, -self.start)
+        return (-1.0 if self.confidence is None else self.confidence, *place)
+
 
 @dataclass
 class Comparison:
     """documents: those in both runs; ambiguous: ids that several documents of a source share.
 
     names: the labels of both runs; entities: how many have which label before and after, "" where
-    they are not there; confidences: sums of what both runs have, by `before` or `after` and label.
+    they are not there; scored: how many have a label, and a confidence, in both runs; confidences:
+    sums of these, by `before` or `after` and label.
     """
 
     names: Sequence[str]
@@ -88,6 +97,7 @@ class Comparison:
     only_after: int = 0
     ambiguous: int = 0
     entities: Counter[tuple[str, str]] = field(default_factory=Counter)
+    scored: Counter[str] = field(default_factory=Counter)
     confidences: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[str, list[Example]] = field(
         default_factory=lambda: {"lost": [], "gained": [], "moved": []}
@@ -110,8 +120,9 @@ class Comparison:
     def _change(self, title: str, names: Sequence[str]) -> LabelChange:
         pairs = self.entities.items()
         both = sum(n for (a, b), n in pairs if a == b and a in names)
+        scored = sum(self.scored[name] for name in names)
         before, after = (
-            sum(self.confidences[side, name] for name in names) / both if both else None
+            sum(self.confidences[side, name] for name in names) / scored if scored else None
             for side in ("before", "after")
         )
         return LabelChange(
@@ -245,16 +256,25 @@ def _compare(
         for rows in entities
     )
     joined = a.join(b, _SPAN, join_type="full outer", right_suffix="_b")
-    sums = [([], "count_all"), ("confidence", "sum"), ("confidence_b", "sum")]
-    for pair in joined.group_by(["label", "label_b"]).aggregate(sums).to_pylist():
+    for pair in joined.group_by(["label", "label_b"]).aggregate([([], "count_all")]).to_pylist():
         before, after = (
             "" if pair[column] is None else comparison.names[pair[column]]
             for column in ("label", "label_b")
         )
         comparison.entities[before, after] += pair["count_all"]
-        if before == after:
-            comparison.confidences["before", before] += pair["confidence_sum"]
-            comparison.confidences["after", before] += pair["confidence_b_sum"]
+    # A comparison with what is missing is null, and so are sums with it.
+    scored = joined.filter(
+        pc.and_(
+            pc.equal(joined["label"], joined["label_b"]),
+            pc.is_valid(pc.add(joined["confidence"], joined["confidence_b"])),
+        )
+    )
+    sums = [([], "count_all"), ("confidence", "sum"), ("confidence_b", "sum")]
+    for own in scored.group_by("label").aggregate(sums).to_pylist():
+        name = comparison.names[own["label"]]
+        comparison.scored[name] += own["count_all"]
+        comparison.confidences["before", name] += own["confidence_sum"]
+        comparison.confidences["after", name] += own["confidence_b_sum"]
     if examples:
         for kind, are_meant, suffix in (
             ("lost", joined["label_b"].is_null(), ""),
@@ -263,7 +283,9 @@ def _compare(
         ):
             own = entities[bool(suffix)]
             some = _examples(joined.filter(are_meant), own, suffix, places, examples)
-            comparison.examples[kind] = nlargest(examples, [*comparison.examples[kind], *some])
+            comparison.examples[kind] = nlargest(
+                examples, [*comparison.examples[kind], *some], key=lambda one: one.rank
+            )
 
 
 def _examples(

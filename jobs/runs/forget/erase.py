@@ -117,6 +117,7 @@ def erase(output: Output, found: Found, selection: Selection, at: str) -> None:
                 dead_letters=found.rows["dead_letters"],
             )
             left["forgotten"] = [*manifest.get("forgotten", ()), entry]
+            left.pop("gazetteer", None)  # it names terms that may be of the erased texts alone
         return left, [file for file in files if file.path.startswith(storage.root)]
 
     left = amend_run(storage, without_found)

@@ -44,12 +44,21 @@ def _entity_checks(rows: pa.RecordBatch, manifest: Manifest) -> Checks:
     names = ("start_char", "end_char", "sentence_start", "sentence_end", "confidence")
     start, end, first, last, confidence = (_numpy(rows[name]) for name in names)
     is_inside = (start < end) & (first >= 0) & (first <= start) & (end <= last)
-    yield "the confidence is not above 0 and at most 1", (confidence > 0) & (confidence <= 1)
+    is_share = (confidence > 0) & (confidence <= 1)
+    yield "the confidence is not above 0 and at most 1", is_share | _may_lack_confidence(rows)
     yield "the offsets are no span of their sentence", is_inside
     length = _numpy(pc.utf8_length(rows["text"]))
     yield "the text is not as long as its offsets say", length == end - start
     models = _numpy(rows["model"].cast(pa.string()))
     yield "the model is not the manifest's", models == manifest["model"]
+
+
+def _may_lack_confidence(rows: pa.RecordBatch) -> NDArray[np.bool_]:
+    """Whether each row has none, and a gazetteer alone found it."""
+    if "origin" not in rows.schema.names:
+        return np.zeros(len(rows), np.bool_)
+    is_listed = pc.equal(rows["origin"], "gazetteer").fill_null(fill_value=False)
+    return _numpy(pc.and_(is_listed, rows["confidence"].is_null()))
 
 
 def _document_checks(rows: pa.RecordBatch) -> Checks:

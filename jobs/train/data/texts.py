@@ -117,7 +117,9 @@ def _rows(root: str, passages: Iterable[Passage]) -> tuple[set[Place], dict[Plac
         record = row.get("record")
         place = (row["source"], row["doc_id"] if record is None else record)
         span = Span(row["start_char"], row["end_char"], row["label"])
-        found.setdefault(place, []).append((span, row["confidence"]))
+        # What a list says against the model, or of a label that it has not, is as its user says.
+        sure = 1.0 if row["confidence"] is None else row["confidence"]
+        found.setdefault(place, []).append((span, sure))
     return written, found
 
 

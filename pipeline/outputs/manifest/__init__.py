@@ -8,14 +8,17 @@ from typing import Literal, cast, get_args
 
 from model.drift.compare import compare
 from model.drift.sums import profile_of_sums
+from model.gazetteer.counts import counts_of_names
+from pipeline.filesystems.gazetteer_files import open_gazetteer
 from pipeline.inputs.fields import absent_in_words
-from pipeline.inputs.walk import Unread
 from pipeline.languages import language_warnings
 from pipeline.outputs.description import RunDescription
 from pipeline.outputs.forgotten import FORGOTTEN
 from pipeline.outputs.layout import RunPaths
+from pipeline.outputs.manifest.gazetteer import gazetteer_entry
 from pipeline.outputs.manifest.refusal import broken_in_words, too_much_lost
 from pipeline.outputs.manifest.repeated_ids import repeated_ids_in_words
+from pipeline.outputs.manifest.unread import some_unread
 from schemas.errors import DeadLettersError, JobError
 from schemas.manifest import (
     ASIDES,
@@ -28,12 +31,9 @@ from schemas.manifest import (
     PartOfJob,
     Status,
     TableEntry,
-    UnreadEntry,
 )
 from schemas.records import FileResult, ShardResult
 from schemas.tables import SCHEMA_VERSION, TABLES
-
-_LISTED = 100  # of what was not read; the counts tell of all
 
 # What each document says of itself, and a manifest of all of them.
 Sum = Literal["sentences", "tokens", "unknown_tokens", "characters"]
@@ -91,7 +91,7 @@ def committed_manifest(
     reasons = Counter(passed.reason for passed in run.unread)
     manifest["counts"]["unread_by_reason"] = dict(sorted(reasons.items()))
     if run.unread:
-        manifest["unread"] = _some_unread(run.unread)
+        manifest["unread"] = some_unread(run.unread)
     if run.inputs:
         profile = profile_of_sums(totals)
         drift = compare(run.baseline, profile, run.min_confidence, run.last)
@@ -103,6 +103,9 @@ def committed_manifest(
         said += absent_in_words(run.configuration["id_field"], run.keep_fields, shards)
         repeated = repeated_ids_in_words(files)
         said += [repeated] if repeated else []
+        if run.gazetteer:
+            terms = open_gazetteer(paths.gazetteer)
+            manifest["gazetteer"] = gazetteer_entry(run.gazetteer, terms, counts_of_names(totals))
         if warnings := [*run.warnings, *said]:
             manifest["warnings"] = warnings
     return manifest
@@ -111,25 +114,6 @@ def committed_manifest(
 def _named(source: str, fingerprint: str, run: RunDescription) -> tuple[str, str]:
     """Name and state of a source; of one that was forgotten, neither is written down."""
     return (FORGOTTEN, FORGOTTEN) if source in run.forgotten else (source, fingerprint)
-
-
-def _some_unread(unread: Sequence[Unread]) -> list[UnreadEntry]:
-    """What was not read, as far as there is room; of many, the first of each reason."""
-    seen: Counter[str] = Counter()
-    ranked = []
-    for passed in unread:
-        seen[passed.reason] += 1
-        entry = UnreadEntry(path=_in_utf8(passed.path), reason=passed.reason)
-        if passed.detail:
-            entry["detail"] = _in_utf8(passed.detail)
-        ranked.append((seen[passed.reason], entry))
-    ranked.sort(key=lambda pair: pair[0])
-    return sorted((entry for _, entry in ranked[:_LISTED]), key=lambda entry: entry["path"])
-
-
-def _in_utf8(path: str) -> str:
-    """A name that is not UTF-8 with escapes for its other bytes: it is not read."""
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def input_entry(
@@ -233,13 +217,16 @@ def without_rows(manifest: Manifest) -> Manifest:
     left.pop("unread", None)
     left.pop("inputs", None)
     left.pop("tables", None)
+    left.pop("gazetteer", None)
     return left
 
 
 def refused_manifest(manifest: Manifest, error: str) -> Manifest:
     """A committed manifest in, that of the failed run which keeps its dead letters alone out."""
     tables = {"dead_letters": manifest["tables"]["dead_letters"]}
-    return {**manifest, "status": "failed", "error": error, "tables": tables}
+    left: Manifest = {**manifest, "status": "failed", "error": error, "tables": tables}
+    left.pop("gazetteer", None)  # it names terms of texts that left no row by which to forget them
+    return left
 
 
 def failed_manifest(run: RunDescription, error: str) -> Manifest:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from model.host.durable_files import sync_path
 from pipeline.filesystems.upload import Writer
-from pipeline.outputs.layout import PARTIAL_MANIFEST, PARTIAL_REPORT, PLAN, is_table_file
+from pipeline.outputs.layout import GAZETTEER, PARTIAL_MANIFEST, PARTIAL_REPORT, PLAN, is_table_file
 from pipeline.outputs.storage.base import RunStorage
 from schemas.tables import TABLES
 
@@ -143,7 +143,7 @@ class DiskStorage(RunStorage):
                 _remove_table_files(directory)
         with contextlib.suppress(OSError):
             for name in os.listdir(self.staging):
-                if name == PLAN or name.startswith((PARTIAL_MANIFEST, PARTIAL_REPORT)):
+                if name.startswith((PLAN, GAZETTEER, PARTIAL_MANIFEST, PARTIAL_REPORT)):
                     os.remove(f"{self.staging}/{name}")
         with contextlib.suppress(OSError):  # another run stages there, or there was nothing
             os.rmdir(self.staging)

@@ -1,6 +1,6 @@
 """A run on an object store: a file appears where it stays, whole, and the manifest says it counts.
 
-There are no renames and no directories. Of what is staged, there is the plan alone.
+There are no renames and no directories. Of what is staged, plan and gazetteer alone are there.
 """
 
 from collections.abc import Collection
@@ -67,5 +67,6 @@ class ObjectStorage(RunStorage):
         filesystems().delete(own)  # a thousand at once
 
     def discard_staging(self) -> None:
-        if filesystems().exists(self.plan):
-            filesystems().delete([self.plan])
+        staged = [path for path in (self.plan, self.gazetteer) if filesystems().exists(path)]
+        if staged:
+            filesystems().delete(staged)

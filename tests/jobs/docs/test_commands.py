@@ -135,6 +135,24 @@ def test_the_page_on_labelling_does_what_it_says(shell_blocks: Commands, clone: 
     assert "20 documents" in said  # what training read
 
 
+def test_the_page_on_lists_does_what_it_says(shell_blocks: Commands, clone: Path) -> None:
+    """With the rows that it shows."""
+    page = "jobs/docs/pages/how-to/gazetteer.md"
+    said = run_as_written([". .venv/bin/activate", *shell_blocks[page]], clone)
+    text = (ROOT / page).read_text()
+    [account] = re.findall(r"^  lists .*$", text, re.MULTILINE)
+    assert account in said
+    assert "1 sentence of 1 file to label" in said
+    query, table = re.findall(r"```sql\n(.*?)```\n\n((?:\|[^\n]*\n)+)", text, re.DOTALL)[0]
+    shown = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    rows = duckdb.execute(query.replace("lists/out", f"{clone}/lists/out")).fetchall()
+    assert [[*row[:2], *row[3:]] for row in shown] == [
+        ["" if value is None else value for value in (*row[:2], *row[3:])] for row in rows
+    ]
+    for (*_, told, _origin, _id), row in zip(shown, rows, strict=True):
+        assert (float(told) if told else None) == (row[2] and pytest.approx(row[2], abs=0.011))
+
+
 def test_targets_for_contributors_exist(shell_blocks: Commands) -> None:
     (block,) = (block for block in shell_blocks["README.md"] if block.startswith("make test"))
     for line in block.splitlines():

@@ -162,7 +162,10 @@ def test_a_list_of_terms_starts_without_a_model_or_a_run(
         (["--input=in"], "--input alone says not by what to choose: --model, or --seed_labels"),
         (["--input=in", "--run=r1"], "--run names a run of an output: name its --output too"),
         (["--output=out", "--input=in", "--run=r1"], "--run and --input both say what to choose"),
-        (["--output=out", "--model=m", "--seed_labels=t"], "--seed_labels starts without a model"),
+        (
+            ["--output=out", "--model=m", "--seed_labels=t.csv"],
+            "--seed_labels starts without a model",
+        ),
         (["--output=out", "--language=de"], "--language is for --seed_labels"),
         (["--output=out", "--text_field=body"], "--text_field is for --input: what a run read"),
         (["--output=out", "--budget=0"], "--budget is 0, expected at least 1"),
@@ -170,19 +173,22 @@ def test_a_list_of_terms_starts_without_a_model_or_a_run(
         (["--output=out", "--unit=word"], "--unit is 'word', expected sentence or document"),
         (["--output=out", "--budgte=3"], "unknown flag --budgte, did you mean --budget?"),
         (["--output=none"], "--output .*none does not exist"),
-        (["--output=out", "--run=r9", "--seed_labels=t"], "has no run 'r9'"),
-        (["--input=in", "--labelled=no", "--seed_labels=t"], "no: cannot be read: No such file"),
+        (["--output=out", "--run=r9", "--seed_labels=t.csv"], "has no run 'r9'"),
+        (
+            ["--input=in", "--labelled=no", "--seed_labels=t.csv"],
+            "no: cannot be read: No such file",
+        ),
         (["--output=out", "--model=none"], "--model none: no such directory"),
         (
             ["--output=out"],
             "was made with the model tiny@.*: name it, or a newer one, with --model",
         ),
-        (["--input=none", "--seed_labels=t"], "--input 'none' matches no file"),
+        (["--input=none", "--seed_labels=t.csv"], "--input 'none' matches no file"),
         (
-            ["--input=in", "--seed_labels=t", "--language=xx"],
+            ["--input=in", "--seed_labels=t.csv", "--language=xx"],
             "--language xx, expected a code such as",
         ),
-        (["--input=in", "--seed_labels=t"], "there is no sentence to choose from"),
+        (["--input=in", "--seed_labels=t.csv"], "there is no sentence to choose from"),
     ],
 )
 def test_flags_that_do_not_fit_are_one_sentence_and_nothing_is_written(
@@ -193,7 +199,7 @@ def test_flags_that_do_not_fit_are_one_sentence_and_nothing_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(output.parent)
-    Path("t").write_text("term,label\nAna,PER\n")
+    Path("t.csv").write_text("term,label\nAna,PER\n")
     with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         run(["select", "--format=jsonl", f"--to={tmp_path}/tasks", *flags])
     assert not (tmp_path / "tasks").exists()

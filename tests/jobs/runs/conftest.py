@@ -24,14 +24,23 @@ from pipeline.outputs.transactions import commit_nothing, commit_run
 from pipeline.report.write import write_report
 from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
 from schemas.manifest import Configuration, Manifest
-from schemas.records import DeadLetter, Document, ShardResult, TaggedDocument
-from schemas.tables import TABLES
+from schemas.records import (
+    ORIGINS,
+    DeadLetter,
+    Document,
+    ListedEntities,
+    Origin,
+    ShardResult,
+    TaggedDocument,
+)
+from schemas.tables import TABLES, since
 from tests.builders import configuration
 
 MODEL = "tiny@0123456789ab"
 CONFIGURATION = configuration(keep_fields=("year",))
 VERSIONS = installed_versions()
 WORDS = ("met", "Bo", "in", "Oslo")
+FOUND_BY: tuple[Origin, ...] = ("model", "gazetteer")  # the entities of each document
 
 
 @dataclass(frozen=True)
@@ -92,8 +101,9 @@ def _tagged(read: Read, record: int, name: str) -> TaggedDocument:
         sentence_end=np.full(2, len(text), np.int32),
         start_char=start,
         end_char=end,
-        labels=("per", "per"),
-        confidence=np.array([0.5, 0.75], np.float32),
+        labels=("per", "geo"),
+        confidence=np.array([0.5, np.nan], np.float32),
+        listed=ListedEntities(np.array(list(map(ORIGINS.index, FOUND_BY))), (None, "Q585")),
     )
 
 
@@ -157,17 +167,24 @@ class MadeOutput:
         storage.discard_staging()
         return manifest
 
-    def make_older(self, run_id: str) -> None:
-        """Have the run's tables in version 1: dead letters lack two columns, entities one."""
+    def make_older(self, run_id: str, version: int = 1) -> None:
+        """Have the run's tables as this version wrote them: without what has come since."""
         manifest = self.manifests()[run_id]
-        manifest["schema_version"] = 1
+        manifest["schema_version"] = version
         for table, told in manifest["tables"].items():
             for file in told["files"]:
                 path = self.root / file["path"]
                 rows = pq.read_table(path)
-                newer = {"dead_letters": ["raw_size", "kept_fields"], "entities": ["record"]}
-                rows = rows.drop_columns(newer.get(table, []))
-                metadata = {**rows.schema.metadata, b"gleaner.schema_version": b"1"}
+                newer = [field.name for field in TABLES[table] if since(field) > version]
+                rows = rows.drop_columns(newer)
+                if "origin" in newer:
+                    place = rows.schema.get_field_index("confidence")
+                    field = rows.schema.field("confidence").with_nullable(nullable=False)
+                    rows = rows.set_column(place, field, rows["confidence"].fill_null(0.75))
+                metadata = {
+                    **rows.schema.metadata,
+                    b"gleaner.schema_version": str(version).encode(),
+                }
                 pq.write_table(rows.replace_schema_metadata(metadata), path, compression="zstd")
                 data = path.read_bytes()
                 file |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

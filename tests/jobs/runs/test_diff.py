@@ -25,6 +25,7 @@ Side = dict[tuple[str, str], dict[int, str]]  # of each document: start and labe
 SOURCES = ("a.jsonl", "b.jsonl")
 LABELS = ("geo", "per", "tim")
 CONFIDENCE = {"r1": 0.5, "r2": 0.75}
+LISTED = "tim"  # of the second run, found by a list without a confidence
 
 documents = st.dictionaries(
     st.tuples(st.sampled_from(SOURCES), st.sampled_from(["d0", "d1", "d2"])),
@@ -50,7 +51,7 @@ def write(root: Path, run_id: str, side: Side, twice: tuple[str, ...] = (), **mo
             "end_char": start + 1,
             "label": label,
             "text": f"\x1b{start}",
-            "confidence": CONFIDENCE[run_id[:2]],
+            "confidence": None if (run_id[:2], label) == ("r2", LISTED) else CONFIDENCE[run_id[:2]],
         }
         for (source, doc_id), own in side.items()
         for start, label in own.items()
@@ -134,7 +135,10 @@ def test_every_entity_is_in_both_lost_gained_or_moved(
     assert sum(count for _, count in found.moves) == expected["moved_away"].total()
     for change in found.labels:
         means = (change.confidence_before, change.confidence_after)
-        assert means == ((0.5, 0.75) if change.both else (None, None))
+        is_scored = change.both and change.label != LISTED
+        assert means == ((0.5, 0.75) if is_scored else (None, None))
+    is_scored = any(change.both and change.label != LISTED for change in found.labels)
+    assert found.total.confidence_after == (0.75 if is_scored else None)
 
 
 @pytest.fixture
@@ -167,7 +171,7 @@ def test_diff_prints_a_table_by_label_and_examples(
         r"  per  0.500  '\x1b2'  d0 2-3",
         "",
         "gained",
-        r"  tim  0.750  '\x1b3'  d0 3-4",
+        r"  tim  -  '\x1b3'  d0 3-4",
         "",
         "moved",
         r"  geo to per  0.750  '\x1b1'  d0 1-2",
@@ -194,7 +198,7 @@ def test_diff_gives_scripts_the_same_as_json(
     }
     assert told["moves"] == [{"from": "geo", "to": "per", "entities": 1}]
     assert told["examples"]["gained"][0] == {
-        "confidence": 0.75,
+        "confidence": None,
         "label": "tim",
         "text": "\x1b3",
         "source": "a.jsonl",
@@ -202,6 +206,15 @@ def test_diff_gives_scripts_the_same_as_json(
         "start": 3,
         "end": 4,
     }
+
+
+def test_what_has_no_confidence_is_the_last_of_the_examples(tmp_path: Path) -> None:
+    write(tmp_path, "r1", {(SOURCES[0], "d0"): {}, (SOURCES[1], "d0"): {}})
+    write(tmp_path, "r2", {(SOURCES[0], "d0"): {0: LISTED}, (SOURCES[1], "d0"): {0: "geo"}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "PORTION", 1)
+        gained = compared(tmp_path, examples=2).examples["gained"]
+    assert [(one.label, one.confidence) for one in gained] == [("geo", 0.75), (LISTED, None)]
 
 
 def test_documents_that_share_an_id_in_a_file_are_left_out(tmp_path: Path) -> None:

@@ -170,6 +170,20 @@ def test_drift_is_noticed_in_the_list_and_shown_with_its_figures(
     assert "drift\n  too few tokens to compare" in capsys.readouterr().out
 
 
+def test_show_says_how_the_terms_of_lists_fared(
+    output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = output / "runs/r1.json"
+    lists = {"files": ["l.csv"], "terms": 4, "fired": 3, "entities_by_label": {"geo": 2}}
+    lists |= {"most": [], "never": ["Porvoo"], "disagreements": []}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "gazetteer": lists}))
+    assert run(["show", "r1", f"--output={output}"]) == 0
+    told = "3 of 4 terms took effect; 2 entities that the model had not"
+    assert f"\nlists\n  {told}\n" in capsys.readouterr().out
+    assert run(["show", "r3", f"--output={output}"]) == 0
+    assert "\nlists\n" not in capsys.readouterr().out
+
+
 def test_show_tells_all_of_a_run(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["show", "r1", f"--output={output}"]) == 0
     shown = capsys.readouterr().out

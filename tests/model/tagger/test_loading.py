@@ -96,6 +96,7 @@ def test_entities_stand_where_they_say(tagged: list[TaggedText]) -> None:
         assert list(each.entities) == sorted(each.entities, key=row)
         for entity in each.entities:
             assert each.text[entity.start : entity.end] == entity.text
+            assert entity.confidence is not None
             assert 0 <= entity.confidence <= 1
 
 
@@ -132,7 +133,9 @@ def test_entities_below_a_confidence_are_left_out(
 ) -> None:
     sure = load_tagger(str(tiny_artifact), min_confidence=0.5).tag(TEXTS[:5])
     expected = [
-        TaggedText(each.text, tuple(e for e in each.entities if e.confidence >= 0.5))
+        TaggedText(
+            each.text, tuple(e for e in each.entities if e.confidence and e.confidence >= 0.5)
+        )
         for each in tagged[:5]
     ]
     assert 0 < sum(len(each.entities) for each in sure) < sum(len(e.entities) for e in tagged[:5])

@@ -44,7 +44,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "--input a.jsonl b*.gz gs://c/d --input_format lines --id_field m.id --text_field m.text "
         "--keep_fields title,year --languages en,DE --max_record_mb 3 --encoding UTF16 "
         "--csv_delimiter tab --csv_escape ! --max_window_mb 2048 --allow_no_input "
-        "--model here --batch_tokens 7 "
+        "--model here --gazetteer a.csv b.jsonl --batch_tokens 7 "
         "--folded_words 40000 --min_confidence 0.75 --max_dead_letters=0.5 --run_id nightly-1"
         f" --output {tmp_path}/o --keep_text all --target_file_mb=3 --only_new "
         "--restore_forgotten --max_broken_files 0.25 --quarantine --backfill --commit_shards 5 "
@@ -75,6 +75,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
         "max_window_mb": 2048,
         "keep_text": "all",
         "min_confidence": 0.75,
+        "gazetteer": ["a.csv", "b.jsonl"],
         "max_dead_letters": 0.5,
         "max_broken_files": 0.25,
         "quarantine": True,

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,7 +17,7 @@ from pipeline.outputs.rows import (
     entity_rows,
     is_kept,
 )
-from schemas.records import DeadLetter, Document, TaggedDocument
+from schemas.records import DeadLetter, Document, ListedEntities, TaggedDocument
 from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema, with_dictionaries
 
 MakeTagged = Callable[..., TaggedDocument]
@@ -48,11 +49,36 @@ def test_entity_rows_are_those_written_by_hand(documents: list[TaggedDocument]) 
             row = [d.document.doc_id, d.document.source, d.document.record, int(d.sentence[n])]
             row += [int(d.sentence_start[n]), int(d.sentence_end[n]), start, end]
             row += [d.document.text[start:end], d.labels[n], float(d.confidence[n]), CONFIG.model]
+            row += ["model", None]
             expected.append(dict(zip(ENTITIES.names, row, strict=True)))
     assert table.to_pylist() == expected
     assert table.schema.equals(with_dictionaries(ENTITIES))
     assert [row["text"] for row in expected] == ["Zoë", "Ada", "Kraków", "Oslo"]
     assert [row["sentence"] for row in expected] == [0, 0, 1, 0]
+
+
+def test_what_lists_say_stands_beside_the_entities_also_where_a_document_is_cut(
+    documents: list[TaggedDocument],
+) -> None:
+    """What the model cannot say is null, and a document without lists is the model's."""
+    several = next(d for d in documents if len(d.labels) > 1)
+    count = len(several.labels)
+    listed = ListedEntities(
+        np.arange(count, dtype=np.int32) % 3, tuple(f"e{n}" if n else None for n in range(count))
+    )
+    confidence = several.confidence.copy()
+    confidence[0] = np.nan
+    with_lists = replace(several, listed=listed, confidence=confidence)
+    alone = [d for d in documents if d is not several and d.labels]
+    pieces = entity_pieces([with_lists, *alone], most=1)
+    assert len(pieces) > count
+    rows = [row for piece in pieces for row in entity_rows(piece, CONFIG).to_pylist()]
+    assert rows == entity_rows([with_lists, *alone], CONFIG).to_pylist()
+    origins = [("model", "gazetteer", "both")[n % 3] for n in range(count)]
+    assert [row["origin"] for row in rows[:count]] == origins
+    assert [row["entity_id"] for row in rows[:count]] == [None, *(f"e{n}" for n in range(1, count))]
+    assert [row["confidence"] is None for row in rows[:count]] == [n == 0 for n in range(count)]
+    assert {(row["origin"], row["entity_id"]) for row in rows[count:]} == {("model", None)}
 
 
 def test_document_rows_are_those_written_by_hand(documents: list[TaggedDocument]) -> None:

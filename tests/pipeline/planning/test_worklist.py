@@ -12,6 +12,7 @@ from pipeline.inputs.files import InputFile
 from pipeline.planning.worklist import (
     History,
     all_files,
+    last_run,
     moved_in_words,
     new_files,
     with_known_names,
@@ -78,8 +79,26 @@ def test_a_configuration_that_changes_rows_makes_all_files_new(changed: str) -> 
     assert todo(run(*done), **{changed: "other"}) == ["a", "b", "c"]
     assert todo(run(*done), batch_tokens=1) == []
     assert todo(run(*done, model="tiny@ba9876543210")) == ["a", "b", "c"]
-    older = {name: value for name, value in CONFIGURATION.items() if name != changed}
-    assert todo(run(*done, configuration=older)) == []
+    if changed != "keep_fields":  # which all runs have recorded
+        older = {name: value for name, value in CONFIGURATION.items() if name != changed}
+        assert todo(run(*done, configuration=older)) == []
+
+
+def test_what_lists_alone_found_is_no_entity_of_the_last_run() -> None:
+    """Nor is a run the last one that does not say any more what its lists found."""
+    counts = {"tokens": 1000, "entities_by_label": {"geo": 7, "product": 5}}
+    usual: Any = {**CONFIGURATION, "input": ["/in/*"]}
+    lists = {**usual, "gazetteer": ["0" * 32]}
+    few = {"tokens": 10, "entities_by_label": {"geo": 1}}
+    plain = run(entry("a"), configuration=usual, counts=few)
+    listed = run(entry("a"), run_id="r2", configuration=lists, counts=counts)
+    told: Any = {**listed, "gazetteer": {"entities_by_label": {"geo": 2, "product": 5}}}
+    last = last_run([plain, told], usual, ("geo",))
+    assert last
+    assert (last.run_id, last.tokens, last.total, last.entities) == ("r2", 1000, 5, {"geo": 5})
+    last = last_run([plain, listed], usual, ("geo",))
+    assert last
+    assert (last.run_id, last.total) == ("r1", 1)
 
 
 def test_a_newer_run_with_another_model_takes_a_file_over() -> None:

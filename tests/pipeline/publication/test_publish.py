@@ -13,10 +13,12 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 
 from pipeline.outputs.current import read_table
+from pipeline.publication import wanted as wanted_module
 from pipeline.publication.publish import publish, required_targets
 from pipeline.publication.table import Published
 from schemas.errors import JobError, UsageError
-from schemas.tables import with_dictionaries
+from schemas.tables import ENTITIES, since, with_dictionaries
+from schemas.tables import TABLES as SCHEMAS
 from tests.builders import input_of
 from tests.jobs.runs.view.histories import (
     LATER,
@@ -263,3 +265,40 @@ def test_files_of_older_versions_are_read_beside_others(superseded: Path) -> Non
         assert comparable(delta_rows(superseded / table)) == kept
         assert comparable(polars_rows(superseded / table)) == kept
         assert comparable(iceberg_rows(superseded, table)) == kept
+
+
+def test_a_column_that_an_older_version_required_may_be_null_then(
+    superseded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what else the tables say, and all their rows; once it may be, nothing is written."""
+    targets = (f"delta={superseded}", f"delta={superseded.parent / 'lake'}", "iceberg=open")
+    required = ENTITIES.field("confidence").with_nullable(nullable=False)
+    older = [required if f.name == required.name else f for f in ENTITIES if since(f) < 5]
+    with monkeypatch.context() as patch:
+        schema = pa.schema(older, metadata=ENTITIES.metadata)
+        patch.setattr(wanted_module, "TABLES", {**SCHEMAS, "entities": schema})
+        publish_to(superseded, *targets)
+    places = [superseded / "entities", superseded.parent / "lake/entities"]
+    before = [DeltaTable(place) for place in places]
+    for table in before:
+        assert not next(f for f in table.schema().fields if f.name == "confidence").nullable
+    assert iceberg_table(superseded, "entities").schema().find_field("confidence").required
+    write(superseded, {**committed("r3", [SOURCES[0]]), "timings": LATER})
+    publish_to(superseded, *targets)
+    kept = comparable(read_table(str(superseded), "entities").to_pylist())
+    assert {row["confidence"] for row in read_table(str(superseded), "entities").to_pylist()} == {
+        None
+    }
+    for place, former in zip(places, before, strict=True):
+        table = DeltaTable(place)
+        assert {field.name for field in table.schema().fields} == {*ENTITIES.names, "run_id"}
+        [confidence] = [f for f in table.schema().fields if f.name == "confidence"]
+        assert confidence.nullable
+        assert table.metadata().configuration == former.metadata().configuration
+        assert table.metadata().description == former.metadata().description
+        assert comparable(delta_rows(place)) == comparable(polars_rows(place)) == kept
+    assert not iceberg_table(superseded, "entities").schema().find_field("confidence").required
+    assert comparable(iceberg_rows(superseded, "entities")) == kept
+    versions = [DeltaTable(place).version() for place in places]
+    publish_to(superseded, *targets)
+    assert [DeltaTable(place).version() for place in places] == versions

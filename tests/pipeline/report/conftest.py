@@ -17,19 +17,30 @@ from pipeline.outputs.transactions import commit_run
 from pipeline.report.tables import RunTables
 from pipeline.stages.row_sinks import DeadLetterSink, TaggedSink, WriteConfig
 from schemas.manifest import Configuration, Manifest
-from schemas.records import DeadLetter, Document, FileResult, ShardResult, TaggedDocument
+from schemas.records import (
+    ORIGINS,
+    DeadLetter,
+    Document,
+    FileResult,
+    ListedEntities,
+    ShardResult,
+    TaggedDocument,
+)
 from tests.builders import configuration
 
 SOURCE = "/in/a.jsonl"
 
 
 class Span(NamedTuple):
-    """An entity of a made-up document, in one sentence that is the whole text unless it is said."""
+    """An entity of a made-up document, in one sentence that is the whole text unless it is said.
+
+    Without a confidence a list alone found it.
+    """
 
     start: int
     end: int
     label: str = "per"
-    confidence: float = 0.9
+    confidence: float | None = 0.9
     sentence: tuple[int, int] | None = None
 
 
@@ -44,7 +55,8 @@ class Made(NamedTuple):
     unknown: int = 1
 
     def tagged(self, record: int) -> TaggedDocument:
-        spans = sorted(self.spans)
+        spans = sorted(self.spans, key=lambda span: (span.start, span.end))
+        is_listed = np.array([span.confidence is None for span in spans])
         sentences = [span.sentence or (0, len(self.text)) for span in spans]
         numbers = np.array([(span.start, span.end) for span in spans], np.int64).reshape(-1, 2)
         bounds = np.array(sentences, np.int64).reshape(-1, 2)
@@ -61,6 +73,10 @@ class Made(NamedTuple):
             end_char=numbers[:, 1].astype(np.int32),
             labels=tuple(span.label for span in spans),
             confidence=np.array([span.confidence for span in spans], np.float32),
+            listed=ListedEntities(
+                np.where(is_listed, ORIGINS.index("gazetteer"), ORIGINS.index("model")),
+                (None,) * len(spans),
+            ),
         )
 
 

@@ -29,7 +29,7 @@ def made_up(random: random.Random, number: int) -> Made:
         if random.random() < 0.7:
             label = random.choice(["geo", "per", "org"])
             # With what falls on the edge of a bin in the precision of the column.
-            confidence = random.choice([0.1, 0.3, 0.7, 0.9, 1.0, random.random()])
+            confidence = random.choice([0.1, 0.3, 0.7, 0.9, 1.0, random.random(), None])
             spans.append(Span(place, place + len(word), label, confidence))
         place += len(word) + 1
     unknown = random.randint(0, len(words))
@@ -71,20 +71,27 @@ def test_figures_are_what_counting_row_by_row_gives(run: MadeRun) -> None:
         by_label, key=lambda label: (-len(by_label[label]), label)
     )
     for label in figures.labels:
-        own = [row["confidence"] for row in by_label[label.name]]
-        assert label.count == len(own)
+        assert label.count == len(by_label[label.name])
+        own = [row["confidence"] for row in by_label[label.name] if row["confidence"] is not None]
         assert label.mean_confidence == pytest.approx(sum(own) / len(own))
         assert label.doubtful == sum(value < 0.5 for value in own)
         texts = Counter(row["text"] for row in by_label[label.name])
         ranked = sorted(texts.items(), key=lambda pair: (-pair[1], pair[0]))[:10]
         assert figures.top[label.name] == Ranking(tuple(ranked))
-    assert sum(figures.bins) == len(entities)
+    assert sum(figures.bins) == sum(row["confidence"] is not None for row in entities)
     assert figures.without_entities == sum(row["entities"] == 0 for row in documents)
     shares = [row["unknown_tokens"] / row["tokens"] for row in documents if row["tokens"]]
     assert figures.unknown == tuple(
         sum(low <= share and (high is None or share < high) for share in shares)
         for low, high in zip(UNKNOWN_BOUNDS, (*UNKNOWN_BOUNDS[1:], None), strict=True)
     )
+
+
+def test_what_lists_alone_found_is_counted_and_in_no_bin_of_confidence(make_run: MakeRun) -> None:
+    figures = find_figures(make_run([Made("d", "Bo", [Span(0, 2, confidence=None)])]).tables)
+    [label] = figures.labels
+    assert (label.count, label.mean_confidence, sum(label.bins)) == (1, None, 0)
+    assert figures.top == {"per": Ranking((("Bo", 1),))}
 
 
 def test_figures_are_those_of_the_manifest(run: MadeRun) -> None:

@@ -11,6 +11,7 @@ from model.drift.compare import compare
 from model.drift.profile import Profile
 from pipeline.report.charts import bar_chart, column_chart, compact
 from pipeline.report.page import report_page
+from schemas.manifest import Disagreement, GazetteerEntry, TermEntry
 from schemas.records import DeadLetter
 from tests.pipeline.report.conftest import Made, MadeRun, MakeRun, Span
 
@@ -70,6 +71,17 @@ def hostile(make_run: MakeRun) -> MadeRun:
         "model": HOSTILE,
         "error": HOSTILE,
         "versions": {HOSTILE: HOSTILE},
+        "gazetteer": GazetteerEntry(
+            files=[HOSTILE],
+            terms=2,
+            fired=1,
+            entities_by_label={HOSTILE: 1},
+            most=[TermEntry(term=HOSTILE, label=HOSTILE, policy="add", count=1)],
+            never=[HOSTILE],
+            disagreements=[
+                Disagreement(term=HOSTILE, label=HOSTILE, policy="add", model=HOSTILE, count=1)
+            ],
+        ),
     }
     return make_run(made, letters, settings={"input": [HOSTILE], "id_field": HOSTILE}, more=more)
 
@@ -134,6 +146,40 @@ def test_figures_stand_on_the_page_as_the_manifest_has_them(make_run: MakeRun) -
         assert told in text
 
 
+def test_the_page_says_how_users_terms_fared(make_run: MakeRun) -> None:
+    most = [TermEntry(term="Lynx 20", label="product", policy="add", count=1200)]
+    differing = [
+        Disagreement(term="Mercury", label="planet", policy="override", model="org", count=7),
+        Disagreement(term="Lynx", label="product", policy="add", model="per", count=3),
+    ]
+    lists = GazetteerEntry(
+        files=["/lists/it's.csv"],
+        terms=30,
+        fired=4,
+        entities_by_label={"planet": 2, "product": 1200},
+        most=most,
+        never=[f"Vole {n}" for n in range(20)],
+        disagreements=differing,
+    )
+    run = make_run([Made("d", "Bo", [Span(0, 2)])], more={"gazetteer": lists})
+    page = page_of(run)
+    for told in (
+        "4 of 30 terms took effect; 1,202 entities that the model had not; ",
+        "product 1,200 planet 2",
+        "Lynx 20 product add 1,200",
+        "Mercury planet override org the list 7",
+        "Lynx product add per the model 3",
+        "Vole 19 and 6 terms more",
+        (
+            f"label select --output {run.storage.root} --gazetteer '/lists/it'\"'\"'s.csv' "
+            "--disagreements --to "
+        ),
+    ):
+        assert told in page.text()
+    assert "#gazetteer" in page.values("href")
+    assert "gazetteer" not in page_of(make_run(run_id="r2")).values("id")
+
+
 def _timings(seconds: float) -> dict[str, Any]:
     at = "2026-01-01T00:00:00+00:00"
     return {"started_at": at, "finished_at": at, "seconds": seconds}
@@ -142,14 +188,24 @@ def _timings(seconds: float) -> dict[str, Any]:
 def test_every_entity_of_a_sample_can_be_reached_and_tells_its_label_and_confidence(
     make_run: MakeRun,
 ) -> None:
-    run = make_run([Made("d", "Bo in 𐐷slo", [Span(0, 2, "per", 0.25), Span(6, 10, "geo", 0.75)])])
-    page = page_of(run)
-    assert page.values("data-tip") == ["per 0.25", "geo 0.75"]
+    spans = [Span(0, 2, "per", 0.25), Span(6, 10, "geo", 0.75), Span(11, 15, "geo", None)]
+    page = page_of(make_run([Made("d", "Bo in 𐐷slo Oslo", spans)]))
+    assert page.values("data-tip") == ["per 0.25", "geo 0.75", "geo listed"]
     assert "𐐷slo, geo, confidence 0.75" in page.values("aria-label")
+    assert "Oslo, geo, listed" in page.values("aria-label")
     marks = [(name, value) for tag, name, value in page.attributes if tag == "mark"]
-    assert marks.count(("tabindex", "0")) == 2
-    assert [value for name, value in marks if name == "class"][-2:] == ["h1 doubtful", "h0"]
+    assert marks.count(("tabindex", "0")) == 3
+    assert [value for name, value in marks if name == "class"][-3:] == ["h1 doubtful", "h0", "h0"]
     assert "per?" in page.text()  # not by its look alone
+    assert "d 3 entities, confidence: lowest 0.25, mean 0.50," in page.text()
+
+
+def test_what_lists_alone_found_is_told_without_a_confidence(make_run: MakeRun) -> None:
+    run = make_run([Made("d", "Bo", [Span(0, 2, "per", None)])], text_share=0.0)
+    text = page_of(run).text()
+    assert "per 1 100.0% 100.00 – 0" in text
+    assert "d 1 entity, /in/a.jsonl" in text
+    assert "listed, characters 0 to 2" in text
 
 
 def test_documents_stand_in_two_halves_with_the_figures_that_order_them(make_run: MakeRun) -> None:

@@ -9,7 +9,7 @@ from schemas.errors import JobError
 from tests.pipeline.report.conftest import Made, MadeRun, MakeRun, Span
 
 
-def document(number: int, confidence: float, count: int = 3, **more: str) -> Made:
+def document(number: int, confidence: float | None, count: int = 3, **more: str) -> Made:
     spans = [Span(3 * n, 3 * n + 2, confidence=confidence) for n in range(count)]
     return Made(f"d{number}", "Bo " * max(count, 1), spans, **more)  # type: ignore[arg-type]  # the names of strings
 
@@ -58,6 +58,16 @@ def test_one_entity_alone_makes_no_document_doubtful_or_sure(make_run: MakeRun) 
     made = [document(n, 0.2, 3) for n in range(20)] + [document(n, 0.1, 1) for n in range(20, 40)]
     samples = choose_samples(make_run(made).tables)
     assert all(int(name[1:]) < 20 for name in ids(samples, doubtful=True))
+
+
+def test_what_lists_alone_found_makes_no_document_doubtful_or_sure(make_run: MakeRun) -> None:
+    made = [document(n, None) for n in range(5)]
+    made += [document(n, 0.2 if n % 2 else 0.8) for n in range(5, 35)]
+    samples = choose_samples(make_run(made).tables)
+    assert len(samples.shown) == SHOWN
+    assert all(int(own.document.doc_id[1:]) >= 5 for own in samples.shown)
+    few = choose_samples(make_run(made[:5], run_id="r2").tables)
+    assert [own.mean_confidence for own in few.shown] == [None] * 5
 
 
 def test_documents_without_entities_are_not_shown(make_run: MakeRun) -> None:

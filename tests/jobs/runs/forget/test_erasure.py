@@ -53,7 +53,7 @@ def test_a_document_is_gone_from_all_runs(
         "records": 4,
         "documents": 3,
         "entities": 6,
-        "entities_by_label": {"per": 6},
+        "entities_by_label": {"geo": 3, "per": 3},
         "tokens": 15,
         "unknown_tokens": 6,
         "sentences": 3,

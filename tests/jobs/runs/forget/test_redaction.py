@@ -12,12 +12,12 @@ from jobs.runs.__main__ import run
 from jobs.runs.forget.redaction import ERASED, messages_left, redacted
 from jobs.runs.forget.selection import Documents
 from pipeline.outputs.manifest.encoding import encode_manifest
-from schemas.manifest import Manifest
+from schemas.manifest import GazetteerEntry, Manifest, TermEntry
 from schemas.records import DeadLetter
 from schemas.tables import DEAD_LETTERS
 from tests.jobs.runs import conftest
 from tests.jobs.runs.forget.everything import everything, places_of
-from tests.jobs.runs.forget.forgetting import forget
+from tests.jobs.runs.forget.forgetting import forget, mentions
 
 if TYPE_CHECKING:
     from tests.jobs.runs.conftest import MadeOutput
@@ -46,6 +46,33 @@ def test_the_error_of_a_failed_run_keeps_what_is_ours(
     once = redacted(failed, Documents(frozenset(["a1"])))
     assert once["error"] == left
     assert redacted(once, Documents(frozenset(["a1"]))) == once
+
+
+def test_the_terms_of_lists_go_with_rows_that_may_have_them(output: "MadeOutput") -> None:
+    """Also from the report; a run of which no row goes keeps them."""
+    for run_id, name in (("r1", "secret"), ("r2", "a1")):
+        manifest = output.commit(run_id, output.read(f"/in/{name}", (name, "a2")))
+        term = TermEntry(term="Orsolya", label="geo", policy="add", count=1)
+        manifest["gazetteer"] = GazetteerEntry(
+            files=["/lists/geo.csv"],
+            terms=2,
+            fired=1,
+            entities_by_label={"geo": 2},
+            most=[term],
+            never=["Porvoo"],
+            disagreements=[],
+        )
+        (output.root / f"runs/{run_id}.json").write_bytes(encode_manifest(manifest))
+    output.report("r1", "r2")
+    assert forget(output.root, "--doc_id", "secret") == 0
+    assert {name: "gazetteer" in told for name, told in output.manifests().items()} == {
+        "r1": False,
+        "r2": True,
+    }
+    assert "Orsolya" not in output.reports()["r1"]
+    assert run(["rollback", "r2", f"--output={output.root}"]) == 0
+    assert not mentions(output.root, "Orsolya")
+    output.require_sound()
 
 
 def test_warnings_keep_all_but_the_keys(output: "MadeOutput") -> None:

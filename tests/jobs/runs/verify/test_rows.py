@@ -8,6 +8,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from schemas.tables import SCHEMA_VERSION
+
 if TYPE_CHECKING:
     from tests.jobs.runs.verify.conftest import Change, VerifiedOutput
 
@@ -86,14 +88,18 @@ REBUILT: "dict[str, tuple[str, Change, str]]" = {
     "a column more": (
         "documents",
         lambda rows: rows.append_column("year", pa.nulls(len(rows), pa.string())),
-        "has a column year that version 4 of documents does not know",
+        f"has a column year that version {SCHEMA_VERSION} of documents does not know",
     ),
     "a type": (
         "documents",
         lambda rows: rows.set_column(5, "tokens", pc.cast(rows["tokens"], pa.int64())),
         "has int64 in the column tokens, expected int32",
     ),
-    "a version": ("entities", other_version, "has the schema version '9', expected 1 to 4"),
+    "a version": (
+        "entities",
+        other_version,
+        f"has the schema version '9', expected 1 to {SCHEMA_VERSION}",
+    ),
 }
 
 

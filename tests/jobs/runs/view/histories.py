@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from schemas.tables import DEAD_LETTERS, ENTITIES, documents_schema
+from schemas.tables import DEAD_LETTERS, ENTITIES, SCHEMA_VERSION, documents_schema, since
 from tests.builders import PART_A, PART_B, configuration, input_of, manifest_of
 
 Manifest = dict[str, Any]
@@ -48,7 +48,7 @@ def histories(draw: st.DrawFn) -> list[Manifest]:
         told: Manifest = manifest_of(
             f"r{number}",
             status=draw(st.sampled_from(["committed", "committed", "failed", "empty"])),
-            schema_version=draw(st.sampled_from([1, 3])),
+            schema_version=draw(st.sampled_from([1, 3, SCHEMA_VERSION])),
             timings={"started_at": at, "finished_at": at, "seconds": 1.0},
             configuration=configuration(draw(st.sampled_from(FIELDS))),
             inputs=inputs,
@@ -76,12 +76,15 @@ def rows_of(told: Manifest, table: str) -> Iterator[dict[str, Any]]:
             name = f"{entry['source']}{number}"
             if "repairs" in entry:  # it has other records than the run that read the source
                 name += told["run_id"]
-            row = {"source": entry["source"], "doc_id": name}
+            row: dict[str, Any] = {"source": entry["source"], "doc_id": name}
             if table == "documents":
                 fields = told["configuration"]["keep_fields"]
                 yield {**row, "record": number, **{name: f"{name}{number}" for name in fields}}
             elif table == "entities":
-                yield {**row, "start_char": number, "label": told["run_id"]}
+                row |= {"start_char": number, "label": told["run_id"]}
+                is_older = told["schema_version"] < SCHEMA_VERSION
+                listed = {"origin": "gazetteer", "entity_id": name}
+                yield {**row, "confidence": 0.5} if is_older else row | listed
             else:
                 newer = {"raw_size": 7, "kept_fields": [name, None]}
                 more = newer if told["schema_version"] > 1 else {}
@@ -127,9 +130,11 @@ def write_rows(path: Path, told: Manifest, table: str, rows: list[dict[str, Any]
         "documents": documents_schema(told["configuration"]["keep_fields"]),
         "dead_letters": DEAD_LETTERS,
     }[table]
-    if table == "dead_letters" and told["schema_version"] == 1:
-        schema = pa.schema([f for f in schema if f.name not in ("raw_size", "kept_fields")])
-    schema = pa.schema([field.with_nullable(nullable=True) for field in schema])
+    kept = told["configuration"]["keep_fields"]
+    version = told["schema_version"]
+    schema = pa.schema([f for f in schema if f.name in kept or since(f) <= version])
+    required = {"confidence"} if version < SCHEMA_VERSION else set()  # of what has a value here
+    schema = pa.schema([f.with_nullable(nullable=f.name not in required) for f in schema])
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 

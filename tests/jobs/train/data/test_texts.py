@@ -81,6 +81,26 @@ def test_what_runs_found_comes_with_its_confidence(tmp_path: Path, tiny_artifact
 
 
 @pytest.mark.usefixtures("kept_taggers")
+def test_what_a_list_says_of_a_label_that_the_model_lacks_counts_as_right(
+    tmp_path: Path, tiny_artifact: Path
+) -> None:
+    write(tmp_path / "a.jsonl", {"id": "1", "text": FIRST})
+    (tmp_path / "l.csv").write_text("term,label,policy\ncouncil,body,override\n")
+    flags = [f"--input={tmp_path}/a.jsonl", f"--model={tiny_artifact}"]
+    lists = [f"--gazetteer={tmp_path}/l.csv", f"--output={tmp_path}/out"]
+    assert extract(["--runner=DirectRunner", *flags, *lists]) == 0
+    documents = labels_of_runs(str(tmp_path / "out"), SEGMENTATION, 0).documents
+    found = [
+        (document.text[span.start : span.end], sure)
+        for document in documents
+        if document.certainty
+        for span, sure in zip(document.entities, document.certainty.entities, strict=True)
+        if span.label == "body"
+    ]
+    assert found == [("council", 1.0)]
+
+
+@pytest.mark.usefixtures("kept_taggers")
 def test_a_run_that_left_entities_out_says_nothing_of_other_tokens(
     tmp_path: Path, tiny_artifact: Path
 ) -> None:

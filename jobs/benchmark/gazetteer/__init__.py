@@ -1,0 +1,1 @@
+"""What a gazetteer costs."""
