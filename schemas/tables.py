@@ -112,6 +112,25 @@ DEAD_LETTERS = _table(
     ],
 )
 
+NAMES = _table(
+    "one row for each surface, label and id of the entities that count, made by `jobs.resolve`",
+    [
+        _field("surface", pa.string(), "the `text` of entities"),
+        _field("label", pa.string(), "their label"),
+        _field("entity_id", pa.string(), "their `entity_id`", nullable=True),
+        _field("canonical", pa.string(), "the surface that stands for the whole group"),
+        _field("group", pa.int64(), "number of the group, in this table alone"),
+        _field(
+            "rule",
+            pa.string(),
+            "the last step on the way from `canonical` to this row: decision, gazetteer, "
+            "normal_form, initials, document or similar; empty for `canonical` itself",
+        ),
+        _field("mentions", pa.int64(), "entities with this surface, label and id"),
+        _field("documents", pa.int64(), "documents with such an entity"),
+    ],
+)
+
 TABLES = {"entities": ENTITIES, "documents": DOCUMENTS, "dead_letters": DEAD_LETTERS}
 
 # The order of the rows in each row group of a file, ascending, nulls last; files declare it.

@@ -40,6 +40,7 @@ def commands() -> Mapping[str, Parser]:
     from jobs.label.__main__ import label_parser
     from jobs.publish.__main__ import publish_parser
     from jobs.report.__main__ import report_parser
+    from jobs.resolve.__main__ import resolve_parser
     from jobs.runs.__main__ import runs_parser
     from jobs.train.flags import training_parser
     from jobs.tune.__main__ import tuning_parser
@@ -49,6 +50,7 @@ def commands() -> Mapping[str, Parser]:
         extraction_parser,
         report_parser,
         runs_parser,
+        resolve_parser,
         publish_parser,
         training_parser,
         evaluation_parser,

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from jobs.docs.markdown import table
-from schemas.tables import SORTED_BY, TABLES
+from schemas.tables import NAMES, SORTED_BY, TABLES
 
 _HEAD = """# Tables
 
@@ -21,16 +21,33 @@ def tables_page() -> str:
     parts = [_HEAD]
     for name in TABLES:
         parts += [f"## {name}", table_markdown(name)]
+    parts += ["## names", _names()]
     return "\n\n".join(parts) + "\n"
+
+
+def _names() -> str:
+    """The table that is of the whole output, and not of one run."""
+    return (
+        f"`names/names.parquet`: {_meaning(NAMES)}, sorted by label, surface, entity_id; of what "
+        f"counted when it was made ([how](../how-to/names.md)).\n\n{_columns(NAMES)}"
+    )
 
 
 def table_markdown(name: str) -> str:
     """A table of the output in one sentence, and its columns with their types and meanings."""
     schema = TABLES[name]
-    meaning = schema.metadata[b"doc"].decode()
+    sorted_by = ", ".join(SORTED_BY[name])
+    return f"`{name}`: {_meaning(schema)}, sorted by {sorted_by}.\n\n{_columns(schema)}"
+
+
+def _meaning(schema: pa.Schema) -> str:
+    meaning: str = schema.metadata[b"doc"].decode()
+    return meaning
+
+
+def _columns(schema: pa.Schema) -> str:
     rows = [(f"`{field.name}`", _type(field), field.metadata[b"doc"].decode()) for field in schema]
-    columns = table(("column", "type", ""), rows)
-    return f"`{name}`: {meaning}, sorted by {', '.join(SORTED_BY[name])}.\n\n{columns}"
+    return table(("column", "type", ""), rows)
 
 
 def _type(field: pa.Field) -> str:

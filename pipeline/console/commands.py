@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, Command] = {
     "run": Command("pipeline.run", "Extract named entities from documents into Parquet"),
     "report": Command("jobs.report", "Make the report of a run again, from its tables"),
     "runs": Command("jobs.runs", "Look at runs, check them, and change what counts"),
+    "resolve": Command("jobs.resolve", "Find which names are one thing"),
     "publish": Command("jobs.publish", "Publish what counts as Delta or Iceberg tables"),
     "train": Command("jobs.train", "Train a tagger on labelled sentences"),
     "evaluate": Command("jobs.evaluate", "Score a model on labelled data"),

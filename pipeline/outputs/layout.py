@@ -15,6 +15,8 @@ GAZETTEER = "gazetteer.arrow"
 LOCK = ".lock"
 PUBLISHED = "_published.json"
 PUBLISHED_LOCK = "_published.lock"
+NAMES = "names"
+NAME_COUNTS = "_names"  # what the table of names is made of, run by run
 ICEBERG = "_iceberg"
 DELTA_LOG = "_delta_log"
 COPIES = (
@@ -25,8 +27,10 @@ PARTIAL_REPORT = "report-"
 
 
 _TABLE = f"(?:{'|'.join(TABLE_NAMES)})"
-# What is there once: manifests, reports, views.
-_SINGLE = rf"{RUNS}/[^/]+\.json|{REPORTS}/[^/]+\.html|current\.[^/]+"
+_NAMES_FILE = rf"{NAMES}/{NAMES}\.parquet"
+_COUNTS_FILE = rf"{NAME_COUNTS}/[0-9a-f]{{32}}\.parquet"
+# What is there once: manifests, reports, views, names.
+_SINGLE = rf"{RUNS}/[^/]+\.json|{REPORTS}/[^/]+\.html|current\.[^/]+|{_NAMES_FILE}|{_COUNTS_FILE}"
 
 # All that gleaner writes into an output, but for what hides behind a dot or an underscore.
 _OWN = re.compile(rf"{_TABLE}/run_id=.*|{_SINGLE}|(?:{STAGING}|{re.escape(LOCK)})(?:/.*)?")
@@ -39,6 +43,7 @@ _UNNAMED = re.compile(
     rf"(?:{_TABLE}/{TABLE_FILE}|{re.escape(PLAN)}|{re.escape(GAZETTEER)}"
     rf"|(?:{PARTIAL_MANIFEST}|{PARTIAL_REPORT})[0-9a-f]+)"
     rf"|{STAGING}/probe-[0-9a-f]+|\.(?:current\.[^/]+|forgotten\.json)\.partial"
+    rf"|{NAMES}/\.{NAMES}\.parquet\.partial|{NAME_COUNTS}/\.[0-9a-f]{{32}}\.parquet\.partial"
 )
 
 
@@ -74,6 +79,16 @@ def is_published(path: str) -> bool:
 def is_table_file(path: str) -> bool:
     """Whether a file has a name that a table's file is given; no other is ever removed."""
     return re.fullmatch(TABLE_FILE, path.rpartition("/")[2]) is not None
+
+
+def names_file(root: str) -> str:
+    """Where the table of names of an output stands."""
+    return f"{root}/{NAMES}/{NAMES}.parquet"
+
+
+def name_counts_file(root: str, digest: str) -> str:
+    """Where the surfaces are counted of what counts of one run."""
+    return f"{root}/{NAME_COUNTS}/{digest}.parquet"
 
 
 @dataclass(frozen=True, slots=True)

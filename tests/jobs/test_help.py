@@ -22,6 +22,7 @@ from jobs.label.__main__ import COMMANDS as LABEL_COMMANDS
 from jobs.label.__main__ import label_parser
 from jobs.publish.__main__ import publish_parser
 from jobs.report.__main__ import report_parser
+from jobs.resolve.__main__ import resolve_parser
 from jobs.runs.__main__ import COMMANDS as RUNS_COMMANDS
 from jobs.runs.__main__ import EXAMPLES, runs_parser
 from jobs.train.flags import training_parser
@@ -80,6 +81,7 @@ COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Parse]] = {
     ),
     "jobs.label": (label_parser, parse_label),
     "jobs.runs": (runs_parser, parse_runs),
+    "jobs.resolve": (resolve_parser, lambda arguments: resolve_parser().parse(arguments)),
     "jobs.publish": (publish_parser, lambda arguments: publish_parser().parse(arguments)),
     "jobs.report": (report_parser, lambda arguments: report_parser().parse(arguments)),
 }

@@ -29,6 +29,7 @@ LIST_FLAGS = {
     "search",
     "gazetteer",
     "labelled",
+    "without",
 }
 LIST_FLAGS |= {"unlabelled", "silver", "silver_labels"}
 MAY_BE_EMPTY = LIST_FLAGS - {
@@ -39,6 +40,7 @@ MAY_BE_EMPTY = LIST_FLAGS - {
     "unlabelled",
     "silver",
     "silver_labels",
+    "without",
 }
 
 

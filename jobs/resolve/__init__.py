@@ -1,0 +1,1 @@
+"""Find which surfaces name one thing, and write the table `names`."""
