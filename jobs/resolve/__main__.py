@@ -80,7 +80,8 @@ def _resolve(output: Output, rules: Rules, decisions: Sequence[Decision]) -> Non
     facts = {"names": len(table), "groups": groups, "by_rule": dict(sorted(by_rule.items()))}
     console().account(
         f"{_in_words(names, groups, by_rule)}\n"
-        f"written {names_file(output.root)} in {duration(time.monotonic() - began)}",
+        f"written {names_file(output.root)} in {duration(time.monotonic() - began)}\n"
+        f"with {called('jobs.runs')} view, current_entities has it as the column canonical",
         {"name": "resolved", "level": "info", **facts},
     )
 

@@ -197,8 +197,10 @@ def _evidence(rows: _Rows, rules: Rules) -> Iterator[Evidence]:
         own = rows.label == number
         if not own.any():
             continue
-        document, text = _distinct_pairs(rows.document[own], rows.text[own])
-        used, names = np.unique(text, return_inverse=True)
+        kinds = len(rows.ids) + 1
+        surface = rows.text[own] * kinds + rows.entity_id[own] + 1  # as a row of the table
+        document, surface = _distinct_pairs(rows.document[own], surface)
+        used, names = np.unique(surface // kinds, return_inverse=True)
         forms = [normal_form(name, kind) for name in rows.texts.take(pa.array(used)).to_pylist()]
         together = zip(document.tolist(), names.tolist(), strict=True)
         for _, group in groupby(together, key=itemgetter(0)):

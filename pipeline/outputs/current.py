@@ -197,6 +197,18 @@ def read_table(
     return pa.concat_tables(tables, promote_options="default")
 
 
+def read_names(root: str) -> pa.Table:
+    """The table of names as `jobs.resolve` made it; raises FileNotFoundError where it made none.
+
+    It has each text, label and id of entities once: `surface`, `label` and `entity_id`.
+    """
+    import pyarrow.parquet as pq  # as above
+
+    filesystem, base = _filesystem(root)
+    with filesystem.open_input_file(f"{base}/names/names.parquet") as stream:
+        return pq.read_table(stream)
+
+
 def _condition(rows: RunRows, manifest: "Manifest") -> pc.Expression | None:
     """What a row of the run must fulfil; None where all of them count."""
     condition = None

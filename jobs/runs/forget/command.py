@@ -42,6 +42,7 @@ from pipeline.outputs.forgotten import (
     read_forgotten,
     write_forgotten,
 )
+from pipeline.outputs.names import forget_names
 from pipeline.publication.publish import expire_everywhere
 from schemas.errors import UsageError
 from schemas.manifest import Manifest
@@ -82,6 +83,7 @@ def run(flags: argparse.Namespace) -> int:
         _require_found(selection, found, names)
         if not flags.dry_run:
             _remove_stale_view(flags, output.root, found)
+            _forget_names(flags, output.root, found)
             write_forgotten(
                 output.root, _with_selection(names or new_names(), selection, output.manifests)
             )
@@ -106,6 +108,12 @@ def _remove_stale_view(flags: argparse.Namespace, root: str, found: Sequence["Fo
     if any(own.is_concerned for own in found) and filesystems().exists(path):
         filesystems().delete([path])
         tell(flags, f"{TRINO_FILE} names what was there, and is removed: make it again")
+
+
+def _forget_names(flags: argparse.Namespace, root: str, found: Sequence["Found"]) -> None:
+    """The table of names, and what it is made of, hold texts of entities: also those that go."""
+    if any(own.is_concerned for own in found) and forget_names(root):
+        tell(flags, f"the table of names is emptied: {called('jobs.resolve')} makes it again")
 
 
 def _selection(

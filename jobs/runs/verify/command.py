@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jobs.runs.outputs import Output, find_output
 from jobs.runs.verify.findings import Checked, Finding
-from jobs.runs.verify.output import duplicate_ids, leftovers, unnamed_files
+from jobs.runs.verify.output import duplicate_ids, leftovers, outdated_names, unnamed_files
 from jobs.runs.verify.published import published_problems
 from jobs.runs.verify.run import verify_run
 from pipeline.console.printing import answer
@@ -45,6 +45,7 @@ def _findings(output: "Output", names: list[str], checked: Checked) -> Iterator[
         yield from leftovers(output)
         yield from published_problems(output)
         yield from duplicate_ids(output)
+        yield from outdated_names(output)
 
 
 def _summary(checked: Checked, kinds: Counter[str]) -> str:

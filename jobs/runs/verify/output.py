@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 
 from jobs.runs.outputs import Output
 from jobs.runs.verify.findings import Finding
+from pipeline.console.commands import called
 from pipeline.console.text import counted
 from pipeline.filesystems.beam import list_files
 from pipeline.filesystems.paths import is_remote
 from pipeline.outputs.catalog import read_manifests
 from pipeline.outputs.current import rows_that_count
 from pipeline.outputs.layout import STAGING, all_files, is_published, table_files
+from pipeline.outputs.names import are_outdated
 from pipeline.outputs.table_reader import read_batches
 from schemas.errors import JobError
 from schemas.tables import TABLES
@@ -93,6 +95,15 @@ def duplicate_ids(output: Output) -> Iterator[Finding]:
         f"{worst}; with the views of `python -m jobs.runs view`, this shows all of them:",
         _QUERY,
     )
+
+
+def outdated_names(output: Output) -> Iterator[Finding]:
+    """A table of names that was made of other entities than those that count."""
+    if are_outdated(output.root, output.manifests):
+        yield Finding(
+            "remark",
+            f"the table of names is not of what counts: {called('jobs.resolve')} makes it again",
+        )
 
 
 def _ids_that_count(output: Output) -> Iterator[str]:

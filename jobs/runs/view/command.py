@@ -13,9 +13,12 @@ from pipeline.console.printing import account
 from pipeline.filesystems.paths import is_remote, scheme_of
 from pipeline.filesystems.upload import Upload
 from pipeline.outputs import current
+from pipeline.outputs.names import has_names
 from schemas.errors import UsageError
+from schemas.tables import ENTITIES, since
 
 _ENGINES = ("duckdb", "spark", "trino")
+_IDS_SINCE = since(ENTITIES.field("entity_id"))
 _COUNT = "SELECT label, count(*) FROM current_entities GROUP BY label"
 # What DuckDB needs to reach a store, as its documentation has it.
 _SECRETS = {
@@ -54,12 +57,14 @@ def run(flags: argparse.Namespace) -> int:
     files = {"duckdb": "current.sql", "spark": "current.spark.sql", "trino": TRINO_FILE}
     name = files[flags.engine]
     sql, module = f"{root}/{name}", f"{root}/current.py"
+    joins = has_names(root)
     if flags.engine == "trino":
-        text, usage = trino_sql(output, place), _trino(sql)
+        text, usage = trino_sql(output, place, has_names=joins), _trino(sql)
     elif flags.engine == "spark":
-        text, usage = spark_sql(place), _spark(sql)
+        ids = any(run["schema_version"] >= _IDS_SINCE for run in output.manifests)
+        text, usage = spark_sql(place, has_names=joins, has_ids=ids), _spark(sql)
     else:
-        text, usage = duckdb_sql(place), _duckdb(sql)
+        text, usage = duckdb_sql(place, has_names=joins), _duckdb(sql)
     _write(sql, text)
     _write(module, Path(current.__file__).read_text("utf-8"))
     account(f"written {sql}\n        {module}\n{usage}\n\n{_python(root)}")

@@ -7,6 +7,7 @@ read an output that was moved, copied or mounted elsewhere.
 import json
 
 from pipeline.outputs.current import TABLE_FILE
+from pipeline.outputs.layout import NAMES
 from schemas.tables import TABLES
 
 COUNTS = (
@@ -15,15 +16,18 @@ COUNTS = (
 )
 
 
-def duckdb_sql(root: str) -> str:
+def duckdb_sql(root: str, *, has_names: bool = False) -> str:
     """Statements that make the views `current_*` and `gleaner_runs` over the output at `root`.
 
+    has_names: whether entities have the column `canonical`, from the table of names.
     The manifests are read once, so all views show the same moment. They name the files that count
     then: a glob would also list files that are being copied, or are removed before they are opened.
     """
     place = _place(root)
     statements = [_manifests(place), _RUNS, _CURRENT_SOURCES]
-    statements += [statement(place, table) for table in TABLES for statement in (_files, _table)]
+    for table in TABLES:
+        joins = has_names and table == "entities"
+        statements += [_files(place, table), _table(place, table, joins=joins)]
     return "\n\n".join([_HEAD, *statements]) + "\n"
 
 
@@ -120,8 +124,29 @@ SET VARIABLE gleaner_{table} = (
 );"""  # noqa: S608 - as above
 
 
-def _table(place: str, table: str) -> str:
-    """The view of a table: rows in files that a manifest names, of sources that count there."""
+# Entities of files before version 5 have no ids.
+_WITH_ID = """
+    UNION ALL BY NAME SELECT NULL::VARCHAR AS entity_id WHERE false"""
+_CANONICAL = ",\n       coalesce(names.canonical, found.text) AS canonical"
+
+
+def _names(place: str) -> str:
+    """What joins the name that stands for each entity; its table has each text, label and id once.
+
+    Where the table was made before the entity was found, or forgot it, that is its own text.
+    """
+    return f"""
+LEFT JOIN read_parquet({place} || '/{NAMES}/{NAMES}.parquet', hive_partitioning = false) AS names
+    ON names.surface = found.text AND names.label = found.label
+    AND names.entity_id IS NOT DISTINCT FROM found.entity_id"""
+
+
+def _table(place: str, table: str, *, joins: bool) -> str:
+    """The view of a table: rows in files that a manifest names, of sources that count there.
+
+    joins: whether it has the names that stand for its texts.
+    """
+    with_id, canonical, names = (_WITH_ID, _CANONICAL, _names(place)) if joins else ("", "", "")
     places = (
         "SELECT source, unnest(list_prepend(run_id, repairs)) AS run_id\n"
         "    FROM gleaner_current_sources"
@@ -161,12 +186,12 @@ WITH places AS (
     SELECT *, {_RUN_ID.format("gleaner_file")} AS run_id
     FROM read_parquet(
         coalesce({chosen}, [{pattern}]),
-        hive_partitioning = false, union_by_name = true, filename = 'gleaner_file')
+        hive_partitioning = false, union_by_name = true, filename = 'gleaner_file'){with_id}
 )
-SELECT found.* EXCLUDE (gleaner_file)
+SELECT found.* EXCLUDE (gleaner_file){canonical}
 FROM found
 JOIN files ON files.run_id = found.run_id AND files.name = parse_filename(found.gleaner_file)
-JOIN places ON places.run_id = found.run_id AND places.source = found.source{whole};"""  # noqa: S608 - as above
+JOIN places ON places.run_id = found.run_id AND places.source = found.source{names}{whole};"""  # noqa: S608 - as above
 
 
 _RUN_ID = "regexp_extract({}, 'run_id=([^/]+)/[^/]+$', 1)"

@@ -1,13 +1,19 @@
 """The same views as SQL for Spark 3.5 and newer."""
 
 from jobs.runs.view.duckdb_views import COUNTS, MANIFEST
+from pipeline.outputs.layout import NAMES
 from schemas.tables import TABLES
 
 
-def spark_sql(root: str) -> str:
-    """Statements that make temporary views `current_*` and `gleaner_runs` over the output."""
+def spark_sql(root: str, *, has_names: bool = False, has_ids: bool = False) -> str:
+    """Statements that make temporary views `current_*` and `gleaner_runs` over the output.
+
+    has_names: whether entities have the column `canonical`, from the table of names; has_ids:
+    whether any has a column with its id.
+    """
     statements = [_MERGED, _manifests(root), _RUNS, _CURRENT_SOURCES]
-    statements += [_table(root, table) for table in TABLES]
+    names = _names(root, has_ids=has_ids) if has_names else ""
+    statements += [_table(root, table, names if table == "entities" else "") for table in TABLES]
     return "\n\n".join([_HEAD, *statements]) + "\n"
 
 
@@ -88,8 +94,21 @@ SELECT reads.source, last.run_id AS run_id, last.complete AS complete,
 FROM reads LEFT JOIN repaired ON reads.source = repaired.source;"""
 
 
-def _table(root: str, table: str) -> str:
-    """The view of a table: rows in files that a manifest names, of sources that count there."""
+def _names(root: str, *, has_ids: bool) -> str:
+    """What joins the name that stands for each entity, as in DuckDB's views."""
+    files = _pattern(f"{root}/{NAMES}").replace("`", "``")
+    same_id = "names.entity_id <=> found.entity_id" if has_ids else "names.entity_id IS NULL"
+    return f"""
+LEFT JOIN parquet.`{files}` AS names
+    ON names.surface = found.text AND names.label = found.label AND {same_id}"""
+
+
+def _table(root: str, table: str, names: str) -> str:
+    """The view of a table: rows in files that a manifest names, of sources that count there.
+
+    names: what joins the names that stand for its texts, if any does.
+    """
+    canonical = ", coalesce(names.canonical, found.text) AS canonical" if names else ""
     places = (
         "SELECT source, explode(concat(array(run_id), repairs)) AS run_id\n"
         "    FROM gleaner_current_sources"
@@ -114,10 +133,11 @@ WITH places AS (
 ), files AS (
     SELECT run_id, substring_index(file.path, '/', -1) AS name FROM named
 )
-SELECT found.*
+SELECT found.*{canonical}
 FROM parquet.`{files}` AS found
 LEFT SEMI JOIN files ON files.run_id = found.run_id AND files.name = found._metadata.file_name
-LEFT SEMI JOIN places ON places.run_id = found.run_id AND places.source = found.source{whole};"""  # noqa: S608 - as above
+LEFT SEMI JOIN places
+    ON places.run_id = found.run_id AND places.source = found.source{whole}{names};"""  # noqa: S608 - as above
 
 
 def _pattern(path: str) -> str:

@@ -11,11 +11,14 @@ import pyarrow as pa
 
 from jobs.runs.outputs import Output
 from pipeline.outputs.current import RunRows, rows_that_count
+from pipeline.outputs.layout import NAMES
 from schemas.manifest import Manifest
+from schemas.tables import NAMES as NAMES_SCHEMA
 from schemas.tables import TABLES, documents_schema
 
 TRINO_FILE = "current.trino.sql"
 _SCHEMA = "hive.gleaner"
+_COMMA = ",\n    "
 _KINDS = {
     "string": "varchar",
     "int32": "integer",
@@ -28,16 +31,20 @@ _KINDS = {
 }
 
 
-def trino_sql(output: Output, root: str) -> str:
+def trino_sql(output: Output, root: str, *, has_names: bool = False) -> str:
     """Statements that make tables `all_*` of what is there, and views `current_*` of what counts.
 
-    root: where Trino finds the output.
+    root: where Trino finds the output; has_names: whether entities have the column `canonical`,
+    from the table of names.
     """
     statements = [f"{_head(output)}\nCREATE SCHEMA IF NOT EXISTS {_SCHEMA};"]
     kept = {name for run in output.manifests for name in run["configuration"]["keep_fields"]}
     for table, schema in (TABLES | {"documents": documents_schema(sorted(kept))}).items():
         statements += _table(root, table, schema)
-        statements.append(_view(output, table, schema.names))
+        names = _NAMES if has_names and table == "entities" else ""
+        statements.append(_view(output, table, schema.names, names))
+    if has_names:
+        statements[1:1] = _table(root, NAMES, NAMES_SCHEMA, is_divided=False)
     return "\n\n".join(statements) + "\n"
 
 
@@ -50,9 +57,28 @@ def _head(output: Output) -> str:
 -- Make this file again after each run, and run it."""
 
 
-def _table(root: str, table: str, schema: pa.Schema) -> list[str]:
+# What joins the name that stands for each entity, as in DuckDB's views.
+_NAMES = f"""
+LEFT JOIN {_SCHEMA}.all_{NAMES} AS names
+    ON names.surface = found.text AND names.label = found.label
+    AND names.entity_id IS NOT DISTINCT FROM found.entity_id"""
+
+
+def _table(root: str, table: str, schema: pa.Schema, *, is_divided: bool = True) -> list[str]:
+    """is_divided: whether its files stand in folders of runs."""
     columns = [f'"{field.name}" {_kind(field.type)}' for field in schema]
-    listed = ",\n    ".join([*columns, '"run_id" varchar'])
+    if not is_divided:
+        return [
+            f"DROP TABLE IF EXISTS {_SCHEMA}.all_{table};",
+            f"""\
+CREATE TABLE {_SCHEMA}.all_{table} (
+    {_COMMA.join(columns)}
+) WITH (
+    external_location = {_literal(f"{root}/{table}")},
+    format = 'PARQUET'
+);""",
+        ]
+    listed = _COMMA.join([*columns, '"run_id" varchar'])
     return [
         f"DROP TABLE IF EXISTS {_SCHEMA}.all_{table};",
         f"""\
@@ -71,18 +97,20 @@ def _kind(kind: pa.DataType) -> str:
     return _KINDS[str(kind)]
 
 
-def _view(output: Output, table: str, columns: Sequence[str]) -> str:
+def _view(output: Output, table: str, columns: Sequence[str], joined: str) -> str:
     counting = [
         _condition(rows, output.by_id[rows.run_id], table)
         for rows in rows_that_count(output.current, table)
     ]
     names = ", ".join(f'"{name}"' for name in [*columns, "run_id"])
     condition = "\n   OR ".join(counting) or "false"
+    query = f"SELECT {names}\nFROM {_SCHEMA}.all_{table}\nWHERE {condition}"
+    if joined:
+        shown = "found.*, coalesce(names.canonical, found.text) AS canonical"
+        query = f"SELECT {shown}\nFROM (\n{query}\n) AS found{joined}"
     return f"""\
 CREATE OR REPLACE VIEW {_SCHEMA}.current_{table} AS
-SELECT {names}
-FROM {_SCHEMA}.all_{table}
-WHERE {condition};"""  # noqa: S608 - values are quoted, the rest is ours
+{query};"""
 
 
 def _condition(rows: RunRows, manifest: Manifest, table: str) -> str:

@@ -84,8 +84,11 @@ def are_outdated(root: str, manifests: Sequence[Manifest]) -> bool:
     """Whether there is a table of names that was made of other rows than those that count now."""
     if not has_names(root):
         return False
-    with open_file(names_file(root)) as stream:
-        metadata = pq.read_schema(pa.PythonFile(stream, mode="r")).metadata or {}
+    try:
+        with open_file(names_file(root)) as stream:
+            metadata = pq.read_schema(pa.PythonFile(stream, mode="r")).metadata or {}
+    except (OSError, pa.ArrowException):  # damaged, so it is to be made again as well
+        return True
     return bool(metadata.get(_COUNTED, b"").decode() != digest_of(counted_runs(root, manifests)))
 
 
