@@ -27,10 +27,8 @@ def gazetteer_of(
     read = [read_rows(name, data) for name, data in files.items()]
     names = RowNames(read)
     terms = terms_of(read, segmentation)
-    finders = _finders(terms, np.ones(len(terms.policy), np.bool_))
+    finders = _finders(terms)
     repeated = _repeated(terms, finders, names)
-    if repeated.any():
-        finders = _finders(terms, ~repeated)
     warnings = [
         *(
             f"{file.file}: the columns {', '.join(file.unknown)} are none of a list's"
@@ -40,6 +38,9 @@ def gazetteer_of(
         *names.warning(repeated, "terms that are listed twice count once", terms.texts),
         *odd_terms(terms, names, segmentation),
     ]
+    if repeated.any():
+        terms = terms.at(np.flatnonzero(~repeated))
+        finders = _finders(terms)
     gazetteer = Gazetteer(
         texts=_whole(terms.texts),
         ids=_whole(terms.ids),
@@ -51,9 +52,9 @@ def gazetteer_of(
     return gazetteer, tuple(warnings)
 
 
-def _finders(terms: Terms, wanted: NDArray[np.bool_]) -> Sequence[TermFinder]:
+def _finders(terms: Terms) -> Sequence[TermFinder]:
     return [
-        _finder(terms, spelling, np.flatnonzero(wanted & (terms.is_exact == is_exact)))
+        _finder(terms, spelling, np.flatnonzero(terms.is_exact == is_exact))
         for spelling, is_exact in zip(SPELLINGS, (True, False), strict=True)
     ]
 

@@ -62,6 +62,19 @@ class Terms:
     is_exact: Flags
     cut: CutTerms
 
+    def at(self, chosen: Positions) -> "Terms":
+        """Some of the terms."""
+        rows = pa.array(chosen)
+        return Terms(
+            texts=self.texts.take(rows),
+            ids=self.ids.take(rows),
+            labels=self.labels,
+            label=self.label[chosen],
+            policy=self.policy[chosen],
+            is_exact=self.is_exact[chosen],
+            cut=CutTerms(self.cut.spellings, *self.cut.at(chosen)),
+        )
+
 
 class RowNames:
     """What the rows of several files are called in messages."""
