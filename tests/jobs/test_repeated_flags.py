@@ -30,6 +30,7 @@ LIST_FLAGS = {
     "gazetteer",
     "labelled",
     "without",
+    "terms",
 }
 LIST_FLAGS |= {"unlabelled", "silver", "silver_labels"}
 MAY_BE_EMPTY = LIST_FLAGS - {
@@ -41,6 +42,7 @@ MAY_BE_EMPTY = LIST_FLAGS - {
     "silver",
     "silver_labels",
     "without",
+    "terms",
 }
 
 
