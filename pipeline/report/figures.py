@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model.drift.profile import CONFIDENCE_BINS
+from pipeline.outputs.names.canonical import CanonicalNames, read_canonical_names
 from pipeline.outputs.table_reader import resolved
 from pipeline.report.reasons import COLUMNS, Reasons, count_reasons
 from pipeline.report.tables import RunTables
-from schemas.tables import TABLES
+from schemas.tables import ENTITIES, TABLES, since
 
 RANKED_LABELS = 12
 RANKED_TEXTS = 10
@@ -97,9 +98,10 @@ def _entities(tables: RunTables) -> tuple[tuple[LabelFigures, ...], dict[str, Ra
     sums: dict[str, float] = defaultdict(float)
     ranking = TextRanking()
     has_rows = False
-    for batch in map(resolved, tables.batches("entities", ("label", "text", "confidence"))):
+    names = read_canonical_names(tables.root)
+    for batch in _entity_batches(tables, names, "confidence"):
         has_rows = True
-        ranking.add(batch["label"], batch["text"])
+        ranking.add(*_named(batch, names))
         scored = batch.filter(batch["confidence"].is_valid())
         # Bins as in the baseline of a model, in the precision of the column.
         scaled = scored["confidence"].to_numpy() * np.float32(CONFIDENCE_BINS)
@@ -118,13 +120,30 @@ def _entities(tables: RunTables) -> tuple[tuple[LabelFigures, ...], dict[str, Ra
         mean = sums[name] / sum(own) if any(own) else None
         labels.append(LabelFigures(name, counts[name], own, mean))
     ranked = [figures.name for figures in labels[:RANKED_LABELS]]
-    top = ranking.top(ranked, RANKED_TEXTS, lambda: _texts(tables))
+    top = ranking.top(
+        ranked,
+        RANKED_TEXTS,
+        lambda: (_named(batch, names) for batch in _entity_batches(tables, names)),
+    )
     return tuple(labels), {name: ranking for name, ranking in top.items() if ranking.texts}
 
 
-def _texts(tables: RunTables) -> Iterator[Rows]:
-    for batch in map(resolved, tables.batches("entities", ("label", "text"))):
-        yield batch["label"], batch["text"]
+def _entity_batches(
+    tables: RunTables, names: CanonicalNames | None, *columns: str
+) -> Iterator[pa.RecordBatch]:
+    """Label and text of the entities, these columns, and what their names depend on."""
+    has_ids = names and tables.manifest["schema_version"] >= since(ENTITIES.field("entity_id"))
+    wanted = ("label", "text", *columns, *(["entity_id"] if has_ids else []))
+    yield from map(resolved, tables.batches("entities", wanted))
+
+
+def _named(batch: pa.RecordBatch, names: CanonicalNames | None) -> Rows:
+    """The labels of entities, and the names that stand for them; without names their texts."""
+    if names is None:
+        return batch["label"], batch["text"]
+    is_known = "entity_id" in batch.schema.names
+    ids = batch["entity_id"] if is_known else pa.nulls(len(batch), pa.string())
+    return batch["label"], names.of(batch["label"], ids, batch["text"])
 
 
 def _documents(tables: RunTables) -> tuple[tuple[int, ...], int]:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.outputs.names import write_names
 from pipeline.report.figures import (
     UNKNOWN_BOUNDS,
     Ranking,
@@ -17,6 +18,7 @@ from pipeline.report.figures import (
 from pipeline.report.reasons import count_reasons
 from schemas.errors import JobError
 from schemas.records import DeadLetter
+from schemas.tables import NAMES
 from tests.pipeline.report.conftest import Made, MadeRun, MakeRun, Span
 
 WORDS = ("Oslo", "Bo", "Lisbon", "U.N.", "Ås", "𐐷𐐷", "May")
@@ -49,6 +51,34 @@ def run(make_run: MakeRun) -> MadeRun:
     letters.append(DeadLetter("/in/1.jsonl", None, None, "ReadDocuments", "EOFError", "Broke off."))
     documents = [made_up(chance, number) for number in range(200)]
     return make_run(documents, letters, rows_per_file=4000)
+
+
+def test_texts_are_ranked_by_the_names_that_stand_for_them(run: MadeRun) -> None:
+    """Of the table that `jobs.resolve` made; what it lacks has its own text."""
+    plain = find_figures(run.tables).top["geo"].texts
+    rows = [
+        {
+            "surface": surface,
+            "label": label,
+            "canonical": canonical,
+            "group": 1,
+            "rule": "",
+            "mentions": 1,
+            "documents": 1,
+        }
+        for surface, label, canonical in (
+            ("Bo", "geo", "Oslo"),
+            ("Oslo", "geo", "Oslo"),
+            ("Ås", "per", "Oslo"),
+        )
+    ]
+    write_names(run.storage.root, pa.Table.from_pylist(rows, NAMES), "")
+    figures = find_figures(run.tables)
+    expected = dict(plain)
+    expected["Oslo"] += expected.pop("Bo")
+    assert dict(figures.top["geo"].texts) == expected
+    assert "Ås" not in dict(figures.top["per"].texts)
+    assert "Ås" in dict(figures.top["org"].texts)
 
 
 def rows_of(run: MadeRun, table: str) -> list[dict[str, Any]]:
