@@ -14,6 +14,9 @@ from model.gazetteer.trie import Places, TermTrie
 from model.text.composition import composed
 from schemas.records import Ints, Positions
 
+# Words of texts whose numbers a finder keeps, about 50 MB.
+_MEMORY = 500_000
+
 ANY = -1  # label of a term that forbids all of them
 
 _LABELS = b"labels"
@@ -49,14 +52,30 @@ class TermFinder:
     trie: TermTrie
 
     def find(self, vocabulary: Sequence[str], words: Ints, sentence_ends: Positions) -> Places:
-        spell = SPELLINGS[self.spelling]
-        known = (self._numbers.get(spell(word), -1) for word in vocabulary)
-        numbers = np.fromiter(known, np.int32, len(vocabulary))
+        if len(self._numbers) > _MEMORY:
+            self._numbers.clear()
+        numbers = np.fromiter(map(self._numbers.__getitem__, vocabulary), np.int32, len(vocabulary))
         return self.trie.find(numbers[words], sentence_ends)
 
     @cached_property
-    def _numbers(self) -> Mapping[str, int]:
-        return dict(zip(self.words.to_pylist(), range(len(self.words)), strict=True))
+    def _numbers(self) -> "_Numbers":
+        known = dict(zip(self.words.to_pylist(), range(len(self.words)), strict=True))
+        return _Numbers(known, SPELLINGS[self.spelling])
+
+
+class _Numbers(dict[str, int]):
+    """The numbers of words as they stand in texts, -1 for those that no term has.
+
+    To spell a word takes 1 us, and most words of a batch were in the last one.
+    """
+
+    def __init__(self, known: Mapping[str, int], spell: Callable[[str], str]) -> None:
+        super().__init__()
+        self._known, self._spell = known, spell
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = self._known.get(self._spell(word), -1)
+        return number
 
 
 @dataclass(frozen=True, eq=False)
