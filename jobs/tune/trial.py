@@ -21,6 +21,7 @@ from pipeline.console.commands import child_command, child_environment
 
 TRAINER = tuple(child_command("jobs.train"))
 
+_YEAR = 365 * 24 * 3600.0  # seconds; no training takes as long
 _GRACE = 5.0  # seconds for a training to leave by itself, once it is told to
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -67,7 +68,9 @@ def train(command: Sequence[str], directory: Path, monitor: str, lock: int) -> O
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, no Python threads here
         )
         try:
-            code = process.wait()
+            # With a time to wait it looks again and again: a signal that another thread was given
+            # wakes no thread that waits for a process, and the search would go on for hours.
+            code = process.wait(_YEAR)
         finally:
             _end(process)
     seconds = time.monotonic() - started
