@@ -6,10 +6,13 @@ also by the garbage collector: of a bundle that failed, half a file would appear
 
 import errno
 import tempfile
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
+from model.host.durable_files import replace_file
 from pipeline.filesystems.beam import filesystems, refusal
+from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.stores import store_of
 
 
@@ -69,6 +72,18 @@ class Upload:
         if kind is None:
             self.close()
         self._file.close()
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write a file whole or not at all, on a disk or to a store; raises OSError.
+
+    In the place of the one that is there.
+    """
+    if is_remote(path):
+        with Upload(path) as stream:
+            stream.write(data)
+    else:
+        replace_file(Path(path), data)
 
 
 def create_object(path: str, data: bytes) -> bool:

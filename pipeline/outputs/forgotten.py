@@ -12,15 +12,14 @@ import secrets
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal, TypedDict
 
 import msgspec
 
-from model.host.durable_files import replace_file, sync_path
+from model.host.durable_files import sync_path
 from pipeline.filesystems.beam import filesystems, open_file, refusal
 from pipeline.filesystems.paths import is_remote, local_path
-from pipeline.filesystems.upload import Upload
+from pipeline.filesystems.upload import write_whole
 from pipeline.inputs.encodings import UTF8, codecs_of
 from schemas.errors import JobError, UsageError
 from schemas.manifest import Aside
@@ -144,13 +143,9 @@ def new_names() -> ForgottenNames:
 def write_forgotten(root: str, names: ForgottenNames) -> None:
     """Write the list, whole or not at all and for good, in the place of the one that is there."""
     told = {"version": _VERSION, "salt": names.salt.hex(), "hashes": sorted(names.hashes)}
-    data, path = json.dumps(told).encode() + b"\n", forgotten_path(root)
-    if is_remote(root):
-        with Upload(path) as stream:
-            stream.write(data)
-        return
-    replace_file(Path(path), data)
-    sync_path(root)
+    write_whole(forgotten_path(root), json.dumps(told).encode() + b"\n")
+    if not is_remote(root):
+        sync_path(root)
 
 
 def withholding(

@@ -10,16 +10,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypedDict
 
 import msgspec
 
-from model.host.durable_files import replace_file
 from pipeline.console.commands import called
 from pipeline.filesystems.beam import filesystems, open_file, refusal
 from pipeline.filesystems.paths import is_remote
-from pipeline.filesystems.upload import Upload, create_object
+from pipeline.filesystems.upload import create_object, write_whole
 from pipeline.outputs.catalog import output_root
 from pipeline.outputs.layout import PUBLISHED
 from pipeline.publication.delta import DeltaTarget
@@ -194,13 +192,9 @@ def remembered_targets(root: str) -> Sequence[Target]:
 
 
 def _written(root: str, known: Publications) -> Publications:
-    data, path = _encoded(known), f"{root}/{PUBLISHED}"
+    path = f"{root}/{PUBLISHED}"
     with _told(path):
-        if is_remote(root):
-            with Upload(path) as stream:
-                stream.write(data)
-        else:
-            replace_file(Path(path), data)
+        write_whole(path, _encoded(known))
     return known
 
 

@@ -8,10 +8,9 @@ from jobs.runs.outputs import find_output
 from jobs.runs.view.duckdb_views import duckdb_sql
 from jobs.runs.view.spark_views import spark_sql
 from jobs.runs.view.trino_views import TRINO_FILE, trino_sql
-from model.host.durable_files import replace_file
 from pipeline.console.printing import account
 from pipeline.filesystems.paths import is_remote, scheme_of
-from pipeline.filesystems.upload import Upload
+from pipeline.filesystems.upload import write_whole
 from pipeline.outputs import current
 from pipeline.outputs.names import has_names
 from schemas.errors import UsageError
@@ -124,10 +123,6 @@ def _quoted(text: str) -> str:
 def _write(path: str, text: str) -> None:
     """Write a file whole or not at all."""
     try:
-        if is_remote(path):
-            with Upload(path) as stream:
-                stream.write(text.encode())
-        else:
-            replace_file(Path(path), text.encode())
+        write_whole(path, text.encode())
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error

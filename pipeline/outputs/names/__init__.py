@@ -7,16 +7,15 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.host.durable_files import replace_file, sync_path
+from model.host.durable_files import sync_path
 from pipeline.filesystems.beam import filesystems, list_files, open_file, refusal
 from pipeline.filesystems.paths import is_remote
-from pipeline.filesystems.upload import Upload
+from pipeline.filesystems.upload import write_whole
 from pipeline.outputs.current import current_sources, rows_that_count
 from pipeline.outputs.layout import NAME_COUNTS, name_counts_file, names_file, table_files
 from schemas.errors import JobError
@@ -132,14 +131,12 @@ def _write(path: str, rows: pa.Table) -> None:
     pq.write_table(rows, sink, compression="zstd")
     data = sink.getvalue().to_pybytes()
     try:
-        if is_remote(path):
-            with Upload(path) as stream:
-                stream.write(data)
-            return
         folder = path.rpartition("/")[0]
-        os.makedirs(folder, exist_ok=True)
-        replace_file(Path(path), data)
-        sync_path(folder)
+        if not is_remote(path):
+            os.makedirs(folder, exist_ok=True)
+        write_whole(path, data)
+        if not is_remote(path):
+            sync_path(folder)
     except OSError as error:
         raise JobError(f"{path} cannot be written: {refusal(error)}") from error
 
