@@ -144,15 +144,18 @@ ORIGINS: tuple[Origin, ...] = get_args(Origin)
 class ListedEntities:
     """What users' lists say of the entities of a document.
 
-    counts: how the terms fared, by the names that `model.gazetteer.counts` gives them.
+    fired: the terms that made, marked or forbade an entity, by number, as often as they did.
+    disagreed: terms, with the label of an entity of the model that overlaps one and is not of its
+    label.
     """
 
     origin: Ints  # (entity,) positions in ORIGINS
     ids: tuple[str | None, ...]  # (entity,)
-    counts: Mapping[str, int] = field(default_factory=dict)
+    fired: Positions = field(default_factory=lambda: np.zeros(0, np.int64))  # (place,)
+    disagreed: tuple[tuple[int, str], ...] = ()
 
     def part(self, own: slice) -> "ListedEntities":
-        """The same of some of the entities, without counts."""
+        """The same of some of the entities, without what is counted of terms."""
         return ListedEntities(self.origin[own], self.ids[own])
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from jobs.label.choice import choose
 from jobs.label.doubt import doubts, tokenized
 from jobs.label.passages import Candidate, Passage
-from model.gazetteer.counts import counts_of_names
 from model.gazetteer.matching import Gazetteer
 from model.tagger.tagger import Tagger, tag_documents
 from schemas.records import Floats
@@ -40,7 +39,7 @@ def _disagreeing(
     tagged = tag_documents(tagger, (tokenized(passage, tagger) for passage in passages))
     candidates = []
     for passage, found in zip(passages, tagged, strict=True):
-        disagreed = counts_of_names(found.listed.counts if found.listed else {}).disagreed
+        disagreed = dict.fromkeys(found.listed.disagreed if found.listed else ())
         if disagreed:
             worth: Floats = np.zeros((len(disagreed), len(gazetteer.labels)), np.float32)
             terms = [term for term, _ in disagreed]

@@ -1,8 +1,12 @@
 """How the terms of lists fared: numbers by name, which add up as documents and files do."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+import numpy as np
+
+from schemas.records import ORIGINS, TaggedDocument
 
 _FIRED, _DISAGREED, _ENTITIES = "terms", "terms_against", "listed"
 
@@ -18,6 +22,25 @@ class TermCounts(NamedTuple):
     fired: Mapping[int, int]
     disagreed: Mapping[tuple[int, str], int]
     entities: Mapping[str, int]
+
+
+def term_counts(documents: Sequence[TaggedDocument]) -> TermCounts:
+    """What lists say of documents, counted."""
+    listed = [(document, document.listed) for document in documents if document.listed]
+    terms, counts = np.unique(
+        np.concatenate([np.zeros(0, np.int64), *(own.fired for _, own in listed)]),
+        return_counts=True,
+    )
+    alone = ORIGINS.index("gazetteer")
+    return TermCounts(
+        dict(zip(terms.tolist(), counts.tolist(), strict=True)),
+        Counter(pair for _, own in listed for pair in own.disagreed),
+        Counter(
+            document.labels[entity]
+            for document, own in listed
+            for entity in np.flatnonzero(own.origin == alone).tolist()
+        ),
+    )
 
 
 def named_counts(counts: TermCounts) -> dict[str, int]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model.gazetteer.trie import Places, TermTrie
+from model.gazetteer.trie import TermTrie
 from model.text.composition import composed
 from schemas.records import Ints, Positions
 
@@ -25,7 +25,7 @@ _COLUMNS = ("texts", "ids", "label", "policy")
 
 def folded(word: str) -> str:
     """A word as it is looked up where its case does not count: `Straße` is `STRASSE`."""
-    return composed(composed(word).casefold())
+    return word.lower() if word.isascii() else composed(composed(word).casefold())
 
 
 # How words are spelled for terms whose case counts, and for those whose case does not.
@@ -51,30 +51,27 @@ class TermFinder:
     words: pa.Array
     trie: TermTrie
 
-    def find(self, vocabulary: Sequence[str], words: Ints, sentence_ends: Positions) -> Places:
-        if len(self._numbers) > _MEMORY:
-            self._numbers.clear()
-        numbers = np.fromiter(map(self._numbers.__getitem__, vocabulary), np.int32, len(vocabulary))
-        return self.trie.find(numbers[words], sentence_ends)
-
-    @cached_property
-    def _numbers(self) -> "_Numbers":
-        known = dict(zip(self.words.to_pylist(), range(len(self.words)), strict=True))
-        return _Numbers(known, SPELLINGS[self.spelling])
-
 
 class _Numbers(dict[str, int]):
-    """The numbers of words as they stand in texts, -1 for those that no term has.
+    """The numbers of words as they stand in texts: 32 bits for each finder, -1 where it has none.
 
     To spell a word takes 1 us, and most words of a batch were in the last one.
     """
 
-    def __init__(self, known: Mapping[str, int], spell: Callable[[str], str]) -> None:
+    def __init__(self, finders: Sequence[TermFinder]) -> None:
         super().__init__()
-        self._known, self._spell = known, spell
+        self._known = [
+            (
+                dict(zip(finder.words.to_pylist(), range(len(finder.words)), strict=True)),
+                SPELLINGS[finder.spelling],
+            )
+            for finder in finders
+        ]
 
     def __missing__(self, word: str) -> int:
-        number = self[word] = self._known.get(self._spell(word), -1)
+        first, second = (known.get(spell(word), -1) for known, spell in self._known)
+        number: int = (second << 32) | (first & 0xFFFFFFFF)
+        self[word] = number
         return number
 
 
@@ -91,7 +88,7 @@ class Gazetteer:
     labels: tuple[str, ...]
     label: Ints
     policy: NDArray[np.uint8]
-    finders: Sequence[TermFinder]  # those whose terms go before others first
+    finders: Sequence[TermFinder]  # of each spelling; the terms of the first go before others
 
     def __len__(self) -> int:
         return len(self.policy)
@@ -101,12 +98,23 @@ class Gazetteer:
 
         vocabulary: distinct words; words: (token,) positions there.
         """
+        if len(self._numbers) > _MEMORY:
+            self._numbers.clear()
+        packed = np.fromiter(map(self._numbers.__getitem__, vocabulary), "<i8", len(vocabulary))
+        numbers = packed.view("<i4").reshape(-1, len(SPELLINGS)).T
         ends = np.repeat(np.cumsum(lengths, dtype=np.int64), lengths)
-        found = [finder.find(vocabulary, words, ends) for finder in self.finders]
+        found = [
+            finder.trie.find(own[words], ends)
+            for finder, own in zip(self.finders, numbers, strict=True)
+        ]
         start, end, term = map(np.concatenate, zip(*found, strict=True))
         kind = np.repeat(np.arange(len(found)), [len(places.start) for places in found])
         order = np.lexsort((term, kind, end, start))
         return Matches(start[order], end[order], term[order])
+
+    @cached_property
+    def _numbers(self) -> _Numbers:
+        return _Numbers(self.finders)
 
     def encode(self) -> pa.Buffer:
         """All of it as one Arrow file, which `decode` reads without making it anew."""

@@ -32,14 +32,16 @@ class TermTrie:
 
     roots: (word,) the node of each word that begins a term, -1 for others. edges: (edge,) the pairs
     of a node and the word that goes on from it, as `node * words + word`, ascending; children:
-    (edge,) where they lead. first: (node + 1,) where the terms that end at a node begin in `terms`.
+    (edge,) where they lead. follows: (word,) whether a word goes on from any node. first: (node +
+    1,) where the terms that end at a node begin in `terms`.
     """
 
-    NAMES: ClassVar = ("roots", "edges", "children", "first", "terms")
+    NAMES: ClassVar = ("roots", "edges", "children", "follows", "first", "terms")
 
     roots: Ints
     edges: NDArray[np.int64]
     children: Ints
+    follows: NDArray[np.uint8]
     first: Ints
     terms: Ints
 
@@ -71,12 +73,16 @@ class TermTrie:
             nodes += len(distinct)
             depth += 1
         # Nodes are numbered level by level, and so are their pairs: all are in order already.
+        whole = np.concatenate(edges)
+        follows = np.zeros(count, np.uint8)
+        follows[whole % max(count, 1)] = 1
         first = np.zeros(nodes + 1, np.int32)
         np.cumsum(np.bincount(ends, minlength=nodes), out=first[1:])
         return cls(
             roots,
-            np.concatenate(edges),
+            whole,
             np.concatenate(children).astype(np.int32),
+            follows,
             first,
             terms[np.argsort(ends, kind="stable")].astype(np.int32),
         )
@@ -118,10 +124,12 @@ class TermTrie:
         """Those of the starts whose node goes on with the word, and the node to which it leads."""
         if not len(self.edges):
             return start[:0], node[:0]
-        pairs = node * np.int64(len(self.roots)) + word
+        # Of the words that stand behind others, most go on from no node: they need no search.
+        may = np.flatnonzero((word >= 0) & (self.follows[word] > 0))
+        pairs = node[may] * np.int64(len(self.roots)) + word[may]
         edge = np.minimum(np.searchsorted(self.edges, pairs), len(self.edges) - 1)
-        is_edge = (self.edges[edge] == pairs) & (word >= 0)
-        return start[is_edge], self.children[edge[is_edge]].astype(np.int64)
+        is_edge = self.edges[edge] == pairs
+        return start[may[is_edge]], self.children[edge[is_edge]].astype(np.int64)
 
     def arrays(self) -> Mapping[str, NDArray[np.generic]]:
         """What it holds, by the names of its fields."""

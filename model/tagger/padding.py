@@ -134,6 +134,16 @@ def _padded(
     )
 
 
+def token_words(batch: PaddedBatch) -> Ints:
+    """The word of every token, (token,), as a position in the batch's vocabulary."""
+    words = np.zeros(int(batch.sentence_lengths.sum()), np.int32)
+    for bucket in batch.buckets:
+        time = np.arange(bucket.words.shape[1])
+        inside = time < bucket.lengths[:, None]
+        words[(bucket.first[:, None] + time)[inside]] = bucket.words[inside]
+    return words
+
+
 def windows(lengths: Ints) -> tuple[Positions, Positions, Positions, Positions]:
     """Sentence lengths -> first token, length, keep_from, keep_to of every window, each (window,).
 

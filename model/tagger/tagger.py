@@ -2,21 +2,21 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.gazetteer.matching import Gazetteer, Matches
-from model.gazetteer.tagging import Entities, ListTagger, ScoredMatches
+from model.gazetteer.matching import Gazetteer
+from model.gazetteer.tagging import Entities, Listed, ListTagger
 from model.tagger.arithmetic import arithmetic_for
 from model.tagger.artifact import Artifact
 from model.tagger.compiled.library import find_library
 from model.tagger.crf import Potentials, TokenSpans
 from model.tagger.encoding import FOLDED_WORDS
-from model.tagger.padding import BUCKET_CELLS, in_batches, pad_documents, parts_of
+from model.tagger.padding import BUCKET_CELLS, in_batches, pad_documents, parts_of, token_words
 from model.tagger.word_table import WordRows, WordTable
-from model.text.quotation import without_lone_quotes
+from model.text.quotation import QUOTATION_MARKS, without_lone_quotes
 from schemas.records import (
     Bucket,
     Flags,
@@ -28,10 +28,6 @@ from schemas.records import (
     TokenizedDocument,
 )
 
-_NO_MATCHES = ScoredMatches(
-    Matches(*(np.zeros(0, np.int64) for _ in Matches._fields)), np.zeros(0, np.float32)
-)
-
 
 class Emitted(NamedTuple):
     """What the network says of every token of a batch."""
@@ -41,11 +37,23 @@ class Emitted(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """The model's entities of a batch, where terms of lists are, and what the vocabulary lacks."""
+    """The entities of a batch, which of its tokens the vocabulary lacks, and what lists say."""
 
     entities: Entities
-    scored: ScoredMatches
     unknown: Flags  # (token,)
+    listed: Listed | None = None
+
+    def behind(self, tokens: np.int32) -> "_Found":
+        """The same of a part that stands behind so many tokens."""
+        if not tokens:
+            return self
+        own = self.entities
+        listed = self.listed
+        if listed:
+            listed.fired[:, 1] += tokens
+            listed.disagreed[:, 1] += tokens
+        moved = own._replace(start=own.start + tokens, end=own.end + tokens)
+        return self._replace(entities=moved)
 
 
 class Tagger:
@@ -87,65 +95,60 @@ class Tagger:
     def tag(self, batch: PaddedBatch) -> list[TaggedDocument]:
         """One tagged document for each document of the batch, in order."""
         found = self._found(batch)
-        entities, listed = _trimmed(batch, found.entities), None
-        if self.lists:
-            entities, listed = self.lists.merge(entities, found.scored)
-        tagged = []
-        token, span = 0, 0
-        for document in batch.documents:
-            stop = token + len(document.words)
-            last = int(np.searchsorted(entities.start, stop))
-            own, tokens = slice(span, last), slice(token, stop)
-            tagged.append(
-                _tagged(
-                    document,
-                    entities.start[own] - token,
-                    entities.end[own] - token,
-                    tuple(self.labels[entities.label[own]]),
-                    entities.confidence[own],
-                    int(found.unknown[tokens].sum()),
-                    self.lists.columns(entities, listed, own, tokens)
-                    if self.lists and listed
-                    else None,
-                )
+        entities = found.entities
+        labels = self.labels[entities.label]
+        stops = np.cumsum([len(document.words) for document in batch.documents], dtype=np.int64)
+        bounds = np.append(0, np.searchsorted(entities.start, stops))
+        tokens = np.append(0, stops)
+        unknown = np.diff(np.append(0, np.cumsum(found.unknown))[tokens])
+        listed: Sequence[ListedEntities | None] = [None] * len(batch)
+        if self.lists and found.listed:
+            listed = self.lists.columns(found.listed, bounds, stops)
+        return [
+            _tagged(
+                document,
+                entities.start[first:last] - token,
+                entities.end[first:last] - token,
+                tuple(labels[first:last]),
+                entities.confidence[first:last],
+                its_unknown,
+                its_listed,
             )
-            token, span = stop, last
-        return tagged
+            for document, token, first, last, its_unknown, its_listed in zip(
+                batch.documents,
+                tokens[:-1].tolist(),
+                bounds[:-1].tolist(),
+                bounds[1:].tolist(),
+                unknown.tolist(),
+                listed,
+                strict=True,
+            )
+        ]
 
     def _found(self, batch: PaddedBatch) -> _Found:
-        columns: list[list[NDArray[Any]]] = [[] for _ in range(9)]
+        found = []
         first = np.int32(0)  # token of the part
         for part in parts_of(batch):
-            emitted = self.emit_part(part)
-            lengths = part.sentence_lengths
-            spans = self.spans_of(self.crf.decode(emitted.emissions, lengths))
-            confidence = self._confidence(emitted.emissions, lengths, spans)
-            kept = confidence >= self.min_confidence
-            start, end, label = (column[kept].astype(np.int32) for column in spans)
-            scored = self._scored(part, emitted.emissions)
-            values = (
-                *(start + first, end + first, label, confidence[kept]),
-                *(scored.matches.start + first, scored.matches.end + first, scored.matches.term),
-                *(scored.confidence, emitted.unknown),
-            )
-            for column, value in zip(columns, values, strict=True):
-                column.append(value)
-            first += np.int32(len(emitted.unknown))
-        *joined, unknown = map(_joined, columns)
-        scored = ScoredMatches(Matches(*joined[4:7]), joined[7])
-        return _Found(Entities(*joined[:4]), scored, unknown)
+            found.append(self._found_in(part).behind(first))
+            first += np.int32(len(found[-1].unknown))
+        return found[0] if len(found) == 1 else _joined(found)
 
-    def _scored(self, part: PaddedBatch, emissions: Floats) -> ScoredMatches:
-        """Where terms are in a part, with the model's probability of each that it knows."""
+    def _found_in(self, part: PaddedBatch) -> _Found:
+        emissions, unknown = self.emit_part(part)
+        lengths = part.sentence_lengths
+        spans = self.spans_of(self.crf.decode(emissions, lengths))
+        confidence = self._confidence(emissions, lengths, spans)
+        kept = confidence >= self.min_confidence
+        start, end, label = (column[kept].astype(np.int32) for column in spans)
+        words = token_words(part)
+        entities = _trimmed(part.vocabulary, words, Entities(start, end, label, confidence[kept]))
         if self.lists is None:
-            return _NO_MATCHES
-        matches = self.lists.find(part)
-        confidence = np.full(len(matches.start), np.nan, np.float32)
-        known = self.lists.scorable(matches)
-        labels = self.lists.labels_of(matches)[known].astype(np.int64)
-        spans = TokenSpans(matches.start[known], matches.end[known], labels)
-        confidence[known] = self._confidence(emissions, part.sentence_lengths, spans)
-        return ScoredMatches(matches, confidence)
+            return _Found(entities, unknown)
+        matches = self.lists.gazetteer.find(part.vocabulary, words, lengths)
+        entities, listed, scorable = self.lists.merge(entities, matches)
+        spans = TokenSpans(*(column[scorable].astype(np.int64) for column in entities[:3]))
+        entities.confidence[scorable] = self._confidence(emissions, lengths, spans)
+        return _Found(entities, unknown, listed)
 
     def _confidence(self, emissions: Floats, lengths: Ints, spans: TokenSpans) -> Floats:
         found = self.crf.posteriors(emissions, lengths, spans).astype(np.float32)
@@ -201,43 +204,29 @@ def tag_documents(
         yield from tagger.tag(pad_documents(batch))
 
 
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """The parts as one array; they are let go, since those of a large document take 100 MB."""
-    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    parts.clear()
-    return whole
-
-
-def _trimmed(batch: PaddedBatch, found: Entities) -> Entities:
-    """Entities without lone quotation marks at their edges; their score stays."""
-    start, end = found.start, found.end
-    token, span = 0, 0
-    for document in batch.documents:
-        stop = token + len(document.words)
-        last = int(np.searchsorted(start, stop))
-        own = slice(span, last)
-        start[own], end[own] = _trimmed_spans(document, start[own] - token, end[own] - token)
-        start[own] += np.int32(token)
-        end[own] += np.int32(token)
-        token, span = stop, last
-    is_named = start < end  # what was a quotation mark alone names nothing
-    return (
-        found
-        if is_named.all()
-        else Entities(
-            start[is_named], end[is_named], found.label[is_named], found.confidence[is_named]
-        )
+def _joined(parts: Sequence[_Found]) -> _Found:
+    entities, unknown, listed = zip(*parts, strict=True)
+    return _Found(
+        Entities(*map(np.concatenate, zip(*entities, strict=True))),
+        np.concatenate(unknown),
+        Listed(*map(np.concatenate, zip(*listed, strict=True))) if all(listed) else None,
     )
 
 
-def _trimmed_spans(document: TokenizedDocument, start: Ints, end: Ints) -> tuple[Ints, Ints]:
-    starts, ends, last = document.token_start, document.token_end, end - 1
-    # A mark is a token of one character, as few are that a span begins or ends with.
-    single = (ends[start] - starts[start] == 1) | (ends[last] - starts[last] == 1)
-    for number in np.flatnonzero(single).tolist():
-        span = without_lone_quotes(document.words, int(start[number]), int(end[number]))
-        start[number], end[number] = span
-    return start, end
+def _trimmed(vocabulary: Sequence[str], words: Ints, found: Entities) -> Entities:
+    """Entities without lone quotation marks at their edges; their score stays."""
+    first, last = words[found.start], words[found.end - 1]
+    edges = np.unique(np.concatenate([first, last]))
+    marks = edges[[vocabulary[word] in QUOTATION_MARKS for word in edges.tolist()]]
+    start, end = found.start.copy(), found.end.copy()
+    for span in np.flatnonzero(np.isin(first, marks) | np.isin(last, marks)).tolist():
+        own = [vocabulary[word] for word in words[start[span] : end[span]].tolist()]
+        trimmed = without_lone_quotes(own, 0, len(own))
+        start[span], end[span] = start[span] + trimmed[0], start[span] + trimmed[1]
+    is_named = start < end  # what was a quotation mark alone names nothing
+    return Entities(
+        start[is_named], end[is_named], found.label[is_named], found.confidence[is_named]
+    )
 
 
 def _tagged(

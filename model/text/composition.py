@@ -16,7 +16,7 @@ def composed(word: str) -> str:
     So `Zoë` is one word, whether its last letter is one code point or two. A word of soft hyphens
     alone stays as it is, and so does one of more than 1,000 characters.
     """
-    if len(word) > _COMPOSED_CHARACTERS or is_composed(word):
+    if word.isascii() or len(word) > _COMPOSED_CHARACTERS or is_composed(word):
         return word
     return unicodedata.normalize("NFC", word.replace(SOFT_HYPHEN, "")) or word
 

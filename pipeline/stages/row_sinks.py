@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from model.drift.profile import profile_of
 from model.drift.sums import profile_sums
+from model.gazetteer.counts import named_counts, term_counts
 from pipeline.console.progress import ProgressLog
 from pipeline.languages import language_sums
 from pipeline.outputs.manifest.repeated_ids import sample_ids
@@ -131,9 +132,7 @@ class TaggedSink:
                 ),
             }
         )
-        for record in records:
-            if record.listed:
-                totals.update(record.listed.counts)
+        totals.update(named_counts(term_counts(records)))
         ids = sample_ids((record.document.doc_id for record in records), self._id_share)
         return rows, RowCounts(sources, totals=totals, ids=ids)
 
