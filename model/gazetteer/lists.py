@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model.gazetteer.matching import SPELLINGS, Gazetteer, TermFinder
+from model.gazetteer.matching import SPELLINGS, Gazetteer, TermFinder, spelled
 from model.gazetteer.rows import POLICIES, read_rows
 from model.gazetteer.terms import FORBID, RowNames, Terms, odd_terms, terms_of
 from model.gazetteer.trie import TermTrie
 from model.text.segmentation import Segmentation
 from schemas.errors import UsageError
-from schemas.records import Positions
+from schemas.records import Flags, Positions
 
 
 def gazetteer_of(
@@ -39,7 +39,7 @@ def gazetteer_of(
         *odd_terms(terms, names, segmentation),
     ]
     if repeated.any():
-        terms = terms.at(np.flatnonzero(~repeated))
+        terms = terms.where(~repeated)
         finders = _finders(terms)
     gazetteer = Gazetteer(
         texts=_whole(terms.texts),
@@ -54,27 +54,22 @@ def gazetteer_of(
 
 def _finders(terms: Terms) -> Sequence[TermFinder]:
     return [
-        _finder(terms, spelling, np.flatnonzero(terms.is_exact == is_exact))
+        _finder(terms, spelling, terms.is_exact == is_exact)
         for spelling, is_exact in zip(SPELLINGS, (True, False), strict=True)
     ]
 
 
-def _finder(terms: Terms, spelling: str, chosen: Positions) -> TermFinder:
+def _finder(terms: Terms, spelling: str, chosen: Flags) -> TermFinder:
     """What finds the chosen terms."""
-    words, lengths = terms.cut.at(chosen)
-    spell = SPELLINGS[spelling]
-    distinct, positions = np.unique(words, return_inverse=True)
-    numbers: dict[str, int] = {}
-    of_distinct = np.fromiter(
-        (
-            numbers.setdefault(spell(terms.cut.spellings[word]), len(numbers))
-            for word in distinct.tolist()
-        ),
-        np.int32,
-        len(distinct),
-    )
-    trie = TermTrie.build(of_distinct[positions], lengths, chosen, len(numbers))
-    return TermFinder(spelling, pa.array(list(numbers), pa.string()), trie)
+    cut = terms.cut.where(chosen)
+    number_of = np.zeros(len(cut.spellings), np.int32)
+    number_of[cut.words] = 1
+    used = np.flatnonzero(number_of)
+    numbered = spelled(cut.spellings.take(pa.array(used)), spelling).dictionary_encode()
+    number_of[used] = numbered.indices
+    words = numbered.dictionary
+    trie = TermTrie.build(number_of[cut.words], cut.lengths, np.flatnonzero(chosen), len(words))
+    return TermFinder(spelling, words, trie)
 
 
 def _repeated(terms: Terms, finders: Sequence[TermFinder], names: RowNames) -> NDArray[np.bool_]:
@@ -86,12 +81,15 @@ def _repeated(terms: Terms, finders: Sequence[TermFinder], names: RowNames) -> N
     repeated = np.zeros(len(terms.policy), np.bool_)
     for finder in finders:
         trie = finder.trie
-        node = np.repeat(np.arange(len(trie.first) - 1), np.diff(trie.first))
-        policy, label = terms.policy[trie.terms], terms.label[trie.terms]
+        counts = np.diff(trie.first)
+        node = np.repeat(np.arange(len(counts)), counts)
+        several = np.flatnonzero(np.repeat(counts, counts) > 1)  # with others at their node
+        term, node = trie.terms[several], node[several]
+        policy, label = terms.policy[term], terms.label[term]
         kind = np.where(policy == FORBID, label.astype(np.int64) + len(POLICIES), policy)
-        order = np.lexsort((trie.terms, kind, node))
+        order = np.lexsort((term, kind, node))
         same = (np.diff(node[order]) == 0) & (np.diff(kind[order]) == 0)
-        before, after = trie.terms[order][:-1][same], trie.terms[order][1:][same]
+        before, after = term[order][:-1][same], term[order][1:][same]
         for first, second in _contradictions(terms, before, after):
             what, one, other = _difference(terms, first, second)
             raise UsageError(

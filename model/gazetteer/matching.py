@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model.gazetteer.trie import TermTrie
@@ -30,6 +31,16 @@ def folded(word: str) -> str:
 
 # How words are spelled for terms whose case counts, and for those whose case does not.
 SPELLINGS: Mapping[str, Callable[[str], str]] = {"exact": composed, "folded": folded}
+
+
+def spelled(words: pa.Array, spelling: str) -> pa.Array:
+    """The same for many words: few of a list have another character than ASCII's."""
+    is_plain = pc.string_is_ascii(words)
+    plain = pc.ascii_lower(words) if SPELLINGS[spelling] is folded else words
+    others = words.filter(pc.invert(is_plain)).to_pylist()
+    return pc.replace_with_mask(
+        plain, pc.invert(is_plain), pa.array(map(SPELLINGS[spelling], others), pa.string())
+    )
 
 
 class Matches(NamedTuple):

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import msgspec
@@ -68,20 +68,26 @@ def read_rows(name: str, data: bytes) -> TermRows:
 
 
 def _csv_rows(name: str, data: bytes) -> TermRows:
-    options = pa.csv.ParseOptions(newlines_in_values=True)
     try:
         header = _header(data)
-        table = pa.csv.read_csv(
-            io.BytesIO(data),
-            read_options=pa.csv.ReadOptions(use_threads=False),
-            parse_options=options,
-            convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
-            ),
-        )
+        try:
+            table = _read_csv(data, header)
+        except pa.ArrowInvalid:  # one thread alone says which row is at fault
+            table = _read_csv(data, header, threads=False)
     except pa.ArrowInvalid as error:
         raise UsageError(f"{name}: {_in_words(error)}") from error
     return _rows(name, table, lambda row: f":{_line_of_csv(data, row)}")
+
+
+def _read_csv(data: bytes, header: Sequence[str], *, threads: bool = True) -> pa.Table:
+    return pa.csv.read_csv(
+        io.BytesIO(data),
+        read_options=pa.csv.ReadOptions(use_threads=threads),
+        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+        ),
+    )
 
 
 def _header(data: bytes) -> Sequence[str]:
@@ -167,9 +173,3 @@ _READERS: Mapping[str, Callable[[str, bytes], TermRows]] = {
     "jsonl": _jsonl_rows,
     "parquet": _parquet_rows,
 }
-
-
-def all_rows(files: Mapping[str, bytes]) -> Iterator[TermRows]:
-    """The rows of each file, by its name."""
-    for name, data in files.items():
-        yield read_rows(name, data)

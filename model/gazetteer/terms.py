@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from model.gazetteer.rows import CASES, POLICIES, TermRows
 from model.tags import LONGEST_LABEL, is_label
 from model.text.segmentation import Segmentation, token_offsets, tokenize_document
+from model.text.word_joining import ABBREVIATIONS
 from schemas.errors import UsageError
-from schemas.records import Document, Flags, Ints, Positions
+from schemas.records import Document, Flags, Ints
 
 ANY_LABEL = "*"
 ADD, OVERRIDE, FORBID = map(POLICIES.index, POLICIES)
@@ -25,24 +26,47 @@ _LETTERS = 4
 _BLOCK = 50_000  # terms that are cut at once
 _NAMED = 5  # rows in a warning
 _CONTINUES = 0b10  # the first bits of all bytes of a character of UTF-8 but the first
-# What may end a sentence within a term, with what closes quotations behind it.
-_SENTENCE_END = r"[.!?\x{2026}][\"'\x{2019}\x{201D})\]]*\s+\S"
+# What may end a sentence, and words to which a dot behind them may be joined.
+_SENTENCE_END = r"[.!?\x{2026}]"
+_TAKES_DOT = rf"(?:^|\PL)(?:\pL|{'|'.join(sorted(ABBREVIATIONS))})$|[^\x00-\x7f]"
 
 
 class CutTerms(NamedTuple):
     """Terms as words."""
 
-    spellings: Sequence[str]  # the distinct words
+    spellings: pa.Array  # the distinct words
     words: Ints  # (word of a term,) numbers in spellings, terms end to end
     lengths: Ints  # (term,) words of each
 
-    def at(self, chosen: Positions) -> tuple[Ints, Ints]:
-        """The words of some of the terms, end to end, and how many each has."""
+    def where(self, chosen: Flags) -> "CutTerms":
+        """Those of the terms for which it says so."""
+        words = self.words[np.repeat(chosen, self.lengths)]
+        return CutTerms(self.spellings, words, self.lengths[chosen])
+
+    def at(self, chosen: Ints) -> "CutTerms":
+        """The terms at these places, in this order."""
         lengths = self.lengths[chosen]
-        offsets = (np.cumsum(self.lengths, dtype=np.int64) - self.lengths)[chosen]
-        first = np.cumsum(lengths, dtype=np.int64) - lengths
-        within = np.arange(lengths.sum()) - np.repeat(first, lengths)
-        return self.words[np.repeat(offsets, lengths) + within], lengths
+        begins = np.cumsum(self.lengths, dtype=np.int32) - self.lengths
+        shift = begins[chosen] - (np.cumsum(lengths, dtype=np.int32) - lengths)
+        places = np.repeat(shift, lengths) + np.arange(lengths.sum(), dtype=np.int32)
+        return CutTerms(self.spellings, self.words[places], lengths)
+
+    def of_terms(self, counts: Ints) -> Ints:
+        """The sum for each term, (term,), of what is counted in each of the spellings."""
+        sums = np.append(np.int32(0), np.cumsum(counts[self.words], dtype=np.int32))
+        return np.diff(sums[np.append(0, np.cumsum(self.lengths))])
+
+    @property
+    def first(self) -> Ints:
+        """The first word of each term, which has one."""
+        words: Ints = self.words[np.cumsum(self.lengths) - self.lengths]
+        return words
+
+    @property
+    def last(self) -> Ints:
+        """The last word of each term, which has one."""
+        words: Ints = self.words[np.cumsum(self.lengths) - 1]
+        return words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,17 +86,17 @@ class Terms:
     is_exact: Flags
     cut: CutTerms
 
-    def at(self, chosen: Positions) -> "Terms":
-        """Some of the terms."""
+    def where(self, chosen: Flags) -> "Terms":
+        """Those of the terms for which it says so."""
         rows = pa.array(chosen)
         return Terms(
-            texts=self.texts.take(rows),
-            ids=self.ids.take(rows),
+            texts=self.texts.filter(rows),
+            ids=self.ids.filter(rows),
             labels=self.labels,
             label=self.label[chosen],
             policy=self.policy[chosen],
             is_exact=self.is_exact[chosen],
-            cut=CutTerms(self.cut.spellings, *self.cut.at(chosen)),
+            cut=self.cut.where(chosen),
         )
 
 
@@ -124,7 +148,7 @@ def terms_of(files: Sequence[TermRows], segmentation: Segmentation) -> Terms:
     known = tuple(sorted({*labels} - {ANY_LABEL}))
     cut = cut_terms(texts, segmentation)
     names.refuse(cut.lengths == 0, "the term is empty", texts)
-    letters = pc.utf8_length(pc.replace_substring_regex(texts, r"\PL", "")).to_numpy()
+    letters = cut.of_terms(_letters(cut.spellings))
     return Terms(
         texts=texts,
         ids=ids,
@@ -137,20 +161,33 @@ def terms_of(files: Sequence[TermRows], segmentation: Segmentation) -> Terms:
 
 
 def cut_terms(texts: pa.ChunkedArray, segmentation: Segmentation) -> CutTerms:
-    """Terms cut as texts are; one of blanks alone has no words."""
+    """Terms cut as texts are; one of blanks alone has no words.
+
+    No token has a blank, nor depends on what is beyond one. So each text between blanks is cut
+    once: 2,000,000 terms have 265,000 of them.
+    """
+    pieces = pc.split_pattern(texts, " ").combine_chunks()
+    numbered = pieces.flatten().dictionary_encode()
+    cut = _cut(numbered.dictionary, segmentation)
+    every = cut.at(numbered.indices.to_numpy())
+    ends = np.append(0, np.cumsum(every.lengths, dtype=np.int32))
+    bounds = pieces.offsets.to_numpy() - pieces.offsets[0].as_py()
+    return every._replace(lengths=np.diff(ends[bounds]).astype(np.int32))
+
+
+def _cut(texts: pa.Array, segmentation: Segmentation) -> CutTerms:
+    """The same of texts, each as it is."""
     words, lengths = [pa.array([], pa.string())], [np.zeros(0, np.int32)]
     for first in range(0, len(texts), _BLOCK):
-        terms = texts.slice(first, _BLOCK).to_pylist()
-        text = "\n".join(terms)
+        block = texts.slice(first, _BLOCK).to_pylist()
+        text = "\n".join(block)
         starts, ends = token_offsets(text, segmentation.tokens, characters=segmentation.characters)
-        bounds = np.cumsum(np.fromiter(map(len, terms), np.int64, len(terms)) + 1)
-        of_term = np.searchsorted(bounds, starts, side="right")
-        lengths.append(np.bincount(of_term, minlength=len(terms)).astype(np.int32))
+        bounds = np.cumsum(np.fromiter(map(len, block), np.int64, len(block)) + 1)
+        of_text = np.searchsorted(bounds, starts, side="right")
+        lengths.append(np.bincount(of_text, minlength=len(block)).astype(np.int32))
         words.append(_stretches(text, starts, ends))
     numbered = pa.concat_arrays(words).dictionary_encode()
-    return CutTerms(
-        numbered.dictionary.to_pylist(), numbered.indices.to_numpy(), np.concatenate(lengths)
-    )
+    return CutTerms(numbered.dictionary, numbered.indices.to_numpy(), np.concatenate(lengths))
 
 
 def _stretches(text: str, starts: Ints, ends: Ints) -> pa.Array:
@@ -167,14 +204,15 @@ def _stretches(text: str, starts: Ints, ends: Ints) -> pa.Array:
 
 def odd_terms(terms: Terms, names: RowNames, segmentation: Segmentation) -> Iterator[str]:
     """Sentences on terms that are found less often than one would think."""
-    begins_with_mark = pc.match_substring_regex(terms.texts, r"^\s*\pM").to_numpy()
+    cut = terms.cut
+    begins_with_mark = _matching(cut.spellings, r"^\pM")[cut.first]
     told = "terms that begin within a word, as no token does, are found nowhere"
     yield from names.warning(begins_with_mark, told, terms.texts)
     if segmentation.tokens == "whole":
         told = "terms whose last word is one token with a dot behind it are not found there"
-        yield from names.warning(_takes_dot(terms.cut, segmentation), told, terms.texts)
+        yield from names.warning(_takes_dot(cut, segmentation), told, terms.texts)
     told = "terms that are cut into sentences are found only where no sentence ends in them"
-    yield from names.warning(_ends_sentence(terms.texts, segmentation), told, terms.texts)
+    yield from names.warning(_ends_sentence(terms, segmentation), told, terms.texts)
 
 
 def _chosen(
@@ -200,19 +238,37 @@ def _is_any(label: pa.ChunkedArray) -> NDArray[np.bool_]:
     return is_any
 
 
-def _takes_dot(cut: CutTerms, segmentation: Segmentation) -> NDArray[np.bool_]:
+def _matching(words: pa.Array, pattern: str) -> Flags:
+    """Which words a pattern is found in, whatever its case."""
+    found = pc.match_substring_regex(words, pattern, ignore_case=True)
+    matching: Flags = found.to_numpy(zero_copy_only=False)
+    return matching
+
+
+def _letters(words: pa.Array) -> Ints:
+    """How many letters each word has."""
+    lengths = pc.utf8_length(pc.replace_substring_regex(words, r"\PL", ""))
+    letters: Ints = lengths.to_numpy()
+    return letters
+
+
+def _takes_dot(cut: CutTerms, segmentation: Segmentation) -> Flags:
     """Whether a dot behind a term would be joined to its last word, as to `Inc`."""
-    last = cut.words[np.cumsum(cut.lengths) - 1]
-    distinct = np.unique(last)
-    dotted = pa.chunked_array([pa.array([f"{cut.spellings[word]}." for word in distinct.tolist()])])
-    joined = distinct[cut_terms(dotted, segmentation).lengths == 1]
-    return np.isin(last, joined)
+    may = _matching(cut.spellings, _TAKES_DOT)
+    words = np.intersect1d(cut.last, np.flatnonzero(may))
+    dotted = pc.binary_join_element_wise(cut.spellings.take(pa.array(words)), "", ".")
+    joined = np.zeros(len(may), np.bool_)
+    joined[words[_cut(dotted, segmentation).lengths == 1]] = True
+    takes_dot: Flags = joined[cut.last]
+    return takes_dot
 
 
-def _ends_sentence(texts: pa.ChunkedArray, segmentation: Segmentation) -> NDArray[np.bool_]:
+def _ends_sentence(terms: Terms, segmentation: Segmentation) -> Flags:
     """Whether a term alone is more than one sentence."""
-    several = np.zeros(len(texts), np.bool_)
-    for row in np.flatnonzero(pc.match_substring_regex(texts, _SENTENCE_END).to_numpy()).tolist():
-        document = Document("", "", 0, texts[row].as_py())
+    several = np.zeros(len(terms.texts), np.bool_)
+    ends = _matching(terms.cut.spellings, _SENTENCE_END)
+    may = np.flatnonzero(terms.cut.of_terms(ends.astype(np.int32)))
+    for row in may.tolist():
+        document = Document("", "", 0, terms.texts[row].as_py())
         several[row] = len(tokenize_document(document, segmentation).sentence_start) > 1
     return several

@@ -54,8 +54,9 @@ class TermTrie:
         """
         offsets = np.cumsum(lengths, dtype=np.int64) - lengths
         roots = np.full(count, _NONE, np.int32)
-        begun, node = np.unique(words[offsets], return_inverse=True)
+        begun = np.flatnonzero(np.bincount(words[offsets], minlength=count))
         roots[begun] = np.arange(len(begun))
+        node = roots[words[offsets]].astype(np.int64)
         nodes = len(begun)
         ends = np.empty(len(lengths), np.int64)  # (term,) the node at which it ends
         edges, children = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
@@ -84,7 +85,7 @@ class TermTrie:
             np.concatenate(children).astype(np.int32),
             follows,
             first,
-            terms[np.argsort(ends, kind="stable")].astype(np.int32),
+            np.sort(ends << 32 | terms).astype(np.int32),  # the lower half
         )
 
     def find(self, words: Ints, sentence_ends: Positions) -> Places:

@@ -22,7 +22,7 @@ _TITLES = frozenset(
     )
 )
 # Their dot belongs to them, wherever they stand.
-_ABBREVIATIONS = _TITLES | {
+ABBREVIATIONS = _TITLES | {
     *("aug", "dec", "feb", "jan", "nov", "oct", "sept"),
     *("bros", "co", "corp", "inc", "jr", "ltd", "sr", "vs"),
 }
@@ -56,7 +56,7 @@ def join_tokens(text: str, starts: Ints, ends: Ints) -> JoinedTokens:
         *(column.tolist() for column in (ties, lefts, starts[ties], rights)), strict=True
     ):
         tie, left = text[start], form(text[left_start:start])
-        if tie == "." and left.isalpha() and len(left) > 1 and left.lower() not in _ABBREVIATIONS:
+        if tie == "." and left.isalpha() and len(left) > 1 and left.lower() not in ABBREVIATIONS:
             continue  # as most of them, which end sentences
         right = form(text[start + 1 : right_end])
         if tie == ".":
@@ -158,7 +158,7 @@ def _join_dot(joined: bytearray, n: int, left: str, right: str) -> bool:
         more = len(right) == 1 and right.isalpha()
         joined[n] = more or joined[n - 1]
         joined[n + 1] = more
-    elif left.lower() in _ABBREVIATIONS:
+    elif left.lower() in ABBREVIATIONS:
         joined[n] = True
         return left.lower() in _TITLES
     return False

@@ -13,7 +13,7 @@ from model.gazetteer.lists import gazetteer_of
 from model.gazetteer.matching import Gazetteer
 from model.gazetteer.rows import POLICIES
 from model.gazetteer.terms import cut_terms
-from model.text.segmentation import Segmentation, split_word
+from model.text.segmentation import Segmentation, TokenStyle, split_word
 from schemas.errors import UsageError
 
 FINE, WHOLE = Segmentation(), Segmentation(tokens="whole")
@@ -204,11 +204,26 @@ def test_columns_of_other_names_are_told_of() -> None:
     assert warnings(data) == ("list.csv: the columns note, lang are none of a list's",)
 
 
-@given(st.lists(st.text(max_size=12), max_size=8), st.sampled_from(["fine", "whole"]))
-@example(["Mr.", "Bell", "'s", "U.S.", "\u0301a", "a\nb"], "whole")
-def test_terms_together_are_cut_as_each_alone(terms: list[str], style: str) -> None:
-    cut = cut_terms(pa.chunked_array([pa.array(terms, pa.string())]), Segmentation(tokens=style))  # type: ignore[arg-type]
-    words = [cut.spellings[number] for number in cut.words.tolist()]
-    alone = [split_word(term, style) if term.strip() else [] for term in terms]  # type: ignore[arg-type]
+# What ties words together, and what looks like a blank or is one.
+_TIES = st.text(
+    " .'-&,:\u2019\u00a0\u2028\n\x1c\u0301\u00ad\u200b1sUMrInc\u00e9\u4e00", max_size=12
+)
+
+
+@given(
+    st.lists(st.text(max_size=12) | _TIES, max_size=8),
+    st.sampled_from(["fine", "whole"]),
+    st.booleans(),
+)
+@example(terms=["Mr.", "Bell", "'s", "U.S.", "\u0301a", "a\nb"], style="whole", characters=False)
+def test_terms_together_are_cut_as_each_alone(
+    terms: list[str], style: TokenStyle, characters: bool
+) -> None:
+    column = pa.chunked_array([pa.array(terms, pa.string())])
+    cut = cut_terms(column, Segmentation(tokens=style, characters=characters))
+    words = cut.spellings.take(pa.array(cut.words)).to_pylist()
+    alone = [
+        split_word(term, style, characters=characters) if term.strip() else [] for term in terms
+    ]
     assert words == [word for split in alone for word in split]
     assert cut.lengths.tolist() == list(map(len, alone))
