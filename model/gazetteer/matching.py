@@ -127,7 +127,7 @@ class Gazetteer:
     def _numbers(self) -> _Numbers:
         return _Numbers(self.finders)
 
-    def encode(self) -> pa.Buffer:
+    def write(self, sink: pa.NativeFile) -> None:
         """All of it as one Arrow file, which `decode` reads without making it anew."""
         columns = {name: pa.array(getattr(self, name)) for name in _COLUMNS}
         for finder in self.finders:
@@ -136,14 +136,12 @@ class Gazetteer:
                 columns[f"{finder.spelling}.{name}"] = pa.array(array)
         one = {name: pa.ListArray.from_arrays([0, len(c)], c) for name, c in columns.items()}
         table = pa.table(one).replace_schema_metadata({_LABELS: json.dumps(self.labels)})
-        stream = pa.BufferOutputStream()
-        with pa.ipc.new_file(stream, table.schema) as writer:
+        with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        return stream.getvalue()
 
     @classmethod
     def decode(cls, data: pa.Buffer) -> "Gazetteer":
-        """The inverse of `encode`; its arrays are those of the buffer."""
+        """The inverse of `write`; its arrays are those of the buffer."""
         table = pa.ipc.open_file(data).read_all()
         columns = {name: table[name].chunk(0).values for name in table.column_names}
         finders = [

@@ -64,7 +64,7 @@ def _load(paths: Sequence[str], segmentation: Segmentation, digests: Sequence[st
 
 
 def open_gazetteer(path: str) -> Gazetteer:
-    """A gazetteer that was encoded; processes of one machine share its bytes."""
+    """A gazetteer that was written; processes of one machine share its bytes."""
     if not is_remote(path):
         with pa.memory_map(path) as stream:
             return Gazetteer.decode(stream.read_buffer())

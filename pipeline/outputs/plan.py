@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, replace
 from typing import Any
 
+import pyarrow as pa
+
 from model.gazetteer.matching import Gazetteer
 from pipeline.filesystems.beam import open_file
 from pipeline.outputs.description import RunDescription
@@ -32,7 +34,7 @@ def write_plan(storage: RunStorage, run: RunDescription, shards: Sequence[Shard]
 def write_gazetteer(storage: RunStorage, gazetteer: Gazetteer) -> None:
     """Let those who know the storage know the terms, ready to be looked for."""
     with storage.create(storage.gazetteer) as stream:
-        stream.write(gazetteer.encode())
+        gazetteer.write(pa.PythonFile(stream, mode="w"))
 
 
 def planned_shards(storage: RunStorage) -> Iterator[Shard]:
