@@ -1,7 +1,7 @@
 """What a gazetteer costs here: `python -m jobs.benchmark.gazetteer --terms 100000`.
 
 In every round the whole command runs without a list and then with each list, over the same input.
-Ratios are taken within a round, and medians of all. A tenth of the terms stand in the texts.
+Ratios are taken within a round, and medians of all. Up to a tenth of the terms stand in the texts.
 """
 
 import json
@@ -81,7 +81,7 @@ def gazetteer_parser() -> Parser:
         prog=called("jobs.benchmark.gazetteer"),
         synopsis="[FLAG ...] [flags of pipeline.run]",
         description="What a gazetteer costs here: the whole command without a list, and with made "
-        "ones of so many terms, a tenth of which stand in the texts.",
+        "ones of so many terms, up to a tenth of which stand in the texts.",
         examples=("", "--terms 100000 2000000 --input docs/*.jsonl"),
     )
     add = parser.add_argument
