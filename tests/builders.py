@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.inputs.formats import ReadConfig, Record, ShardError, read_records
+from pipeline.outputs.current import read_table
 from schemas.manifest import Configuration
 from schemas.records import Shard
 from schemas.tables import SCHEMA_VERSION, TABLES
@@ -69,6 +70,12 @@ def input_of(source: str, **more: Any) -> dict[str, Any]:
     """What a manifest says of a source that gave nothing."""
     counts = dict.fromkeys(("records", "documents", "dead_letters", "entities"), 0)
     return {"source": source, "fingerprint": "1-1", "complete": True, **counts, **more}
+
+
+def stored_rows(root: str, table: str) -> pa.Table:
+    """What counts of a table, with the columns that its files have, and published tables too."""
+    rows = read_table(root, table)
+    return rows.drop_columns(["canonical"]) if table == "entities" else rows
 
 
 def table_of(run_id: str, table: str, *files: str) -> dict[str, Any]:

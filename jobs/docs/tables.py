@@ -29,7 +29,9 @@ def _names() -> str:
     """The table that is of the whole output, and not of one run."""
     return (
         f"`names/names.parquet`: {_meaning(NAMES)}, sorted by label, surface, entity_id; of what "
-        f"counted when it was made ([how](../how-to/names.md)).\n\n{_columns(NAMES)}"
+        f"counted when it was made ([how](../how-to/names.md)). `current_entities` and "
+        f"`current.read_table` give each entity its `canonical`, or its text where it has none.\n\n"
+        f"{_columns(NAMES)}"
     )
 
 

@@ -81,7 +81,7 @@ def _resolve(output: Output, rules: Rules, decisions: Sequence[Decision]) -> Non
     console().account(
         f"{_in_words(names, groups, by_rule)}\n"
         f"written {names_file(output.root)} in {duration(time.monotonic() - began)}\n"
-        f"with {called('jobs.runs')} view, current_entities has it as the column canonical",
+        f"current_entities of {called('jobs.runs')} view has it as the column canonical",
         {"name": "resolved", "level": "info", **facts},
     )
 

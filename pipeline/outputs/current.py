@@ -30,6 +30,9 @@ TABLE_FILE = r"part-(?:[0-9a-f]{32}|empty)\.parquet"
 _TABLE_FILE = re.compile(TABLE_FILE)
 # Text whose values repeat: as dictionaries, a long path is in memory once.
 _REPEATED = ("source", "label", "model", "origin", "stage", "error")
+_CANONICAL = "canonical"
+_NAMED_BY = ("label", "entity_id", "text")  # what a name is looked up by
+_BETWEEN = "\x1f"  # in no label
 
 
 class CurrentSource(NamedTuple):
@@ -171,8 +174,10 @@ def read_table(
     """The rows that count of `entities`, `documents` or `dead_letters`, with their `run_id`.
 
     Every document is there once. A column that older runs lack is null there; text whose values
-    repeat, such as `source` and `label`, comes as dictionaries. where: a condition
-    on columns that all runs have. Raises ValueError where no run has been committed yet.
+    repeat, such as `source` and `label`, comes as dictionaries. Entities have a column more than
+    their files, `canonical`: the name that stands for them in the table of names, or else their
+    text. where: a condition on columns that all runs have. Raises ValueError where no run has been
+    committed yet.
     """
     import pyarrow.dataset as ds  # it imports pandas where that is installed: 0.3 s
 
@@ -183,18 +188,24 @@ def read_table(
         raise ValueError(f"{root} has no committed run")
     read_options = ds.ParquetReadOptions(dictionary_columns=set(_REPEATED))
     parquet = ds.ParquetFileFormat(read_options=read_options)
+    is_named = table == "entities" and (columns is None or _CANONICAL in columns)
+    read = columns if columns is None or not is_named else (*columns, *_NAMED_BY)
     tables = []
     for rows in wanted:
         manifest = manifests[rows.run_id]
         files = [f"{base}/{file['path']}" for file in manifest["tables"][table]["files"]]
         dataset = ds.dataset(files, filesystem=filesystem, format=parquet)
         found = dataset.to_table(
-            columns=[name for name in dataset.schema.names if columns is None or name in columns],
+            columns=[name for name in dataset.schema.names if read is None or name in read],
             filter=_both(_condition(rows, manifest), where),
         )
         run_ids = pa.array([rows.run_id], pa.string()).take(pa.array([0] * len(found), pa.int32()))
         tables.append(found.append_column("run_id", run_ids))
-    return pa.concat_tables(tables, promote_options="default")
+    found = pa.concat_tables(tables, promote_options="default")
+    if not is_named:
+        return found
+    extra = [name for name in found.column_names if columns and name not in (*columns, "run_id")]
+    return found.append_column(_CANONICAL, _canonical(root, found)).drop_columns(extra)
 
 
 def read_names(root: str) -> pa.Table:
@@ -207,6 +218,36 @@ def read_names(root: str) -> pa.Table:
     filesystem, base = _filesystem(root)
     with filesystem.open_input_file(f"{base}/names/names.parquet") as stream:
         return pq.read_table(stream)
+
+
+class CanonicalNames:
+    """A table of names, by which texts are looked up; what it lacks has its own text."""
+
+    def __init__(self, names: pa.Table) -> None:
+        others = names.filter(pc.not_equal(names["surface"], names["canonical"]))
+        self._keys = _keys(others, "surface")
+        self._canonical = others["canonical"].combine_chunks()
+
+    def of(self, entities: pa.Table | pa.RecordBatch) -> pa.ChunkedArray | pa.Array:
+        """The name of each entity, by its label, its id and its text."""
+        place = pc.index_in(_keys(entities, "text"), value_set=self._keys)
+        return pc.coalesce(self._canonical.take(place), entities["text"])
+
+
+def _keys(rows: pa.Table | pa.RecordBatch, text: str) -> pa.ChunkedArray | pa.Array:
+    ids = pa.scalar("")  # files before version 5 have none
+    if "entity_id" in rows.schema.names:
+        ids = pc.fill_null(rows["entity_id"], "")
+    return pc.binary_join_element_wise(rows["label"].cast(pa.string()), ids, rows[text], _BETWEEN)
+
+
+def _canonical(root: str, entities: pa.Table) -> pa.ChunkedArray:
+    """What each entity is called; its own text where there is no table of names."""
+    try:
+        names = CanonicalNames(read_names(root))
+    except FileNotFoundError:
+        return entities["text"]
+    return names.of(entities)
 
 
 def _condition(rows: RunRows, manifest: "Manifest") -> pc.Expression | None:

@@ -27,7 +27,7 @@ PARTIAL_REPORT = "report-"
 
 
 _TABLE = f"(?:{'|'.join(TABLE_NAMES)})"
-_NAMES_FILE = rf"{NAMES}/{NAMES}\.parquet"
+_NAMES_FILE = rf"{NAMES}/{NAMES}(?:-empty)?\.parquet"
 _COUNTS_FILE = rf"{NAME_COUNTS}/[0-9a-f]{{32}}\.parquet"
 # What is there once: manifests, reports, views, names.
 _SINGLE = rf"{RUNS}/[^/]+\.json|{REPORTS}/[^/]+\.html|current\.[^/]+|{_NAMES_FILE}|{_COUNTS_FILE}"
@@ -43,7 +43,7 @@ _UNNAMED = re.compile(
     rf"(?:{_TABLE}/{TABLE_FILE}|{re.escape(PLAN)}|{re.escape(GAZETTEER)}"
     rf"|(?:{PARTIAL_MANIFEST}|{PARTIAL_REPORT})[0-9a-f]+)"
     rf"|{STAGING}/probe-[0-9a-f]+|\.(?:current\.[^/]+|forgotten\.json)\.partial"
-    rf"|{NAMES}/\.{NAMES}\.parquet\.partial|{NAME_COUNTS}/\.[0-9a-f]{{32}}\.parquet\.partial"
+    rf"|{NAMES}/\.{NAMES}(?:-empty)?\.parquet\.partial|{NAME_COUNTS}/\.[0-9a-f]{{32}}\.parquet\.partial"
 )
 
 
@@ -84,6 +84,11 @@ def is_table_file(path: str) -> bool:
 def names_file(root: str) -> str:
     """Where the table of names of an output stands."""
     return f"{root}/{NAMES}/{NAMES}.parquet"
+
+
+def empty_names_file(root: str) -> str:
+    """Where a table of names without a row stands, for views that are made before there are any."""
+    return f"{root}/{NAMES}/{NAMES}-empty.parquet"
 
 
 def name_counts_file(root: str, digest: str) -> str:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model.drift.profile import CONFIDENCE_BINS
-from pipeline.outputs.names.canonical import CanonicalNames, read_canonical_names
+from pipeline.outputs.current import CanonicalNames
+from pipeline.outputs.names.canonical import read_canonical_names
 from pipeline.outputs.table_reader import resolved
 from pipeline.report.reasons import COLUMNS, Reasons, count_reasons
 from pipeline.report.tables import RunTables
@@ -139,11 +140,7 @@ def _entity_batches(
 
 def _named(batch: pa.RecordBatch, names: CanonicalNames | None) -> Rows:
     """The labels of entities, and the names that stand for them; without names their texts."""
-    if names is None:
-        return batch["label"], batch["text"]
-    is_known = "entity_id" in batch.schema.names
-    ids = batch["entity_id"] if is_known else pa.nulls(len(batch), pa.string())
-    return batch["label"], names.of(batch["label"], ids, batch["text"])
+    return batch["label"], batch["text"] if names is None else names.of(batch)
 
 
 def _documents(tables: RunTables) -> tuple[tuple[int, ...], int]:

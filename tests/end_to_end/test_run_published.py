@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from pipeline.outputs.current import read_table
 from pipeline.run import run
 from schemas.errors import DeadLettersError, JobError, UsageError
 from schemas.tables import TABLES
+from tests.builders import stored_rows
 from tests.jobs.runs.view.histories import comparable
 from tests.pipeline.publication.readers import delta_rows, iceberg_rows
 
@@ -34,7 +34,7 @@ def flags(tmp_path: Path, tiny_artifact: Path) -> list[str]:
 
 def require_published(root: Path) -> None:
     for table in TABLES:
-        wanted = comparable(read_table(str(root), table).to_pylist())
+        wanted = comparable(stored_rows(str(root), table).to_pylist())
         assert comparable(delta_rows(root / table)) == wanted
         assert comparable(iceberg_rows(root, table)) == wanted
 
@@ -94,7 +94,7 @@ def test_a_publish_that_fails_leaves_the_run_committed(
         with pytest.raises(JobError, match=f"the disk is full; .*{again} it") as told:
             run([*flags, "--publish", f"delta={tmp_path}/out", "iceberg=open"])
     assert told.value.exit_code == 1
-    assert read_table(f"{tmp_path}/out", "documents").num_rows == 3
+    assert stored_rows(f"{tmp_path}/out", "documents").num_rows == 3
     assert publish_again([f"--output={tmp_path}/out", f"delta={tmp_path}/out", "iceberg=open"]) == 0
     require_published(tmp_path / "out")
 
@@ -175,7 +175,7 @@ def test_a_job_on_an_object_store_publishes_there(
 ) -> None:
     assert run([*there, "--publish", f"delta=s3://{bucket}/out", f"delta=s3://{bucket}/lake"]) == 0
     for table in TABLES:
-        wanted = comparable(read_table(f"s3://{bucket}/out", table).to_pylist())
+        wanted = comparable(stored_rows(f"s3://{bucket}/out", table).to_pylist())
         for place in ("out", "lake"):
             assert keys(f"{place}/{table}/_delta_log/")
             store = {"AWS_ALLOW_HTTP": "true"}

@@ -12,7 +12,7 @@ from pipeline.console.printing import account
 from pipeline.filesystems.paths import is_remote, scheme_of
 from pipeline.filesystems.upload import write_whole
 from pipeline.outputs import current
-from pipeline.outputs.names import has_names
+from pipeline.outputs.names import write_empty_names
 from schemas.errors import UsageError
 from schemas.tables import ENTITIES, since
 
@@ -56,16 +56,16 @@ def run(flags: argparse.Namespace) -> int:
     files = {"duckdb": "current.sql", "spark": "current.spark.sql", "trino": TRINO_FILE}
     name = files[flags.engine]
     sql, module = f"{root}/{name}", f"{root}/current.py"
-    joins = has_names(root)
     if flags.engine == "trino":
-        text, usage = trino_sql(output, place, has_names=joins), _trino(sql)
+        text, usage = trino_sql(output, place), _trino(sql)
     elif flags.engine == "spark":
         ids = any(run["schema_version"] >= _IDS_SINCE for run in output.manifests)
-        text, usage = spark_sql(place, has_names=joins, has_ids=ids), _spark(sql)
+        text, usage = spark_sql(place, has_ids=ids), _spark(sql)
     else:
-        text, usage = duckdb_sql(place, has_names=joins), _duckdb(sql)
+        text, usage = duckdb_sql(place), _duckdb(sql)
     _write(sql, text)
     _write(module, Path(current.__file__).read_text("utf-8"))
+    write_empty_names(root)
     account(f"written {sql}\n        {module}\n{usage}\n\n{_python(root)}")
     return 0
 

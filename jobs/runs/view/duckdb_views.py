@@ -16,18 +16,16 @@ COUNTS = (
 )
 
 
-def duckdb_sql(root: str, *, has_names: bool = False) -> str:
+def duckdb_sql(root: str) -> str:
     """Statements that make the views `current_*` and `gleaner_runs` over the output at `root`.
 
-    has_names: whether entities have the column `canonical`, from the table of names.
     The manifests are read once, so all views show the same moment. They name the files that count
     then: a glob would also list files that are being copied, or are removed before they are opened.
     """
     place = _place(root)
     statements = [_manifests(place), _RUNS, _CURRENT_SOURCES]
     for table in TABLES:
-        joins = has_names and table == "entities"
-        statements += [_files(place, table), _table(place, table, joins=joins)]
+        statements += [_files(place, table), _table(place, table)]
     return "\n\n".join([_HEAD, *statements]) + "\n"
 
 
@@ -133,20 +131,20 @@ _CANONICAL = ",\n       coalesce(names.canonical, found.text) AS canonical"
 def _names(place: str) -> str:
     """What joins the name that stands for each entity; its table has each text, label and id once.
 
-    Where the table was made before the entity was found, or forgot it, that is its own text.
+    Where there is no table, or it was made before the entity was found, or forgot it, that is its
+    own text. The table without a row is there since no engine takes a pattern that matches nothing.
     """
     return f"""
-LEFT JOIN read_parquet({place} || '/{NAMES}/{NAMES}.parquet', hive_partitioning = false) AS names
+LEFT JOIN read_parquet({place} || '/{NAMES}/{NAMES}*.parquet', hive_partitioning = false) AS names
     ON names.surface = found.text AND names.label = found.label
     AND names.entity_id IS NOT DISTINCT FROM found.entity_id"""
 
 
-def _table(place: str, table: str, *, joins: bool) -> str:
-    """The view of a table: rows in files that a manifest names, of sources that count there.
-
-    joins: whether it has the names that stand for its texts.
-    """
-    with_id, canonical, names = (_WITH_ID, _CANONICAL, _names(place)) if joins else ("", "", "")
+def _table(place: str, table: str) -> str:
+    """The view of a table: rows in files that a manifest names, of sources that count there."""
+    with_id = canonical = names = ""
+    if table == "entities":
+        with_id, canonical, names = _WITH_ID, _CANONICAL, _names(place)
     places = (
         "SELECT source, unnest(list_prepend(run_id, repairs)) AS run_id\n"
         "    FROM gleaner_current_sources"

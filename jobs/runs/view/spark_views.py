@@ -5,14 +5,13 @@ from pipeline.outputs.layout import NAMES
 from schemas.tables import TABLES
 
 
-def spark_sql(root: str, *, has_names: bool = False, has_ids: bool = False) -> str:
+def spark_sql(root: str, *, has_ids: bool = False) -> str:
     """Statements that make temporary views `current_*` and `gleaner_runs` over the output.
 
-    has_names: whether entities have the column `canonical`, from the table of names; has_ids:
-    whether any has a column with its id.
+    has_ids: whether any file of entities has the column with their ids.
     """
     statements = [_MERGED, _manifests(root), _RUNS, _CURRENT_SOURCES]
-    names = _names(root, has_ids=has_ids) if has_names else ""
+    names = _names(root, has_ids=has_ids)
     statements += [_table(root, table, names if table == "entities" else "") for table in TABLES]
     return "\n\n".join([_HEAD, *statements]) + "\n"
 

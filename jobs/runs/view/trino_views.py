@@ -31,20 +31,18 @@ _KINDS = {
 }
 
 
-def trino_sql(output: Output, root: str, *, has_names: bool = False) -> str:
+def trino_sql(output: Output, root: str) -> str:
     """Statements that make tables `all_*` of what is there, and views `current_*` of what counts.
 
-    root: where Trino finds the output; has_names: whether entities have the column `canonical`,
-    from the table of names.
+    root: where Trino finds the output.
     """
     statements = [f"{_head(output)}\nCREATE SCHEMA IF NOT EXISTS {_SCHEMA};"]
+    statements += _table(root, NAMES, NAMES_SCHEMA, is_divided=False)
     kept = {name for run in output.manifests for name in run["configuration"]["keep_fields"]}
     for table, schema in (TABLES | {"documents": documents_schema(sorted(kept))}).items():
         statements += _table(root, table, schema)
-        names = _NAMES if has_names and table == "entities" else ""
+        names = _NAMES if table == "entities" else ""
         statements.append(_view(output, table, schema.names, names))
-    if has_names:
-        statements[1:1] = _table(root, NAMES, NAMES_SCHEMA, is_divided=False)
     return "\n\n".join(statements) + "\n"
 
 

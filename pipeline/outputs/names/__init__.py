@@ -17,7 +17,13 @@ from pipeline.filesystems.beam import filesystems, list_files, open_file, refusa
 from pipeline.filesystems.paths import is_remote
 from pipeline.filesystems.upload import write_whole
 from pipeline.outputs.current import current_sources, rows_that_count
-from pipeline.outputs.layout import NAME_COUNTS, name_counts_file, names_file, table_files
+from pipeline.outputs.layout import (
+    NAME_COUNTS,
+    empty_names_file,
+    name_counts_file,
+    names_file,
+    table_files,
+)
 from schemas.errors import JobError
 from schemas.manifest import Manifest
 from schemas.tables import NAMES
@@ -60,6 +66,14 @@ def write_names(root: str, names: pa.Table, counted: str) -> None:
     """
     metadata = {**(NAMES.metadata or {}), _COUNTED: counted.encode()}
     _write(names_file(root), names.cast(NAMES).replace_schema_metadata(metadata))
+
+
+def write_empty_names(root: str) -> None:
+    """Write a table without a row beside the one of names, if there is any.
+
+    Views read both, so they need not be made again where names come later.
+    """
+    _write(empty_names_file(root), NAMES.empty_table())
 
 
 def forget_names(root: str) -> bool:

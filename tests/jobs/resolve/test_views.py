@@ -1,16 +1,23 @@
 """Views over an output with a table of names, and what becomes of it where the output changes."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobs.runs.__main__ import run as look_after
-from pipeline.outputs.current import read_names
+from pipeline.outputs.current import read_names, read_table
+from pipeline.outputs.names import write_names
+from schemas.tables import NAMES
 from tests.jobs.resolve.made_outputs import Mention, write_run
 from tests.jobs.resolve.test_resolve import A, B, people, resolve, table
 
+Key = tuple[str, str | None, str]  # label, id and text
 QUERY = "SELECT text, canonical, count(*) FROM current_entities GROUP BY ALL ORDER BY ALL"
 
 
@@ -18,6 +25,13 @@ def seen(root: Path) -> list[tuple[object, ...]]:
     with duckdb.connect() as connection:
         connection.execute((root / "current.sql").read_text())
         return connection.sql(QUERY).fetchall()
+
+
+def read(root: Path) -> list[tuple[object, ...]]:
+    """The same by current.py."""
+    rows = read_table(str(root), "entities", ["text", "canonical"]).to_pylist()
+    counts = Counter((row["text"], row["canonical"]) for row in rows)
+    return [(*pair, count) for pair, count in sorted(counts.items())]
 
 
 def viewed(root: Path) -> list[tuple[object, ...]]:
@@ -36,6 +50,7 @@ def output(tmp_path: Path) -> Path:
 
 
 ROWS = [("BASSANI", "Bassani", 1), ("Bassani", "Bassani", 3), ("Ms. Bassani", "Bassani", 1)]
+OWN_TEXTS = [(text, text, count) for text, _, count in ROWS]
 
 
 def test_entities_have_the_name_that_stands_for_them_each_once(output: Path) -> None:
@@ -64,12 +79,55 @@ def test_files_without_ids_have_names_too(output: Path) -> None:
     assert sum(row[2] for row in viewed(output) if isinstance(row[2], int)) == count
 
 
-def test_without_the_table_views_are_as_they_were(output: Path) -> None:
-    shutil.rmtree(output / "names")
-    assert look_after(["view", f"--output={output}"]) == 0
-    with duckdb.connect() as connection:
-        connection.execute((output / "current.sql").read_text())
-        assert "canonical" not in connection.sql("SELECT * FROM current_entities").columns
+def test_views_need_not_be_made_again_where_names_come_later_or_go(output: Path) -> None:
+    names = output / "names/names.parquet"
+    kept = names.rename(output.parent / "kept.parquet")
+    assert viewed(output) == read(output) == OWN_TEXTS
+    kept.rename(names)
+    assert seen(output) == read(output) == ROWS
+    names.unlink()
+    assert seen(output) == read(output) == OWN_TEXTS
+
+
+CALLS = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from([None, "q", "r"]), st.sampled_from("wxyz")),
+    max_size=12,
+)
+
+
+@given(found=CALLS, named=CALLS.map(lambda keys: sorted(set(keys), key=str)), data=st.data())
+@settings(max_examples=15)
+def test_current_py_and_the_views_call_each_entity_the_same(
+    tmp_path_factory: pytest.TempPathFactory,
+    found: list[Key],
+    named: list[Key],
+    data: st.DataObject,
+) -> None:
+    """Any table of names, of other entities too: what it lacks has its own text."""
+    canonical = {key: data.draw(st.sampled_from(["w", "Xerxes", ""])) for key in named}
+    root = tmp_path_factory.mktemp("out")
+    mentions = [Mention(A, n, text, label, own) for n, (label, own, text) in enumerate(found)]
+    write_run(root, "r1", [*mentions, Mention(B, 0, "v")])
+    columns = {
+        "surface": [text for _, _, text in named],
+        "label": [label for label, _, _ in named],
+        "entity_id": pa.array([own for _, own, _ in named], pa.string()),
+        "canonical": [canonical[key] for key in named],
+        "rule": [""] * len(named),
+        **dict.fromkeys(("group", "mentions", "documents"), [1] * len(named)),
+    }
+    write_names(str(root), pa.table(columns).select(NAMES.names), "")
+    called = [(text, canonical.get((label, own, text), text)) for label, own, text in found]
+    wanted = sorted(Counter([*called, ("v", "v")]).items())
+    assert viewed(root) == read(root) == [(*pair, count) for pair, count in wanted]
+    shutil.rmtree(root)
+
+
+def test_columns_are_those_that_are_asked_for(output: Path) -> None:
+    some = read_table(str(output), "entities", ["canonical", "record"])
+    assert some.column_names == ["record", "run_id", "canonical"]
+    assert read_table(str(output), "entities", ["text"]).column_names == ["text", "run_id"]
+    assert read_table(str(output), "documents").column_names[-1] == "run_id"
 
 
 def test_trino_is_given_the_table_and_the_same_column(output: Path) -> None:

@@ -93,7 +93,8 @@ def test_commands_that_read_say_what_they_say_of_a_disk(
             assert run([command, *arguments, f"--output={root}"]) == 0
             told.append(capsys.readouterr().out.replace(root, "ROOT"))
         assert told[0] == told[1] or command == "view"  # whose words are of the place
-    assert keys("out/") == sorted([*before, "out/current.py", "out/current.sql"])
+    written = ["out/current.py", "out/current.sql", "out/names/names-empty.parquet"]
+    assert keys("out/") == sorted([*before, *written])
     require_verified(remote, capsys)
 
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from jobs.publish.__main__ import run as publish
 from jobs.runs.__main__ import run as look_after
-from pipeline.outputs.current import read_table
 from pipeline.publication.wanted import kept_fields, published_schemas
 from schemas.tables import TABLES
+from tests.builders import stored_rows
 from tests.jobs.runs.forget.everything import Piece, everything, places_of
 from tests.pipeline.publication.readers import (
     as_counts,
@@ -117,11 +117,11 @@ def test_every_reader_finds_what_counts_in_each_of_ten_nights(
 def require_same_rows(
     output: "MadeOutput", lake: Path, counting: set[str], ask: Ask | None
 ) -> None:
-    """All readers find the rows of `read_table`, and the documents are those of these ids."""
+    """All readers find the rows that count, and the documents are those of these ids."""
     schemas = published_schemas(kept_fields(list(output.manifests().values())))
     asked = ask() if ask else {}
     for table in TABLES:
-        rows = read_table(str(output.root), table)
+        rows = stored_rows(str(output.root), table)
         wanted = as_counts(rows.to_pylist())
         assert wanted
         if table == "documents":

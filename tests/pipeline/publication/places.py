@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 from pyiceberg.exceptions import NoSuchTableError
 from sqlalchemy.exc import OperationalError
 
-from pipeline.outputs.current import read_table
+from tests.builders import stored_rows
 from tests.jobs.runs.view.histories import (
     LATER,
     SOURCES,
@@ -75,7 +75,7 @@ def _iceberg(root: Path, table: str) -> list[str] | None:
 
 def counting(root: Path) -> Seen:
     """What each of them should find: what counts of the output."""
-    rows = {table: comparable(read_table(str(root), table).to_pylist()) for table in TABLES}
+    rows = {table: comparable(stored_rows(str(root), table).to_pylist()) for table in TABLES}
     places = ("in place", "elsewhere", "iceberg")
     return {(name, table): rows[table] for name in places for table in TABLES}
 

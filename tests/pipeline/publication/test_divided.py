@@ -12,11 +12,11 @@ import pytest
 from deltalake import DeltaTable
 
 from jobs.runs.__main__ import run as look_after
-from pipeline.outputs.current import read_table
 from pipeline.outputs.manifest.encoding import encode_manifest
 from pipeline.publication.publish import publish, required_targets
 from pipeline.publication.targets import read_publications, target
 from schemas.errors import JobError, UsageError
+from tests.builders import stored_rows
 from tests.jobs.runs.conftest import MadeOutput, Read
 from tests.pipeline.publication.readers import (
     Rows,
@@ -48,14 +48,14 @@ def publish_by_year(root: Path, *kinds: str) -> None:
 
 def wanted(root: Path) -> Mapping[str, Rows]:
     """What counts; entities with the year of their document."""
-    documents = read_table(str(root), "documents").to_pylist()
+    documents = stored_rows(str(root), "documents").to_pylist()
     for row in documents:
         row["year"] = row["year"] or None
     years = {(row["run_id"], row["source"], row["record"]): row["year"] for row in documents}
-    entities = read_table(str(root), "entities").to_pylist()
+    entities = stored_rows(str(root), "entities").to_pylist()
     for row in entities:
         row["year"] = years[row["run_id"], row["source"], row["record"]]
-    letters = read_table(str(root), "dead_letters").to_pylist()
+    letters = stored_rows(str(root), "dead_letters").to_pylist()
     return {"documents": documents, "entities": entities, "dead_letters": letters}
 
 

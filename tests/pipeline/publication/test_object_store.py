@@ -16,11 +16,11 @@ from pyiceberg.catalog import load_catalog
 from jobs.publish.__main__ import run as publish
 from jobs.runs.__main__ import run as runs
 from pipeline.filesystems.beam import load_object_stores
-from pipeline.outputs.current import read_table
 from pipeline.publication.publish import required_targets
 from pipeline.publication.targets import read_publications, remember
 from schemas.errors import UsageError
 from schemas.tables import TABLES
+from tests.builders import stored_rows
 from tests.pipeline.publication.test_at_once import in_threads, published
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def comparable(rows: list[dict[str, Any]]) -> list[str]:
 def require_published(remote: str, texts: list[str], s3: str) -> None:
     """All tables are what counts of the output."""
     for table in TABLES:
-        wanted = comparable(read_table(remote, table).to_pylist())
+        wanted = comparable(stored_rows(remote, table).to_pylist())
         for text in texts:
             assert comparable(read(text, table, s3)) == wanted, (text, table)
 

@@ -12,14 +12,13 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 
-from pipeline.outputs.current import read_table
 from pipeline.publication import wanted as wanted_module
 from pipeline.publication.publish import publish, required_targets
 from pipeline.publication.table import Published
 from schemas.errors import JobError, UsageError
 from schemas.tables import ENTITIES, since, with_dictionaries
 from schemas.tables import TABLES as SCHEMAS
-from tests.builders import input_of
+from tests.builders import input_of, stored_rows
 from tests.jobs.runs.view.histories import (
     LATER,
     SOURCES,
@@ -261,7 +260,7 @@ def test_files_of_older_versions_are_read_beside_others(superseded: Path) -> Non
     (superseded / "runs/r2.json").write_text(json.dumps(older))
     publish_to(superseded, f"delta={superseded}", "iceberg=open")
     for table in TABLES:
-        kept = comparable(read_table(str(superseded), table).to_pylist())
+        kept = comparable(stored_rows(str(superseded), table).to_pylist())
         assert comparable(delta_rows(superseded / table)) == kept
         assert comparable(polars_rows(superseded / table)) == kept
         assert comparable(iceberg_rows(superseded, table)) == kept
@@ -285,8 +284,8 @@ def test_a_column_that_an_older_version_required_may_be_null_then(
     assert iceberg_table(superseded, "entities").schema().find_field("confidence").required
     write(superseded, {**committed("r3", [SOURCES[0]]), "timings": LATER})
     publish_to(superseded, *targets)
-    kept = comparable(read_table(str(superseded), "entities").to_pylist())
-    assert {row["confidence"] for row in read_table(str(superseded), "entities").to_pylist()} == {
+    kept = comparable(stored_rows(str(superseded), "entities").to_pylist())
+    assert {row["confidence"] for row in stored_rows(str(superseded), "entities").to_pylist()} == {
         None
     }
     for place, former in zip(places, before, strict=True):
