@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
+from jobs.resolve.__main__ import run as resolve
 from jobs.runs.__main__ import run as look_after
 from pipeline.run import run as extract
 
@@ -30,6 +31,7 @@ def two_nights(tmp_path_factory: pytest.TempPathFactory, kept_taggers: None) -> 
     _write_archive(inputs / "archive.jsonl.gz")
     _extract(folder, LAST)
     assert look_after(["view", f"--output={folder}/out"]) == 0
+    assert resolve([f"--output={folder}/out"]) == 0
     return folder
 
 
