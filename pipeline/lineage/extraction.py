@@ -22,6 +22,7 @@ _ENGINE = "Apache Beam"
 _KIND = "EXTRACTION"
 _DOCUMENTS = "documents, in which entities are looked for"
 _MODEL = "the tagger"
+_LIST = "terms that are looked for beside the tagger"
 # What the totals of a run are sums of: columns of `documents`.
 _SUMMED = ("characters", "sentences", "tokens", "unknown_tokens", "entities")
 
@@ -67,7 +68,7 @@ def extraction_run(
         description="Finds entities in documents",
         engine=(_ENGINE, run.versions["apache-beam"]),
         parameters=_parameters(run.configuration),
-        inputs=[*_documents(run, manifest), tagger],
+        inputs=[*_documents(run, manifest), tagger, *_lists(run)],
         outputs=_tables(run, job.output, manifest),
         part_of=job if run.part else None,
         error=manifest.get("error", "") if manifest and is_failed else "",
@@ -128,6 +129,15 @@ def _documents(run: RunDescription, manifest: Manifest | None) -> Sequence[Datas
             assertions=asserted,
         )
         for place in places
+    ]
+
+
+def _lists(run: RunDescription) -> Sequence[Dataset]:
+    """The files of the gazetteer, each in the state whose hash is its version."""
+    digests = run.configuration.get("gazetteer", ())
+    return [
+        Dataset(*dataset_name(path), "FILE", _LIST, version=digest)
+        for path, digest in zip(run.gazetteer, digests, strict=True)
     ]
 
 

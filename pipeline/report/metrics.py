@@ -15,6 +15,7 @@ from model.host.durable_files import replace_file
 from model.host.regular_files import open_regular
 from pipeline.console.printing import warn
 from pipeline.console.text import first_line
+from pipeline.report.summary import listed_alone
 from pipeline.report.tables import RunTables
 from schemas.errors import exit_code_of
 from schemas.manifest import Drift, Manifest
@@ -47,6 +48,12 @@ ERRORS = Metric(
     "error",
 )
 LABELS = Metric("gleaner_entities_by_label", "Entities by label", "label")
+TERMS = Metric("gleaner_gazetteer_terms", "Terms of the lists (`--gazetteer`)")
+FIRED = Metric(
+    "gleaner_gazetteer_terms_fired",
+    "Terms that made, marked or forbade an entity; of a job in parts in the part with most of them",
+)
+LISTED = Metric("gleaner_gazetteer_entities", "Entities that the lists found and the model did not")
 LEVEL = Metric(
     "gleaner_drift_level", "Drift of the documents: 0 stable, 1 moderate, 2 drift; the worst run's"
 )
@@ -73,24 +80,28 @@ TOTALS = {
 
 METRICS = (
     *(EXIT_CODE, START, END, SUCCESS, SECONDS, RUNS, FILES),
-    *(*TOTALS.values(), LABELS, ERRORS, LEVEL, STATISTIC_LEVEL, STATISTIC),
+    *(*TOTALS.values(), LABELS, TERMS, FIRED, LISTED, ERRORS),
+    *(LEVEL, STATISTIC_LEVEL, STATISTIC),
 )
 
 Values = Mapping[Metric, Mapping[str, float]]
 
 
 class JobMetrics:
-    """What the runs of a job did, added up; of drift, the worst. problem: what is not counted."""
+    """What the runs of a job did, added up; of drift and of terms, the most.
+
+    problem: what is not counted.
+    """
 
     def __init__(self) -> None:
         self._values: dict[Metric, Counter[str]] = {}
-        self._drift: dict[Metric, dict[str, float]] = {}
+        self._most: dict[Metric, dict[str, float]] = {}
         self.problem = ""
 
     @property
     def values(self) -> Values:
         """By metric and by what stands for its label, which is empty where it has none."""
-        return {**self._values, **self._drift}
+        return {**self._values, **self._most}
 
     def add(self, manifest: Manifest, output: str) -> None:
         """Count a run that was committed, had nothing to do or was refused."""
@@ -109,20 +120,26 @@ class JobMetrics:
         self._count(FILES, states)
         self._count(LABELS, counts["entities_by_label"])
         self._add_drift(manifest.get("drift", {}))
+        if lists := manifest.get("gazetteer"):
+            self._raise(TERMS, lists["terms"])
+            self._raise(FIRED, lists["fired"])
+            self._count(LISTED, {"": listed_alone(lists)})
         self._count(ERRORS, _dead_letters_by_error(manifest, output))  # last: it reads files
 
     def _count(self, metric: Metric, numbers: Mapping[str, int]) -> None:
         self._values.setdefault(metric, Counter()).update(numbers)
 
+    def _raise(self, metric: Metric, value: float, name: str = "") -> None:
+        most = self._most.setdefault(metric, {})
+        most[name] = max(value, most.get(name, value))
+
     def _add_drift(self, drift: Drift) -> None:
-        gauges = [(LEVEL, "", float(LEVELS.index(drift["level"])))] if "level" in drift else []
+        if "level" in drift:
+            self._raise(LEVEL, LEVELS.index(drift["level"]))
         for name, statistic in drift.get("statistics", {}).items():
             if "level" in statistic:
-                gauges.append((STATISTIC_LEVEL, name, LEVELS.index(statistic["level"])))
-                gauges.append((STATISTIC, name, statistic["value"]))
-        for metric, name, value in gauges:
-            worst = self._drift.setdefault(metric, {})
-            worst[name] = max(value, worst.get(name, value))
+                self._raise(STATISTIC_LEVEL, LEVELS.index(statistic["level"]), name)
+                self._raise(STATISTIC, statistic["value"], name)
 
 
 def _dead_letters_by_error(manifest: Manifest, output: str) -> Counter[str]:

@@ -14,7 +14,7 @@ from pipeline.filesystems.paths import shown_path
 from pipeline.inputs.walk import FAULTS
 from pipeline.outputs.layout import RunPaths
 from pipeline.outputs.manifest.gazetteer import LISTED_TERMS
-from schemas.manifest import ASIDES, Counts, Manifest
+from schemas.manifest import ASIDES, Counts, GazetteerEntry, Manifest
 
 _WIDTH = 80
 _BROKEN = 100  # files that an event names
@@ -65,6 +65,7 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
     )
     broken = [entry["source"] for entry in manifest.get("inputs", ()) if not entry["complete"]]
     level = manifest.get("drift", {}).get("level")
+    lists = manifest.get("gazetteer")
     paths = RunPaths(output.rstrip("/"), manifest["run_id"])
     return {
         "name": "run_committed",
@@ -76,6 +77,8 @@ def as_event(manifest: Manifest, output: str, *, has_report: bool = False) -> di
         "unread": manifest.get("unread", []),
         "timings": manifest["timings"],
         "drift": level,
+        "gazetteer": lists
+        and {"terms": lists["terms"], "fired": lists["fired"], "entities": listed_alone(lists)},
         "broken_files": broken[:_BROKEN],
         "warnings": warnings,
         "tables": {
@@ -146,12 +149,17 @@ def _found(counts: Counts) -> str:
     return told
 
 
+def listed_alone(lists: GazetteerEntry) -> int:
+    """How many entities the lists found that the model did not."""
+    return sum(lists["entities_by_label"].values())
+
+
 def lists_in_words(manifest: Manifest) -> str:
     """How many terms of a gazetteer took effect, and what the model had not or has otherwise."""
     lists = manifest.get("gazetteer")
     if lists is None:
         return ""
-    alone = sum(lists["entities_by_label"].values())
+    alone = listed_alone(lists)
     entities = "entity" if alone == 1 else "entities"
     told = f"{lists['fired']:,} of {counted(lists['terms'], 'term')} took effect"
     told += f"; {alone:,} {entities} that the model had not"

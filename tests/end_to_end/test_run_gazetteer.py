@@ -1,17 +1,23 @@
 """End to end: users' lists beside the model, in the tables, the manifest and later runs."""
 
+import io
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from jobs.runs.__main__ import run as runs
 from model import load_tagger
+from pipeline.console.events import EventStream
 from pipeline.run import run
 from schemas.errors import UsageError
+from tests.openlineage_events import Event
 
 TEXTS = (
     "The Larkspur 300 left Lisbon. Maria saw it in the harbour of Arenhold.",
@@ -88,6 +94,38 @@ def test_lists_stand_in_the_table_and_the_manifest_says_how_they_fared(
     assert told["entities_by_label"] == {"flower": 1, "ship": 2, "town": 1}
     assert manifest["counts"]["entities_by_label"]["ship"] == 2
     assert runs(["verify", f"--output={tmp_path / 'out'}"]) == 0
+
+
+def test_metrics_the_event_and_lineage_tell_of_lists(
+    tmp_path: Path,
+    extract: Extract,
+    terms: Path,
+    lineage_events: Callable[[], Sequence[Event]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    metrics = tmp_path / "gleaner.prom"
+    out = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", EventStream(out, "info", {}))
+        patch.setattr(sys, "stderr", EventStream(io.StringIO(), "warning", {}))
+        told = extract("r1", f"--gazetteer={terms}", f"--metrics={metrics}")["gazetteer"]
+    rows = entities(tmp_path / "out", "r1")
+    alone = sum(row[4] == "gazetteer" for row in rows)
+    assert alone == 4
+    wanted = {"terms": 4, "fired": told["fired"], "entities": alone}
+    events = map(json.loads, out.getvalue().splitlines())
+    (committed,) = (event for event in events if event["event"] == "run_committed")
+    assert committed["gazetteer"] == wanted
+    families = text_string_to_metric_families(metrics.read_text())
+    found = {family.name: family.samples[0].value for family in families}
+    for name, number in zip(("terms", "terms_fired", "entities"), wanted.values(), strict=True):
+        assert found[f"gleaner_gazetteer_{name}"] == number
+    start, complete = lineage_events()
+    for event in (start, complete):
+        dataset = event["inputs"][-1]
+        assert (dataset["namespace"], dataset["name"]) == ("file", str(terms))
+        digest = blake2b(terms.read_bytes(), digest_size=16).hexdigest()
+        assert dataset["facets"]["version"]["datasetVersion"] == digest
 
 
 def test_rows_do_not_depend_on_batches_nor_on_processes(

@@ -72,6 +72,18 @@ def test_sources_that_are_elsewhere_are_counted_too() -> None:
     assert (documents.name, documents.files, documents.rows) == ("/out/dead_letters", 2, 4)
 
 
+def test_lists_are_inputs_in_the_state_that_their_hashes_tell() -> None:
+    given = Configuration({**configuration(), "gazetteer": ["0a", "1b"]})
+    run = described(configuration=given, gazetteer=("file:///lists/a.csv", "s3://b/lists/c.csv"))
+    for end in (None, manifest(("/in/1.jsonl", 3))):
+        _, _, *lists = told(run, end).inputs
+        assert [(each.namespace, each.name, each.version) for each in lists] == [
+            ("file", "/lists/a.csv", "0a"),
+            ("s3://b", "lists/c.csv", "1b"),
+        ]
+        assert {each.kind for each in lists} == {"FILE"}
+
+
 def test_what_was_forgotten_is_not_named() -> None:
     run = described(FORGOTTEN, inputs={"/qwxz/1.jsonl": "f"})
     for end in (None, manifest((FORGOTTEN, 3))):

@@ -94,6 +94,27 @@ def test_parts_of_a_job_add_up_and_the_worst_drift_stays() -> None:
     assert found["gleaner_drift_statistic_level"] == {(OUTPUT, "labels"): 2}
 
 
+def test_of_lists_entities_add_up_and_terms_do_not() -> None:
+    """The parts of a job have the same lists, and a term may take effect in several of them."""
+    job = JobMetrics()
+    for fired, alone in ((2, {"town": 3, "ship": 1}), (5, {}), (0, {"town": 2})):
+        lists = {"terms": 7, "fired": fired, "entities_by_label": alone}
+        job.add(manifest(gazetteer=lists), OUTPUT)
+    found = read(exposition(job.values, OUTPUT).decode())
+    names = ("terms", "terms_fired", "entities")
+    assert [found[f"gleaner_gazetteer_{name}"] for name in names] == [
+        {(OUTPUT,): 7},
+        {(OUTPUT,): 5},
+        {(OUTPUT,): 6},
+    ]
+
+
+def test_a_run_without_lists_has_no_numbers_of_them() -> None:
+    job = JobMetrics()
+    job.add(manifest(), OUTPUT)
+    assert "gazetteer" not in exposition(job.values, OUTPUT).decode()
+
+
 def test_a_run_that_was_not_compared_has_no_drift() -> None:
     """0 would say that there is none."""
     job = JobMetrics()

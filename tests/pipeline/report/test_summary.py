@@ -227,6 +227,7 @@ def test_machines_get_the_same_as_one_event() -> None:
         "model": "gmb-en@0123456789ab",
         "timings": {"seconds": 2.0},
         "drift": None,
+        "gazetteer": None,
         "broken_files": [],
         "unread": [],
         "warnings": [],
@@ -235,6 +236,9 @@ def test_machines_get_the_same_as_one_event() -> None:
     }
     reported = as_event(manifest(), "gs://b/out/", has_report=True)
     assert reported["report"] == "gs://b/out/reports/r1.html"
+    lists = {"terms": 9, "fired": 4, "entities_by_label": {"town": 2, "ship": 1}}
+    event = as_event(manifest() | {"gazetteer": lists}, "gs://b/out")
+    assert event["gazetteer"] == {"terms": 9, "fired": 4, "entities": 3}
     broken = manifest()
     broken["inputs"] = [input_entry(name, "1-1", name != "/in/b") for name in ("/in/a", "/in/b")]
     assert as_event(broken, "gs://b/out")["broken_files"] == ["/in/b"]
