@@ -13,7 +13,7 @@ from jobs.resolve.rules import DECISION, STEPS, Rules, read_rules
 from jobs.resolve.steps import join_all
 from jobs.resolve.table import names_table
 from jobs.resolve.why import explained
-from jobs.runs.outputs import Output, find_output, holding
+from jobs.runs.outputs import Output, find_output, holding, require_publishable
 from pipeline.console.arguments import Parser
 from pipeline.console.commands import called
 from pipeline.console.printing import answer, console, warn
@@ -22,6 +22,8 @@ from pipeline.console.text import counted, duration, listed
 from pipeline.outputs.current import committed_runs
 from pipeline.outputs.layout import names_file
 from pipeline.outputs.names import counted_runs, digest_of, write_names
+from pipeline.publication.publish import publish_all
+from pipeline.publication.targets import remembered_targets
 from schemas.errors import UsageError
 
 EXAMPLES = (
@@ -45,8 +47,11 @@ def run(arguments: Sequence[str]) -> int:
         _explain(flags, rules, decisions)
         return 0
     flags.dry_run = False
-    with holding(flags):
-        _resolve(_output(flags), rules, decisions)
+    with holding(flags) as root:
+        output = _output(flags)
+        require_publishable(root, makes_names=True)
+        _resolve(output, rules, decisions)
+        publish_all(root, remembered_targets(root))
     return 0
 
 

@@ -101,7 +101,7 @@ def changing(flags: argparse.Namespace, going: Sequence[str] = ()) -> Iterator[O
     """
     with holding(flags) as root:
         if not flags.dry_run:
-            _require_publishable(root, going)
+            require_publishable(root, going)
         manifests = not_replaced(read_manifests(root)) if flags.dry_run else clean(root)
         output = Output(root, by_age(manifests))
         try:
@@ -119,8 +119,11 @@ def changing(flags: argparse.Namespace, going: Sequence[str] = ()) -> Iterator[O
             raise
 
 
-def _require_publishable(root: str, going: Sequence[str]) -> None:
-    """Raise UsageError where an output cannot be published once these runs are gone."""
+def require_publishable(root: str, going: Sequence[str] = (), *, makes_names: bool = False) -> None:
+    """Raise UsageError where an output cannot be published once these runs are gone.
+
+    makes_names: whether it will have a table of names.
+    """
     names = remembered_names(root)
     if not names:
         return
@@ -128,7 +131,7 @@ def _require_publishable(root: str, going: Sequence[str]) -> None:
     gone = [manifest for name in going for manifest in output.runs_of(name)]
     staying = [manifest for manifest in output.manifests if manifest not in gone]
     try:
-        required_targets(root, names, kept_fields(staying))
+        required_targets(root, names, kept_fields(staying), makes_names=makes_names)
     except UsageError as error:
         raise UsageError(
             f"{error}; {called('jobs.publish')} --output {root} --stop TARGET ends publishing there"

@@ -70,6 +70,12 @@ def write_copy(root: str, table: str, file: WantedFile, path: str) -> tuple[int,
     return (results[0].rows, results[0].bytes) if results else (0, 0)
 
 
+def write_data(data: bytes, path: str) -> None:
+    """Write a file with these bytes; raises JobError where that cannot be."""
+    with writing(path) as copy:
+        copy.enter_context(whole_file(path)).write(data)
+
+
 @contextlib.contextmanager
 def writing(place: str) -> Iterator[contextlib.ExitStack]:
     """Within, files of a table's own are written; what an error leaves half written goes.
@@ -103,21 +109,22 @@ def remove_copies(listed: Mapping[str, Listed], located: Collection[str], before
     return len(paths)
 
 
-def listed_files(directory: str) -> Mapping[str, Listed]:
-    """The files in the partitions of a directory by what tells them apart, half-written ones too.
+def listed_files(directory: str, *, in_folders: bool = True) -> Mapping[str, Listed]:
+    """The files of a directory by what tells them apart, half-written ones too.
 
-    One listing, also of an object store. Raises JobError where it is refused.
+    One listing, also of an object store. in_folders: whether they stand in those of partitions.
+    Raises JobError where it is refused.
     """
     _load_stores(directory)
+    pattern = "*=*/part-*" if in_folders else "part-*"
     try:
-        return {_name(file.path): file for file in _listing(directory)}
+        return {_name(file.path): file for file in _listing(directory, pattern)}
     except Exception as error:  # each filesystem raises errors of its own
         raise JobError(f"{directory} cannot be listed: {refusal(error)}") from error
 
 
-def _listing(directory: str) -> Iterator[Listed]:
+def _listing(directory: str, pattern: str) -> Iterator[Listed]:
     """Of a local directory not by Beam, which takes brackets in its name for a pattern."""
-    pattern = "*=*/part-*"
     if is_remote(directory):
         for file in list_files(f"{directory}/{pattern}"):
             yield Listed(file.path, file.size_in_bytes, file.last_updated_in_seconds or 0)
@@ -145,8 +152,10 @@ def _names(location: str) -> Collection[str]:
 
 
 def _name(path: str) -> str:
-    """What tells files apart, however their table names them."""
-    return "/".join(path.split("/")[-2:])
+    """What tells files apart, however their table names them: the folder of a partition too."""
+    folder, _, name = path.rpartition("/")
+    partition = folder.rpartition("/")[2]
+    return f"{partition}/{name}" if "=" in partition else name
 
 
 def whole_file(path: str) -> Writer:

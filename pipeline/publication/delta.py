@@ -86,8 +86,8 @@ class DeltaTarget:
         if delta is not None and not delta.transaction_version(_APPLICATION.format(owner)):
             raise UsageError(f"there is a table {table} of somebody else already")
         by = partition_of(self.by, table)
-        if delta is not None and delta.metadata().partition_columns != [by]:
-            raise UsageError(f"the table {table} there is not partitioned by {by}")
+        if delta is not None and delta.metadata().partition_columns != _columns(by):
+            raise UsageError(f"the table {table} there is not partitioned by {by or 'no column'}")
         return DeltaPublished(self, table, owner, delta)
 
 
@@ -128,9 +128,11 @@ class DeltaPublished(PublishedTable):
         if self._delta is None:
             return {}
         rows = pa.table(self._delta.get_add_actions(flatten=True))
-        names = ("path", f"partition.{self.by}", "num_records", "size_bytes")
-        columns = (rows[name].to_pylist() for name in names)
-        return {file[0]: PublishedFile(*file) for file in zip(*columns, strict=True)}
+        names = ("path", "num_records", "size_bytes")
+        path, count, size = (rows[name].to_pylist() for name in names)
+        values = rows[f"partition.{self.by}"].to_pylist() if self.by else [None] * len(rows)
+        files = map(PublishedFile, path, values, count, size)
+        return {file.location: file for file in files}
 
     def require_columns(self, names: Sequence[str]) -> None:
         super().require_columns(names)
@@ -186,7 +188,7 @@ class DeltaPublished(PublishedTable):
             _delta_schema(self._schema),
             [_add(file, self.by) for file in change.added],
             mode="error",
-            partition_by=[self.by],
+            partition_by=_columns(self.by),
             name=self._table,
             description=self._schema.metadata[b"doc"].decode(),
             configuration=_SETTINGS | (_IN_PLACE if self._is_in_place else {}),
@@ -209,7 +211,7 @@ class DeltaPublished(PublishedTable):
                 actions,
                 "append",
                 delta.schema(),
-                [self.by],
+                _columns(self.by),
                 commit_properties=self._properties(change, number + 1),
             )
 
@@ -230,6 +232,8 @@ class DeltaPublished(PublishedTable):
         """
         from deltalake import Field, Schema
 
+        if self.by is None:
+            raise ValueError("without partitions all of the table would be overwritten")
         names = self._relaxed
         fields = [
             Field(f.name, f.type, nullable=f.nullable or f.name in names, metadata=f.metadata)
@@ -254,20 +258,29 @@ class DeltaPublished(PublishedTable):
         """Nothing: the log drops its own old entries, and has no value of a row."""
 
 
-def _add(file: PublishedFile, by: str) -> "AddAction":
+def _columns(by: str | None) -> list[str]:
+    """The columns by which a table is partitioned."""
+    return [by] if by else []
+
+
+def _values(file: PublishedFile, by: str | None) -> dict[str, str | None]:
+    return {by: file.partition} if by else {}
+
+
+def _add(file: PublishedFile, by: str | None) -> "AddAction":
     from deltalake.transaction import AddAction
 
     return AddAction(
         path=unquote(file.location),
         size=file.bytes,
-        partition_values={by: file.partition},
+        partition_values=_values(file, by),
         modification_time=_now(),
         data_change=True,
         stats=json.dumps({"numRecords": file.rows}),
     )
 
 
-def _remove(file: PublishedFile, by: str) -> "RemoveAction":
+def _remove(file: PublishedFile, by: str | None) -> "RemoveAction":
     from deltalake.transaction import RemoveAction
 
     return RemoveAction(
@@ -275,7 +288,7 @@ def _remove(file: PublishedFile, by: str) -> "RemoveAction":
         data_change=True,
         deletion_timestamp=_now(),
         size=file.bytes,
-        partition_values={by: file.partition},
+        partition_values=_values(file, by),
     )
 
 

@@ -135,8 +135,8 @@ class IcebergTarget:
                 return new
         if found.properties.get(_OWNER) != owner:
             raise UsageError(f"there is a table {table} of somebody else already")
-        if [field.name for field in found.spec().fields] != [by]:
-            raise UsageError(f"the table {table} there is not partitioned by {by}")
+        if [field.name for field in found.spec().fields] != ([by] if by else []):
+            raise UsageError(f"the table {table} there is not partitioned by {by or 'no column'}")
         return IcebergPublished(self, name, owner, by, found)
 
     @cached_property
@@ -181,7 +181,7 @@ class IcebergPublished(PublishedTable):
     takes_dictionaries: ClassVar[bool] = False  # pyiceberg finds no common type
 
     def __init__(
-        self, target: IcebergTarget, name: str, owner: str, by: str, table: "Table | None"
+        self, target: IcebergTarget, name: str, owner: str, by: str | None, table: "Table | None"
     ) -> None:
         self.by = by
         self._target = target
@@ -224,14 +224,16 @@ class IcebergPublished(PublishedTable):
         from pyiceberg.transforms import IdentityTransform
 
         columns = iceberg_schema(schema, self.by)
-        source = columns.find_field(self.by).field_id
-        field = PartitionField(source, 1000, IdentityTransform(), self.by)
+        fields = []
+        if self.by:
+            source = columns.find_field(self.by).field_id
+            fields.append(PartitionField(source, 1000, IdentityTransform(), self.by))
         catalog = self._target.opened_catalog
         catalog.create_namespace_if_not_exists(self._target.namespace)
         return catalog.create_table_transaction(
             self._name,
             columns,
-            partition_spec=PartitionSpec(field),
+            partition_spec=PartitionSpec(*fields),
             properties={
                 **_PROPERTIES,
                 _OWNER: self._owner,
@@ -287,9 +289,9 @@ class IcebergPublished(PublishedTable):
         # A snapshot that only adds files keeps the manifests of others together.
         with update.overwrite() if change.removed else update.merge_append() as snapshot:
             for file in change.removed:
-                snapshot.delete_data_file(data_file(file, spec))
+                snapshot.delete_data_file(data_file(file, self.by, spec))
             for file in change.added:
-                snapshot.append_data_file(data_file(file, spec))
+                snapshot.append_data_file(data_file(file, self.by, spec))
 
     def expire(self, before: datetime) -> None:
         table = self._table

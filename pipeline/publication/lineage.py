@@ -6,7 +6,10 @@ from importlib.metadata import version
 
 from pipeline.lineage.names import dataset_name
 from pipeline.lineage.records import Dataset, LineageRun, RunName
+from pipeline.outputs.layout import NAMES
+from pipeline.outputs.names import has_names
 from pipeline.publication.table import Published, Target
+from schemas.tables import NAMES as NAMES_SCHEMA
 from schemas.tables import TABLES
 
 JOB = "jobs.publish"
@@ -17,12 +20,14 @@ def publish_run(
 ) -> LineageRun:
     """A publish of an output to a target; published: what became of its tables."""
     done = {table.table: table for table in published}
+    has_table = NAMES in done if done else has_names(root)
+    schemas = {**TABLES, **({NAMES: NAMES_SCHEMA} if has_table else {})}
     return LineageRun(
         name=RunName(f"{JOB}:{target.text}", started.isoformat(), root, started),
         kind="PUBLISH",
         description="Commits what counts of an output to tables of an open format",
         engine=(target.package, version(target.package)),
-        inputs=[Dataset(*dataset_name(f"{root}/{table}"), "TABLE") for table in TABLES],
+        inputs=[Dataset(*dataset_name(f"{root}/{table}"), "TABLE") for table in schemas],
         outputs=[
             Dataset(
                 *target.dataset(table),
@@ -33,6 +38,6 @@ def publish_run(
                 files=done[table].files if table in done else None,
                 table_format=target.table_format,
             )
-            for table, schema in TABLES.items()
+            for table, schema in schemas.items()
         ],
     )

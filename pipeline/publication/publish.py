@@ -1,9 +1,9 @@
 """Make the tables of a target what counts of an output, whatever they were.
 
-A table is opened before the manifests are read, and its change is refused where another came
-between. Once it is done they are read again: if they are others by now, somebody else may have
-found the table right as it was. Whoever was slower begins again. What was written for a change that
-came to nothing counts for nothing, and is removed a week later.
+A table is opened before the manifests and the names are read, and its change is refused where
+another came between. Once it is done they are read again: if they are others by now, somebody else
+may have found the table right as it was. Whoever was slower begins again. What was written for a
+change that came to nothing counts for nothing, and is removed a week later.
 """
 
 import random
@@ -24,8 +24,9 @@ from pipeline.filesystems.paths import is_remote
 from pipeline.lineage.observing import Lineage, open_lineage
 from pipeline.outputs.catalog import manifest_contents, manifests_of, read_manifests
 from pipeline.outputs.current import committed_runs
-from pipeline.outputs.layout import PUBLISHED_LOCK
+from pipeline.outputs.layout import NAMES, PUBLISHED_LOCK
 from pipeline.outputs.lock import locked
+from pipeline.outputs.names import has_names, names_bytes
 from pipeline.publication.copies import now, remove_copies
 from pipeline.publication.current_files import CurrentFiles
 from pipeline.publication.lineage import publish_run
@@ -69,16 +70,18 @@ def publish(root: str, target: Target, kept: timedelta = KEPT) -> list[Published
 
 def _once(root: str, target: Target, owner: str, kept: timedelta) -> list[Published]:
     """Publish what counts now; OutdatedError where it is not that any more, or others publish."""
-    tables = _opened(target, owner)
-    contents = manifest_contents(root)
+    tables = _opened(target, owner, needs_names=has_names(root))
+    contents, names = before = manifest_contents(root), names_bytes(root)
+    if names is not None and NAMES not in tables:
+        raise OutdatedError("its first names were found meanwhile")
     manifests = manifests_of(contents)
     try:
-        done = list(_published(root, target, tables, manifests, kept))
+        done = list(_published(root, target, tables, manifests, names, kept))
     except JobError as error:
-        if manifest_contents(root) == contents:
+        if (manifest_contents(root), names_bytes(root)) == before:
             raise
         raise OutdatedError("files went that did not count any more") from error
-    if manifest_contents(root) != contents:
+    if (manifest_contents(root), names_bytes(root)) != before:
         raise OutdatedError("the output changed meanwhile")
     # On an object store another one may have written at the same time what is remembered.
     remember(root, target.text)
@@ -97,13 +100,18 @@ def _until_others_are_done(work: Callable[[], _T]) -> _T:
 
 
 def required_targets(
-    root: str, texts: Sequence[str], kept: Sequence[str] | None = None
+    root: str,
+    texts: Sequence[str],
+    kept: Sequence[str] | None = None,
+    *,
+    makes_names: bool = False,
 ) -> list[Target]:
     """The targets of these names, each once; nothing is written.
 
-    kept: the fields that runs will have kept, as they have until now by default. Raises UsageError
-    for a target that is none, out of reach, or has tables of another output, and for columns that
-    its tables cannot have.
+    kept: the fields that runs will have kept, as they have until now by default; makes_names:
+    whether there will be a table of names, also where there is none yet. Raises UsageError for a
+    target that is none, out of reach, or has tables of another output, and for columns that its
+    tables cannot have.
     """
     targets = {one.text: one for one in (target(text, root) for text in texts)}
     if not targets:
@@ -114,7 +122,9 @@ def required_targets(
     for one in targets.values():
         with _naming(one):
             one.require()
-            _schemas(one, _in_reach(one, known.owner if known else ""), fields)
+            needs_names = makes_names or has_names(root)
+            tables = _in_reach(one, known.owner if known else "", needs_names=needs_names)
+            _schemas(one, tables, fields)
     return [*targets.values()]
 
 
@@ -131,13 +141,21 @@ def _naming(target: Target) -> Iterator[None]:
 Tables = Mapping[str, PublishedTable]
 
 
-def _opened(target: Target, owner: str) -> Tables:
-    return {table: target.open(table, owner) for table in TABLES}
-
-
-def _in_reach(target: Target, owner: str) -> Tables:
+def _opened(target: Target, owner: str, *, needs_names: bool) -> Tables:
+    """The tables of a target; that of names where it is needed, or else where it is there."""
+    tables = {table: target.open(table, owner) for table in TABLES}
     try:
-        return _opened(target, owner)
+        names = target.open(NAMES, owner)
+    except UsageError:  # it is of somebody else, which matters to those alone who need one
+        if needs_names:
+            raise
+        return tables
+    return {**tables, NAMES: names} if needs_names or names.is_complete else tables
+
+
+def _in_reach(target: Target, owner: str, *, needs_names: bool) -> Tables:
+    try:
+        return _opened(target, owner, needs_names=needs_names)
     except UsageError:
         raise
     except (JobError, OutdatedError) as error:
@@ -149,8 +167,8 @@ def _schemas(target: Target, tables: Tables, kept: Sequence[str]) -> Mapping[str
     if target.by and target.by not in kept and not tables["documents"].is_complete:
         raise UsageError(f"no run kept the field {target.by}, by which it is to be published")
     schemas = published_schemas(kept, target.by)
-    for name, schema in schemas.items():
-        tables[name].require_columns(schema.names)
+    for name, table in tables.items():
+        table.require_columns(schemas[name].names)
     return schemas
 
 
@@ -247,12 +265,13 @@ def _published(
     target: Target,
     tables: Tables,
     manifests: Sequence[Manifest],
+    names: bytes | None,
     kept: timedelta,
 ) -> Iterator[Published]:
     runs = committed_runs(manifests)
     run_id = runs[-1]["run_id"] if runs else ""
     schemas = _schemas(target, tables, kept_fields(manifests))
-    current = CurrentFiles(root, manifests, target.by)
+    current = CurrentFiles(root, manifests, names, target.by)
     current.require(tables)
     # What is remembered may have a table, what is not has none: also after a kill.
     remember(root, target.text)
@@ -283,8 +302,7 @@ def expire_everywhere(root: str) -> None:
 
 
 def _expire(target: Target, owner: str, before: datetime) -> None:
-    for name in TABLES:
-        table = target.open(name, owner)
+    for table in _opened(target, owner, needs_names=False).values():
         if table.is_complete:
             _tidy(table, table.files, before)
 

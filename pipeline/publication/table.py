@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from model.host.installation import install_command
 from pipeline.lineage.names import DatasetName
+from pipeline.outputs.layout import NAMES
 from pipeline.publication.copies import Listed, is_whole, listed_files
 from pipeline.publication.wanted import RUN_ID
 from schemas.errors import UsageError
@@ -26,7 +27,7 @@ class OutdatedError(Exception):
 class PublishedFile(NamedTuple):
     """A file of a published table.
 
-    location: as the table names it; partition: the value of the table's partition.
+    location: as the table names it; partition: the value of the table's partition, if it has any.
     """
 
     location: str
@@ -49,11 +50,11 @@ class Change(NamedTuple):
 class PublishedTable(ABC):
     """A table as it was when it was opened; it need not be there yet.
 
-    by: the column by which it is partitioned; takes_dictionaries: whether its readers take files
-    that call text dictionaries beside others.
+    by: the column by which it is partitioned, None where it is not; takes_dictionaries: whether its
+    readers take files that call text dictionaries beside others.
     """
 
-    by: str
+    by: str | None
     takes_dictionaries: ClassVar[bool] = True
 
     def require_columns(self, names: Sequence[str]) -> None:
@@ -108,7 +109,7 @@ class PublishedTable(ABC):
     def copies(self) -> str:
         """The directory of the files that the table has for itself, as Beam's filesystems name it.
 
-        A file there stands in a folder for its partition, `run_id=ID`.
+        A file there stands in a folder for its partition, `run_id=ID`, where the table has any.
         """
 
     def is_copy(self, location: str) -> bool:
@@ -118,7 +119,7 @@ class PublishedTable(ABC):
     @cached_property
     def listed(self) -> Mapping[str, Listed]:
         """What is in `copies`, listed once."""
-        return listed_files(self.copies)
+        return listed_files(self.copies, in_folders=self.by is not None)
 
     @cached_property
     def lost(self) -> Collection[str]:
@@ -165,8 +166,10 @@ def require_package(package: str, extra: str) -> None:
         raise UsageError(f"it needs more packages: {install_command(extra)}")
 
 
-def partition_of(by: str | None, table: str) -> str:
+def partition_of(by: str | None, table: str) -> str | None:
     """The column by which a table is partitioned, where `by` is asked for documents."""
+    if table == NAMES:  # it is of no run
+        return None
     return by if by and table in ("documents", "entities") else RUN_ID
 
 

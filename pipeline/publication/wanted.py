@@ -14,9 +14,10 @@ from pipeline.outputs.current import (
     committed_runs,
     rows_that_count,
 )
-from pipeline.outputs.layout import table_file
+from pipeline.outputs.layout import NAMES, table_file
 from pipeline.outputs.table_reader import read_row_groups
 from schemas.manifest import FileEntry, Manifest
+from schemas.tables import NAMES as NAMES_SCHEMA
 from schemas.tables import TABLES, documents_schema
 
 RUN_ID = "run_id"  # the column that Parquet files have in their path alone
@@ -112,10 +113,11 @@ def kept_fields(manifests: Sequence[Manifest]) -> list[str]:
 def published_schemas(kept: Sequence[str], by: str | None = None) -> Mapping[str, pa.Schema]:
     """The columns of each published table: those of the files, all kept fields, and `run_id`.
 
-    by: the field that entities have of their document.
+    Names have no run. by: the field that entities have of their document.
     """
     fields = [*dict.fromkeys([*kept, *([by] if by else [])])]
     schemas = {**TABLES, "documents": documents_schema(fields)}
     if by:
         schemas["entities"] = schemas["entities"].append(schemas["documents"].field(by))
-    return {table: schema.append(RUN_ID_FIELD) for table, schema in schemas.items()}
+    of_runs = {table: schema.append(RUN_ID_FIELD) for table, schema in schemas.items()}
+    return {**of_runs, NAMES: NAMES_SCHEMA}

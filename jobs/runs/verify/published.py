@@ -6,6 +6,8 @@ from jobs.runs.outputs import Output
 from jobs.runs.verify.findings import Finding
 from pipeline.console.commands import called
 from pipeline.console.text import counted
+from pipeline.outputs.layout import NAMES
+from pipeline.outputs.names import has_names
 from pipeline.publication.copies import is_whole, listed_files
 from pipeline.publication.table import OutdatedError, PublishedTable, Target, require_package
 from pipeline.publication.targets import read_publications, target
@@ -35,7 +37,8 @@ def published_problems(output: Output) -> Iterator[Finding]:
         try:
             one = target(text, output.root)
             require_package(one.package, one.table_format)
-            for table in TABLES:
+            names = [NAMES] if has_names(output.root) else []
+            for table in (*TABLES, *names):
                 yield from _of_table(output.root, one, table, known.owner)
         except (JobError, OutdatedError) as error:
             yield Finding("warning", f"what was published to {text} cannot be checked: {error}")

@@ -93,6 +93,18 @@ def has_names(root: str) -> bool:
     return bool(filesystems().exists(names_file(root)))
 
 
+def names_bytes(root: str) -> bytes | None:
+    """The file of the table as it is now; None where there is none. Raises JobError."""
+    path = names_file(root)
+    try:
+        if not has_names(root):
+            return None
+        with open_file(path) as stream:
+            return stream.read()
+    except Exception as error:  # each filesystem raises errors of its own
+        raise JobError(f"{path} cannot be read: {refusal(error)}") from error
+
+
 def are_outdated(root: str, manifests: Sequence[Manifest]) -> bool:
     """Whether there is a table of names that was made of other rows than those that count now."""
     if not has_names(root):

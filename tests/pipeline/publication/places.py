@@ -4,10 +4,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from pyiceberg.exceptions import NoSuchTableError
 from sqlalchemy.exc import OperationalError
 
+from pipeline.outputs.current import current_sources, read_manifests, read_names
+from pipeline.outputs.names import has_names, write_names
+from schemas.tables import NAMES
 from tests.builders import stored_rows
 from tests.jobs.runs.view.histories import (
     LATER,
@@ -20,6 +24,7 @@ from tests.jobs.runs.view.histories import (
 )
 from tests.pipeline.publication.readers import delta_rows, iceberg_rows
 
+PUBLISHED = (*TABLES, "names")
 # By place and table; None where there is no table.
 Seen = Mapping[tuple[str, str], list[str] | None]
 
@@ -29,12 +34,36 @@ def run_of(number: int, *sources: str) -> Manifest:
     return {**committed(f"r{number}", list(sources)), "timings": {**LATER, "seconds": 1.0 * number}}
 
 
-def make_output(root: Path) -> Path:
-    """An output of two runs, of which the second read a source of the first anew."""
+def make_output(root: Path, *names: str) -> Path:
+    """An output of two runs, of which the second read a source of the first anew.
+
+    names: the surfaces of its table of names; it has none without any.
+    """
     root.mkdir(parents=True)
     write(root, committed("r1", list(SOURCES)))
     write(root, run_of(2, SOURCES[2]))
+    if names:
+        call(root, *names)
     return root
+
+
+def call(root: Path, *names: str) -> None:
+    """Have these surfaces in the table of names, each with an id and without, as `jobs.resolve`."""
+    rows = [
+        {
+            "surface": name,
+            "label": "per",
+            "entity_id": entity_id,
+            "canonical": names[0],
+            "group": 0,
+            "rule": "",
+            "mentions": 2,
+            "documents": 1,
+        }
+        for name in names
+        for entity_id in (None, f"id of {name}")
+    ]
+    write_names(str(root), pa.Table.from_pylist(rows, NAMES), f"digest of {names}")
 
 
 def commit(root: Path, told: Manifest) -> None:
@@ -55,7 +84,7 @@ def targets_of(root: Path) -> list[str]:
 def seen(root: Path) -> Seen:
     """What readers find now."""
     found: dict[tuple[str, str], list[str] | None] = {}
-    for table in TABLES:
+    for table in PUBLISHED:
         places = {"in place": root / table, "elsewhere": root.parent / "lake" / table}
         for name, place in places.items():
             is_there = DeltaTable.is_deltatable(str(place))
@@ -75,9 +104,15 @@ def _iceberg(root: Path, table: str) -> list[str] | None:
 
 def counting(root: Path) -> Seen:
     """What each of them should find: what counts of the output."""
-    rows = {table: comparable(stored_rows(str(root), table).to_pylist()) for table in TABLES}
+    counts = bool(current_sources(read_manifests(str(root))))
+    rows: dict[str, list[str] | None] = {
+        table: comparable(stored_rows(str(root), table).to_pylist()) if counts else []
+        for table in TABLES
+    }
+    is_named = has_names(str(root))
+    rows["names"] = comparable(read_names(str(root)).to_pylist()) if is_named else None
     places = ("in place", "elsewhere", "iceberg")
-    return {(name, table): rows[table] for name in places for table in TABLES}
+    return {(name, table): rows[table] for name in places for table in PUBLISHED}
 
 
 def kept(place: Path) -> Path:

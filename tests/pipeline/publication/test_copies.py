@@ -14,6 +14,7 @@ from pipeline.publication.targets import read_publications, remember, target
 from schemas.errors import JobError
 from tests.jobs.runs.view.histories import SOURCES, TABLES
 from tests.pipeline.publication.places import (
+    call,
     commit,
     counting,
     make_output,
@@ -78,13 +79,14 @@ def test_what_an_output_remembers_is_whole_or_as_before(
 @pytest.mark.parametrize("name", ["plain", "[brackets] and *"])
 def test_copies_that_nothing_needs_go_a_week_later(tmp_path: Path, name: str) -> None:
     """Also what a kill left half written of one; until then older versions can be read."""
-    root = make_output(tmp_path / name / "out")
+    root = make_output(tmp_path / name / "out", "Ada")
     publish_everywhere(root)
     needed = copies(tmp_path)
     left = [path.with_name(f"{path.name}.{'0' * 32}") for path in needed]
     for path in left:
         path.write_bytes(b"half")
     commit(root, run_of(3, *SOURCES))
+    call(root, "Orso")
     publish_everywhere(root)
     assert copies(tmp_path) >= needed.union(left)
     long_ago = time.time() - KEPT.total_seconds() - 60
@@ -108,10 +110,11 @@ def test_a_copy_that_is_about_to_be_committed_stays(tmp_path: Path) -> None:
 
 def test_expiring_takes_all_that_tables_do_not_have(tmp_path: Path) -> None:
     """As forgetting does: copies of any age, and half-written ones."""
-    root = make_output(tmp_path / "[x]" / "out")
+    root = make_output(tmp_path / "[x]" / "out", "Ada")
     publish_everywhere(root)
     before = copies(tmp_path)
     commit(root, run_of(3, *SOURCES))
+    call(root, "Orso")
     publish_everywhere(root)
     half = next(iter(before)).with_name(f"part-{'1' * 32}.parquet.{'0' * 32}")
     half.write_bytes(b"half")

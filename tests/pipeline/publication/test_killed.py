@@ -18,6 +18,7 @@ from tests.end_to_end.kills.killing import finished, killed_after, killed_at
 from tests.jobs.runs.view.histories import SOURCES, TABLES, write
 from tests.pipeline.publication.places import (
     Seen,
+    call,
     counting,
     kept,
     make_output,
@@ -34,10 +35,11 @@ KILLED = -9
 def place(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """An output with a run that is committed and not published yet: killed between the two."""
     place = tmp_path / "place"
-    root = make_output(place / "out")
+    root = make_output(place / "out", "Ada", "Ms. Ada")
     if request.param == "a later one":
         assert publish(root) == 0
         write(root, run_of(3, SOURCES[0], SOURCES[1]))
+        call(root, "Orso")
     kept(place)
     return place
 

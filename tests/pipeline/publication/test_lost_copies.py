@@ -14,8 +14,10 @@ from pipeline.publication.publish import in_words, publish, required_targets
 from pipeline.publication.table import Published
 from pipeline.publication.wanted import WantedFile
 from tests.jobs.runs.conftest import MadeOutput, Read
-from tests.jobs.runs.view.histories import SOURCES, TABLES
+from tests.jobs.runs.view.histories import SOURCES
 from tests.pipeline.publication.places import (
+    PUBLISHED,
+    call,
     commit,
     counting,
     make_output,
@@ -43,8 +45,10 @@ def read(paths: set[Path]) -> Mapping[Path, bytes]:
 
 def versions(root: Path) -> list[object]:
     """What the tables are at, in place, elsewhere and in Iceberg."""
-    tables = [DeltaTable(place / name) for place in (root, root.parent / "lake") for name in TABLES]
-    snapshots = [iceberg_table(root, name).current_snapshot() for name in TABLES]
+    tables = [
+        DeltaTable(place / name) for place in (root, root.parent / "lake") for name in PUBLISHED
+    ]
+    snapshots = [iceberg_table(root, name).current_snapshot() for name in PUBLISHED]
     return [*(table.version() for table in tables), *snapshots]
 
 
@@ -53,7 +57,7 @@ def test_what_was_lost_is_as_it_was_and_no_new_version(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     """The same bytes at the same places, of which the tables know already."""
-    root = make_output(tmp_path / "out")
+    root = make_output(tmp_path / "out", "Ada")
     assert all(" again" not in told for told, _ in published(root))
     before, at = read(copies(tmp_path)), versions(root)
     for path in before:
@@ -64,7 +68,7 @@ def test_what_was_lost_is_as_it_was_and_no_new_version(
     assert seen(root) == counting(root)
     assert sum(table.restored for _, tables in done for table in tables) == len(before) > 9
     assert all(table.added == table.removed == 0 for _, tables in done for table in tables)
-    assert all(told.count(" written again that had been lost") == 3 for told, _ in done)
+    assert all(told.count(" written again that had been lost") == 4 for told, _ in done)
     assert all(" again" not in told for told, _ in published(root))
 
 
@@ -72,7 +76,7 @@ def test_a_copy_that_becomes_another_one_takes_its_place_in_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where another version of the Parquet library writes it."""
-    root = make_output(tmp_path / "out")
+    root = make_output(tmp_path / "out", "Ada")
     published(root)
     before = read(copies(tmp_path))
 
@@ -100,12 +104,13 @@ def test_a_copy_that_becomes_another_one_takes_its_place_in_the_table(
 
 
 def test_what_counts_no_more_is_not_written_again(tmp_path: Path) -> None:
-    root = make_output(tmp_path / "out")
+    root = make_output(tmp_path / "out", "Ada")
     published(root)
     before = copies(tmp_path)
     for path in before:
         path.unlink()
     commit(root, run_of(3, *SOURCES))
+    call(root, "Orso")
     published(root)
     assert not copies(tmp_path).intersection(before)
     assert seen(root) == counting(root)
@@ -129,16 +134,16 @@ def test_a_file_of_a_partition_is_written_again(tmp_path: Path) -> None:
 
 def test_a_publish_lists_each_table_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many files it has, and also where some are lost."""
-    root = make_output(tmp_path / "out")
+    root = make_output(tmp_path / "out", "Ada")
     published(root)
     next(iter(copies(tmp_path))).unlink()
     listed: list[str] = []
     listing = module._listing  # noqa: SLF001 - each call is one listing
 
-    def counted(directory: str) -> Iterator[Listed]:
+    def counted(directory: str, pattern: str) -> Iterator[Listed]:
         listed.append(directory)
-        return listing(directory)
+        return listing(directory, pattern)
 
     monkeypatch.setattr(module, "_listing", counted)
     published(root)
-    assert len(listed) == len(set(listed)) == 3 * len(TABLES)
+    assert len(listed) == len(set(listed)) == 3 * len(PUBLISHED)

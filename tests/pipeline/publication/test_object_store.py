@@ -1,6 +1,7 @@
 """Tables in a bucket, published by what the environment has for all else, and read row for row."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ from deltalake import DeltaTable
 from pyiceberg.catalog import load_catalog
 
 from jobs.publish.__main__ import run as publish
+from jobs.resolve.__main__ import run as resolve
 from jobs.runs.__main__ import run as runs
 from pipeline.filesystems.beam import load_object_stores
+from pipeline.outputs.current import read_names
+from pipeline.outputs.names import has_names
 from pipeline.publication.publish import required_targets
 from pipeline.publication.targets import read_publications, remember
 from schemas.errors import UsageError
@@ -89,9 +93,12 @@ def comparable(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def require_published(remote: str, texts: list[str], s3: str) -> None:
-    """All tables are what counts of the output."""
-    for table in TABLES:
-        wanted = comparable(stored_rows(remote, table).to_pylist())
+    """All tables are what counts of the output, and its names where it has any."""
+    tables = {table: stored_rows(remote, table) for table in TABLES}
+    if has_names(remote):
+        tables["names"] = read_names(remote)
+    for table, rows in tables.items():
+        wanted = comparable(rows.to_pylist())
         for text in texts:
             assert comparable(read(text, table, s3)) == wanted, (text, table)
 
@@ -102,9 +109,16 @@ def test_what_changes_an_output_publishes_it_again(
     assert publish([f"--output={remote}", *texts]) == 0
     require_published(remote, texts, s3)
     assert any(FORGOTTEN in row["doc_id"] for row in read(texts[0], "documents", s3))
+    assert resolve([f"--output={remote}"]) == 0
+    assert FORGOTTEN in [row["surface"] for row in read(texts[2], "names", s3)]
+    require_published(remote, texts, s3)
     for command in (["forget", "--doc_id", FORGOTTEN], ["rollback", "r2"], ["compact"]):
         assert runs([*command, f"--output={remote}"]) == 0
         require_published(remote, texts, s3)
+    assert read_names(remote).num_rows == 0
+    assert resolve([f"--output={remote}"]) == 0
+    assert read_names(remote).num_rows > 0
+    require_published(remote, texts, s3)
 
 
 def test_copies_that_are_lost_are_told_and_written_again(
@@ -116,6 +130,7 @@ def test_copies_that_are_lost_are_told_and_written_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """By a listing of names and sizes, as on a disk."""
+    assert resolve([f"--output={remote}"]) == 0
     assert publish([f"--output={remote}", *texts]) == 0
     parts = [key for key in keys("") if "/part-" in key]
     own = [key for key in parts if "/_published/" in key or not key.startswith("out/")]
@@ -127,6 +142,7 @@ def test_copies_that_are_lost_are_told_and_written_again(
     runs(["verify", f"--output={remote}"])
     told = [line for line in capsys.readouterr().out.splitlines() if " writes them again" in line]
     assert len(own) > 9
+    assert len([key for key in own if "/names/" in key]) == 3
     assert all(any(key.rpartition("/")[2] in line for line in told) for key in own)
     assert publish([f"--output={remote}"]) == 0
     assert " written again that had been lost" in capsys.readouterr().out
@@ -138,11 +154,14 @@ def test_copies_that_are_lost_are_told_and_written_again(
 def test_copies_of_rows_that_are_forgotten_are_gone(
     remote: str, texts: list[str], bucket: str, keys: Keys
 ) -> None:
-    """Of rows that count, and of rows that did at the publish before."""
+    """Of rows that count, of rows that did at the publish before, and of names."""
+    assert resolve([f"--output={remote}"]) == 0
     assert publish([f"--output={remote}", *texts]) == 0
+    assert [key for key in keys("") if "/names/" in key and "/part-" in key]
     assert files_with(FORGOTTEN, bucket, keys) > 4
     assert runs(["forget", "--doc_id", FORGOTTEN, f"--output={remote}"]) == 0
     assert files_with(FORGOTTEN, bucket, keys) == 0
+    assert not [key for key in keys("") if "/names/" in key and "/part-" in key]
 
 
 def files_with(doc_id: str, bucket: str, keys: Keys) -> int:
@@ -150,7 +169,7 @@ def files_with(doc_id: str, bucket: str, keys: Keys) -> int:
     filesystem, _ = pyarrow.fs.FileSystem.from_uri(f"s3://{bucket}/out")
     number = 0
     for key in keys(""):
-        if key.endswith(".parquet") and "checkpoint" not in key:
+        if key.endswith(".parquet") and not re.search("checkpoint|/_?names/", key):
             rows = ds.dataset(f"{bucket}/{key}", filesystem=filesystem).to_table(["doc_id"])
             number += doc_id in rows["doc_id"].to_pylist()
     return number
