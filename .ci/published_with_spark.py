@@ -1,4 +1,4 @@
-"""Says what Spark finds in published tables: `published_with_spark.py JARS OUTPUT FOLDER`.
+"""Says what Spark finds in published tables: `published_with_spark.py JARS OUTPUT FOLDER QUERY`.
 
 Runs in the environment of .ci/spark.lock, with the jars that .ci/spark/fetch put into JARS. The
 tables of Delta Lake are those in OUTPUT itself and in FOLDER, those of Iceberg are of the namespace
@@ -6,13 +6,14 @@ tables of Delta Lake are those in OUTPUT itself and in FOLDER, those of Iceberg 
 
 Each line of the standard input asks once, and the answer is a line of JSON: by target and table,
 the columns with their types in Spark's words, and the rows as text with how often each is there,
-without nulls, bytes in hexadecimal and times in microseconds of UTC, wherever Spark is.
+without nulls, bytes in hexadecimal and times in microseconds of UTC, wherever Spark is. Where there
+are names, also what QUERY finds in the views `entities` and `names` of each target, as `joined`.
 """
 
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -63,17 +64,31 @@ def _as_text(row: Mapping[str, object]) -> str:
     return json.dumps(known, sort_keys=True, default=lambda value: value.hex())
 
 
+def found(
+    spark: SparkSession, load: Callable[[str], DataFrame], query: str | None
+) -> Mapping[str, Mapping[str, object]]:
+    """The contents of each table, and with a query those of names and what it finds."""
+    told = {table: contents(load(table)) for table in TABLES}
+    if query:
+        for table in ("entities", "names"):
+            load(table).createOrReplaceTempView(table)
+        told |= {"names": contents(load("names")), "joined": contents(spark.sql(query))}
+    return told
+
+
 def main() -> int:
     """Answer until nobody asks any more; returns the exit code."""
-    jars, output, folder = sys.argv[1:]
+    jars, output, folder, query = sys.argv[1:]
     spark = session(Path(jars), output)
     delta = spark.read.format("delta")
+    loads: Mapping[str, Callable[[str], DataFrame]] = {
+        "in place": lambda table: delta.load(f"{output}/{table}"),
+        "elsewhere": lambda table: delta.load(f"{folder}/{table}"),
+        "iceberg": lambda table: spark.table(f"gleaner.open.{table}"),
+    }
     for _ in sys.stdin:
-        told = {
-            "in place": {t: contents(delta.load(f"{output}/{t}")) for t in TABLES},
-            "elsewhere": {t: contents(delta.load(f"{folder}/{t}")) for t in TABLES},
-            "iceberg": {t: contents(spark.table(f"gleaner.open.{t}")) for t in TABLES},
-        }
+        asked = query if Path(output, "names/_delta_log").exists() else None
+        told = {place: found(spark, load, asked) for place, load in loads.items()}
         print(json.dumps(told), flush=True)
     spark.stop()
     return 0

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.publication.joined import shown_query
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "jobs/docs/pages/how-to/open-tables.md").read_text("utf-8")
 
@@ -25,6 +27,11 @@ def test_the_packages_are_those_that_were_run() -> None:
     lock = (ROOT / ".ci/spark.lock").read_text("utf-8")
     (spark,) = re.findall(r"^pyspark==(\S+)", lock, re.MULTILINE)
     assert f"Spark {spark}," in PAGE
+
+
+def test_both_pages_join_names_alike() -> None:
+    """By what is run with DuckDB and Spark."""
+    assert shown_query("names.md") == shown_query("open-tables.md")
 
 
 def test_the_settings_are_those_that_were_run() -> None:

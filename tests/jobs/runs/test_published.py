@@ -3,7 +3,7 @@
 Spark is one of them where the environment names its interpreter (`make test-spark`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,20 @@ import fastavro
 import pyarrow as pa
 
 from jobs.publish.__main__ import run as publish
+from jobs.resolve.__main__ import run as resolve
 from jobs.runs.__main__ import run as look_after
+from pipeline.outputs.current import read_names, read_table
+from pipeline.outputs.names import has_names
 from pipeline.publication.wanted import kept_fields, published_schemas
-from schemas.tables import TABLES
+from schemas.tables import NAMES, TABLES
 from tests.builders import stored_rows
 from tests.jobs.runs.forget.everything import Piece, everything, places_of
+from tests.pipeline.publication.joined import (
+    delta_datasets,
+    joined_by_duckdb,
+    joined_by_polars,
+    shown_query,
+)
 from tests.pipeline.publication.readers import (
     as_counts,
     delta_rows,
@@ -24,7 +33,7 @@ from tests.pipeline.publication.readers import (
     iceberg_table,
     polars_rows,
 )
-from tests.pipeline.publication.spark import Ask, asked_spark
+from tests.pipeline.publication.spark import Ask, SparkTable, asked_spark
 
 if TYPE_CHECKING:
     from tests.jobs.runs.conftest import MadeOutput
@@ -44,10 +53,11 @@ def nights(output: "MadeOutput", lake: Path) -> Iterator[set[str]]:
     publish([root, f"delta={output.root}", f"delta={lake}", "iceberg=open"])
     yield {"Adelheid", "Anselm", "Benedict", "Bertrand"}
 
-    # A new shard and a changed one; from here on, nobody finds the first any more.
+    # A new shard and a changed one; from here on, nobody finds the first any more. The first names.
     changed = read("b", ("Benedict", "Balthasar"), fingerprint="2-2")
     output.commit("n2", read("c", ("Cordelia", "Casimir")), changed)
     publish([root])
+    resolve([root])
     counting = {"Adelheid", "Anselm", "Benedict", "Balthasar", "Cordelia", "Casimir"}
     yield counting
 
@@ -59,6 +69,7 @@ def nights(output: "MadeOutput", lake: Path) -> Iterator[set[str]]:
 
     output.commit("n4", read("a", ("Aurelian",), ("Ambrosia",), ("Adalbert",), repairs="n1"))
     publish([root])
+    resolve([root, f"--decisions={decisions_in(lake.parent)}"])
     counting |= {"Dorothea", "Aurelian"}
     yield counting
 
@@ -76,6 +87,7 @@ def nights(output: "MadeOutput", lake: Path) -> Iterator[set[str]]:
 
     look_after(["compact", root])
     assert any("replaces" in told for told in output.manifests().values())
+    resolve([root])
     yield counting
 
     # A new model reads everything that is there, which is without the shard that vanished.
@@ -92,23 +104,33 @@ def nights(output: "MadeOutput", lake: Path) -> Iterator[set[str]]:
     yield counting | {"Dietrich", "Eleonore"}
 
 
+def decisions_in(folder: Path) -> Path:
+    """A file of decisions by which names are called otherwise than they stand in documents."""
+    path = folder / "decisions.csv"
+    path.write_text("decision,a,b,label\nsame,Aurelian,Adelheid,\n")
+    return path
+
+
 def test_every_reader_finds_what_counts_in_each_of_ten_nights(
     output: "MadeOutput", tmp_path: Path
 ) -> None:
     """The same rows as by the manifests, as often; and after `forget`, no word of what went."""
     lake = tmp_path / "lake"
     before: list[str] = []
-    with asked_spark(output.root, lake) as ask:
+    with asked_spark(output.root, lake, shown_query()) as ask:
         for number, counting in enumerate(nights(output, lake), 1):
             require_same_rows(output, lake, counting, ask)
             found = places_of(ERASED, [*read_whole(output.root), *read_whole(lake)])
             if number == 7:
                 assert found == []
-                for table in TABLES:
+                for table in (*TABLES, "names"):
                     assert len(iceberg_table(output.root, table).snapshots()) == 1
             elif number < 7:
                 assert found
                 before = found
+            if number == 4:
+                named = read_names(str(output.root)).to_pylist()
+                assert any(row["canonical"] != row["surface"] for row in named)
     assert any(str(lake) in place for place in before)
     assert any("/_iceberg/" in place for place in before)
     assert any("/_published/" in place for place in before)
@@ -134,6 +156,31 @@ def require_same_rows(
             assert told[table]["rows"] == wanted
             types = {field.name: _SPARK[str(field.type)] for field in schemas[table]}
             assert told[table]["types"] == types
+    if has_names(str(output.root)):
+        require_same_names(output.root, lake, asked)
+
+
+def require_same_names(
+    root: Path, lake: Path, asked: Mapping[str, Mapping[str, SparkTable]]
+) -> None:
+    """All readers find those of `read_names`, and by the query that is shown each entity's name."""
+    wanted = as_counts(read_names(str(root)).to_pylist())
+    joined = as_counts(read_table(str(root), "entities").to_pylist())
+    for place in (root, lake):
+        assert as_counts(delta_rows(place / "names")) == wanted
+        assert as_counts(polars_rows(place / "names")) == wanted
+        assert as_counts(joined_by_polars(place)) == joined
+        assert as_counts(joined_by_duckdb(*delta_datasets(place))) == joined
+    assert as_counts(iceberg_rows(root, "names")) == wanted
+    tables = [iceberg_table(root, table).scan().to_arrow() for table in ("entities", "names")]
+    assert as_counts(joined_by_duckdb(*tables)) == joined
+    for told in asked.values():
+        assert told["names"]["rows"] == wanted
+        assert told["names"]["types"] == {f.name: _SPARK[str(f.type)] for f in NAMES}
+        assert told["joined"]["rows"] == joined
+
+
+_KEYS = ("label", "entity_id", "text")
 
 
 _SPARK = {

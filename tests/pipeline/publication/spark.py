@@ -24,16 +24,17 @@ Ask = Callable[[], Mapping[str, Mapping[str, SparkTable]]]
 
 
 @contextmanager
-def asked_spark(root: Path, folder: Path) -> Iterator[Ask | None]:
+def asked_spark(root: Path, folder: Path, query: str) -> Iterator[Ask | None]:
     """One Spark that is asked as often as one likes; None where there is none.
 
-    root: an output with tables of Delta in it and of Iceberg; folder: with its others of Delta.
+    root: an output with tables of Delta in it and of Iceberg; folder: with its others of Delta;
+    query: what it is to find in `entities` and `names`, as the table `joined`.
     """
     interpreter, jars = (os.environ.get(f"GLEANER_SPARK{name}") for name in ("", "_JARS"))
     if not (interpreter and jars):
         yield None
         return
-    command = [interpreter, str(SCRIPT), jars, str(root), str(folder)]
+    command = [interpreter, str(SCRIPT), jars, str(root), str(folder), query]
     pipe = subprocess.PIPE
     with (
         tempfile.TemporaryFile("w+") as log,
