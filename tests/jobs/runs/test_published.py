@@ -180,9 +180,6 @@ def require_same_names(
         assert told["joined"]["rows"] == joined
 
 
-_KEYS = ("label", "entity_id", "text")
-
-
 _SPARK = {
     "string": "string",
     "int32": "int",
