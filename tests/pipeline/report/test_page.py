@@ -1,53 +1,19 @@
 """The page of a run: complete, self-contained, bounded, and no text of others is markup in it."""
 
 import re
-from collections.abc import Callable
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from model.drift.compare import compare
 from model.drift.profile import Profile
-from pipeline.report.charts import bar_chart, column_chart, compact
 from pipeline.report.page import report_page
 from schemas.manifest import Disagreement, GazetteerEntry, TermEntry
 from schemas.records import DeadLetter
 from tests.pipeline.report.conftest import Made, MadeRun, MakeRun, Span
+from tests.pipeline.report.parsed import Page
 
 MOST_BYTES = 2_000_000
-VOID = {"meta", "br", "link", "img", "input", "hr"}
-
-
-class Page(HTMLParser):
-    """The elements of a page with their attributes, and its text by the element that holds it."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str, str | None]] = []
-        self.texts: list[tuple[str, str]] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value) for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, (tag, self.open, self.getpos())
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append((self.open[-1] if self.open else "", data))
-
-    def text(self) -> str:
-        return " ".join(" ".join(text for tag, text in self.texts if tag != "style").split())
-
-    def values(self, name: str) -> list[str]:
-        return [value or "" for _, own, value in self.attributes if own == name]
 
 
 def page_of(run: MadeRun) -> Page:
@@ -356,54 +322,3 @@ def test_a_page_stays_small_whatever_is_in_the_run(make_run: MakeRun) -> None:
     assert len(page.encode()) < MOST_BYTES
     assert Page(page).values("data-tip")
     assert "and 470 reasons more" in Page(page).text()
-
-
-def test_a_chart_tells_each_of_its_values() -> None:
-    """To a pointer in full, to the eye in short; nothing that pygal brings beside is left."""
-    chart = column_chart("Title & more", ["a", "<b>"], ("things", [3, 1_234_567]))
-    drawing = Page(chart)
-    assert [text for tag, text in drawing.texts if tag == "title"] == [
-        "a, things: 3",
-        "<b>, things: 1,234,567",
-    ]
-    assert not {"script", "style", "defs", "desc"} & set(drawing.tags)
-    assert "1.2M" in [text for _, text in drawing.texts]
-    assert drawing.values("aria-label") == ["Title & more"]
-    assert "<!--" not in chart
-
-
-@pytest.mark.parametrize(
-    ("draw", "extent", "place"), [(bar_chart, "width", "y"), (column_chart, "height", "x")]
-)
-def test_bars_stand_in_order_and_are_as_long_as_they_are_said_to_be(
-    draw: Callable[..., str], extent: str, place: str
-) -> None:
-    """From the top down, or from left to right; a name's series beside each other."""
-    series = (("x", [50, 30, 1]), ("y", [10, 20, 40]))
-    drawing = Page(draw("T", ["first", "second", "third"], *series))
-    told = [text for tag, text in drawing.texts if tag == "title"]
-    places, extents = (
-        [
-            float(value or 0)
-            for tag, own, value in drawing.attributes
-            if (tag, own) == ("rect", name)
-        ]
-        for name in (place, extent)
-    )
-    in_order = [name for _, name in sorted(zip(places, told, strict=True))]
-    assert in_order == [
-        *("first, x: 50", "first, y: 10", "second, x: 30"),
-        *("second, y: 20", "third, x: 1", "third, y: 40"),
-    ]
-    unit = max(extents) / 50
-    for extent_of, text in zip(extents, told, strict=True):
-        assert extent_of == pytest.approx(unit * int(text.rpartition(" ")[2]), rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [(0, "0"), (9999, "9,999"), (10_000, "10k"), (99_499, "99k"), (123_456, "123k"),
-     (999_499, "999k"), (999_500, "1M"), (1_250_000, "1.2M"), (12_345_678_901, "12.3G")],
-)  # fmt: skip
-def test_large_counts_are_short_above_a_column(value: float, told: str) -> None:
-    assert compact(value) == told
