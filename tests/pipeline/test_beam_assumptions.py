@@ -1,20 +1,17 @@
-"""What our code takes for granted of the insides of Beam 2.77, argparse and Python's processes.
+"""What our code takes for granted of the insides of Beam 2.77.
 
 None of it is promised. Each test asserts one such thing, and its docstring says what its end would
-cost: a new version of Beam or Python is then one red file, and not a hunt.
+cost: a new version of Beam is then one red file, and not a hunt. Those of Python stand in
+`test_python_assumptions.py`.
 """
 
 import argparse
-import atexit
 import gzip
 import inspect
 import logging
-import multiprocessing
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -160,6 +157,27 @@ def test_the_users_choice_of_a_mode_is_told_from_a_default_by_the_flags_alone() 
     direct = PipelineOptions(["--direct_num_workers=1"]).view_as(DirectOptions)
     assert (direct.direct_num_workers, direct.direct_running_mode) == (1, "in_memory")
     assert PipelineOptions(["--direct_num_workers=1"])._flags == ["--direct_num_workers=1"]  # noqa: SLF001 - kept nowhere else
+
+
+def test_a_pipeline_has_an_empty_folder_that_it_runs_without() -> None:
+    """Else every interrupted run leaves one in the system's folder for temporary files."""
+    pipeline = beam.Pipeline(runner="DirectRunner")
+    folder = Path(pipeline.local_tempdir)
+    assert list(folder.iterdir()) == []
+    forgo_folder(pipeline)
+    assert not folder.exists()
+    assert pipeline | beam.Create([1])
+    pipeline.run().wait_until_finish()
+
+
+def test_a_view_of_options_shows_what_is_set_later() -> None:
+    """Else a local run would not see it: it makes each view once."""
+    options = PipelineOptions([])
+    early = options.view_as(StandardOptions)
+    options.view_as(StandardOptions).runner = "Other"
+    assert early.runner == "Other"
+    vars(options)["view_as"] = lambda kind: early
+    assert options.view_as(StandardOptions) is early  # and an options object keeps its own method
 
 
 # Flags and other runners
@@ -383,101 +401,3 @@ def test_beam_takes_the_client_of_s3_by_its_name() -> None:
 def test_clients_of_google_are_made_of_the_options() -> None:
     """Else manifests are written with other credentials than rows."""
     assert parameters(gcsio.create_storage_client)[0] == "pipeline_options"
-
-
-# argparse
-
-
-@pytest.mark.parametrize(
-    ("method", "expected"),
-    [
-        ("_check_value", ["self", "action", "value"]),
-        ("_get_value", ["self", "action", "arg_string"]),
-    ],
-)
-def test_the_parser_asks_these_for_values(method: str, expected: list[str]) -> None:
-    """Else a wrong value is answered in argparse's words, without the nearest right one."""
-    assert parameters(getattr(argparse.ArgumentParser, method)) == expected
-
-
-@pytest.mark.parametrize("name", ["_option_string_actions", "_action_groups", "_actions"])
-def test_the_parser_keeps_its_flags_and_groups_here(name: str) -> None:
-    """Else the nearest flag is not suggested, help has another order, or the reference no flags."""
-    assert len(getattr(argparse.ArgumentParser(), name)) == 2 - (name == "_actions")
-
-
-def test_commands_of_a_command_are_an_action_of_this_class() -> None:
-    """Else an unknown command of `jobs.runs` is answered as if it were a flag's value."""
-    commands = argparse.ArgumentParser().add_subparsers()
-    assert isinstance(commands, argparse._SubParsersAction)  # noqa: SLF001 - public by no other name
-
-
-@pytest.mark.parametrize("name", ["_fill_text", "_get_help_string", "_format_args"])
-def test_help_is_formatted_by_these(name: str) -> None:
-    """Else examples run together into one line, or defaults are shown twice."""
-    assert callable(getattr(argparse.HelpFormatter, name))
-
-
-# Processes
-
-
-def test_a_pipeline_has_an_empty_folder_that_it_runs_without() -> None:
-    """Else every interrupted run leaves one in the system's folder for temporary files."""
-    pipeline = beam.Pipeline(runner="DirectRunner")
-    folder = Path(pipeline.local_tempdir)
-    assert list(folder.iterdir()) == []
-    forgo_folder(pipeline)
-    assert not folder.exists()
-    assert pipeline | beam.Create([1])
-    pipeline.run().wait_until_finish()
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_context_has_the_class_of_its_processes(method: str) -> None:
-    """Else no worker process starts."""
-    if method not in multiprocessing.get_all_start_methods():
-        pytest.skip("not on this system")
-    assert callable(getattr(multiprocessing.get_context(method), "Process"))  # noqa: B009 - untyped
-
-
-def said_by(program: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
-def test_what_a_hook_of_a_fork_raises_is_dropped() -> None:
-    """Which is why interrupts are put off: the run would go on, and then hang."""
-    program = """
-import os
-os.register_at_fork(after_in_parent=lambda: 1 / 0)
-child = os.fork()
-if not child:
-    os._exit(0)
-print("went on")
-"""
-    assert said_by(program) == "went on\n"
-
-
-def test_functions_to_run_at_exit_can_be_run_before() -> None:
-    """Else a server that Beam started for a job outlives it, since commands leave by `os._exit`."""
-    program = """
-import atexit, os
-atexit.register(print, "at exit", flush=True)
-atexit._run_exitfuncs()
-os._exit(0)
-"""
-    assert hasattr(atexit, "_run_exitfuncs")
-    assert said_by(program) == "at exit\n"
-
-
-def test_a_view_of_options_shows_what_is_set_later() -> None:
-    """Else a local run would not see it: it makes each view once."""
-    options = PipelineOptions([])
-    early = options.view_as(StandardOptions)
-    options.view_as(StandardOptions).runner = "Other"
-    assert early.runner == "Other"
-    vars(options)["view_as"] = lambda kind: early
-    assert options.view_as(StandardOptions) is early  # and an options object keeps its own method
