@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from model.gazetteer.matching import Gazetteer, Matches
 from model.gazetteer.merging import NONE, Merged, ModelSpans, merge
+from model.gazetteer.terms import FORBID
 from schemas.records import ORIGINS, Flags, Floats, Ints, ListedEntities, Positions
 
 _MODEL, _GAZETTEER, _BOTH = map(ORIGINS.index, ORIGINS)
@@ -55,27 +56,33 @@ class ListTagger:
         of_list = [self.labels.index(name) for name in gazetteer.labels]
         self._in_all = np.array([*of_list, NONE], np.int32)
 
-    def merge(self, own: Entities, matches: Matches) -> tuple[Entities, Listed, Positions]:
-        """Entities of the model and matches in, those of both out, and which the model may score.
+    def scorable(self, matches: Matches) -> tuple[Positions, Positions]:
+        """Matches that may become entities of a label which the model knows, and these labels."""
+        label = self._in_all[self.gazetteer.label[matches.term]]
+        forbids = self.gazetteer.policy[matches.term] == FORBID
+        places = np.flatnonzero((label != NONE) & (label < self._known) & ~forbids)
+        return places, label[places].astype(np.int64)
 
-        What the lists alone found has no confidence yet, which is NaN. The model can say it of
-        entities whose label it knows, and for which none of its own was dropped.
+    def merge(self, own: Entities, matches: Matches, confidence: Floats) -> tuple[Entities, Listed]:
+        """Entities of the model and matches in, those of both out.
+
+        confidence: (match,) what the model says of it, NaN where it can say nothing. So it cannot
+        of an entity for which one of its own was dropped.
         """
         spans = ModelSpans(
             own.start.astype(np.int64), own.end.astype(np.int64), self._in_list[own.label]
         )
         merged = merge(spans, matches, self.gazetteer)
         is_own = merged.span != NONE
-        unscored = np.full(len(matches.start), np.nan, np.float32)
+        confidence[merged.match[merged.is_contradicted]] = np.nan
         columns = (
             (own.start, matches.start),
             (own.end, matches.end),
             (own.label, self._in_all[self.gazetteer.label[matches.term]]),
-            (own.confidence, unscored),
+            (own.confidence, confidence),
         )
         entities = Entities(*(_either(is_own, a, merged.span, b, merged.match) for a, b in columns))
-        is_scorable = ~is_own & ~merged.is_contradicted & (entities.label < self._known)
-        return entities, _listed(own, merged, matches), np.flatnonzero(is_scorable)
+        return entities, _listed(own, merged, matches)
 
     def columns(
         self, listed: Listed, entities: Positions, stops: Positions

@@ -30,18 +30,17 @@ class Places(NamedTuple):
 class TermTrie:
     """The nodes of a trie; node 0 and those after it are of one word, children come after parents.
 
-    roots: (word,) the node of each word that begins a term, -1 for others. edges: (edge,) the pairs
-    of a node and the word that goes on from it, as `node * words + word`, ascending; children:
-    (edge,) where they lead. follows: (word,) whether a word goes on from any node. first: (node +
-    1,) where the terms that end at a node begin in `terms`.
+    roots: (word,) the node of each word that begins a term, -1 for others. pairs: (slot,) a hash
+    table of the pairs of a node and the word that goes on from it, as `node * words + word`, -1 in
+    empty slots; children: (slot,) where they lead. first: (node + 1,) where the terms that end at a
+    node begin in `terms`.
     """
 
-    NAMES: ClassVar = ("roots", "edges", "children", "follows", "first", "terms")
+    NAMES: ClassVar = ("roots", "pairs", "children", "first", "terms")
 
     roots: Ints
-    edges: NDArray[np.int64]
+    pairs: NDArray[np.int64]
     children: Ints
-    follows: NDArray[np.uint8]
     first: Ints
     terms: Ints
 
@@ -59,7 +58,7 @@ class TermTrie:
         node = roots[words[offsets]].astype(np.int64)
         nodes = len(begun)
         ends = np.empty(len(lengths), np.int64)  # (term,) the node at which it ends
-        edges, children = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        levels = [np.zeros(0, np.int64)]  # the pairs, whose children are numbered in their order
         alive = np.arange(len(lengths))
         depth = 1
         while len(alive):
@@ -69,51 +68,51 @@ class TermTrie:
             pairs = node * np.int64(count) + words[offsets[alive] + depth]
             distinct, node = np.unique(pairs, return_inverse=True)
             node = node + nodes
-            edges.append(distinct)
-            children.append(np.arange(nodes, nodes + len(distinct)))
+            levels.append(distinct)
             nodes += len(distinct)
             depth += 1
-        # Nodes are numbered level by level, and so are their pairs: all are in order already.
-        whole = np.concatenate(edges)
-        follows = np.zeros(count, np.uint8)
-        follows[whole % max(count, 1)] = 1
+        table, slots = _hash_table(np.concatenate(levels))
+        children = np.zeros(len(table), np.int32)
+        children[slots] = np.arange(len(begun), nodes)
         first = np.zeros(nodes + 1, np.int32)
         np.cumsum(np.bincount(ends, minlength=nodes), out=first[1:])
         return cls(
             roots,
-            whole,
-            np.concatenate(children).astype(np.int32),
-            follows,
+            table,
+            children,
             first,
             np.sort(ends << 32 | terms).astype(np.int32),  # the lower half
         )
 
-    def find(self, words: Ints, sentence_ends: Positions) -> Places:
+    def find(self, numbers: Ints, words: Ints, sentence_ends: Positions) -> Places:
         """All places of all terms, also those that overlap.
 
-        words: (token,) as numbers of the trie, -1 for words that it lacks; sentence_ends: (token,)
-        where the sentence of each token ends, which no term crosses.
+        numbers: (word,) of the distinct words, -1 for those that it lacks; words: (token,) places
+        there; sentence_ends: (token,) where the sentence of each token ends, which no term crosses.
         """
-        roots = np.append(self.roots, np.int32(_NONE))
-        node: NDArray[Any] = roots[words]  # -1 is the last of them
-        start: Positions = np.flatnonzero(node >= 0)
-        node = node[start].astype(np.int64)
+        empty = np.zeros(0, np.int64)
+        if not len(self.terms):
+            return Places(empty, empty, empty)
+        begun: NDArray[Any] = np.append(self.roots, np.int32(_NONE))[numbers]  # -1 is the last
+        start: Positions = np.flatnonzero((begun >= 0)[words])
+        node = begun[words[start]].astype(np.int64)
         found: list[tuple[Positions, Positions, Positions]] = []
         length = 0
         while len(start):
             length += 1
-            counts = self.first[node + 1] - self.first[node]
-            if counts.any():
-                offsets = np.cumsum(counts) - counts
-                within = np.arange(counts.sum()) - np.repeat(offsets, counts)
-                term = self.terms[np.repeat(self.first[node], counts) + within].astype(np.int64)
-                starts = np.repeat(start, counts)
-                found.append((starts, starts + length, term))
+            first = self.first[node]
+            counts = self.first[node + 1] - first
+            ending = np.flatnonzero(counts)
+            if len(ending):
+                counts = counts[ending]
+                shift = first[ending] - (np.cumsum(counts) - counts)
+                listed = np.repeat(shift, counts) + np.arange(counts.sum())
+                starts = np.repeat(start[ending], counts)
+                found.append((starts, starts + length, self.terms[listed].astype(np.int64)))
             goes_on = start + length < sentence_ends[start]
             start, node = start[goes_on], node[goes_on]
-            start, node = self._children(start, node, words[start + length])
+            start, node = self._children(start, node, numbers[words[start + length]])
         if not found:
-            empty = np.zeros(0, np.int64)
             return Places(empty, empty, empty)
         places = Places(*map(np.concatenate, zip(*found, strict=True)))
         order = np.lexsort((places.term, places.end, places.start))
@@ -123,15 +122,45 @@ class TermTrie:
         self, start: Positions, node: Positions, word: Ints
     ) -> tuple[Positions, Positions]:
         """Those of the starts whose node goes on with the word, and the node to which it leads."""
-        if not len(self.edges):
-            return start[:0], node[:0]
-        # Of the words that stand behind others, most go on from no node: they need no search.
-        may = np.flatnonzero((word >= 0) & (self.follows[word] > 0))
-        pairs = node[may] * np.int64(len(self.roots)) + word[may]
-        edge = np.minimum(np.searchsorted(self.edges, pairs), len(self.edges) - 1)
-        is_edge = self.edges[edge] == pairs
-        return start[may[is_edge]], self.children[edge[is_edge]].astype(np.int64)
+        known = np.flatnonzero(word >= 0)
+        slots = _slots_of(self.pairs, node[known] * np.int64(len(self.roots)) + word[known])
+        is_edge = slots != _NONE
+        return start[known[is_edge]], self.children[slots[is_edge]].astype(np.int64)
 
     def arrays(self) -> Mapping[str, NDArray[np.generic]]:
         """What it holds, by the names of its fields."""
         return {name: getattr(self, name) for name in self.NAMES}
+
+
+def _hash_table(keys: Positions) -> tuple[Positions, Positions]:
+    """Distinct numbers from 0 on in, a table of them and the slot of each out.
+
+    With open addressing and linear probing (Knuth 1998, section 6.4), at most half full.
+    """
+    table = np.full(2 << (3 * len(keys) // 2).bit_length() >> 1, _NONE, np.int64)
+    slots = _first_slots(table, keys)
+    left = np.arange(len(keys))
+    while len(left):
+        free = left[table[slots[left]] == _NONE]
+        table[slots[free]] = keys[free]  # of those that meet in a slot, one gets it
+        left = left[table[slots[left]] != keys[left]]
+        slots[left] = (slots[left] + 1) & (len(table) - 1)
+    return table, slots
+
+
+def _slots_of(table: Positions, keys: Positions) -> Positions:
+    """The slot of each of the keys, -1 for those that the table lacks."""
+    slots = _first_slots(table, keys)
+    left = np.arange(len(keys))
+    while len(left):
+        held = table[slots[left]]
+        slots[left[held == _NONE]] = _NONE
+        left = left[(held != _NONE) & (held != keys[left])]
+        slots[left] = (slots[left] + 1) & (len(table) - 1)
+    return slots
+
+
+def _first_slots(table: Positions, keys: Positions) -> Positions:
+    """Where each of the keys would like to be: first bits of a product of it."""
+    hashed = keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return (hashed >> np.uint64(65 - len(table).bit_length())).astype(np.int64)

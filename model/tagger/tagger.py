@@ -137,18 +137,33 @@ class Tagger:
         emissions, unknown = self.emit_part(part)
         lengths = part.sentence_lengths
         spans = self.spans_of(self.crf.decode(emissions, lengths))
-        confidence = self._confidence(emissions, lengths, spans)
+        words = token_words(part)
+        if self.lists is None:
+            confidence = self._confidence(emissions, lengths, spans)
+            return _Found(self._own(part, words, spans, confidence), unknown)
+        matches = self.lists.gazetteer.find(part.vocabulary, words, lengths)
+        places, labels = self.lists.scorable(matches)
+        # Together, since a sentence is gone through once for all that is asked about it.
+        columns = zip(spans, (matches.start[places], matches.end[places], labels), strict=True)
+        asked = TokenSpans(*map(np.concatenate, columns))
+        order = np.argsort(asked.start, kind="stable")
+        scores = np.empty(len(order), np.float32)
+        scores[order] = self._confidence(
+            emissions, lengths, TokenSpans(*(column[order] for column in asked))
+        )
+        own = self._own(part, words, spans, scores[: len(spans.start)])
+        of_matches = np.full(len(matches.start), np.nan, np.float32)
+        of_matches[places] = scores[len(spans.start) :]
+        entities, listed = self.lists.merge(own, matches, of_matches)
+        return _Found(entities, unknown, listed)
+
+    def _own(
+        self, part: PaddedBatch, words: Ints, spans: TokenSpans, confidence: Floats
+    ) -> Entities:
+        """The model's spans as entities, without those that are left out."""
         kept = confidence >= self.min_confidence
         start, end, label = (column[kept].astype(np.int32) for column in spans)
-        words = token_words(part)
-        entities = _trimmed(part.vocabulary, words, Entities(start, end, label, confidence[kept]))
-        if self.lists is None:
-            return _Found(entities, unknown)
-        matches = self.lists.gazetteer.find(part.vocabulary, words, lengths)
-        entities, listed, scorable = self.lists.merge(entities, matches)
-        spans = TokenSpans(*(column[scorable].astype(np.int64) for column in entities[:3]))
-        entities.confidence[scorable] = self._confidence(emissions, lengths, spans)
-        return _Found(entities, unknown, listed)
+        return _trimmed(part.vocabulary, words, Entities(start, end, label, confidence[kept]))
 
     def _confidence(self, emissions: Floats, lengths: Ints, spans: TokenSpans) -> Floats:
         found = self.crf.posteriors(emissions, lengths, spans).astype(np.float32)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from model.gazetteer.trie import TermTrie
+from model.gazetteer.trie import Places, TermTrie
 
 WORDS = 4
 Words = list[int]
@@ -20,13 +21,19 @@ def built(terms: Sequence[Words]) -> TermTrie:
     return TermTrie.build(flat, lengths, np.arange(len(terms)), WORDS)
 
 
+def find(trie: TermTrie, words: Words, ends: NDArray[np.int64]) -> Places:
+    """Words in a text as distinct ones and places."""
+    distinct, places = np.unique(np.array(words, np.int32), return_inverse=True)
+    return trie.find(distinct, places.astype(np.int32), ends)
+
+
 @given(terms=term_lists, sentences=texts)
 def test_all_places_of_all_terms_are_found(terms: list[Words], sentences: list[Words]) -> None:
     words = [word for sentence in sentences for word in sentence]
     ends = np.repeat(
         np.cumsum(list(map(len, sentences)), dtype=np.int64), list(map(len, sentences))
     )
-    found = built(terms).find(np.array(words, np.int32), ends)
+    found = find(built(terms), words, ends)
     expected = [
         (start, start + len(term), number)
         for start in range(len(words))
@@ -39,5 +46,5 @@ def test_all_places_of_all_terms_are_found(terms: list[Words], sentences: list[W
 def test_words_that_no_term_has_are_none_of_its() -> None:
     """Also not where their number and that of a node come to another pair's."""
     trie = built([[0, 3], [1]])
-    ends = np.full(3, 3)
-    assert not len(trie.find(np.array([0, -1, -1], np.int32), ends).start)
+    ends = np.full(3, 3, np.int64)
+    assert not len(find(trie, [0, -1, -1], ends).start)
