@@ -20,6 +20,8 @@ from pipeline.console.start import is_started_as, leave_on_signals
 
 if is_started_as(__name__):
     leave_on_signals()
+    # Arrow reads it at import. Its default keeps what was freed: 50 MB of 360, at the same speed.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 from typing import TYPE_CHECKING, Any
 
