@@ -4,8 +4,9 @@ And which longer forms of a person's name stand in one document with a shorter o
 """
 
 import hashlib
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -223,26 +224,20 @@ def _distinct_pairs(
 
 def longer_forms(forms: Sequence[NormalForm]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The names of a document in, each key that has longer forms there with their keys out."""
-    by_word: dict[str, set[NormalForm]] = {}
+    lengths = sorted({len(form.words) for form in forms} - {0})
+    by_end: dict[tuple[str, ...], set[NormalForm]] = {}  # those that begin or end with words
     for form in forms:
         if form.is_clean and form.words and (form.title or len(form.words) > 1):
-            by_word.setdefault(form.words[0], set()).add(form)
-            by_word.setdefault(form.words[-1], set()).add(form)
-    if not by_word:
-        return
+            for length in lengths[: bisect_right(lengths, len(form.words))]:
+                by_end.setdefault(form.words[:length], set()).add(form)
+                by_end.setdefault(form.words[-length:], set()).add(form)
     longer: dict[str, set[str]] = {}
     for form in forms:
-        if form.words:
-            candidates = _either(by_word, form.words[0], form.words[-1])
-            for other in candidates:
-                if is_short_for(form, other):
-                    longer.setdefault(form.key, set()).add(other.key)
+        for other in by_end.get(form.words, ()):
+            if is_short_for(form, other):
+                longer.setdefault(form.key, set()).add(other.key)
     for key, keys in longer.items():
         yield key, tuple(sorted(keys))
-
-
-def _either(by_word: dict[str, set[NormalForm]], *words: str) -> Iterable[NormalForm]:
-    return {form for word in words for form in by_word.get(word, ())}
 
 
 def is_short_for(short: NormalForm, long: NormalForm) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -12,7 +13,14 @@ from schemas.tables import NAMES
 
 # A surface must be so frequent, beside the most frequent of its group, to stand for all.
 _FREQUENT = 0.1
-_ORDER = {step: place for place, step in enumerate((DECISION, *STEPS))}
+_ORDER = {step: place for place, step in enumerate(("", DECISION, *STEPS))}
+
+
+class Way(NamedTuple):
+    """How a row is reached: from another row, by a link."""
+
+    row: int
+    link: Link
 
 
 def names_table(names: Names) -> pa.Table:
@@ -29,8 +37,9 @@ def names_table(names: Names) -> pa.Table:
         for row in rows:
             canonical[row], numbers[row] = names.surfaces[best], number
         if len(rows) > 1:
-            for row, path in paths_from(best, links).items():
-                rules[row] = last_step(path)
+            for row, way in ways_from(best, links).items():
+                if way is not None:
+                    rules[row] = max(rules[way.row], way.link.step, key=_ORDER.__getitem__)
     columns = {
         "surface": names.surfaces,
         "label": names.labels,
@@ -68,23 +77,21 @@ def canonical_row(names: Names, rows: Sequence[int]) -> int:
     )
 
 
-def paths_from(start: int, links: dict[int, list[Link]]) -> dict[int, tuple[Link, ...]]:
-    """The links between a row and each other row of its group; there is one way to each."""
-    paths: dict[int, tuple[Link, ...]] = {start: ()}
+def ways_from(start: int, links: dict[int, list[Link]]) -> dict[int, Way | None]:
+    """How each row of a group is reached from one of them, which is None's; the nearest first.
+
+    There is one way to each.
+    """
+    ways: dict[int, Way | None] = {start: None}
     waiting = deque([start])
     while waiting:
         row = waiting.popleft()
         for link in links.get(row, ()):
             other = link.other if link.one == row else link.one
-            if other not in paths:
-                paths[other] = (*paths[row], link)
+            if other not in ways:
+                ways[other] = Way(row, link)
                 waiting.append(other)
-    return paths
-
-
-def last_step(path: Sequence[Link]) -> str:
-    """The step that is taken last of those on a way; empty for none."""
-    return max((link.step for link in path), key=_ORDER.__getitem__, default="")
+    return ways
 
 
 def links_by_row(links: Sequence[Link]) -> dict[int, list[Link]]:

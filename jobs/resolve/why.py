@@ -1,12 +1,12 @@
 """Two names in, sentences out: what is known of each, and what each step made of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from jobs.resolve.decisions import Decision, decide
 from jobs.resolve.names import Names
 from jobs.resolve.rules import DECISION, STEPS, Rules
 from jobs.resolve.steps import STEP_OF
-from jobs.resolve.table import canonical_row, links_by_row, paths_from
+from jobs.resolve.table import Way, canonical_row, links_by_row, ways_from
 from model.text.escaping import harmless
 from pipeline.console.arguments import did_you_mean
 from pipeline.console.text import counted
@@ -29,9 +29,18 @@ def explained(
         (one, other)
         for one in sides[0]
         for other in sides[1]
-        if names.labels[one] == names.labels[other]
-        or (names.ids[one] is not None and names.ids[one] == names.ids[other])
+        if one != other
+        and (
+            names.labels[one] == names.labels[other]
+            or (names.ids[one] is not None and names.ids[one] == names.ids[other])
+        )
     ]
+    if surfaces[0] == surfaces[1]:
+        pairs = [pair for pair in pairs if pair[0] < pair[1]]
+        if not pairs:
+            raise UsageError(
+                f"{surfaces[0]!r} has one row under each label: no step parts what is written alike"
+            )
     if not pairs:
         told = [", ".join(sorted({names.labels[row] for row in rows})) for rows in sides]
         raise UsageError(
@@ -71,17 +80,17 @@ def _note(
         if not _together(names, pair):
             told.append(f"  {step}: {reasons[pair]}")
             continue
-        path = paths_from(pair[0], links)[pair[1]]
-        way = " ~ ".join([repr(names.surfaces[row]) for row in _rows_on(pair[0], path)])
+        rows = _rows_between(*pair, ways_from(pair[0], links))
+        way = " ~ ".join([repr(names.surfaces[row]) for row in rows])
         told.append(f"  {step}: joined, by {way}")
 
 
-def _rows_on(start: int, path: Sequence[tuple[int, int, str]]) -> Iterator[int]:
-    yield start
-    row = start
-    for one, other, _ in path:
-        row = other if one == row else one
-        yield row
+def _rows_between(one: int, other: int, ways: Mapping[int, Way | None]) -> list[int]:
+    """The rows on the way from one to the other, both of them too."""
+    rows = [other]
+    while rows[-1] != one and (way := ways[rows[-1]]) is not None:
+        rows.append(way.row)
+    return rows[::-1]
 
 
 def _told(names: Names, pair: tuple[int, int], lines: Sequence[str]) -> Iterator[str]:

@@ -64,8 +64,11 @@ def _divided(rows: Sequence[int], values: Sequence[str]) -> Iterator[list[int]]:
     if len({*values} - {""}) <= 1:
         yield [*rows]
         return
-    for value in sorted({*values}):
-        yield [row for row, own in zip(rows, values, strict=True) if own == value]
+    rows_of: dict[str, list[int]] = {}
+    for row, value in zip(rows, values, strict=True):
+        rows_of.setdefault(value, []).append(row)
+    for value in sorted(rows_of):
+        yield rows_of[value]
 
 
 def _join(names: Names, rows: Sequence[int], step: str) -> None:

@@ -72,9 +72,14 @@ def _words_of(names: Names, label: str) -> list[tuple[str, ...]]:
 def _join_block(names: Names, label: str, block: list[tuple[str, ...]]) -> None:
     if not any(len(word) == 1 for words in block for word in words[:-1]):
         return
+    by_first: dict[str, list[tuple[str, ...]]] = {}
+    for words in block:
+        by_first.setdefault(words[0], []).append(words)
     for short in sorted(block, key=_fullness):
         group = names.group_of(label, " ".join(short))
-        fitting = _fitting(names, label, short, block)
+        # What begins with a whole word abbreviates only what begins with the same one.
+        others = block if len(short[0]) == 1 else by_first[short[0]]
+        fitting = _fitting(names, label, short, others)
         if group is not None and len(fitting) == 1 and group not in fitting:
             full = fitting[next(iter(fitting))]
             names.groups.join(_row(names, label, short), _row(names, label, full), "initials")

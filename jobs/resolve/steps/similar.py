@@ -1,5 +1,6 @@
 """Names that are spelt much alike in one word and the same in all others."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from jobs.resolve.names import Names
 from jobs.resolve.rules import Rules
 
 _FIRST_LETTERS = 2  # of the word that differs are the same: there are few mistakes in these
-_AT_ONCE = 2000  # words of a block, against all others
+_CELLS = 20_000_000  # pairs of a block whose distance is taken at once, of 4 bytes each
 
 
 class _Spelling(NamedTuple):
@@ -148,14 +149,20 @@ def _pairs(names: Names, rules: Rules, label: str, mentions: dict[int, int]) -> 
 def _pairs_of(block: list[_Spelling], place: int, rules: Rules) -> Iterator[_Pair]:
     """The pairs of a block that are alike."""
     words = [spelling.words[place] for spelling in block]
-    for start in range(0, len(block), _AT_ONCE):
+    longest = max(len(spelling.key) for spelling in block)
+    limit = math.ceil((1 - rules.similar_score) * longest)  # or one less: `_pair` is exact
+    at_once = max(_CELLS // len(block), 1)
+    for start in range(0, len(block), at_once):
         distances = cdist(
-            words[start : start + _AT_ONCE], words, scorer=Levenshtein.distance, dtype=np.uint16
+            words[start : start + at_once],
+            words[start:],
+            scorer=Levenshtein.distance,
+            score_cutoff=limit,
+            dtype=np.int32,
         )
-        limit = (1 - rules.similar_score) * max(len(spelling.key) for spelling in block)
         for one, other in np.argwhere(distances <= limit).tolist():
-            if start + one < other:
-                yield from _pair(block[start + one], block[other], rules)
+            if one < other:
+                yield from _pair(block[start + one], block[start + other], rules)
 
 
 def _pair(one: _Spelling, other: _Spelling, rules: Rules) -> Iterator[_Pair]:

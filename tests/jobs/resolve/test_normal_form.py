@@ -104,3 +104,10 @@ def test_labels_are_known_by_what_they_are_called() -> None:
     assert kind_of("Org", LABELS) == "organisation"
     assert kind_of("geo", LABELS) == "place"
     assert kind_of("Chemical", LABELS) == "other"
+
+
+@given(st.text("aZé1. -", max_size=6), st.text("xyzé", min_size=4), st.text("aZ. "))
+def test_a_stop_behind_a_long_word_is_of_no_name(before: str, word: str, behind: str) -> None:
+    assert not normal_form(f"{before}{word}. {behind}", "person").is_clean
+    assert normal_form(f"Al {word.upper()}. Z", "person").is_clean is False
+    assert normal_form(f"Al {word[:3]}. Z", "person").is_clean

@@ -215,6 +215,7 @@ def test_all_at_once_or_night_by_night_in_any_order_is_the_same_table(
         (["why", "Orso", "Adda"], "no entity that counts is called 'Adda', did you mean Ada"),
         (["why", "Ada", "Orso", "--label=org"], "'Ada' has no label 'org', but per"),
         (["why", "Ada", "Ada Works"], "'Ada' has the labels per, and 'Ada Works' org"),
+        (["why", "Ada", "Ada"], "'Ada' has one row under each label"),
         (["--rules=no.toml"], "--rules no.toml cannot be read"),
         (["--decisions=no.csv"], "--decisions no.csv cannot be read"),
     ],

@@ -1,5 +1,6 @@
-"""What many entities cost."""
+"""What many entities cost, and names that are made to cost much."""
 
+import itertools
 import resource
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.jobs.resolve.made_outputs import many_people, write_rows
+from tests.jobs.resolve.made_outputs import Mention, many_people, write_rows, write_run
+from tests.jobs.resolve.test_resolve import A, canonical, resolve
 
 COUNT = 3_000_000
 MOST_SECONDS = 60
@@ -31,3 +33,35 @@ def test_three_million_entities_take_at_most_a_minute_and_two_gigabytes(tmp_path
     assert pq.read_table(tmp_path / "names/names.parquet")["mentions"].to_numpy().sum() == COUNT
     assert seconds <= MOST_SECONDS
     assert after.ru_maxrss * 1024 <= MOST_BYTES
+
+
+WORDS = ["".join(letters) for letters in itertools.product("abcdefghij", repeat=4)]
+ALIKE = {
+    "first names of one surname": [f"J{word} Orso" for word in WORDS],
+    "one document": [f"{word.title()} Orso" for word in WORDS],
+    "ids of one name": ["Orso" for _ in 4 * WORDS],
+    "long words": ["Ma" + 10 * "".join(WORDS[n : n + 900]) for n in range(20)],
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", ALIKE)
+def test_names_that_are_much_alike_take_seconds(tmp_path: Path, kind: str) -> None:
+    """Each pair looked at in Python takes minutes for these."""
+    surfaces = ALIKE[kind]
+    mentions = [
+        Mention(
+            A,
+            0 if kind == "one document" else n,
+            surface,
+            entity_id=f"q{n}" if kind == "ids of one name" else None,
+        )
+        for n, surface in enumerate(surfaces)
+    ]
+    further = [Mention(A, n, name) for n, name in enumerate(("Jo Berg", "J. Berg", "J. Orso"))]
+    write_run(tmp_path, "r1", [*mentions, *further])
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    resolve(tmp_path)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert canonical(tmp_path)["J. Berg"] == ("Jo Berg", "initials")
+    assert after.ru_utime - before.ru_utime < 20

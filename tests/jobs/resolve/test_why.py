@@ -71,6 +71,19 @@ def test_a_decision_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     )
 
 
+def test_rows_of_one_text_are_told_of_as_others_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [Mention(A, n, "Georgia", "geo", own) for n, own in enumerate(("q1", "q2"))]
+    write_run(tmp_path, "r1", rows)
+    told = why(tmp_path, capsys, "Georgia", "Georgia")
+    assert [line.partition(":")[0] for line in told[:3]] == [
+        "'Georgia', geo, id 'q1'",
+        "'Georgia', geo, id 'q2'",
+        "  two groups",
+    ]
+
+
 def test_ids_join_labels_and_what_documents_hold_is_escaped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
