@@ -46,9 +46,7 @@ def read_decisions(path: str | None) -> list[Decision]:
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         header = [*(reader.fieldnames or ())]
         _require_header(header, where)
-        return [
-            _decision(row, f"{where}: line {reader.line_num}", reader.line_num) for row in reader
-        ]
+        return [_decision(row, where, reader.line_num) for row in reader]
     except (UnicodeError, csv.Error) as error:
         raise UsageError(f"{where} is no CSV in UTF-8: {first_line(error)}") from error
 
@@ -61,6 +59,8 @@ def _require_header(header: Sequence[str], where: str) -> None:
                 f"{where} has a column {name!r}, expected {', '.join(known)}"
                 + did_you_mean(name, known)
             )
+    if repeated := [name for name in known if header.count(name) > 1]:
+        raise UsageError(f"{where} has the column {repeated[0]!r} twice")
     if missing := [name for name in _COLUMNS if name not in header]:
         raise UsageError(f"{where} has no column {missing[0]!r}, expected {', '.join(known)}")
 

@@ -71,7 +71,7 @@ def read_rules(path: str | None, without: Sequence[str] = ()) -> Rules:
     rules = Rules()
     if path is not None:
         try:
-            told = tomllib.loads(read_file(_FLAG, path).decode())
+            told = tomllib.loads(read_file(_FLAG, path).decode("utf-8-sig"))
         except ValueError as error:
             raise UsageError(f"{_FLAG} {path} is no TOML: {first_line(error)}") from error
         rules = _rules_of(told, f"{_FLAG} {path}")

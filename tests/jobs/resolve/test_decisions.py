@@ -66,12 +66,17 @@ def test_a_decision_on_names_that_nobody_has_is_told(
 @pytest.mark.parametrize(
     ("lines", "header", "message"),
     [
-        (["sam,Ada,Orso,"], "decision,a,b,label", "line 2: the decision is 'sam', expected same"),
-        (["same,Ada,,"], "decision,a,b,label", "line 2: a name is empty"),
+        (
+            ["sam,Ada,Orso,"],
+            "decision,a,b,label",
+            r"csv: line 2: the decision is 'sam', expected same",
+        ),
+        (["same,Ada,,"], "decision,a,b,label", r"csv: line 2: a name is empty"),
         (["same,Ada,Ada,"], "decision,a,b,label", "line 2: 'Ada' is the same surface twice"),
         (["same,Ada"], "decision,a,b,label", "line 2 has other columns than the header"),
         (["same,Ada,Orso,per,x"], "decision,a,b,label", "line 2 has other columns than the header"),
         (["same,Ada,Orso"], "decision,a,c", "has a column 'c', expected decision, a, b, label"),
+        (["same,Ada,Orso,Elena"], "decision,a,b,a", "has the column 'a' twice"),
         (["same,Ada"], "decision,a", "has no column 'b'"),
         (['same,"Ada,Orso'], "decision,a,b", "is no CSV in UTF-8"),
         (

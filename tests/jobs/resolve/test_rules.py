@@ -40,6 +40,10 @@ def test_a_file_sets_thresholds_steps_and_kinds_of_labels(tmp_path: Path) -> Non
     assert kind_of("person", rules.labels) == "other"  # the file says which are
 
 
+def test_a_file_may_begin_with_a_mark_of_its_bytes_order(tmp_path: Path) -> None:
+    assert read_rules(written(tmp_path, "\ufeff[similar]\r\nratio = 2\r\n")).similar_ratio == 2
+
+
 def test_without_a_file_all_is_as_documented() -> None:
     assert read_rules(None) == Rules()
 
