@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from model.gazetteer.matching import SPELLINGS, Gazetteer, TermFinder, spelled
 from model.gazetteer.rows import POLICIES, read_rows
-from model.gazetteer.terms import FORBID, RowNames, Terms, odd_terms, terms_of
+from model.gazetteer.terms import FORBID, RowNames, Terms, odd_terms, shown, terms_of
 from model.gazetteer.trie import TermTrie
+from model.text.escaping import shortened
 from model.text.segmentation import Segmentation
 from schemas.errors import UsageError
 from schemas.records import Flags, Positions
+
+_SHOWN = 200  # characters of the names of columns
 
 
 def gazetteer_of(
@@ -31,7 +34,8 @@ def gazetteer_of(
     repeated = _repeated(terms, finders, names)
     warnings = [
         *(
-            f"{file.file}: the columns {', '.join(file.unknown)} are none of a list's"
+            f"{file.file}: the columns {shortened(', '.join(file.unknown), _SHOWN)} "
+            "are none of a list's"
             for file in read
             if file.unknown
         ),
@@ -93,8 +97,8 @@ def _repeated(terms: Terms, finders: Sequence[TermFinder], names: RowNames) -> N
         for first, second in _contradictions(terms, before, after):
             what, one, other = _difference(terms, first, second)
             raise UsageError(
-                f"{names[second]}: the term {terms.texts[second].as_py()!r} has the {what} "
-                f"{other!r}, and {one!r} in {names[first]}, with the policy "
+                f"{names[second]}: the term {shown(terms.texts[second].as_py())} has the {what} "
+                f"{shown(other)}, and {shown(one)} in {names[first]}, with the policy "
                 f"{POLICIES[terms.policy[second]]}"
             )
         repeated[after] = True

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import msgspec
@@ -19,6 +20,10 @@ CASES: tuple[Case, ...] = get_args(Case)
 
 REQUIRED = ("term", "label")
 COLUMNS = (*REQUIRED, "id", "case", "policy")
+
+_LONGEST_FIELD = 2**31 - 1  # Python's csv takes 131,072 characters, Arrow's any number
+_ROW = re.compile(r"Row #(\d+): ")  # as Arrow's csv counts them: the header is the first
+_SIGNS = ";\t|"  # that other programs part columns by
 
 
 class TermRows(NamedTuple):
@@ -42,9 +47,13 @@ class _Entry(msgspec.Struct):
 
     term: str
     label: str
-    id: str | None = None
+    id: str | int | None = None
     case: str | None = None
     policy: str | None = None
+
+
+class _OnlyEntry(_Entry, forbid_unknown_fields=True):
+    """A line of JSON without other keys."""
 
 
 def read_rows(name: str, data: bytes) -> TermRows:
@@ -68,14 +77,18 @@ def read_rows(name: str, data: bytes) -> TermRows:
 
 
 def _csv_rows(name: str, data: bytes) -> TermRows:
+    header = next(filter(None, csv.reader(_lines_of(data))), None)
+    if header is None:
+        raise UsageError(f"{name} holds no term")
+    if len(header) == 1 and (sign := next((sign for sign in _SIGNS if sign in header[0]), "")):
+        raise UsageError(f"{name} has columns with {sign!r} between them, expected ','")
     try:
-        header = _header(data)
         try:
             table = _read_csv(data, header)
         except pa.ArrowInvalid:  # one thread alone says which row is at fault
             table = _read_csv(data, header, threads=False)
     except pa.ArrowInvalid as error:
-        raise UsageError(f"{name}: {_in_words(error)}") from error
+        raise UsageError(f"{name}{_in_words(error, data)}") from error
     return _rows(name, table, lambda row: f":{_line_of_csv(data, row)}")
 
 
@@ -90,14 +103,14 @@ def _read_csv(data: bytes, header: Sequence[str], *, threads: bool = True) -> pa
     )
 
 
-def _header(data: bytes) -> Sequence[str]:
-    first = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
-    return next(csv.reader(first), [])
+def _lines_of(data: bytes) -> Iterator[str]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
 
 
 def _line_of_csv(data: bytes, row: int) -> int:
     """The line on which a row begins, which may follow rows of several lines and empty lines."""
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""))
+    reader = csv.reader(_lines_of(data))
     begin = 1
     wanted = row + 1  # behind the header
     for fields in reader:
@@ -109,20 +122,31 @@ def _line_of_csv(data: bytes, row: int) -> int:
     return begin
 
 
-def _in_words(error: pa.ArrowInvalid) -> str:
-    """What Arrow says of a csv, in one line."""
-    return " ".join(str(error).removeprefix("CSV parse error: ").split())
+def _in_words(error: pa.ArrowInvalid, data: bytes) -> str:
+    """What Arrow says of a csv, in one line behind its name."""
+    message = " ".join(str(error).removeprefix("CSV parse error: ").split())
+    if message.startswith("Empty CSV file"):  # nothing ends the line of the header
+        return " holds no term"
+    row = _ROW.match(message)
+    if row is None:
+        return f": {message}"
+    return f":{_line_of_csv(data, int(row[1]) - 2)}: {message[row.end() :]}"
 
 
 def _jsonl_rows(name: str, data: bytes) -> TermRows:
-    decoder = msgspec.json.Decoder(_Entry)
+    usual, decoder = msgspec.json.Decoder(_OnlyEntry), msgspec.json.Decoder(_Entry)
     entries: list[_Entry] = []
     lines: list[int] = []
+    others: dict[str, None] = {}
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not line.strip():
             continue
         try:
-            entries.append(decoder.decode(line))
+            try:
+                entries.append(usual.decode(line))
+            except msgspec.ValidationError:
+                entries.append(decoder.decode(line))
+                others.update(dict.fromkeys(msgspec.json.decode(line, type=dict[str, object])))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise UsageError(f"{name}:{number}: {error}") from error
         lines.append(number)
@@ -130,13 +154,17 @@ def _jsonl_rows(name: str, data: bytes) -> TermRows:
         {
             column: pa.array([getattr(entry, column) for entry in entries], pa.string())
             for column in COLUMNS
+            if column != "id"
         }
     )
-    return _rows(name, table, lambda row: f":{lines[row]}")
+    ids = [None if entry.id is None else str(entry.id) for entry in entries]
+    table = table.append_column("id", pa.array(ids, pa.string()))
+    rows = _rows(name, table, lambda row: f":{lines[row]}")
+    return rows._replace(unknown=[key or "''" for key in others if key not in COLUMNS])
 
 
 def _parquet_rows(name: str, data: bytes) -> TermRows:
-    return _rows(name, pq.read_table(pa.BufferReader(data)), lambda row: f", row {row}")
+    return _rows(name, pq.ParquetFile(pa.BufferReader(data)).read(), lambda row: f", row {row}")
 
 
 def _rows(name: str, table: pa.Table, line_of: Callable[[int], str]) -> TermRows:
@@ -150,7 +178,7 @@ def _rows(name: str, table: pa.Table, line_of: Callable[[int], str]) -> TermRows
     if repeated := [column for column in COLUMNS if names.count(column) > 1]:
         raise UsageError(f"{name} has the column {repeated[0]} twice")
     columns = {column: _text(name, table, column) for column in COLUMNS}
-    unknown = [column for column in names if column not in COLUMNS]
+    unknown = [column or "''" for column in dict.fromkeys(names) if column not in COLUMNS]
     return TermRows(name, pa.table(columns), unknown, line_of)
 
 
@@ -163,9 +191,17 @@ def _text(name: str, table: pa.Table, column: str) -> pa.ChunkedArray:
         values, kind = values.cast(kind.value_type), kind.value_type
     if pa.types.is_integer(kind) and column == "id":
         values, kind = values.cast(pa.string()), pa.string()
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+    if not any(is_kind(kind) for is_kind in _TEXT):
         raise UsageError(f"{name}: the column {column} is {kind}, expected text")
-    return values.cast(pa.string()).fill_null("")
+    values = values.cast(pa.string())
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise UsageError(f"{name}: the column {column} is not UTF-8") from error
+    return values.fill_null("")
+
+
+_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
 
 
 _READERS: Mapping[str, Callable[[str, bytes], TermRows]] = {

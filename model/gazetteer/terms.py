@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from model.gazetteer.rows import CASES, POLICIES, TermRows
 from model.tags import LONGEST_LABEL, is_label
+from model.text.escaping import shortened
 from model.text.segmentation import Segmentation, token_offsets, tokenize_document
 from model.text.word_joining import ABBREVIATIONS
 from schemas.errors import UsageError
@@ -25,9 +26,12 @@ ADD, OVERRIDE, FORBID = map(POLICIES.index, POLICIES)
 _LETTERS = 4
 _BLOCK = 50_000  # terms that are cut at once
 _NAMED = 5  # rows in a warning
+_SHOWN = 80  # characters of a value
 _CONTINUES = 0b10  # the first bits of all bytes of a character of UTF-8 but the first
-# What may end a sentence, and words to which a dot behind them may be joined.
-_SENTENCE_END = r"[.!?\x{2026}]"
+# What may end a sentence within a term: a sign of any script in a word of it, or a line's end or a
+# tab between two. And words to which a dot behind them may be joined.
+_SENTENCE_END = r"[!?|]|\.$|[^\x00-\x7F\pL\pM\pN\pZ\pS\p{Pd}\p{Pi}\p{Pf}]"
+_LINE_END = r"[\pC\x{2028}\x{2029}]"
 _TAKES_DOT = rf"(?:^|\PL)(?:\pL|{'|'.join(sorted(ABBREVIATIONS))})$|[^\x00-\x7f]"
 
 
@@ -100,6 +104,11 @@ class Terms:
         )
 
 
+def shown(value: str) -> str:
+    """A value of a row as messages quote it, which the row's own length makes no longer."""
+    return repr(shortened(value, _SHOWN))
+
+
 class RowNames:
     """What the rows of several files are called in messages."""
 
@@ -118,14 +127,14 @@ class RowNames:
             first = int(rows[0])
             others = len(rows) - 1
             more = f" (and {others:,} more {'row' if others == 1 else 'rows'})" if others else ""
-            told = problem.format(repr(values[first].as_py()))
+            told = problem.format(shown(values[first].as_py()))
             raise UsageError(f"{self[first]}: {told}{more}")
 
     def warning(self, odd: NDArray[np.bool_], what: str, texts: pa.ChunkedArray) -> Iterator[str]:
         """A sentence on the rows that are odd, where some are."""
         rows = np.flatnonzero(odd).tolist()
         if rows:
-            few = [f"{texts[row].as_py()!r} ({self[row]})" for row in rows[:_NAMED]]
+            few = [f"{shown(texts[row].as_py())} ({self[row]})" for row in rows[:_NAMED]]
             more = f" and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else ""
             yield f"{what}: {', '.join(few)}{more}"
 
@@ -238,11 +247,10 @@ def _is_any(label: pa.ChunkedArray) -> NDArray[np.bool_]:
     return is_any
 
 
-def _matching(words: pa.Array, pattern: str) -> Flags:
-    """Which words a pattern is found in, whatever its case."""
-    found = pc.match_substring_regex(words, pattern, ignore_case=True)
-    matching: Flags = found.to_numpy(zero_copy_only=False)
-    return matching
+def _matching(texts: pa.Array | pa.ChunkedArray, pattern: str) -> Flags:
+    """Which texts a pattern is found in, whatever its case."""
+    found = pc.match_substring_regex(texts, pattern, ignore_case=True)
+    return np.asarray(found)
 
 
 def _letters(words: pa.Array) -> Ints:
@@ -266,8 +274,9 @@ def _takes_dot(cut: CutTerms, segmentation: Segmentation) -> Flags:
 def _ends_sentence(terms: Terms, segmentation: Segmentation) -> Flags:
     """Whether a term alone is more than one sentence."""
     several = np.zeros(len(terms.texts), np.bool_)
-    ends = _matching(terms.cut.spellings, _SENTENCE_END)
-    may = np.flatnonzero(terms.cut.of_terms(ends.astype(np.int32)))
+    ends = _matching(terms.cut.spellings, _SENTENCE_END).astype(np.int32)
+    before_last = terms.cut.of_terms(ends) - ends[terms.cut.last]
+    may = np.flatnonzero((before_last > 0) | _matching(terms.texts, _LINE_END))
     for row in may.tolist():
         document = Document("", "", 0, terms.texts[row].as_py())
         several[row] = len(tokenize_document(document, segmentation).sentence_start) > 1

@@ -60,7 +60,7 @@ def test_terms_are_found_as_a_gazetteer_finds_them(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("term;label\nAna;PER\n", "has the columns term;label, and no term"),
+        ("term;label\nAna;PER\n", "has columns with ';' between them"),
         ("term,label\nParis,LOC\nParis,PER\n", ":3: the term 'Paris' has the label 'PER'"),
     ],
 )

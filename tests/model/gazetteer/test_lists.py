@@ -13,8 +13,9 @@ from model.gazetteer.lists import gazetteer_of
 from model.gazetteer.matching import Gazetteer
 from model.gazetteer.rows import POLICIES
 from model.gazetteer.terms import cut_terms
-from model.text.segmentation import Segmentation, TokenStyle, split_word
+from model.text.segmentation import Segmentation, TokenStyle, split_word, tokenize_document
 from schemas.errors import UsageError
+from schemas.records import Document
 
 FINE, WHOLE = Segmentation(), Segmentation(tokens="whole")
 
@@ -91,6 +92,16 @@ def as_parquet() -> bytes:
     return stream.getvalue()
 
 
+def parquet(*labels: pa.Array, **columns: pa.Array) -> bytes:
+    """These columns, and more of the name `label`."""
+    table = pa.table(columns)
+    for label in labels:
+        table = table.append_column("label", label)
+    stream = io.BytesIO()
+    pq.write_table(table, stream)
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -136,7 +147,12 @@ def test_what_is_encoded_is_the_same_list() -> None:
                 "policy override"
             ),
         ),
-        (["a,X,,"], "list.csv: Row #2: Expected 5 columns, got 4: a,X,,"),
+        (["a,X,,"], "list.csv:2: Expected 5 columns, got 4: a,X,,"),
+        (["", '"a', 'b",X,,,', "", "c,X"], "list.csv:6: Expected 5 columns, got 2: c,X"),
+        (
+            [f"{'a' * 200_000},X,,,", f"b,{'X' * 201},,,"],
+            (f"list.csv:3: the label is '{'X' * 79}…', expected a name of at most 200 characters"),
+        ),
     ],
 )
 def test_a_row_that_means_nothing_is_named(rows: list[str], message: str) -> None:
@@ -149,14 +165,29 @@ def test_a_row_that_means_nothing_is_named(rows: list[str], message: str) -> Non
     ("name", "data", "message"),
     [
         ("a.txt", b"", "a.txt is none of .csv, .jsonl, .parquet"),
-        ("a.csv", b"", "a.csv: Empty CSV file"),
+        ("a.csv", b"", "a.csv holds no term"),
+        ("a.csv", b"\n\n", "a.csv holds no term"),
+        ("a.csv", b"term,label", "a.csv holds no term"),
         ("a.csv", b"term,label\n", "a.csv holds no term"),
+        ("a.csv", b"term;label\na;X\n", "a.csv has columns with ';' between them, expected ','"),
+        ("a.csv", b"term\tlabel\na\tX\n", r"a.csv has columns with '\t' between them, expected"),
         ("a.csv", b"name,label\nx,X\n", "a.csv has the columns name, label, and no term"),
         ("a.csv", b"term,label,term\nx,X,y\n", "a.csv has the column term twice"),
         ("a.csv", b"term,label\n\xff,X\n", "a.csv is not UTF-8"),
         ("a.jsonl", b'{"term": "a", "label": "X"}\n{\n', "a.jsonl:2: Input data was truncated"),
         ("a.jsonl", b'{"term": 1, "label": "X"}\n', "a.jsonl:1: Expected `str`, got `int`"),
+        ("a.jsonl", b'{"term": "a", "label": "X", "id": 1.5}\n', "a.jsonl:1: Expected `int | str"),
         ("a.parquet", b"PAR1", "a.parquet cannot be read: "),
+        (
+            "a.parquet",
+            parquet(term=pa.array([b"\xff"]).view(pa.string()), label=pa.array(["X"])),
+            "a.parquet: the column term is not UTF-8",
+        ),
+        (
+            "a.parquet",
+            parquet(pa.array(["Y"]), term=pa.array(["a"]), label=pa.array(["X"])),
+            "a.parquet has the column label twice",
+        ),
     ],
 )
 def test_a_file_that_is_no_list_is_named(name: str, data: bytes, message: str) -> None:
@@ -229,3 +260,65 @@ def test_terms_together_are_cut_as_each_alone(
     ]
     assert words == [word for split in alone for word in split]
     assert cut.lengths.tolist() == list(map(len, alone))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("list.csv", b"\n\nterm,label,id\n2024,X,7\n"),
+        ("list.jsonl", b'{"term": "2024", "label": "X", "id": 7}'),
+        ("list.parquet", parquet(term=pa.array(["2024"]), label=pa.array(["X"]), id=pa.array([7]))),
+        (
+            "list.parquet",
+            parquet(
+                **{
+                    n: pa.array([v], pa.string_view())
+                    for n, v in zip(("term", "label", "id"), ("2024", "X", "7"), strict=True)
+                }
+            ),
+        ),
+    ],
+)
+def test_figures_are_text_in_all_formats(name: str, data: bytes) -> None:
+    assert summary(read(data, name)) == [("2024", "X", "7", "add", True)]
+
+
+def test_a_figure_keeps_its_noughts_whatever_stands_before_the_header() -> None:
+    assert summary(read(b"\nterm,label,id\n007,X,010\n"))[0][:3] == ("007", "X", "010")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("list.csv", listed("a,X,,,", header="term,label,Policy,,")),
+        ("list.jsonl", b'{"term": "a", "label": "X", "Policy": 7, "": [{}]}'),
+        (
+            "list.parquet",
+            parquet(
+                term=pa.array(["a"]),
+                label=pa.array(["X"]),
+                **{"Policy": pa.array([{"b": 1}]), "": pa.nulls(1)},
+            ),
+        ),
+    ],
+)
+def test_what_means_nothing_is_told_of_in_all_formats(name: str, data: bytes) -> None:
+    _, told = gazetteer_of({name: data}, FINE)
+    assert told == (f"{name}: the columns Policy, '' are none of a list's",)
+
+
+def test_a_warning_is_no_longer_for_long_terms() -> None:
+    (told,) = warnings(listed(*["b " * 100_000 + ",X,,,"] * 9))
+    assert len(told) < 1000
+
+
+@given(
+    st.text("aB .!?…\n\t|\v\u2028。？؟।;:'\"”)»\u00a0", min_size=1, max_size=8),
+    st.sampled_from("aB"),
+)
+def test_each_term_that_is_several_sentences_is_told_of(begin: str, end: str) -> None:
+    term = f"{end}{begin}{end}"
+    data = json.dumps({"term": term, "label": "X"}).encode()
+    _, told = gazetteer_of({"list.jsonl": data}, FINE)
+    sentences = tokenize_document(Document("", "", 0, term), FINE).sentence_start
+    assert any("cut into sentences" in one for one in told) == (len(sentences) > 1)
