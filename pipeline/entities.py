@@ -1,5 +1,6 @@
 """ExtractEntities: the stages of the job, for Beam pipelines of other people."""
 
+import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
+from model.gazetteer.lists import ListFiles, paths_of
 from model.tagger.artifact import load_artifact
 from pipeline.configuration.extraction import ExtractionConfig
 from pipeline.console.flags import require_bounds, same_flag
@@ -50,15 +52,16 @@ class ExtractEntities(NamedPTransform[PCollection[Any], ExtractedEntities]):
     An element is a pair of an id and a text, or a `schemas.records.Document`, which has a source
     too. A row is a dict with the columns of the table `entities`, or of `dead_letters`.
 
-    model: a bundled name, a directory or a URL; gazetteer: files of terms. Both are looked up when
-    the pipeline is built, and again by each worker. The others are as the flags of `pipeline.run`
+    model: a bundled name, a directory or a URL; gazetteer: a file of terms or several, what is odd
+    about which becomes warnings. Both are looked up when the pipeline is built, and again by each
+    worker. The others are as the flags of `pipeline.run`
     with the same names; threads: TensorFlow's in each worker process, None for all cores. Raises
     UsageError for values that are off and for files that are no lists, and ArtifactError, where the
     transform is applied, for a model that is.
     """
 
-    model: str = same_flag(ExtractionConfig, "model")
-    gazetteer: tuple[str, ...] = same_flag(ExtractionConfig, "gazetteer")
+    model: str | os.PathLike[str] = same_flag(ExtractionConfig, "model")
+    gazetteer: ListFiles = same_flag(ExtractionConfig, "gazetteer")
     min_confidence: float = same_flag(ExtractionConfig, "min_confidence")
     batch_tokens: int = same_flag(ExtractionConfig, "batch_tokens")
     folded_words: int = same_flag(ExtractionConfig, "folded_words")
@@ -71,7 +74,7 @@ class ExtractEntities(NamedPTransform[PCollection[Any], ExtractedEntities]):
             raise UsageError(f"threads is {self.threads}, expected at least 1")
 
     def expand(self, documents: PCollection[Any]) -> ExtractedEntities:
-        model = settle_model(self.model)
+        model = settle_model(os.fspath(self.model))
         artifact = load_artifact(read_model(model), model)
         handler = TaggerHandler(
             model,
@@ -79,7 +82,7 @@ class ExtractEntities(NamedPTransform[PCollection[Any], ExtractedEntities]):
             self.threads,
             self.folded_words,
             self.min_confidence,
-            gazetteer_loader(self.gazetteer, artifact.segmentation),
+            gazetteer_loader(paths_of(self.gazetteer), artifact.segmentation),
         )
         rows = RowConfig(artifact.identity, datetime.now(UTC))
         register_coders()

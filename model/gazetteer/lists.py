@@ -1,6 +1,8 @@
 """Users' lists in, one gazetteer out, with what is odd about them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,16 @@ from model.text.segmentation import Segmentation
 from schemas.errors import UsageError
 from schemas.records import Flags, Positions
 
+# What programs name lists by.
+ListFiles: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
 _SHOWN = 200  # characters of the names of columns
+
+
+def paths_of(files: ListFiles) -> list[str]:
+    """The paths of one file or of several: a path's letters are no files."""
+    several = [files] if isinstance(files, str | os.PathLike) else files
+    return [os.fspath(path) for path in several]
 
 
 def gazetteer_of(

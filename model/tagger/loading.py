@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyarrow import ArrowException, fs
 
-from model.gazetteer.lists import gazetteer_of
+from model.gazetteer.lists import ListFiles, gazetteer_of, paths_of
 from model.gazetteer.matching import Gazetteer
 from model.tagger.arithmetic import start_arithmetic
 from model.tagger.artifact import find_artifact, gather_files, load_artifact, read_files
@@ -81,22 +81,22 @@ def load_tagger(
     model: str | os.PathLike[str],
     *,
     min_confidence: float = 0.0,
-    gazetteer: Iterable[str | os.PathLike[str]] = (),
+    gazetteer: ListFiles = (),
 ) -> TextTagger:
     """The tagger of a bundled model's name, a directory, or a URL (`s3:`, `gs:`, `hdfs:`, `file:`).
 
-    min_confidence: entities of the model are left out below it. gazetteer: files of terms, on a
-    disk or by URLs, as `pipeline.run` takes them; what is odd about them becomes warnings.
-    TensorFlow is started here, and takes all cores. Raises ArtifactError where there is no such
-    model, where it cannot be reached, and where it is damaged; UsageError for files that are no
-    lists of terms; ValueError for a confidence that is none.
+    min_confidence: entities of the model are left out below it. gazetteer: a file of terms
+    or several, on a disk or by URLs, as `pipeline.run` takes them; what is odd about them becomes
+    warnings. TensorFlow is started here, and takes all cores. Raises ArtifactError where there is
+    no such model, where it cannot be reached, and where it is damaged; UsageError for files that
+    are no lists of terms; ValueError for a confidence that is none.
     """
     if not 0 <= min_confidence <= 1:
         raise ValueError(f"min_confidence is {min_confidence}, expected 0 to 1")
     place = os.fspath(model)
     files = _stored_files(place) if "://" in place else read_files(find_artifact(place))
     artifact = load_artifact(files, place)
-    terms = _gazetteer([os.fspath(path) for path in gazetteer], artifact.segmentation)
+    terms = _gazetteer(paths_of(gazetteer), artifact.segmentation)
     start_arithmetic()
     return TextTagger(Tagger(artifact, min_confidence=min_confidence, gazetteer=terms))
 

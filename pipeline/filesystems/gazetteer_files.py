@@ -1,6 +1,7 @@
 """The files of a gazetteer: users' lists, wherever they are, and what workers load of them."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -50,9 +51,11 @@ def gazetteer_loader(
 ) -> Callable[[], Gazetteer] | None:
     """What reads these files on any worker, where they must be as they are now; None without files.
 
-    Raises UsageError as `read_gazetteer`.
+    What is odd about them becomes warnings. Raises UsageError as `read_gazetteer`.
     """
     read = read_gazetteer(paths, segmentation)
+    for sentence in read.warnings if read else ():
+        warnings.warn(sentence, stacklevel=2)
     return partial(_load, tuple(paths), segmentation, tuple(read.digests)) if read else None
 
 

@@ -166,6 +166,8 @@ def test_programs_find_what_the_pipeline_writes(
     ]
     rows = entities(tmp_path / "out", "r1")
     assert [row[:6] for row in found] == [row[:6] for row in rows]
+    assert load_tagger(tiny_artifact, gazetteer=terms).tag(TEXTS) == tagger.tag(TEXTS)
+    assert load_tagger(tiny_artifact, gazetteer=str(terms)).tag(TEXTS) == tagger.tag(TEXTS)
     assert {"flower", "ship", "town"} <= set(tagger.labels)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import apache_beam as beam
 import pyarrow.dataset as ds
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
-from apache_beam.testing.util import assert_that, is_empty
+from apache_beam.testing.util import assert_that, equal_to, is_empty
 from apache_beam.transforms.window import FixedWindows, IntervalWindow, TimestampedValue
 
 import pipeline as package
@@ -71,6 +72,69 @@ def test_rows_are_those_that_the_job_writes(
         )
         assert_that(found.entities, same_rows(expected), label="rows")
         assert_that(found.dead_letters, is_empty(), label="none")
+
+
+TERMS = """\
+term,label,id,policy
+council,body,c-1,override
+Zoë,cat,,override
+the River,river,,override
+Ships,ship,,
+South,*,,forbid
+Never seen,body,,
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_rows_with_a_list_are_those_that_the_job_writes(
+    workers: int, tiny_artifact: Path, tmp_path: Path
+) -> None:
+    """Also where each worker is a process of its own, which reads the list again."""
+    terms = tmp_path / "terms.csv"
+    terms.write_text(TERMS)
+    lines = [json.dumps({"id": f"d{n}", "text": text}) for n, text in enumerate(TEXTS)]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    flags = [f"--model={tiny_artifact}", f"--input={tmp_path}/in.jsonl", f"--gazetteer={terms}"]
+    assert run([*flags, f"--output={tmp_path}/out"]) == 0
+    expected = ds.dataset(tmp_path / "out/entities", format="parquet").to_table().to_pylist()
+    assert {"body", "cat", "river"} < {row["label"] for row in expected}
+    written = tmp_path / "rows.jsonl"
+    options = [f"--direct_num_workers={workers}"]
+    options += ["--direct_running_mode=multi_processing"] * (workers > 1)
+    with BeamPipeline("DirectRunner", PipelineOptions(options)) as pipeline:
+        found = (
+            pipeline
+            | beam.Create([(f"d{n}", text) for n, text in enumerate(TEXTS)])
+            | ExtractEntities(model=tiny_artifact, gazetteer=terms, batch_tokens=30)
+        )
+        rows = found.entities | beam.Map(json.dumps)
+        rows | beam.io.WriteToText(str(written), shard_name_template="")
+        assert_that(found.dead_letters, is_empty(), label="none")
+    made = [json.loads(line) for line in written.read_text().splitlines()]
+    assert [list(row) for row in made] == [ENTITIES.names] * len(expected)
+    for row, wanted in zip(in_order(made), in_order(expected), strict=True):
+        sure = wanted["confidence"]
+        wanted |= {"source": "", "record": 0}
+        assert row == {**wanted, "confidence": sure and pytest.approx(sure, abs=1e-4)}
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_list_is_named_by_its_path_alone_or_among_others(
+    as_path: type[str | Path], several: bool, tiny_artifact: Path, tmp_path: Path
+) -> None:
+    """What is odd about it becomes a warning."""
+    terms = tmp_path / "terms.csv"
+    terms.write_text("term,label,colour,policy\nMaria left,cat,red,override\n")
+    given = as_path(terms)
+    extract = ExtractEntities(model=tiny_artifact, gazetteer=[given] if several else given)
+    pipeline = BeamPipeline("FnApiRunner")
+    documents = pipeline | beam.Create([("a", "Maria left")])
+    with pytest.warns(UserWarning, match="columns colour are none"):
+        found = documents | extract
+    labels = found.entities | beam.Map(lambda row: (row["text"], row["label"]))
+    assert_that(labels, equal_to([("Maria left", "cat")]))
+    pipeline.run()
 
 
 def test_a_pair_that_is_no_document_is_a_dead_letter(tiny_artifact: Path) -> None:
