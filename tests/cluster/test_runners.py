@@ -1,5 +1,6 @@
 """One command, any runner: the rows are those of the local run, whatever is lost on the way."""
 
+import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -46,12 +47,27 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("out")
 
 
+@pytest.fixture(scope="session")
+def terms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A list of each policy: frequent words, longer terms around them, and what models find."""
+    path = tmp_path_factory.mktemp("lists") / "terms.csv"
+    rows = (
+        *("it,thing,t-1,exact,add", "old man,person,p-1,,add", "man,person,,,add"),
+        *("Paris,town,t-2,,override", "United States,state,s-1,,override", "London,geo,t-3,,"),
+        *("Monday,*,,,forbid", "Tuesday,*,,,forbid", "Congress,org,,,forbid"),
+        "nowhere to be found,thing,,,",
+    )
+    path.write_text("\n".join(["term,label,id,case,policy", *rows, ""]))
+    return path
+
+
 @pytest.fixture
-def begin(extract: Extract, inputs: list[str], output: Path) -> Begin:
-    """Start a run of this id over the inputs, with the flags of a runner."""
+def begin(extract: Extract, inputs: list[str], output: Path, terms: Path) -> Begin:
+    """Start a run of this id over the inputs, with a list and the flags of a runner."""
 
     def start(run_id: str, *runner: str) -> subprocess.Popen[str]:
-        return extract(*runner, "--input", *inputs, f"--output={output}", f"--run_id={run_id}")
+        own = [f"--output={output}", f"--run_id={run_id}", f"--gazetteer={terms}"]
+        return extract(*runner, "--input", *inputs, *own)
 
     return start
 
@@ -64,15 +80,20 @@ def done(process: subprocess.Popen[str]) -> str:
 
 @pytest.fixture
 def require_local_rows(begin: Begin, output: Path, require_same: RequireSame) -> RequireLocalRows:
-    """A run has the rows of one on this machine, in one process."""
+    """A run has the rows of one on this machine, in one process, and its list fared the same."""
 
     def rows(run_id: str, table: str) -> pa.Table:
         return ds.dataset(output / table / f"run_id={run_id}", format="parquet").to_table()
+
+    def fared(run_id: str) -> Any:  # noqa: ANN401 - JSON
+        return json.loads((output / f"runs/{run_id}.json").read_text())["gazetteer"]
 
     def require(run_id: str) -> None:
         if not (output / "runs/local.json").exists():
             done(begin("local", "--runner=DirectRunner", "--direct_num_workers=1"))
         assert rows("local", "documents").num_rows
+        assert {"gazetteer", "both"} < {*rows("local", "entities")["origin"].to_pylist()}
+        assert fared(run_id) == fared("local")
         for table in TABLES:
             require_same(table, rows("local", table), rows(run_id, table), run_id)
 
@@ -81,7 +102,7 @@ def require_local_rows(begin: Begin, output: Path, require_same: RequireSame) ->
 
 @pytest.fixture
 def require_same(in_order: InOrder) -> RequireSame:
-    """All columns of all rows are the same; confidence to the sixth digit or so."""
+    """All columns of all rows are the same, confidence to the sixth digit or so or null."""
 
     def require(table: str, one: pa.Table, other: pa.Table, name: str) -> None:
         a, b = in_order(table, one), in_order(table, other)
@@ -91,6 +112,7 @@ def require_same(in_order: InOrder) -> RequireSame:
             if column not in _VARIES:
                 assert a[column].equals(b[column]), (table, column)
         if table == "entities" and a.num_rows:
+            assert a["confidence"].is_null().equals(b["confidence"].is_null())
             difference = pc.max(pc.abs(pc.subtract(a["confidence"], b["confidence"]))).as_py()
             line = f"local, {name}: {a.num_rows:,} entities, confidence within {difference:.1e}"
             print(line)  # noqa: T201 - pytest's -rP shows it, a figure to report
@@ -155,16 +177,18 @@ def test_loopback(begin: Begin, require_local_rows: RequireLocalRows, tools: Too
 
 
 def test_all_on_an_object_store(
-    extract: Extract, store: None, flink: Flink, require_same: RequireSame
+    extract: Extract, store: None, flink: Flink, require_same: RequireSame, terms: Path
 ) -> None:
-    """Input, model and output; workers share no disk with the submitter, nor its environment."""
+    """Input, model, list and output; workers share no disk with the submitter."""
     client = boto3.client("s3")
     client.create_bucket(Bucket="bucket")
     for path in Path(BUNDLED_CORPUS).parent.glob("*.jsonl"):
         client.upload_file(str(path), "bucket", f"in/{path.name}")
     for path in find_artifact("gmb-en").iterdir():
         client.upload_file(str(path), "bucket", f"models/own/{path.name}")
+    client.upload_file(str(terms), "bucket", "lists/terms.csv")
     flags = ["--input=s3://bucket/in/*.jsonl", "--model=s3://bucket/models/own", "--only_new"]
+    flags += ["--gazetteer=s3://bucket/lists/terms.csv"]
     on_flink = [*flink.flags, *flags, "--output=s3://bucket/flink"]
     done(extract("--runner=DirectRunner", *flags, "--output=s3://bucket/local"))
     done(extract(*on_flink, "--run_id=r1"))
