@@ -153,6 +153,22 @@ def test_the_page_on_lists_does_what_it_says(shell_blocks: Commands, clone: Path
         assert (float(told) if told else None) == (row[2] and pytest.approx(row[2], abs=0.011))
 
 
+def test_the_page_on_names_does_what_it_says(shell_blocks: Commands, clone: Path) -> None:
+    """With the rows that it shows, and the reasons."""
+    page = "jobs/docs/pages/how-to/names.md"
+    blocks = [block for block in shell_blocks[page] if "names/out" in block]
+    said = run_as_written([". .venv/bin/activate", *blocks], clone)
+    text = (ROOT / page).read_text()
+    query, table = re.findall(
+        r"```sql\n(SELECT surface.*?)```\n\n((?:\|[^\n]*\n)+)", text, re.DOTALL
+    )[0]
+    shown = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    rows = duckdb.execute(query.replace("names/out/", f"{clone}/names/out/")).fetchall()
+    assert shown == [[str(value) for value in row] for row in rows]
+    [reasons] = re.findall(r"```text\n('.*?)```", text, re.DOTALL)
+    assert said.endswith(reasons)
+
+
 def test_targets_for_contributors_exist(shell_blocks: Commands) -> None:
     (block,) = (block for block in shell_blocks["README.md"] if block.startswith("make test"))
     for line in block.splitlines():
