@@ -153,12 +153,14 @@ class Disagreement(TypedDict):
 class GazetteerEntry(TypedDict):
     """Users' lists of terms, and how they fared in a run; of many terms the first are named.
 
-    fired: how many took effect; entities_by_label: the entities which the model did not find.
+    fired: how many took effect; disagreed: at how many the model has another label;
+    entities_by_label: the entities which the model did not find.
     """
 
     files: list[str]
     terms: int
     fired: int
+    disagreed: int
     entities_by_label: dict[str, int]
     most: list[TermEntry]
     never: list[str]

@@ -13,7 +13,6 @@ from pipeline.console.text import counted, duration
 from pipeline.filesystems.paths import shown_path
 from pipeline.inputs.walk import FAULTS
 from pipeline.outputs.layout import RunPaths
-from pipeline.outputs.manifest.gazetteer import LISTED_TERMS
 from schemas.manifest import ASIDES, Counts, GazetteerEntry, Manifest
 
 _WIDTH = 80
@@ -163,10 +162,8 @@ def lists_in_words(manifest: Manifest) -> str:
     entities = "entity" if alone == 1 else "entities"
     told = f"{lists['fired']:,} of {counted(lists['terms'], 'term')} took effect"
     told += f"; {alone:,} {entities} that the model had not"
-    differing = len({(each["term"], each["label"]) for each in lists["disagreements"]})
-    if differing:
-        told += f"; the model differs at {counted(differing, 'term')}"
-        told += " or more" if len(lists["disagreements"]) == LISTED_TERMS else ""
+    if lists["disagreed"]:
+        told += f"; the model differs at {counted(lists['disagreed'], 'term')}"
     return told
 
 

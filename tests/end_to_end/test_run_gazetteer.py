@@ -128,6 +128,22 @@ def test_metrics_the_event_and_lineage_tell_of_lists(
         assert dataset["facets"]["version"]["datasetVersion"] == digest
 
 
+def test_all_terms_where_the_model_differs_are_counted(
+    tmp_path: Path, extract: Extract, terms: Path
+) -> None:
+    """Also of more than the manifest names."""
+    found = [f"Larkspur {letter}{other}" for letter in "ABCDE" for other in "FGHIJ"]
+    text = " . ".join(found)
+    (tmp_path / "docs.jsonl").write_text(json.dumps({"id": "d", "text": text}))
+    extract("r0")
+    known = {row[2] for row in entities(tmp_path / "out", "r0")}
+    assert len(known) > 20
+    terms.write_text("\n".join(["term,label,policy", *(f'"{k}",ship,override' for k in known)]))
+    told = extract("r1", f"--gazetteer={terms}")["gazetteer"]
+    assert told["disagreed"] == len(known)
+    assert len(told["disagreements"]) == 20
+
+
 def test_rows_do_not_depend_on_batches_nor_on_processes(
     tmp_path: Path, extract: Extract, terms: Path
 ) -> None:

@@ -23,6 +23,7 @@ def gazetteer_entry(
         files=[*files],
         terms=len(gazetteer),
         fired=len(fired),
+        disagreed=len({term for term, _ in disagreed}),
         entities_by_label=dict(sorted(counts.entities.items())),
         most=[_entry(gazetteer, term, counts.fired[term]) for term in fired[:LISTED_TERMS]],
         never=[str(gazetteer.texts[term]) for term in islice(never, LISTED_TERMS)],

@@ -175,7 +175,7 @@ def test_show_says_how_the_terms_of_lists_fared(
 ) -> None:
     path = output / "runs/r1.json"
     lists = {"files": ["l.csv"], "terms": 4, "fired": 3, "entities_by_label": {"geo": 2}}
-    lists |= {"most": [], "never": ["Porvoo"], "disagreements": []}
+    lists |= {"most": [], "never": ["Porvoo"], "disagreements": [], "disagreed": 0}
     path.write_text(json.dumps({**json.loads(path.read_text()), "gazetteer": lists}))
     assert run(["show", "r1", f"--output={output}"]) == 0
     told = "3 of 4 terms took effect; 2 entities that the model had not"

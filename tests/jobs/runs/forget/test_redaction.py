@@ -61,6 +61,7 @@ def test_the_terms_of_lists_go_with_rows_that_may_have_them(output: "MadeOutput"
             most=[term],
             never=["Porvoo"],
             disagreements=[],
+            disagreed=0,
         )
         (output.root / f"runs/{run_id}.json").write_bytes(encode_manifest(manifest))
     output.report("r1", "r2")
