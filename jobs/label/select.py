@@ -223,10 +223,11 @@ def _told(config: SelectionConfig, pool: Pool, tasks: Sequence[Task], made: Made
     sources = len({task.passage.source for task in tasks})
     documents = f"{pool.documents:,} documents looked at"
     labels = ", ".join(f"{label} {count:,}" for label, count in sorted(shown.items()))
+    by = f"{made.by} and lists" if config.gazetteer else made.by
     lines = [
         f"{counted(len(tasks), config.unit)} of {counted(sources, 'file')} to label",
         f"chosen from {counted(len(pool.passages), config.unit)} of {documents}",
-        f"{counted(shown.total(), 'span')} shown in them, by {made.by}: {labels or 'none'}",
+        f"{counted(shown.total(), 'span')} shown in them, by {by}: {labels or 'none'}",
         f"written to {config.to}",
     ]
     return "\n".join(lines)

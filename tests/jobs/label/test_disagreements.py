@@ -1,6 +1,7 @@
 """Passages where lists and model disagree come first, and are spread over terms."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,7 +120,8 @@ def test_what_is_shown_is_what_model_and_lists_say_together(
     for task_format in ("jsonl", "label-studio"):
         own = [*flags, lists, f"--to={tmp_path}/{task_format}", f"--format={task_format}"]
         assert run(["select", *own, "--disagreements"]) == 0
-    told = capsys.readouterr().err
+    shown, told = capsys.readouterr()
+    assert re.search(r"spans? shown in them, by \S+@\w+ and lists: ", shown)
     assert "there is 1 passage where lists and model disagree" in told
     [line] = json_lines((tmp_path / "jsonl").read_text("utf-8"))
     assert (term, "product") in [(each["text"], each["label"]) for each in line["entities"]]
