@@ -20,13 +20,13 @@ _BLOCKS = (
     ("\U00020000", "\U0003ffff"),  # Han
 )
 _CLASS = "".join(f"{first}-{last}" for first, last in _BLOCKS)
+_INSIDE = re.compile(f"[{_CLASS}]")
 _RUN = re.compile(f"[{_CLASS}]+")
 
 
 def has_no_blanks(character: str) -> bool:
     """Whether a character is a letter of a script that puts no blanks between words."""
-    inside = any(first <= character <= last for first, last in _BLOCKS)
-    return inside and character.isalnum() and not character.isdigit()
+    return bool(_INSIDE.match(character)) and character.isalnum() and not character.isdigit()
 
 
 def count_without_blanks(text: str) -> int:
