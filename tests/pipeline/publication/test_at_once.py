@@ -125,6 +125,21 @@ def test_of_two_that_want_one_place_otherwise_one_is_refused(tmp_path: Path) -> 
     assert required_targets(str(root), known.targets)
 
 
+def overtaken(monkeypatch: pytest.MonkeyPatch, *others: Callable[[], object]) -> list[Change]:
+    """The changes that Delta's tables are given from now on; before the first, others come."""
+    make, made = DeltaPublished.commit, list[Change]()
+
+    def commit(table: DeltaPublished, change: Change) -> None:
+        if not made:
+            for other in others:
+                other()
+        made.append(change)
+        make(table, change)
+
+    monkeypatch.setattr(DeltaPublished, "commit", commit)
+    return made
+
+
 def test_a_run_that_goes_while_another_publishes_it_is_not_left_in_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,16 +149,7 @@ def test_a_run_that_goes_while_another_publishes_it_is_not_left_in_the_table(
     published(root, text)()
     before = seen(root)
     commit(root, run_of(3, SOURCES[0]))
-    make, made = DeltaPublished.commit, list[Change]()
-
-    def overtaken(table: DeltaPublished, change: Change) -> None:
-        if not made:
-            (root / "runs/r3.json").unlink()
-            published(root, text)()
-        made.append(change)
-        make(table, change)
-
-    monkeypatch.setattr(DeltaPublished, "commit", overtaken)
+    made = overtaken(monkeypatch, (root / "runs/r3.json").unlink, published(root, text))
     published(root, text)()
     assert made[0].added
     assert seen(root) == before
@@ -159,16 +165,10 @@ def test_names_that_are_replaced_while_another_publishes_them_are_not_left_in_th
     published(root, text)()
     before = seen(root)
     call(root, "Orso")
-    make, made = DeltaPublished.commit, list[Change]()
-
-    def overtaken(table: DeltaPublished, change: Change) -> None:
-        if not made:
-            call(root, *former) if former else (root / "names/names.parquet").unlink()
-            published(root, text)()
-        made.append(change)
-        make(table, change)
-
-    monkeypatch.setattr(DeltaPublished, "commit", overtaken)
+    gone = (root / "names/names.parquet").unlink
+    made = overtaken(
+        monkeypatch, partial(call, root, *former) if former else gone, published(root, text)
+    )
     published(root, text)()
     assert made[0].added
     found = seen(root)
