@@ -44,7 +44,8 @@ class SeedTerms:
         numbers: dict[str, int] = {}
         words = [numbers.setdefault(w, len(numbers)) for each in cut for w in each.words]
         lengths = np.concatenate([np.diff(each.sentence_offsets) for each in cut])
-        matches = self.gazetteer.find([*numbers], np.array(words, np.int32), lengths)
+        known = self.gazetteer.numbers([*numbers])
+        matches = self.gazetteer.find(known, np.array(words, np.int32), lengths)
         chosen = merge(_NO_MODEL, matches, self.gazetteer).match
         labels = [self.gazetteer.labels[n] for n in self.gazetteer.label[matches.term[chosen]]]
         rows = list(

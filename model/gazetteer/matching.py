@@ -15,9 +15,6 @@ from model.gazetteer.trie import TermTrie
 from model.text.composition import composed
 from schemas.records import Ints, Positions
 
-# Words of texts whose numbers a finder keeps, about 50 MB.
-_MEMORY = 500_000
-
 ANY = -1  # label of a term that forbids all of them
 
 _LABELS = b"labels"
@@ -63,26 +60,6 @@ class TermFinder:
     trie: TermTrie
 
 
-class _Numbers(dict[str, int]):
-    """The numbers of words as they stand in texts: 32 bits for each finder, -1 where it has none.
-
-    To spell a word takes as long as to look up ten, and most words of a batch were in the last one.
-    """
-
-    def __init__(self, finders: Sequence[TermFinder]) -> None:
-        super().__init__()
-        self._exact, self._folded = (
-            dict(zip(finder.words.to_pylist(), range(len(finder.words)), strict=True))
-            for finder in finders
-        )
-
-    def __missing__(self, word: str) -> int:
-        first = self._exact.get(composed(word), -1) & 0xFFFFFFFF
-        number: int = self._folded.get(folded(word), -1) << 32 | first
-        self[word] = number
-        return number
-
-
 @dataclass(frozen=True, eq=False)
 class Gazetteer:
     """Terms, and what they say of where they stand.
@@ -101,15 +78,19 @@ class Gazetteer:
     def __len__(self) -> int:
         return len(self.policy)
 
-    def find(self, vocabulary: Sequence[str], words: Ints, lengths: Ints) -> Matches:
+    def numbers(self, words: Sequence[str]) -> Ints:
+        """What each word of texts is to each finder, (finder, word); -1 where no term has it.
+
+        To spell a word takes as long as to look up ten: callers keep what is found.
+        """
+        found = [[known.get(spell(word), -1) for word in words] for known, spell in self._known]
+        return np.array(found, np.int32).reshape(len(self.finders), len(words))
+
+    def find(self, numbers: Ints, words: Ints, lengths: Ints) -> Matches:
         """All matches in sentences of these lengths, also those that overlap.
 
-        vocabulary: distinct words; words: (token,) positions there.
+        numbers: those of distinct words, as `numbers` gives them; words: (token,) places there.
         """
-        if len(self._numbers) > _MEMORY:
-            self._numbers.clear()
-        packed = np.fromiter(map(self._numbers.__getitem__, vocabulary), "<i8", len(vocabulary))
-        numbers = np.ascontiguousarray(packed.view("<i4").reshape(-1, len(SPELLINGS)).T)
         ends = np.repeat(np.cumsum(lengths, dtype=np.int64), lengths)
         found = [
             finder.trie.find(own, words, ends)
@@ -121,8 +102,15 @@ class Gazetteer:
         return Matches(start[order], end[order], term[order])
 
     @cached_property
-    def _numbers(self) -> _Numbers:
-        return _Numbers(self.finders)
+    def _known(self) -> Sequence[tuple[Mapping[str, int], Callable[[str], str]]]:
+        """The numbers of each finder's words, and how it spells those of texts."""
+        return [
+            (
+                dict(zip(finder.words.to_pylist(), range(len(finder.words)), strict=True)),
+                SPELLINGS[finder.spelling],
+            )
+            for finder in self.finders
+        ]
 
     def write(self, sink: pa.NativeFile) -> None:
         """All of it as one Arrow file, which `decode` reads without making it anew."""

@@ -43,11 +43,13 @@ class Listed(NamedTuple):
 class ListTagger:
     """Finds terms in batches, and says what becomes of them and of the model's entities.
 
-    labels: those of the model, then those that lists alone have.
+    labels: those of the model, then those that lists alone have. numbers: (finder, word) what the
+    words of a table of `capacity` are to the gazetteer.
     """
 
-    def __init__(self, gazetteer: Gazetteer, labels: Sequence[str]) -> None:
+    def __init__(self, gazetteer: Gazetteer, labels: Sequence[str], capacity: int) -> None:
         self.gazetteer = gazetteer
+        self.numbers = np.full((len(gazetteer.finders), capacity), NONE, np.int32)
         self._known = len(labels)
         self.labels = (*labels, *(name for name in gazetteer.labels if name not in labels))
         places = {name: place for place, name in enumerate(gazetteer.labels)}
@@ -55,6 +57,10 @@ class ListTagger:
         # The last is that of ANY, which becomes no entity's.
         of_list = [self.labels.index(name) for name in gazetteer.labels]
         self._in_all = np.array([*of_list, NONE], np.int32)
+
+    def store(self, words: Sequence[str], positions: Ints) -> None:
+        """Keep what the words are that stand at these positions of the table now."""
+        self.numbers[:, positions] = self.gazetteer.numbers(words)
 
     def scorable(self, matches: Matches) -> tuple[Positions, Positions]:
         """Matches that may become entities of a label which the model knows, and these labels."""

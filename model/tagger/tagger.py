@@ -30,10 +30,11 @@ from schemas.records import (
 
 
 class Emitted(NamedTuple):
-    """What the network says of every token of a batch."""
+    """What the network says of every token of a batch, and what its words are to lists."""
 
     emissions: Floats  # (token, tag)
     unknown: NDArray[np.bool_]  # (token,) whether the vocabulary lacks it
+    numbers: Ints | None = None  # (finder, word) of a part's vocabulary
 
 
 class _Found(NamedTuple):
@@ -79,9 +80,11 @@ class Tagger:
         self.artifact = artifact
         library = find_library() if compiled else None
         self.network, self.crf = arithmetic_for(artifact, folded_words, library)
-        self.words = WordTable(artifact.encoder, self.network)
-        self.lists = ListTagger(gazetteer, artifact.tags.labels) if gazetteer else None
-        labels = self.lists.labels if self.lists else artifact.tags.labels
+        labels = artifact.tags.labels
+        self.lists = ListTagger(gazetteer, labels, self.network.capacity) if gazetteer else None
+        stored = self.lists.store if self.lists else None
+        self.words = WordTable(artifact.encoder, self.network, stored)
+        labels = self.lists.labels if self.lists else labels
         self.labels = np.array(labels, dtype=object)
         # In the precision of the column, so that 0.9 lets an entity through that is shown as 0.9.
         self.min_confidence = np.float32(min_confidence)
@@ -134,14 +137,14 @@ class Tagger:
         return found[0] if len(found) == 1 else _joined(found)
 
     def _found_in(self, part: PaddedBatch) -> _Found:
-        emissions, unknown = self.emit_part(part)
+        emissions, unknown, numbers = self.emit_part(part)
         lengths = part.sentence_lengths
         spans = self.spans_of(self.crf.decode(emissions, lengths))
         words = token_words(part)
-        if self.lists is None:
+        if self.lists is None or numbers is None:
             confidence = self._confidence(emissions, lengths, spans)
             return _Found(self._own(part, words, spans, confidence), unknown)
-        matches = self.lists.gazetteer.find(part.vocabulary, words, lengths)
+        matches = self.lists.gazetteer.find(numbers, words, lengths)
         places, labels = self.lists.scorable(matches)
         # Together, since a sentence is gone through once for all that is asked about it.
         columns = zip(spans, (matches.start[places], matches.end[places], labels), strict=True)
@@ -173,8 +176,10 @@ class Tagger:
 
     def emit(self, batch: PaddedBatch) -> Emitted:
         """The network's view of all tokens of the batch, documents end to end."""
+        parts = [self.emit_part(part) for part in parts_of(batch)]
         return Emitted(
-            *map(np.concatenate, zip(*map(self.emit_part, parts_of(batch)), strict=True))
+            np.concatenate([part.emissions for part in parts]),
+            np.concatenate([part.unknown for part in parts]),
         )
 
     def emit_part(self, batch: PaddedBatch) -> Emitted:
@@ -187,7 +192,10 @@ class Tagger:
             for bucket in batch.buckets:
                 its = rows or self._rows_of(bucket, batch.vocabulary)
                 self.network.emit(bucket, its, emissions, unknown)
-        return Emitted(emissions[:, : len(self.artifact.tags.tags)], unknown)
+            numbers = self.lists.numbers[:, rows.positions] if self.lists and rows else None
+        if self.lists and numbers is None:
+            numbers = self.lists.gazetteer.numbers(batch.vocabulary)
+        return Emitted(emissions[:, : len(self.artifact.tags.tags)], unknown, numbers)
 
     def _rows_of(self, bucket: Bucket, vocabulary: Sequence[str]) -> WordRows:
         """Where each word of the vocabulary stands in the table, as far as the bucket has it."""

@@ -7,7 +7,7 @@ not seen for longest make room for new ones.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,12 +37,21 @@ class WordRows(NamedTuple):
 
 
 class WordTable:
-    """The table of a network, which fills as words are met; one thread at a time."""
+    """The table of a network, which fills as words are met; one thread at a time.
 
-    def __init__(self, encoder: WordEncoder, network: "Network") -> None:
+    stored: told of the words that get a row, and of their positions.
+    """
+
+    def __init__(
+        self,
+        encoder: WordEncoder,
+        network: "Network",
+        stored: Callable[[Sequence[str], Ints], None] | None = None,
+    ) -> None:
         self.capacity = capacity = network.capacity
         self._encoder = encoder
         self.network = network
+        self._stored = stored
         self._positions: dict[str, int] = {}
         self._words: list[str] = []  # by position
         self._known = np.zeros(capacity, bool)
@@ -80,6 +89,8 @@ class WordTable:
         encoded = self._encoder.encode(words)
         self.network.store(encoded, positions)
         self._known[positions] = encoded.word_ids != UNKNOWN
+        if self._stored:
+            self._stored(words, positions)
         for key, position in zip(keys, positions.tolist(), strict=True):
             self._positions[key] = position
             if position == len(self._words):

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model.gazetteer.lists import gazetteer_of
+from model.gazetteer.matching import Gazetteer
 from model.text.segmentation import Segmentation, tokenize_document
 from schemas.records import Document, Ints, TokenizedDocument
 
@@ -47,9 +48,12 @@ def sentences_of(document: TokenizedDocument) -> list[tuple[int, list[str]]]:
     return [(a, words[a:b]) for a, b in pairwise(bounds)]
 
 
-def numbered(document: TokenizedDocument) -> tuple[list[str], Ints]:
+def numbered(gazetteer: Gazetteer, document: TokenizedDocument) -> tuple[Ints, Ints]:
+    """What the distinct words are to the gazetteer, and where they stand."""
     vocabulary = list(dict.fromkeys(document.words))
-    return vocabulary, np.array([vocabulary.index(word) for word in document.words], np.int32)
+    return gazetteer.numbers(vocabulary), np.array(
+        [vocabulary.index(word) for word in document.words], np.int32
+    )
 
 
 @given(lists=st.lists(terms, min_size=1, max_size=6), text=texts, segmentation=STYLES)
@@ -68,7 +72,7 @@ def test_matches_are_those_of_a_search_over_all_tokens(
     gazetteer, _ = gazetteer_of({"list.jsonl": data}, segmentation)
     document = tokenize_document(Document("", "", 0, text), segmentation)
     lengths = np.diff(document.sentence_offsets)
-    found = gazetteer.find(*numbered(document), lengths)
+    found = gazetteer.find(*numbered(gazetteer, document), lengths)
     expected = []
     for number, (term, case) in enumerate(lists):
         is_exact = case == "exact" or (case is None and sum(map(str.isalpha, term)) < 4)
@@ -92,5 +96,5 @@ def test_terms_are_found_whatever_stands_between_their_words() -> None:
     document = tokenize_document(
         Document("", "", 0, "port\u00a0ARENHOLD, Port   Arenhold; Portarenhold"), Segmentation()
     )
-    found = gazetteer.find(*numbered(document), np.diff(document.sentence_offsets))
+    found = gazetteer.find(*numbered(gazetteer, document), np.diff(document.sentence_offsets))
     assert found.start.tolist() == [0, 3]

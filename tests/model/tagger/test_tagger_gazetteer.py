@@ -13,7 +13,7 @@ from model.gazetteer.lists import gazetteer_of
 from model.gazetteer.matching import Gazetteer
 from model.tagger.artifact import Artifact
 from model.tagger.crf import TokenSpans
-from model.tagger.padding import pad_documents
+from model.tagger.padding import BUCKET_CELLS, pad_documents
 from model.tagger.tagger import Tagger, tag_documents
 from model.text.segmentation import tokenize_document
 from schemas.records import ORIGINS, Document, TaggedDocument, TokenizedDocument
@@ -261,3 +261,18 @@ def test_what_is_counted_of_terms_is_what_became_of_them(
     assert counts.entities == {"water": len(made)} == {"water": counts.fired[1]}
     assert counts.disagreed[0, label] == 1
     assert 0 not in counts.fired
+
+
+def test_terms_are_found_however_many_words_stand_between(model: Artifact, compiled: bool) -> None:
+    """The table of words has room for fewer than a batch has, and forgets those of the last one."""
+    terms = listed(model, {"term": "Tarn Hollow", "label": "hut", "policy": "override"})
+    tagger = Tagger(model, BUCKET_CELLS, gazetteer=terms, compiled=compiled)
+    many = "".join(f"w{n} " for n in range(BUCKET_CELLS + 10))
+    halves = ["".join(f"v{n} " for n in range(a, a + BUCKET_CELLS // 2)) for a in (0, BUCKET_CELLS)]
+    for text in (f"Tarn Hollow. {many} tarn hollow.", *halves, "At Tarn Hollow.", *halves, many):
+        document = tokenize_document(Document("d", "s", 0, text), model.segmentation)
+        (tagged,) = tagger.tag(pad_documents([document]))
+        spans = zip(tagged.start_char.tolist(), tagged.labels, strict=True)
+        starts = [start for start, label in spans if label == "hut"]
+        wanted = [at for at in (text.find("Tarn"), text.find("tarn")) if at >= 0]
+        assert starts == wanted

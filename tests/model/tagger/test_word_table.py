@@ -24,9 +24,19 @@ WORDS = [
 
 
 @pytest.fixture(scope="module")
-def small(tiny_model: Artifact) -> WordTable:
+def told() -> dict[int, str]:
+    """The word at each position of the small table, as it told of them."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def small(tiny_model: Artifact, told: dict[int, str]) -> WordTable:
     """Room for six words, shared by all tests: what they leave there is part of the trial."""
-    return WordTable(tiny_model.encoder, EmissionGraph(tiny_model.weights, 6))
+
+    def stored(words: Sequence[str], positions: Ints) -> None:
+        told.update(zip(positions.tolist(), words, strict=True))
+
+    return WordTable(tiny_model.encoder, EmissionGraph(tiny_model.weights, 6), stored)
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +54,15 @@ def rows_of(folded: WordTable, positions: Ints) -> Floats:
 @given(st.lists(st.sets(st.sampled_from(WORDS), min_size=1, max_size=6), min_size=1, max_size=8))
 @settings(max_examples=60, deadline=None)  # the first call traces the graph
 def test_every_word_has_its_own_row_whatever_was_met_before(
-    small: WordTable, ample: WordTable, tiny_model: Artifact, calls: list[set[str]]
+    small: WordTable,
+    told: dict[int, str],
+    ample: WordTable,
+    tiny_model: Artifact,
+    calls: list[set[str]],
 ) -> None:
     for words in map(sorted, calls):
         found = small.find(words)
+        assert [told[position] for position in found.positions.tolist()] == words
         assert len(set(found.positions.tolist())) == len(words)
         expected = rows_of(ample, ample.find(words).positions)
         np.testing.assert_allclose(rows_of(small, found.positions), expected, atol=1e-5)
