@@ -8,7 +8,7 @@ characters, of which tokens have to be made again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ class TermTrie:
         empty = np.zeros(0, np.int64)
         if not len(self.terms):
             return Places(empty, empty, empty)
-        begun: NDArray[Any] = np.append(self.roots, np.int32(_NONE))[numbers]  # -1 is the last
+        begun = np.where(numbers >= 0, self.roots[numbers], _NONE)
         start: Positions = np.flatnonzero((begun >= 0)[words])
         node = begun[words[start]].astype(np.int64)
         found: list[tuple[Positions, Positions, Positions]] = []
@@ -135,9 +135,9 @@ class TermTrie:
 def _hash_table(keys: Positions) -> tuple[Positions, Positions]:
     """Distinct numbers from 0 on in, a table of them and the slot of each out.
 
-    With open addressing and linear probing (Knuth 1998, section 6.4), at most half full.
+    With open addressing and linear probing (Knuth 1998, section 6.4), at most two thirds full.
     """
-    table = np.full(2 << (3 * len(keys) // 2).bit_length() >> 1, _NONE, np.int64)
+    table = np.full(1 << max((3 * len(keys) // 2).bit_length(), 1), _NONE, np.int64)
     slots = _first_slots(table, keys)
     left = np.arange(len(keys))
     while len(left):
@@ -161,6 +161,9 @@ def _slots_of(table: Positions, keys: Positions) -> Positions:
 
 
 def _first_slots(table: Positions, keys: Positions) -> Positions:
-    """Where each of the keys would like to be: first bits of a product of it."""
+    """Where each of the keys would like to be: the first bits of its product with the golden ratio.
+
+    As a share of 2 ** 64, so that numbers that follow each other fall far apart.
+    """
     hashed = keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (hashed >> np.uint64(65 - len(table).bit_length())).astype(np.int64)
