@@ -197,6 +197,7 @@ def with_rows(
     before = manifest.get("counts")
     if before and "unread" in before:
         counts["unread"] = before["unread"]
+    if before and "unread_by_reason" in before:
         counts["unread_by_reason"] = before["unread_by_reason"]
     return {
         **manifest,
