@@ -62,9 +62,14 @@ class ListTagger:
         """Keep what the words are that stand at these positions of the table now."""
         self.numbers[:, positions] = self.gazetteer.numbers(words)
 
+    def _labels_of(self, matches: Matches) -> Ints:
+        """The label of each match, (match,); NONE for any."""
+        labels: Ints = self._in_all[self.gazetteer.label[matches.term]]
+        return labels
+
     def scorable(self, matches: Matches) -> tuple[Positions, Positions]:
         """Matches that may become entities of a label which the model knows, and these labels."""
-        label = self._in_all[self.gazetteer.label[matches.term]]
+        label = self._labels_of(matches)
         forbids = self.gazetteer.policy[matches.term] == FORBID
         places = np.flatnonzero((label != NONE) & (label < self._known) & ~forbids)
         return places, label[places].astype(np.int64)
@@ -84,7 +89,7 @@ class ListTagger:
         columns = (
             (own.start, matches.start),
             (own.end, matches.end),
-            (own.label, self._in_all[self.gazetteer.label[matches.term]]),
+            (own.label, self._labels_of(matches)),
             (own.confidence, confidence),
         )
         entities = Entities(*(_either(is_own, a, merged.span, b, merged.match) for a, b in columns))

@@ -32,7 +32,7 @@ _CONTINUES = 0b10  # the first bits of all bytes of a character of UTF-8 but the
 # tab between two. And words to which a dot behind them may be joined.
 _SENTENCE_END = r"[!?|]|\.$|[^\x00-\x7F\pL\pM\pN\pZ\pS\p{Pd}\p{Pi}\p{Pf}]"
 _LINE_END = r"[\pC\x{2028}\x{2029}]"
-_TAKES_DOT = rf"(?:^|\PL)(?:\pL|{'|'.join(sorted(ABBREVIATIONS))})$|[^\x00-\x7f]"
+_TAKES_DOT = rf"(?i)(?:^|\PL)(?:\pL|{'|'.join(sorted(ABBREVIATIONS))})$|[^\x00-\x7f]"
 
 
 class CutTerms(NamedTuple):
@@ -248,9 +248,8 @@ def _is_any(label: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _matching(texts: pa.Array | pa.ChunkedArray, pattern: str) -> Flags:
-    """Which texts a pattern is found in, whatever its case."""
-    found = pc.match_substring_regex(texts, pattern, ignore_case=True)
-    return np.asarray(found)
+    """Which texts a pattern is found in."""
+    return np.asarray(pc.match_substring_regex(texts, pattern))
 
 
 def _letters(words: pa.Array) -> Ints:

@@ -4,10 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.console.text import first_line
-from pipeline.filesystems.beam import open_file
 from pipeline.outputs.current import CanonicalNames
 from pipeline.outputs.layout import names_file
-from pipeline.outputs.names import has_names
+from pipeline.outputs.names import names_bytes
 from schemas.errors import JobError
 
 
@@ -16,11 +15,10 @@ def read_canonical_names(root: str) -> CanonicalNames | None:
 
     Raises JobError for one that cannot be read.
     """
-    if not has_names(root):
+    data = names_bytes(root)
+    if data is None:
         return None
-    path = names_file(root)
     try:
-        with open_file(path) as stream:
-            return CanonicalNames(pq.read_table(pa.PythonFile(stream, mode="r")))
-    except (OSError, pa.ArrowException) as error:
-        raise JobError(f"{path} cannot be read: {first_line(error)}") from error
+        return CanonicalNames(pq.read_table(pa.BufferReader(data)))
+    except pa.ArrowException as error:
+        raise JobError(f"{names_file(root)} cannot be read: {first_line(error)}") from error
